@@ -1,0 +1,118 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The limits of a goal. A limit is reached when the use is equal to it or above it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetGuards {
+    /// The most attempts.
+    pub max_turns: u32,
+    /// The most time on the wall clock.
+    #[serde(with = "crate::codec::duration")]
+    pub max_wall_time: Duration,
+    /// The most tokens, over all attempts.
+    pub max_tokens: u64,
+    /// The most denied decisions in a row.
+    pub max_consecutive_denies: u32,
+    /// The most failed attempts in a row; 0 switches the limit off. Decodes as 5 when missing.
+    #[serde(default = "default_max_consecutive_errors")]
+    pub max_consecutive_errors: u32,
+    /// The most attempts in a row that the provider refused as too large (HTTP 413); 0 switches the limit off.
+    /// Decodes as 2 when missing.
+    #[serde(default = "default_max_consecutive_413")]
+    pub max_consecutive_413: u32,
+}
+
+fn default_max_consecutive_errors() -> u32 {
+    5
+}
+
+fn default_max_consecutive_413() -> u32 {
+    2
+}
+
+impl BudgetGuards {
+    /// The first axis, in the order of [`BudgetAxis`], whose use has reached its limit; none while all are below.
+    ///
+    /// A limit of 0 on the first four axes is reached at once. On `max_consecutive_errors` and `max_consecutive_413`
+    /// it switches the axis off.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use driver_events_types::{BudgetAxis, BudgetGuards, BudgetUsage};
+    ///
+    /// let guards = BudgetGuards {
+    ///     max_turns: 8,
+    ///     max_wall_time: Duration::from_secs(1800),
+    ///     max_tokens: 400_000,
+    ///     max_consecutive_denies: 3,
+    ///     max_consecutive_errors: 5,
+    ///     max_consecutive_413: 2,
+    /// };
+    /// let mut usage = BudgetUsage::default();
+    /// assert_eq!(guards.is_exhausted(&usage), None);
+    /// usage.tokens = 400_000;
+    /// assert_eq!(guards.is_exhausted(&usage), Some(BudgetAxis::Tokens));
+    /// ```
+    #[must_use]
+    pub fn is_exhausted(&self, usage: &BudgetUsage) -> Option<BudgetAxis> {
+        let reached_unless_off = |used: u32, limit: u32| limit > 0 && used >= limit;
+        let axes = [
+            (BudgetAxis::Turns, usage.turns >= self.max_turns),
+            (BudgetAxis::WallTime, usage.wall_time >= self.max_wall_time),
+            (BudgetAxis::Tokens, usage.tokens >= self.max_tokens),
+            (
+                BudgetAxis::ConsecutiveDenies,
+                usage.consecutive_denies >= self.max_consecutive_denies,
+            ),
+            (
+                BudgetAxis::ConsecutiveErrors,
+                reached_unless_off(usage.consecutive_errors, self.max_consecutive_errors),
+            ),
+            (
+                BudgetAxis::Consecutive413,
+                reached_unless_off(usage.consecutive_413, self.max_consecutive_413),
+            ),
+        ];
+        axes.into_iter().find_map(|(axis, reached)| reached.then_some(axis))
+    }
+}
+
+/// What a goal has used of its budget so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetUsage {
+    /// Attempts made.
+    pub turns: u32,
+    /// Time passed on the wall clock.
+    #[serde(with = "crate::codec::duration")]
+    pub wall_time: Duration,
+    /// Tokens used, over all attempts.
+    pub tokens: u64,
+    /// Denied decisions since the last one that was allowed.
+    pub consecutive_denies: u32,
+    /// Failed attempts since the last one that went well. Decodes as 0 when missing.
+    #[serde(default)]
+    pub consecutive_errors: u32,
+    /// Attempts refused as too large (HTTP 413) since the last one that was not. Decodes as 0 when missing.
+    #[serde(default)]
+    pub consecutive_413: u32,
+}
+
+/// One limit of a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum BudgetAxis {
+    /// `turns`: [`BudgetGuards::max_turns`].
+    Turns,
+    /// `wall_time`: [`BudgetGuards::max_wall_time`].
+    WallTime,
+    /// `tokens`: [`BudgetGuards::max_tokens`].
+    Tokens,
+    /// `consecutive_denies`: [`BudgetGuards::max_consecutive_denies`].
+    ConsecutiveDenies,
+    /// `consecutive_errors`: [`BudgetGuards::max_consecutive_errors`].
+    ConsecutiveErrors,
+    /// `consecutive413`: [`BudgetGuards::max_consecutive_413`]. The wire text has no underscore before the digits.
+    Consecutive413,
+}

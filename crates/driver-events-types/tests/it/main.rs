@@ -1,0 +1,3 @@
+//! The contract, held to the letter.
+
+mod fixtures;
