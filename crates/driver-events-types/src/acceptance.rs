@@ -2,7 +2,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::codec::{json, tagged, time};
+use crate::codec::{json, strict, tagged, time};
 
 /// One thing that must hold before a goal counts as done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -134,7 +134,7 @@ pub struct AcceptanceVerdict {
     /// Whether every criterion holds.
     pub met: bool,
     /// The criteria that do not hold. Decodes as empty when missing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "strict::objects")]
     pub failures: Vec<AcceptanceFailure>,
     /// When the verdict was reached.
     #[serde(with = "time")]

@@ -42,6 +42,7 @@ impl CompactTrigger {
 #[serde(remote = "CompactTrigger", rename_all = "snake_case")]
 enum CompactTriggerFields {
     TokenPressure {
+        #[serde(deserialize_with = "float::deserialize")]
         pct: f64,
         tokens_used: u64,
         context_window: u64,

@@ -11,11 +11,21 @@ fn both_fixtures_survive_byte_for_byte() {
         let mut lines = 0;
         for (index, line) in fixture.lines().enumerate() {
             let event = DriverEvent::from_json(line.as_bytes()).unwrap_or_else(|e| panic!("{name}:{}: {e}", index + 1));
-            assert_eq!(String::from_utf8(event.to_json().unwrap()).unwrap(), line, "{name}:{}", index + 1);
+            assert_eq!(
+                String::from_utf8(event.to_json().unwrap()).unwrap(),
+                line,
+                "{name}:{}",
+                index + 1
+            );
             assert_eq!(serde_json::to_string(&event).unwrap(), line);
             assert_eq!(serde_json::from_str::<DriverEvent>(line).unwrap(), event);
             let value: serde_json::Value = serde_json::from_str(line).unwrap();
-            assert_eq!(serde_json::from_value::<DriverEvent>(value).unwrap(), event, "{name}:{}", index + 1);
+            assert_eq!(
+                serde_json::from_value::<DriverEvent>(value).unwrap(),
+                event,
+                "{name}:{}",
+                index + 1
+            );
             assert_eq!(Decoded::from_json(line.as_bytes()).unwrap(), Decoded::Known(event));
             lines += 1;
         }
