@@ -47,6 +47,17 @@ pub enum AcceptanceCriterion {
 }
 
 impl AcceptanceCriterion {
+    /// The text of its `"kind"` in the JSON.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::ShellCommand { .. } => "shell_command",
+            Self::FileMatches { .. } => "file_matches",
+            Self::Custom { .. } => "custom",
+            Self::LlmJudge { .. } => "llm_judge",
+        }
+    }
+
     /// A command that must exit as the evaluator expects, with the evaluator's default timeout (`timeout_secs: 0`).
     #[must_use]
     pub fn shell(command: impl Into<String>) -> Self {

@@ -72,6 +72,22 @@ pub enum AttemptOutcome {
     },
 }
 
+impl AttemptOutcome {
+    /// The text of its `"kind"` in the JSON.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::NeedsRetry { .. } => "needs_retry",
+            Self::Continue { .. } => "continue",
+            Self::Sleep { .. } => "sleep",
+            Self::BudgetExhausted { .. } => "budget_exhausted",
+            Self::Cancelled => "cancelled",
+            Self::Escalate { .. } => "escalate",
+        }
+    }
+}
+
 /// The fields of each kind, as the decoder reads them once it knows the kind.
 #[derive(Deserialize)]
 #[serde(remote = "AttemptOutcome", rename_all = "snake_case")]

@@ -59,7 +59,8 @@ impl DecodeError {
         &self.path
     }
 
-    /// The place in the text, in bytes from 0: the first byte of the value that is wrong.
+    /// The place in the text, in bytes from 0: the first byte of the value that is wrong, or of the object that lacks
+    /// a field. Where the text is no JSON, it is where that shows, give or take a byte.
     #[must_use]
     pub fn offset(&self) -> usize {
         self.offset

@@ -51,21 +51,22 @@ pub(crate) fn of_map(map: &Map<String, Value>) -> usize {
 /// Shows the value and all that is inside of it, each with the number of arrays and objects down to it, itself
 /// included.
 pub(crate) fn walk<'a>(value: &'a Value, mut see: impl FnMut(&'a Value, usize)) {
+    // Only what has an inside is kept for later: most values have none.
     let mut open = Vec::new();
-    let mut next = Some((value, 0));
-    while let Some((value, around)) = next {
-        match value {
-            Value::Array(values) => {
-                see(value, around + 1);
-                open.extend(values.iter().map(|value| (value, around + 1)));
-            }
-            Value::Object(map) => {
-                see(value, around + 1);
-                open.extend(map.values().map(|value| (value, around + 1)));
-            }
-            _ => see(value, around),
+    let mut visit = |value: &'a Value, around: usize, open: &mut Vec<(&'a Value, usize)>| match value {
+        Value::Array(_) | Value::Object(_) => {
+            see(value, around + 1);
+            open.push((value, around + 1));
         }
-        next = open.pop();
+        _ => see(value, around),
+    };
+    visit(value, 0, &mut open);
+    while let Some((container, depth)) = open.pop() {
+        match container {
+            Value::Array(values) => values.iter().for_each(|value| visit(value, depth, &mut open)),
+            Value::Object(map) => map.values().for_each(|value| visit(value, depth, &mut open)),
+            _ => {}
+        }
     }
 }
 

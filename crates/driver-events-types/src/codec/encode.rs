@@ -39,6 +39,10 @@ impl DriverEvent {
     /// # Errors
     /// As [`write_json`](Self::write_json).
     pub fn write_json_with(&self, out: &mut Vec<u8>, limits: Limits) -> Result<(), EncodeError> {
+        // Before anything descends into the event.
+        if self.free_json_depth() > limits.max_depth() {
+            return Err(too_deep(self, limits));
+        }
         let start = out.len();
         let mut writer = Bounded {
             left: limits.max_bytes(),
@@ -55,7 +59,7 @@ impl DriverEvent {
                 String::new(),
                 format!("the event is larger than the limit of {} bytes", limits.max_bytes()),
             ),
-            Err(error) => explain(self, limits, &error),
+            Err(error) => explain(self, &error),
         };
         out.truncate(start);
         Err(fault)
@@ -81,13 +85,12 @@ impl DriverEvent {
 }
 
 /// Why serde_json could not write the event, told by the place that made it stop.
-fn explain(event: &DriverEvent, limits: Limits, error: &serde_json::Error) -> EncodeError {
+fn explain(event: &DriverEvent, error: &serde_json::Error) -> EncodeError {
     first_fault(event, |leaf| match leaf {
         Leaf::Float(value) if !value.is_finite() => Some((EncodeErrorKind::NotFinite, float::NOT_FINITE.to_owned())),
         Leaf::Time(value) if !time::is_representable(value) => {
             Some((EncodeErrorKind::OutOfRange, time::OUT_OF_RANGE.to_owned()))
         }
-        _ if leaf.depth() > limits.max_depth() => Some((EncodeErrorKind::TooDeep, message_too_deep(limits))),
         _ if !leaf.has_writable_numbers() => Some((EncodeErrorKind::OutOfRange, json::OUT_OF_RANGE.to_owned())),
         _ => None,
     })
@@ -102,21 +105,11 @@ fn explain(event: &DriverEvent, limits: Limits, error: &serde_json::Error) -> En
 }
 
 fn too_deep(event: &DriverEvent, limits: Limits) -> EncodeError {
+    let message = format!("the JSON nests deeper than the limit of {} levels", limits.max_depth());
     first_fault(event, |leaf| {
-        (leaf.depth() > limits.max_depth()).then(|| (EncodeErrorKind::TooDeep, message_too_deep(limits)))
+        (leaf.depth() > limits.max_depth()).then(|| (EncodeErrorKind::TooDeep, message.clone()))
     })
-    .unwrap_or_else(|| {
-        EncodeError::new(
-            event.kind(),
-            EncodeErrorKind::TooDeep,
-            String::new(),
-            message_too_deep(limits),
-        )
-    })
-}
-
-fn message_too_deep(limits: Limits) -> String {
-    format!("the JSON nests deeper than the limit of {} levels", limits.max_depth())
+    .unwrap_or_else(|| EncodeError::new(event.kind(), EncodeErrorKind::TooDeep, String::new(), message))
 }
 
 /// The first leaf with a fault, as an error that names its place.
