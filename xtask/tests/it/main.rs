@@ -1,0 +1,1 @@
+//! The gates, over real git repositories.
