@@ -90,6 +90,10 @@ impl Repository {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("git");
         command.current_dir(&self.folder).args(arguments);
+        // The folder says which repository is meant. In a hook, these name the one that the hook runs for.
+        for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
+            command.env_remove(variable);
+        }
         command
     }
 }
