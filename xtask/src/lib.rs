@@ -1,7 +1,7 @@
 //! What the project runs on itself, as a library, so that its tests can call the gates with data.
 //!
-//! Each command of `cargo xtask` is a module. The logic is here and never in a shell script: a person runs in a terminal
-//! what CI runs.
+//! Each command of `cargo xtask` is a module. The logic is here and never in a shell script: a person runs in a
+//! terminal what CI runs.
 
 #![expect(clippy::print_stderr, reason = "commands tell their user what they do")]
 

@@ -30,8 +30,8 @@ struct Rule {
     tests_use: &'static [&'static str],
 }
 
-/// All that is allowed; the rest never is. The harness knows no crate of the product, so that each crate's own tests may
-/// use it. The types crate's tests may not: they travel with its folder.
+/// All that is allowed; the rest never is. The harness knows no crate of the product, so that each crate's own tests
+/// may use it. The types crate's tests may not: they travel with its folder.
 const RULES: [Rule; 10] = [
     Rule {
         of: TYPES,

@@ -10,8 +10,8 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use cargo_metadata::MetadataCommand;
 
-/// Checks the arrows between the crates of the workspace, what each reaches outside of it, the number of crates that the
-/// types crate pulls in, and that its manifest says on its own what the workspace's says.
+/// Checks the arrows between the crates of the workspace, what each reaches outside of it, the number of crates that
+/// the types crate pulls in, and that its manifest says on its own what the workspace's says.
 ///
 /// # Errors
 /// All that is wrong, one a line; and cargo's own errors.
