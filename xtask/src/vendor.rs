@@ -28,10 +28,10 @@ pub fn check(root: &Path) -> Result<()> {
 
     let target = root.join("target/vendor");
     let tests = run(cargo(&folder).arg("test").env("CARGO_TARGET_DIR", &target));
-    run(cargo(&folder)
+    let cleaned = run(cargo(&folder)
         .args(["clean", "--quiet", "-p", "driver-events-types"])
-        .env("CARGO_TARGET_DIR", &target))?;
-    tests
+        .env("CARGO_TARGET_DIR", &target));
+    tests.and(cleaned)
 }
 
 fn copy(root: &Path, folder: &Path) -> Result<()> {
