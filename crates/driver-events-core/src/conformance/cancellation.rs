@@ -25,7 +25,7 @@ pub async fn survives_cancelled_sends(fixture: &impl Fixture) {
     subject.expect_stored_at_least_once(&sent).await;
 }
 
-/// So may a `send_batch`.
+/// A `send_batch` may be dropped at any point, and the same envelopes sent again: nothing is lost, and the order holds.
 ///
 /// # Panics
 /// The sink does not hold to it.

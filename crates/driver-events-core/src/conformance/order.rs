@@ -20,7 +20,7 @@ pub async fn keeps_order_of_sends(fixture: &impl Fixture) {
     subject.expect_stored(&sent).await;
 }
 
-/// So are those of a batch, and of batches and single events after one another.
+/// Events of one goal keep the order of their batch, and of batches and single events that follow one another.
 ///
 /// # Panics
 /// The sink does not hold to it.
