@@ -12,6 +12,7 @@ mod attributes;
 mod calls;
 mod cloudevents;
 mod envelope;
+mod errors;
 
 mod memory;
 mod noop;
@@ -21,6 +22,7 @@ mod filter;
 mod forwarding;
 mod stamped;
 
+mod delivery;
 mod ndjson;
 
 mod deduplicator;
