@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
-use driver_events_core::DriverEventSource;
+use driver_events_core::NdjsonSource;
 
 use self::lane::Lane;
 use self::line_ids::LineIds;
@@ -21,7 +21,7 @@ use self::patience::Patience;
 use self::publisher::Publisher;
 use self::rejects::Rejects;
 use crate::exit::Exit;
-use crate::input::Input;
+use crate::input::{Input, Reader};
 use crate::report::{Report, with_causes};
 use crate::signals::Stop;
 use crate::target::Target;
@@ -126,10 +126,7 @@ impl PublishArguments {
 
 /// Opens everything before the first line is read, so that nothing is half done for a misspelt name. The error is what
 /// to tell the person.
-async fn open(
-    arguments: &PublishArguments,
-    stop: &Stop,
-) -> Result<(impl DriverEventSource + use<>, Publisher), String> {
+async fn open(arguments: &PublishArguments, stop: &Stop) -> Result<(NdjsonSource<Reader>, Publisher), String> {
     let input = &arguments.input;
     let source = input
         .open()
