@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use uuid::Uuid;
 
 /// The source of an envelope that nobody stamped.
@@ -143,12 +143,16 @@ impl fmt::Display for InvalidAttribute {
 
 impl std::error::Error for InvalidAttribute {}
 
-/// CloudEvents strings are not empty where they are required, and hold no control characters.
+/// CloudEvents strings are not empty where they are required, and hold neither control characters nor what Unicode sets
+/// aside as [noncharacters](https://www.unicode.org/faq/private_use.html#noncharacters).
 pub(crate) fn check_text(name: &str, text: &str) -> Result<(), InvalidAttribute> {
+    let is_noncharacter = |c| matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe;
     if text.is_empty() {
         Err(InvalidAttribute::new(name, "is empty"))
     } else if text.contains(char::is_control) {
         Err(InvalidAttribute::new(name, "holds a control character"))
+    } else if text.contains(is_noncharacter) {
+        Err(InvalidAttribute::new(name, "holds a noncharacter of Unicode"))
     } else {
         Ok(())
     }
@@ -158,25 +162,49 @@ pub(crate) fn check_text(name: &str, text: &str) -> Result<(), InvalidAttribute>
 pub(crate) fn check_uri_reference(name: &str, text: &str) -> Result<(), InvalidAttribute> {
     check_text(name, text)?;
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
-    if text.bytes().all(allowed) {
+    let mut escapes = text.split('%').skip(1);
+    let are_escapes_whole = escapes.all(|escape| {
+        let digits = escape.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    });
+    if are_escapes_whole && text.bytes().all(allowed) {
         Ok(())
     } else {
         Err(InvalidAttribute::new(name, "is no URI-reference (RFC 3986)"))
     }
 }
 
-/// `version-traceid-parentid-flags`, in lower-case hexadecimal digits, as
-/// [W3C Trace Context](https://www.w3.org/TR/trace-context/#traceparent-header-field-values) has it.
-pub(crate) fn check_traceparent(text: &str) -> Result<(), InvalidAttribute> {
-    let mut parts = text.split('-');
-    let well_formed = [2, 32, 16, 2].into_iter().all(|length| {
-        parts.next().is_some_and(|part| {
-            part.len() == length && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        })
-    });
-    if well_formed && (parts.next().is_none() || !text.starts_with("00")) {
+/// RFC 3339 has room for four digits of a year.
+pub(crate) fn check_time(time: DateTime<Utc>) -> Result<(), InvalidAttribute> {
+    if (0..=9999).contains(&time.year()) {
         Ok(())
     } else {
-        Err(InvalidAttribute::new("traceparent", "is no W3C trace context"))
+        Err(InvalidAttribute::new("time", "has a year that RFC 3339 cannot write"))
+    }
+}
+
+/// `version-traceid-parentid-flags`, in lower-case hexadecimal digits, as
+/// [W3C Trace Context](https://www.w3.org/TR/trace-context/#traceparent-header-field-values) has it. A later version
+/// than `00` may have more parts.
+pub(crate) fn check_traceparent(text: &str) -> Result<(), InvalidAttribute> {
+    let name = "traceparent";
+    check_text(name, text)?;
+    let mut parts = text.split('-');
+    let mut hexadecimal = |length| {
+        let part = parts.next().filter(|part| part.len() == length)?;
+        let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        part.bytes().all(is_digit).then_some(part)
+    };
+    let version = hexadecimal(2).filter(|version| *version != "ff");
+    let ids_are_set = [32, 16]
+        .map(&mut hexadecimal)
+        .into_iter()
+        .all(|id| id.is_some_and(|id| id.bytes().any(|digit| digit != b'0')));
+    let has_flags = hexadecimal(2).is_some();
+    let is_whole = parts.next().is_none() || version.is_some_and(|version| version != "00");
+    if version.is_some() && ids_are_set && has_flags && is_whole {
+        Ok(())
+    } else {
+        Err(InvalidAttribute::new(name, "is no W3C trace context"))
     }
 }

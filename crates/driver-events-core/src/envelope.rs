@@ -4,9 +4,9 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use driver_events_types::{DecodeError, Decoded, DriverEvent, EncodeError, EncodeErrorKind, GoalId, Limits};
+use driver_events_types::{DecodeError, Decoded, DriverEvent, EncodeError, GoalId, Limits};
 
-use crate::attributes::{Attributes, check_text, check_traceparent, check_uri_reference};
+use crate::attributes::{Attributes, check_text, check_time, check_traceparent, check_uri_reference};
 use crate::{EventId, InvalidAttribute, SOURCE_UNSET, Stamp};
 
 /// What a sink sends: an event, its JSON, and the attributes that travel beside it.
@@ -179,10 +179,13 @@ impl Envelope {
     }
 
     /// The same event with this time. Earlier clones are left as they are.
-    #[must_use]
-    pub fn with_time(mut self, time: DateTime<Utc>) -> Self {
+    ///
+    /// # Errors
+    /// The year has more than four digits, or is before the year 0: no RFC 3339 text can say it.
+    pub fn with_time(mut self, time: DateTime<Utc>) -> Result<Self, InvalidAttribute> {
+        check_time(time)?;
         self.attributes_mut().time = Some(time);
-        self
+        Ok(self)
     }
 
     /// The same event with this stamp. Earlier clones are left as they are.
@@ -271,12 +274,8 @@ impl Body {
 /// encoded is known not to be.
 impl Drop for Body {
     fn drop(&mut self) {
-        let may_be_deep = match self.json.get() {
-            Some(Ok(_)) => false,
-            Some(Err(error)) => error.kind() == EncodeErrorKind::TooDeep,
-            None => true,
-        };
-        if let (true, Decoded::Known(event)) = (may_be_deep, &self.content)
+        let was_encoded = matches!(self.json.get(), Some(Ok(_)));
+        if let (false, Decoded::Known(event)) = (was_encoded, &self.content)
             && event.free_json_depth() > Limits::DEEPEST
         {
             let nothing = Decoded::Unknown {

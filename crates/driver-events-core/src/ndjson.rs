@@ -35,7 +35,7 @@ const STRUCTURED_START: &[u8] = br#"{"specversion":"#;
 /// "#;
 /// let mut source = NdjsonSource::new("-", &text[..]);
 /// let first = source.next().await.unwrap()?;
-/// assert_eq!(first.envelope()?.kind(), "escalate");
+/// assert_eq!(first.envelope().unwrap().kind(), "escalate");
 /// let second = source.next().await.unwrap()?;
 /// assert_eq!(second.position().to_string(), "-:2");
 /// assert!(second.envelope().is_err());
@@ -53,6 +53,7 @@ pub struct NdjsonSource<R> {
     line_number: u64,
     line_offset: u64,
     is_continuation: bool,
+    is_at_end: bool,
 }
 
 impl<R: AsyncBufRead + Unpin + Send> NdjsonSource<R> {
@@ -67,6 +68,7 @@ impl<R: AsyncBufRead + Unpin + Send> NdjsonSource<R> {
             line_number: 1,
             line_offset: 0,
             is_continuation: false,
+            is_at_end: false,
         }
     }
 
@@ -127,8 +129,10 @@ impl<R: AsyncBufRead + Unpin + Send> NdjsonSource<R> {
         self.line.clear();
         self.line_offset += bytes.len() as u64;
         self.is_continuation = end == End::Room;
-        if end == End::Line {
-            self.line_number += 1;
+        match end {
+            End::Line => self.line_number += 1,
+            End::Text => self.is_at_end = true,
+            End::Room => {}
         }
         bytes
     }
@@ -137,7 +141,8 @@ impl<R: AsyncBufRead + Unpin + Send> NdjsonSource<R> {
 #[async_trait]
 impl<R: AsyncBufRead + Unpin + Send> DriverEventSource for NdjsonSource<R> {
     async fn next(&mut self) -> Option<Result<Delivery, SourceError>> {
-        loop {
+        // A terminal or a growing file has more to read after its end.
+        while !self.is_at_end {
             let end = match self.fill_line().await {
                 Ok(end) => end,
                 Err(error) => {
@@ -151,7 +156,7 @@ impl<R: AsyncBufRead + Unpin + Send> DriverEventSource for NdjsonSource<R> {
             let is_continuation = self.is_continuation;
             let raw = self.take(end);
             if raw.is_empty() {
-                return None;
+                break;
             }
             if is_continuation || end == End::Room {
                 let reason = format!("the line is longer than the limit of {} bytes", self.longest_line());
@@ -164,9 +169,11 @@ impl<R: AsyncBufRead + Unpin + Send> DriverEventSource for NdjsonSource<R> {
                 return Some(Ok(Delivery::new(Err(malformed), position)));
             }
             if !raw.iter().all(u8::is_ascii_whitespace) {
-                return Some(Ok(Delivery::new(read_line(raw, self.limits), position)));
+                let content = read_line(raw.clone(), self.limits);
+                return Some(Ok(Delivery::new(content, position).with_raw(raw)));
             }
         }
+        None
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::SPEC_VERSION;
-use crate::attributes::{check_text, check_traceparent, check_uri_reference};
+use crate::attributes::{check_text, check_time, check_traceparent, check_uri_reference};
 use crate::{Envelope, EventId, InvalidAttribute, Stamp};
 
 /// The attributes that came beside an event, gathered by their names.
@@ -63,7 +63,9 @@ impl ReceivedAttributes {
             "time" => {
                 let time = DateTime::parse_from_rfc3339(value)
                     .map_err(|_| InvalidAttribute::new(name, "is no RFC 3339 time"))?;
-                self.time = Some(time.to_utc());
+                let time = time.to_utc();
+                check_time(time)?;
+                self.time = Some(time);
             }
             "sequence" => {
                 let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
@@ -98,7 +100,7 @@ impl ReceivedAttributes {
             envelope = envelope.with_event_type(event_type)?;
         }
         if let Some(time) = self.time {
-            envelope = envelope.with_time(time);
+            envelope = envelope.with_time(time)?;
         }
         if let Some(traceparent) = self.traceparent {
             envelope = envelope.with_traceparent(traceparent)?;
