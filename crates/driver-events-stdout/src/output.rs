@@ -49,9 +49,7 @@ impl Chunk {
     /// The number of lines that the writer has taken whole; none where it took all of them and failed to flush.
     pub(crate) fn lines_taken(&self) -> u64 {
         match self.bytes.get(..self.written) {
-            Some(taken) if taken.len() < self.bytes.len() => {
-                taken.iter().map(|byte| u64::from(*byte == b'\n')).sum()
-            }
+            Some(taken) if taken.len() < self.bytes.len() => taken.iter().map(|byte| u64::from(*byte == b'\n')).sum(),
             _ => 0,
         }
     }

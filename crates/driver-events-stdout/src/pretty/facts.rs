@@ -299,7 +299,11 @@ fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     if seconds < 60 {
         let exact = Duration::new(seconds, duration.subsec_millis() * 1_000_000);
-        return if exact.is_zero() { "0s".to_owned() } else { format!("{exact:?}") };
+        return if exact.is_zero() {
+            "0s".to_owned()
+        } else {
+            format!("{exact:?}")
+        };
     }
     let parts = [(seconds / 3600, 'h'), (seconds / 60 % 60, 'm'), (seconds % 60, 's')];
     let parts: Vec<String> = parts
