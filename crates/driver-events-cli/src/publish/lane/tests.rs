@@ -1,4 +1,7 @@
-#![expect(clippy::unwrap_used, reason = "tests say what went wrong by panicking, in their helpers too")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "tests say what went wrong by panicking, in their helpers too"
+)]
 
 use std::sync::Mutex;
 use std::time::Duration;
