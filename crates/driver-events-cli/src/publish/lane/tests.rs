@@ -1,8 +1,3 @@
-#![expect(
-    clippy::unwrap_used,
-    reason = "tests say what went wrong by panicking, in their helpers too"
-)]
-
 use std::sync::Mutex;
 use std::time::Duration;
 
