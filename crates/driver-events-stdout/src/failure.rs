@@ -66,20 +66,20 @@ impl Failure {
     }
 
     fn error(&self, unwritten: u64) -> SinkError {
-        let events = if unwritten == 1 { "event" } else { "events" };
+        let events = match unwritten {
+            1 => "1 accepted event is".to_owned(),
+            _ => format!("{unwritten} accepted events are"),
+        };
         let (kind, message) = match self.reason {
             Reason::Refused => (
                 self.kind_of_refusal(),
-                format!("the writer failed, {unwritten} accepted {events} are held until it is tried again"),
+                format!("the writer failed, {events} held until it is tried again"),
             ),
             Reason::ReaderGone => (
                 SinkErrorKind::Closed,
-                format!("the reader has gone away, {unwritten} accepted {events} are lost"),
+                format!("the reader has gone away, {events} lost"),
             ),
-            Reason::Panicked => (
-                SinkErrorKind::Fatal,
-                format!("the writer panicked, {unwritten} accepted {events} are lost"),
-            ),
+            Reason::Panicked => (SinkErrorKind::Fatal, format!("the writer panicked, {events} lost")),
             Reason::ThreadNotStarted => (SinkErrorKind::Fatal, "the writer's thread cannot be started".to_owned()),
         };
         SinkError::new(kind, message).with_source(self.copy_of_cause())

@@ -58,3 +58,7 @@ pub use color::Color;
 pub use format::{Format, UnknownFormat};
 pub use stdout::StdoutEventSink;
 pub use writer::WriterEventSink;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -258,11 +258,12 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// A text of the event, and what it is.
+    /// A text of the event, and what it is, which may be the event's word too. Just one of them where the other is empty.
     pub(super) fn labelled(&mut self, label: &str, text: &str) {
-        self.separate();
-        write_text(label.chars(), self.style.max_text_chars, self.out);
-        if !text.is_empty() {
+        self.text(label);
+        if label.is_empty() {
+            self.text(text);
+        } else if !text.is_empty() {
             self.out.extend_from_slice(b": ");
             write_text(text.chars(), self.style.max_text_chars, self.out);
         }

@@ -1,7 +1,7 @@
 //! Events as lines for people: the time, the goal, the kind, and the facts of the event.
 //!
 //! ```text
-//! 09:30:12.250  6a0c1a01  decision                    turn 0 · Bash · allow · {"command":"cargo test"} · the goal asks for it
+//! 09:30:12.250  6a0c1a01  decision                    turn 0 · deny: Bash · Force pushes are not allowed. · {"command":"git push -f"}
 //! 09:31:35.000  6a0c1a01  acceptance                  not met · cargo test: exit status 101, expected 0 · 5.312s
 //! --:--:--.---  6a0c1a02  progress                    turn 1 · 1 turn, 2m 20s, 52800 tokens · Secciones 1–3 traducidas
 //! ```
@@ -88,7 +88,8 @@ pub fn write_line(envelope: &Envelope, style: Style, out: &mut Vec<u8>) {
 
     let mut width = 0;
     style.paint(sgr::of_kind(envelope.decoded().known_kind()), out, |out| {
-        width = write_text(envelope.kind().chars(), style.max_text_chars, out);
+        // A kind that is known is never cut.
+        width = write_text(envelope.kind().chars(), style.max_text_chars.max(KIND_CHARS), out);
     });
     out.resize(out.len() + KIND_CHARS.saturating_sub(width) + 2, b' ');
 
