@@ -1,0 +1,115 @@
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::SPEC_VERSION;
+use crate::attributes::{check_text, check_time, check_traceparent, check_uri_reference};
+use crate::{Envelope, EventId, InvalidAttribute, Stamp};
+
+/// The attributes that came beside an event, gathered by their names.
+///
+/// ```
+/// use driver_events_core::Envelope;
+/// use driver_events_core::cloudevents::ReceivedAttributes;
+///
+/// let json = &br#"{"kind":"escalate","goal_id":"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01","reason":"x"}"#[..];
+/// let mut attributes = ReceivedAttributes::default();
+/// attributes.set("id", "42")?;
+/// attributes.set("sequence", "00000000000000000007")?;
+/// attributes.set("producerrun", "night-shift")?;
+/// let envelope = attributes.apply_to(Envelope::from_json(json)?)?;
+/// assert_eq!(envelope.id().as_str(), "42");
+/// assert_eq!(envelope.stamp().map(|stamp| stamp.sequence), Some(7));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ReceivedAttributes {
+    pub(super) spec_version: bool,
+    pub(super) id: Option<EventId>,
+    pub(super) source: Option<Arc<str>>,
+    pub(super) event_type: Option<Arc<str>>,
+    time: Option<DateTime<Utc>>,
+    sequence: Option<u64>,
+    run: Option<Arc<str>>,
+    traceparent: Option<Arc<str>>,
+}
+
+impl ReceivedAttributes {
+    /// Takes one attribute. A name that is not in the [table](super) is ignored, as are those that the event itself
+    /// tells better: `subject`, `partitionkey` and `datacontenttype`.
+    ///
+    /// # Errors
+    /// The value is none that the attribute can have.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), InvalidAttribute> {
+        match name {
+            "specversion" => {
+                if value != SPEC_VERSION {
+                    return Err(InvalidAttribute::new(
+                        name,
+                        "is not 1.0, the version that is understood here",
+                    ));
+                }
+                self.spec_version = true;
+            }
+            "id" => self.id = Some(EventId::new(value)?),
+            "source" => {
+                check_uri_reference(name, value)?;
+                self.source = Some(value.into());
+            }
+            "type" => {
+                check_text(name, value)?;
+                self.event_type = Some(value.into());
+            }
+            "time" => {
+                let time = DateTime::parse_from_rfc3339(value)
+                    .map_err(|_| InvalidAttribute::new(name, "is no RFC 3339 time"))?;
+                let time = time.to_utc();
+                check_time(time)?;
+                self.time = Some(time);
+            }
+            "sequence" => {
+                let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+                let sequence = value.parse().ok().filter(|_| is_number);
+                self.sequence = Some(sequence.ok_or_else(|| InvalidAttribute::new(name, "is no whole number"))?);
+            }
+            "producerrun" => {
+                check_text(name, value)?;
+                self.run = Some(value.into());
+            }
+            "traceparent" => {
+                check_traceparent(value)?;
+                self.traceparent = Some(value.into());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Gives the attributes to the envelope of the event that they came with.
+    ///
+    /// # Errors
+    /// Of `sequence` and `producerrun` there is only one.
+    pub fn apply_to(self, mut envelope: Envelope) -> Result<Envelope, InvalidAttribute> {
+        if let Some(id) = self.id {
+            envelope = envelope.with_id(id);
+        }
+        if let Some(source) = self.source {
+            envelope = envelope.with_source(source)?;
+        }
+        if let Some(event_type) = self.event_type {
+            envelope = envelope.with_event_type(event_type)?;
+        }
+        if let Some(time) = self.time {
+            envelope = envelope.with_time(time)?;
+        }
+        if let Some(traceparent) = self.traceparent {
+            envelope = envelope.with_traceparent(traceparent)?;
+        }
+        match (self.run, self.sequence) {
+            (Some(run), Some(sequence)) => envelope.with_stamp(Stamp { run, sequence }),
+            (None, None) => Ok(envelope),
+            (Some(_), None) => Err(InvalidAttribute::new("producerrun", "stands without a sequence")),
+            (None, Some(_)) => Err(InvalidAttribute::new("sequence", "stands without a producerrun")),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+use std::fmt;
+
+use bytes::Bytes;
+use driver_events_types::{DecodeError, Limits};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{ReceivedAttributes, attributes};
+use crate::{Envelope, InvalidAttribute, SinkError};
+
+/// Appends the envelope in structured mode: one JSON object on one line, without a line ending.
+///
+/// # Errors
+/// As [`attributes`] and [`Envelope::json`]; `out` is then as it was.
+pub fn write_structured(envelope: &Envelope, out: &mut Vec<u8>) -> Result<(), SinkError> {
+    let attributes = attributes(envelope)?;
+    let json = envelope.json()?;
+    out.push(b'{');
+    for (name, value) in &attributes {
+        write_json_string(name, out);
+        out.push(b':');
+        write_json_string(value, out);
+        out.push(b',');
+    }
+    out.extend_from_slice(b"\"data\":");
+    write_on_one_line(json, out);
+    out.push(b'}');
+    Ok(())
+}
+
+/// Appends JSON so that it stays on one line. Inside of a string JSON has no raw line endings, so what is found is
+/// white space between tokens, and a blank means the same.
+pub fn write_on_one_line(json: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(json);
+    for byte in out.iter_mut().skip(start) {
+        if matches!(byte, b'\n' | b'\r') {
+            *byte = b' ';
+        }
+    }
+}
+
+fn write_json_string(text: &str, out: &mut Vec<u8>) {
+    // Writing a string to memory cannot fail.
+    let _ = serde_json::to_writer(out, text);
+}
+
+/// Whether JSON text looks like a CloudEvent in structured mode: it has a `specversion` and, unlike a bare event, no
+/// `kind`.
+#[must_use]
+pub fn looks_structured(text: &[u8]) -> bool {
+    serde_json::from_slice(text).is_ok_and(|Members(members)| {
+        let has = |name: &str| members.iter().any(|(found, _)| found == name);
+        has("specversion") && !has("kind")
+    })
+}
+
+/// Reads an envelope in structured mode. The bytes of its data are passed on as they are; `limits` are for these.
+///
+/// # Errors
+/// Text that is no CloudEvent of version 1.0 with an event in it.
+pub fn read_structured(text: &Bytes, limits: Limits) -> Result<Envelope, StructuredError> {
+    let Members(members) = serde_json::from_slice(text).map_err(|error| StructuredError {
+        offset: place(text, &error),
+        reason: Reason::Json(error),
+    })?;
+    let offset_of = |part: &RawValue| part.get().as_ptr().addr().saturating_sub(text.as_ptr().addr());
+    let at = |offset| {
+        move |error| StructuredError {
+            offset,
+            reason: Reason::Attribute(error),
+        }
+    };
+
+    let mut received = ReceivedAttributes::default();
+    let mut data = None;
+    for (name, value) in members {
+        if name == "data" {
+            data = Some(value);
+        } else if let Ok(text) = serde_json::from_str::<String>(value.get()) {
+            // Extensions that are numbers or booleans are none of ours.
+            received.set(&name, &text).map_err(at(offset_of(value)))?;
+        }
+    }
+    let missing = [
+        ("specversion", received.spec_version),
+        ("id", received.id.is_some()),
+        ("source", received.source.is_some()),
+        ("type", received.event_type.is_some()),
+        ("data", data.is_some()),
+    ];
+    if let Some((name, _)) = missing.iter().find(|(_, present)| !present) {
+        return Err(at(0)(InvalidAttribute::new(name, "is missing, or no text")));
+    }
+    let json = data.map(RawValue::get).unwrap_or_default();
+    let envelope =
+        Envelope::from_json_with(text.slice_ref(json.as_bytes()), limits).map_err(|error| StructuredError {
+            offset: data.map_or(0, offset_of) + error.offset(),
+            reason: Reason::Data(error),
+        })?;
+    received.apply_to(envelope).map_err(at(0))
+}
+
+/// Where serde_json stopped, in bytes from 0; at the end of the text where that came too early.
+fn place(text: &[u8], error: &serde_json::Error) -> usize {
+    if error.is_eof() {
+        return text.len();
+    }
+    let lines = text.split_inclusive(|byte| *byte == b'\n');
+    let before: usize = lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
+    text.len().min(before + error.column().saturating_sub(1))
+}
+
+/// Text that is no CloudEvent with an event in it.
+#[derive(Debug)]
+pub struct StructuredError {
+    offset: usize,
+    reason: Reason,
+}
+
+#[derive(Debug)]
+enum Reason {
+    Json(serde_json::Error),
+    Attribute(InvalidAttribute),
+    Data(DecodeError),
+}
+
+impl StructuredError {
+    /// The place in the text, in bytes from 0.
+    #[must_use]
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// What is wrong with the event, where the CloudEvent around it is sound. Its place is a place in the data.
+    #[must_use]
+    pub fn decode_error(&self) -> Option<&DecodeError> {
+        match &self.reason {
+            Reason::Data(error) => Some(error),
+            Reason::Json(_) | Reason::Attribute(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for StructuredError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.reason {
+            Reason::Json(_) => f.write_str("the CloudEvent is no JSON object"),
+            Reason::Attribute(error) => write!(f, "{error}"),
+            Reason::Data(error) => {
+                if let Some(kind) = error.event_kind() {
+                    write!(f, "{kind}: ")?;
+                }
+                if !error.path().is_empty() {
+                    write!(f, "data.{}: ", error.path())?;
+                }
+                f.write_str(error.message())
+            }
+        }
+    }
+}
+
+impl std::error::Error for StructuredError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.reason {
+            Reason::Json(error) => Some(error),
+            Reason::Attribute(_) | Reason::Data(_) => None,
+        }
+    }
+}
+
+/// The members of an object, in the order of the text.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'a> Deserialize<'a> for Members<'a> {
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
+
+        impl<'a> Visitor<'a> for MembersVisitor {
+            type Value = Members<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Members<'a>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}

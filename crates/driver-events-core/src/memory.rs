@@ -1,0 +1,191 @@
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use driver_events_types::{DriverEvent, EventKind, GoalId};
+use tokio::sync::Notify;
+
+use crate::lock::lock;
+use crate::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError, SinkErrorKind};
+
+/// Keeps events in memory, in the order in which they came: for the tests of drivers.
+///
+/// Clones share one store: give one to the driver and look through another. Like a transport it refuses what cannot be
+/// encoded, and everything after [`close`](DriverEventSink::close).
+///
+/// ```
+/// use std::sync::Arc;
+/// use driver_events_core::{DriverEventSink, MemoryEventSink};
+/// use driver_events_types::{DriverEvent, EventKind, GoalId};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let events = MemoryEventSink::new();
+/// let sink: Arc<dyn DriverEventSink> = Arc::new(events.clone());
+///
+/// sink.publish(DriverEvent::Escalate { goal_id: GoalId::new(), reason: "stuck".into() }).await?;
+///
+/// let first = events.wait_for(1).await;
+/// assert_eq!(first[0].kind(), "escalate");
+/// assert_eq!(events.of_kind(EventKind::Progress).len(), 0);
+/// # Ok(())
+/// # }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # runtime.block_on(example()).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct MemoryEventSink {
+    store: Arc<Store>,
+}
+
+struct Store {
+    capacity: usize,
+    state: Mutex<State>,
+    /// Told of everything that may end a wait.
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    envelopes: Vec<Envelope>,
+    is_closed: bool,
+}
+
+impl MemoryEventSink {
+    /// A sink that holds as much as there is memory.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::bounded(usize::MAX)
+    }
+
+    /// A sink that holds `capacity` events and refuses more with [`Full`](SinkErrorKind::Full), until there is room
+    /// again ([`drain`](Self::drain)).
+    #[must_use]
+    pub fn bounded(capacity: usize) -> Self {
+        Self {
+            store: Arc::new(Store {
+                capacity,
+                state: Mutex::default(),
+                changed: Notify::new(),
+            }),
+        }
+    }
+
+    /// What is held, in the order in which it came.
+    #[must_use]
+    pub fn envelopes(&self) -> Vec<Envelope> {
+        self.select(|_| true)
+    }
+
+    /// The events that are held, in the order in which they came, without those that this version does not know.
+    #[must_use]
+    pub fn events(&self) -> Vec<DriverEvent> {
+        let known = |envelope: &Envelope| envelope.event().cloned();
+        lock(&self.store.state).envelopes.iter().filter_map(known).collect()
+    }
+
+    /// What is held about one goal, in the order in which it came.
+    #[must_use]
+    pub fn of_goal(&self, goal_id: GoalId) -> Vec<Envelope> {
+        self.select(|envelope| envelope.goal_id() == Some(goal_id))
+    }
+
+    /// What is held of one kind, in the order in which it came.
+    #[must_use]
+    pub fn of_kind(&self, kind: EventKind) -> Vec<Envelope> {
+        self.select(|envelope| envelope.kind() == kind.as_str())
+    }
+
+    /// How many events are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        lock(&self.store.state).envelopes.len()
+    }
+
+    /// Whether no event is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes out what is held, and so makes room.
+    pub fn drain(&self) -> Vec<Envelope> {
+        std::mem::take(&mut lock(&self.store.state).envelopes)
+    }
+
+    /// Waits until `count` events are held, and returns the first `count`, which stay. Fewer only when the sink is
+    /// closed, since no more can come.
+    ///
+    /// Of a bounded sink no more than its capacity can be waited for.
+    ///
+    /// # Cancel safety
+    /// Nothing is taken out, so nothing is lost when the future is dropped.
+    pub async fn wait_for(&self, count: usize) -> Vec<Envelope> {
+        loop {
+            // Made before the look: what comes between the look and the wait ends the wait.
+            let changed = self.store.changed.notified();
+            if let Some(first) = self.first(count) {
+                return first;
+            }
+            changed.await;
+        }
+    }
+
+    fn first(&self, count: usize) -> Option<Vec<Envelope>> {
+        let state = lock(&self.store.state);
+        match state.envelopes.get(..count) {
+            Some(first) => Some(first.to_vec()),
+            None => state.is_closed.then(|| state.envelopes.clone()),
+        }
+    }
+
+    fn select(&self, condition: impl Fn(&Envelope) -> bool) -> Vec<Envelope> {
+        let state = lock(&self.store.state);
+        let selected = state.envelopes.iter().filter(|envelope| condition(envelope));
+        selected.cloned().collect()
+    }
+
+    fn keep(&self, envelope: Envelope) -> Result<(), SinkError> {
+        let mut state = lock(&self.store.state);
+        if state.is_closed {
+            return Err(SinkError::new(SinkErrorKind::Closed, "the memory sink is closed"));
+        }
+        if state.envelopes.len() >= self.store.capacity {
+            let message = format!("the memory sink holds {} events and no more", self.store.capacity);
+            return Err(SinkError::new(SinkErrorKind::Full, message));
+        }
+        state.envelopes.push(envelope);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl DriverEventSink for MemoryEventSink {
+    async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
+        envelope.json()?;
+        self.keep(envelope)?;
+        self.store.changed.notify_waiters();
+        Ok(Receipt::Buffered)
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::Buffered
+    }
+
+    async fn close(&self) -> Result<(), SinkError> {
+        lock(&self.store.state).is_closed = true;
+        self.store.changed.notify_waiters();
+        Ok(())
+    }
+}
+
+impl Default for MemoryEventSink {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryEventSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MemoryEventSink({} events)", self.len())
+    }
+}
