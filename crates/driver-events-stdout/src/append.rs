@@ -8,8 +8,9 @@ use std::path::Path;
 /// the first new line.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     let mut file = OpenOptions::new().append(true).create(true).open(path)?;
-    // Pipes and devices have no length, and no last line to look at.
-    if file.metadata()?.len() > 0 && last_byte(path).is_none_or(|byte| byte != b'\n') {
+    let metadata = file.metadata()?;
+    // Only a file has a last line. A pipe may have a length too, on some systems, but looking into it would block.
+    if metadata.is_file() && metadata.len() > 0 && last_byte(path).is_none_or(|byte| byte != b'\n') {
         file.write_all(b"\n")?;
     }
     Ok(file)
