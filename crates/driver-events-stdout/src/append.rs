@@ -8,9 +8,8 @@ use std::path::Path;
 /// the first new line.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     let mut file = OpenOptions::new().append(true).create(true).open(path)?;
-    let metadata = file.metadata()?;
-    // Pipes and devices have no last line to look at.
-    if metadata.is_file() && metadata.len() > 0 && last_byte(path).is_none_or(|byte| byte != b'\n') {
+    // Pipes and devices have no length, and no last line to look at.
+    if file.metadata()?.len() > 0 && last_byte(path).is_none_or(|byte| byte != b'\n') {
         file.write_all(b"\n")?;
     }
     Ok(file)

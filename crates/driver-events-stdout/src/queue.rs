@@ -1,5 +1,4 @@
 use std::mem;
-use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +29,8 @@ pub(crate) struct Queue {
 }
 
 struct State {
+    /// Where lines go, until the thread takes it over with the first of them.
+    unused: Option<Output>,
     /// Accepted lines that the thread has not taken yet.
     buffer: Vec<u8>,
     /// The number of lines that were accepted.
@@ -38,7 +39,6 @@ struct State {
     taken: u64,
     /// Of these, the lines that were written, and the writer flushed behind them.
     written: u64,
-    stage: Stage,
     /// Fewer bytes in the buffer do not wake the thread.
     wake_at: usize,
     /// A flush waits, or a failed write shall be tried again.
@@ -46,6 +46,8 @@ struct State {
     closed: bool,
     /// The sink is gone, and nobody can ask for another try.
     abandoned: bool,
+    /// The output is dropped, and no thread runs.
+    ended: bool,
     /// Why the last write failed, until one goes well.
     failure: Option<Failure>,
     /// The number of writes that failed.
@@ -54,28 +56,21 @@ struct State {
     came_out: u64,
 }
 
-/// The life of the thread.
-enum Stage {
-    NotStarted(Output),
-    Running,
-    /// The thread has ended, and the output is dropped.
-    Ended,
-}
-
 impl Queue {
     pub(crate) fn new(output: Output, limit: usize) -> Self {
         Self {
             limit,
             state: Mutex::new(State {
+                unused: Some(output),
                 buffer: Vec::new(),
                 accepted: 0,
                 taken: 0,
                 written: 0,
-                stage: Stage::NotStarted(output),
                 wake_at: 1,
                 hurry: false,
                 closed: false,
                 abandoned: false,
+                ended: false,
                 failure: None,
                 failures: 0,
                 came_out: 0,
@@ -110,7 +105,9 @@ impl Queue {
     /// length finds its turn.
     fn try_push(self: &Arc<Self>, line: &[u8]) -> Result<bool, SinkError> {
         let mut state = self.lock();
-        if let Some(failure) = &state.failure {
+        if let Some(failure) = &state.failure
+            && (failure.is_final() || !state.closed)
+        {
             let error = failure.refusal(state.unwritten());
             // The next try finds out whether the writer has recovered.
             self.hurry(state);
@@ -161,15 +158,15 @@ impl Queue {
         let unused = {
             let mut state = self.lock();
             state.closed = true;
-            state.take_unused_output()
+            let unused = state.unused.take();
+            state.ended |= unused.is_some();
+            unused
         };
         drop(unused);
         self.work.notify_one();
         self.changed.notify_waiters();
         self.flush().await?;
-        self.wait_until(|| matches!(self.lock().stage, Stage::Ended).then_some(()))
-            .await;
-        Ok(())
+        self.wait_until(|| self.lock().ended.then_some(Ok(()))).await
     }
 
     /// Tells the thread to write what is there, as far as that goes, and to end.
@@ -191,9 +188,8 @@ impl Queue {
     /// Asks `answer` now and after each change, until it has one.
     async fn wait_until<T>(&self, mut answer: impl FnMut() -> Option<T>) -> T {
         loop {
-            let mut changed = pin!(self.changed.notified());
-            // From here on no change is missed.
-            changed.as_mut().enable();
+            // Hears of every change from here on, also before it is polled.
+            let changed = self.changed.notified();
             if let Some(answer) = answer() {
                 return answer;
             }
@@ -266,7 +262,7 @@ impl Queue {
     /// The thread ends, with the output dropped.
     pub(crate) fn ended(&self, panic: Option<Failure>) {
         let mut state = self.lock();
-        state.stage = Stage::Ended;
+        state.ended = true;
         state.buffer = Vec::new();
         if panic.is_some() && !state.failure.as_ref().is_some_and(Failure::is_final) {
             state.failure = panic;
@@ -283,26 +279,12 @@ impl State {
 
     /// Starts the thread if it has not been started.
     fn start_thread(&mut self, queue: &Arc<Queue>) -> Result<(), SinkError> {
-        if !matches!(self.stage, Stage::NotStarted(_)) {
-            return Ok(());
-        }
-        let Stage::NotStarted(output) = mem::replace(&mut self.stage, Stage::Running) else {
+        let Some(output) = self.unused.take() else {
             return Ok(());
         };
         thread::start(Arc::clone(queue), output).map_err(|error| {
-            self.stage = Stage::Ended;
+            self.ended = true;
             self.failure.insert(Failure::of_spawn(error)).refusal(0)
         })
-    }
-
-    /// The output, where the sink is closed before the first event. Nobody else would drop it.
-    fn take_unused_output(&mut self) -> Option<Output> {
-        match mem::replace(&mut self.stage, Stage::Ended) {
-            Stage::NotStarted(output) => Some(output),
-            stage => {
-                self.stage = stage;
-                None
-            }
-        }
     }
 }

@@ -36,7 +36,7 @@ use crate::{Format, WriterEventSinkBuilder};
 ///   waits in `flush` or for room is told: [`Full`](driver_events_core::SinkErrorKind::Full) where the disk or the quota
 ///   is full, else [`Disconnected`](driver_events_core::SinkErrorKind::Disconnected). While this lasts `send` refuses
 ///   new events with the same error, and each `send` and each `flush` makes the thread try again. Where `close` failed
-///   like this, `flush` and `close` may be called again.
+///   like this the sink takes no more events, and `flush` and `close` may be called again.
 /// - **The writer panics**: [`Fatal`](driver_events_core::SinkErrorKind::Fatal), and what was not written is lost.
 ///
 /// The messages tell how many accepted events have not been written.

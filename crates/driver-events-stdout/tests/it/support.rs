@@ -45,7 +45,7 @@ pub(crate) struct State {
     /// Calls of `flush` that went well.
     pub(crate) flushes: usize,
     pub(crate) is_dropped: bool,
-    gate_is_open: bool,
+    opened_gates: usize,
     write_always: Option<Step>,
     flush_always_fails: Option<ErrorKind>,
 }
@@ -64,9 +64,9 @@ impl Written {
         self.wait_until(|_| true).text()
     }
 
-    /// Lets the writer go on that stands at a [`Step::Gate`].
+    /// Lets the writer go on that stands at a [`Step::Gate`], or will come to one.
     pub(crate) fn open_gate(&self) {
-        self.change(|state| state.gate_is_open = true);
+        self.change(|state| state.opened_gates += 1);
     }
 
     /// What every call of `write` does after the script's end; `None`: it takes everything.
@@ -137,7 +137,8 @@ impl Write for ScriptedWriter {
             Some(Step::Fail(kind)) => return Err(kind.into()),
             Some(Step::Panic) => panic!("the script says so"),
             Some(Step::Gate) => {
-                self.written.wait_until(|state| state.gate_is_open);
+                self.written.wait_until(|state| state.opened_gates > 0);
+                self.written.change(|state| state.opened_gates -= 1);
                 bytes.len()
             }
         };

@@ -53,6 +53,23 @@ async fn a_stalled_reader_stops_those_who_send_and_nobody_else() {
     assert_eq!(written.text(), lines(0..1_000));
 }
 
+/// The buffer has room as soon as its lines are on their way, and not only when they have come out.
+#[tokio::test]
+async fn there_is_room_while_a_write_goes_on() {
+    let (writer, written) = ScriptedWriter::new([Step::Gate, Step::Gate]);
+    let sink = WriterEventSink::builder().buffer_bytes(1).build(writer);
+    send_all(&sink, 0..1).await;
+    written.wait_until(|state| state.writes == 1);
+    send_all(&sink, 1..2).await;
+    let mut send = pin!(sink.send(event(2)));
+    assert!(poll_once(send.as_mut()).await.is_pending());
+    written.open_gate();
+    send.await.unwrap();
+    written.open_gate();
+    sink.flush().await.unwrap();
+    assert_eq!(written.text(), lines(0..3));
+}
+
 #[tokio::test]
 async fn a_send_that_is_dropped_while_it_waits_leaves_nothing_behind() {
     let (sink, written, taken) = stalled().await;
