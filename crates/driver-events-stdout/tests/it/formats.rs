@@ -36,7 +36,7 @@ async fn lines_of_existing_drivers_pass_byte_for_byte() {
 #[tokio::test]
 async fn received_json_of_several_lines_becomes_one_line() {
     let json = "{\r\n  \"kind\": \"escalate\",\n\t\"goal_id\": \"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01\",\r  \"reason\": \"a\\nb\"\n}\n";
-    let line = "{    \"kind\": \"escalate\", \t\"goal_id\": \"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01\",   \"reason\": \"a\\nb\" } \n";
+    let line = "{\r   \"kind\": \"escalate\", \t\"goal_id\": \"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01\",\r  \"reason\": \"a\\nb\" } \n";
     let envelope = Envelope::from_json(json).unwrap();
     assert_eq!(written(Format::Json, [envelope.clone()]).await, line);
 
