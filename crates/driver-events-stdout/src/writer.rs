@@ -8,10 +8,9 @@ use async_trait::async_trait;
 use driver_events_core::cloudevents::{write_on_one_line, write_structured};
 use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError};
 
-use crate::output::Output;
 use crate::pretty::{self, Style};
 use crate::queue::Queue;
-use crate::{Format, WriterEventSinkBuilder};
+use crate::{Format, WriterEventSinkBuilder, terminal};
 
 /// Writes one line an event to a file, a pipe, or any other [`Write`].
 ///
@@ -62,6 +61,7 @@ pub struct WriterEventSink {
     queue: Arc<Queue>,
     format: Format,
     style: Style,
+    is_terminal: bool,
 }
 
 impl WriterEventSink {
@@ -87,11 +87,12 @@ impl WriterEventSink {
         WriterEventSinkBuilder::default()
     }
 
-    pub(crate) fn with_output(output: Output, format: Format, style: Style, buffer_bytes: usize) -> Self {
+    pub(crate) fn over(queue: Queue, format: Format, style: Style, is_terminal: bool) -> Self {
         Self {
-            queue: Arc::new(Queue::new(output, buffer_bytes)),
+            queue: Arc::new(queue),
             format,
             style,
+            is_terminal,
         }
     }
 
@@ -99,7 +100,7 @@ impl WriterEventSink {
     fn line<'a>(&self, envelope: &'a Envelope) -> Result<Cow<'a, [u8]>, SinkError> {
         // Also where the JSON is not what is written: an event is refused in every format, or in none.
         let json = envelope.json()?;
-        Ok(match self.format {
+        let line: Cow<'a, [u8]> = match self.format {
             Format::Json if json.contains(&b'\n') => {
                 let mut line = Vec::with_capacity(json.len());
                 write_on_one_line(json, &mut line);
@@ -114,9 +115,10 @@ impl WriterEventSink {
             Format::Pretty => {
                 let mut line = Vec::with_capacity(256);
                 pretty::write_line(envelope, self.style, &mut line);
-                line.into()
+                return Ok(line.into());
             }
-        })
+        };
+        Ok(if self.is_terminal { terminal::shown(line) } else { line })
     }
 }
 
