@@ -7,10 +7,9 @@ use async_trait::async_trait;
 use driver_events_core::cloudevents::{put_on_one_line, write_structured};
 use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError};
 
-use crate::output::Output;
 use crate::pretty::{self, Style};
 use crate::queue::Queue;
-use crate::{Format, WriterEventSinkBuilder};
+use crate::{Format, WriterEventSinkBuilder, terminal};
 
 /// Writes one line an event to a file, a pipe, or any other [`Write`].
 ///
@@ -61,6 +60,7 @@ pub struct WriterEventSink {
     queue: Arc<Queue>,
     format: Format,
     style: Style,
+    is_terminal: bool,
     scratch: Mutex<Vec<u8>>,
 }
 
@@ -87,11 +87,12 @@ impl WriterEventSink {
         WriterEventSinkBuilder::default()
     }
 
-    pub(crate) fn with_output(output: Output, format: Format, style: Style, buffer_bytes: usize) -> Self {
+    pub(crate) fn over(queue: Queue, format: Format, style: Style, is_terminal: bool) -> Self {
         Self {
-            queue: Arc::new(Queue::new(output, buffer_bytes)),
+            queue: Arc::new(queue),
             format,
             style,
+            is_terminal,
             scratch: Mutex::default(),
         }
     }
@@ -119,7 +120,11 @@ impl WriterEventSink {
             Format::Pretty => {
                 envelope.json()?;
                 pretty::write_line(envelope, self.style, line);
+                return Ok(());
             }
+        }
+        if self.is_terminal {
+            terminal::escape(line);
         }
         Ok(())
     }

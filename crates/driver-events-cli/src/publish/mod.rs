@@ -33,7 +33,8 @@ Targets:
   file:PATH  the end of a file, which is made where it is not there. In
              PATH, `?` and `%` are written %3F and %25; file:///PATH is
              understood too.
-  Both take `?format=json|cloudevents|pretty`; json is the default.
+  Both take `?format=json|cloudevents|pretty`; json is the default. On a
+  terminal, what it would obey is escaped.
 
 Lines:
   A bare event, or a CloudEvent in structured mode, which keeps its id. The
