@@ -1,24 +1,35 @@
 use std::net::TcpStream;
-use std::path::Path;
 use std::process::Command;
 
 use driver_events_harness::provision;
+use tempfile::TempDir;
 use xtask::command;
 
-/// Runs `xtask brokers` beside a build folder of its own, so that servers that stay for somebody else are left alone.
-fn brokers(target: &Path, arguments: &[&str]) -> String {
-    let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
-    xtask.arg("brokers").args(arguments).env("CARGO_TARGET_DIR", target);
-    xtask.env("NATS_SERVER", provision::nats_server().unwrap());
-    command::output(&mut xtask).unwrap()
+/// A build folder of its own, so that servers that stay for somebody else are left alone. Those in it end with it.
+struct Target(TempDir);
+
+impl Target {
+    /// What `cargo xtask brokers` prints.
+    fn brokers(&self, arguments: &[&str]) -> String {
+        let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        xtask.arg("brokers").args(arguments);
+        xtask.env("CARGO_TARGET_DIR", self.0.path());
+        xtask.env("NATS_SERVER", provision::nats_server().unwrap());
+        command::output(&mut xtask).unwrap()
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        self.brokers(&["down"]);
+    }
 }
 
 #[test]
 fn servers_stay_until_they_are_ended() {
-    let target = tempfile::tempdir().unwrap();
-    let brokers = |arguments: &[&str]| brokers(target.path(), arguments);
-    let lonely = brokers(&["up", "nats"]);
-    let cluster = brokers(&["up", "nats", "--cluster", "3"]);
+    let target = Target(tempfile::tempdir().unwrap());
+    let lonely = target.brokers(&["up", "nats"]);
+    let cluster = target.brokers(&["up", "nats", "--cluster", "3"]);
     let mut addresses = Vec::new();
     for said in [&lonely, &cluster] {
         let urls = said.trim_end().strip_prefix("export NATS_URL=").unwrap().split(',');
@@ -26,17 +37,20 @@ fn servers_stay_until_they_are_ended() {
     }
     assert_eq!(addresses.len(), 4);
 
-    let status = brokers(&["status"]);
-    let down = brokers(&["down"]);
+    let status = target.brokers(&["status"]);
     for address in &addresses {
         assert!(
             status.contains(&format!("nats://{address}, http://127.0.0.1:")),
             "{status}"
         );
-        assert!(down.contains(&format!("nats://{address}, http://127.0.0.1:")), "{down}");
+        TcpStream::connect(address).unwrap();
+    }
+    let down = target.brokers(&["down"]);
+    for address in &addresses {
+        assert!(down.contains(&format!("nats://{address}, ")), "{down}");
         assert!(TcpStream::connect(address).is_err());
     }
-    assert_eq!(brokers(&["down"]), "");
-    let status = brokers(&["status"]);
+    assert_eq!(target.brokers(&["down"]), "");
+    let status = target.brokers(&["status"]);
     assert!(status.starts_with("nats-server v"), "{status}");
 }

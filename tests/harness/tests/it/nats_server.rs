@@ -21,7 +21,7 @@ fn create_stream(client: &mut NatsClient) {
 
 fn stored(server: &NatsServer) -> u64 {
     let jetstream = server.monitoring("/jsz").unwrap();
-    jetstream["messages"].as_u64().unwrap()
+    jetstream.get("messages").unwrap().as_u64().unwrap()
 }
 
 #[test]
