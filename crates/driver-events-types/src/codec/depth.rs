@@ -12,7 +12,7 @@ pub(crate) const DEEPEST: usize = 127;
 pub(crate) fn of_text(text: &[u8], enough: usize) -> usize {
     // There can be no deeper nesting than there are brackets. Most events have few, and counting is much faster than
     // following strings.
-    let brackets = text.iter().filter(|byte| matches!(byte, b'{' | b'[')).count();
+    let brackets = opening_brackets(text);
     if brackets <= enough {
         return brackets;
     }
@@ -34,6 +34,14 @@ pub(crate) fn of_text(text: &[u8], enough: usize) -> usize {
         }
     }
     deepest
+}
+
+/// Counts in chunks whose sum fits a byte, which the compiler turns into vector instructions.
+fn opening_brackets(text: &[u8]) -> usize {
+    const BIT_BETWEEN_BRACKETS: u8 = b'{' ^ b'[';
+    let is_opening = |byte: &u8| u8::from(byte | BIT_BETWEEN_BRACKETS == b'{');
+    let in_chunk = |chunk: &[u8]| usize::from(chunk.iter().map(is_opening).sum::<u8>());
+    text.chunks(usize::from(u8::MAX)).map(in_chunk).sum()
 }
 
 /// The nesting of arrays and objects in a value; 0 for a scalar.
