@@ -1,5 +1,88 @@
-//! The suite of properties that every sink and every decorator holds to.
+//! The suite of properties that every sink and every decorator holds to, for the tests of those who write one.
+//!
+//! Implement [`Fixture`] for your sink and call [`run`]:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use async_trait::async_trait;
+//! use driver_events_core::conformance::{self, Capabilities, Fixture};
+//! use driver_events_core::{DriverEventSink, Envelope, Guarantee, MemoryEventSink};
+//!
+//! struct Memory;
+//!
+//! #[async_trait]
+//! impl Fixture for Memory {
+//!     type Store = MemoryEventSink;
+//!
+//!     async fn start(&self) -> (Arc<dyn DriverEventSink>, MemoryEventSink) {
+//!         let sink = MemoryEventSink::new();
+//!         (Arc::new(sink.clone()), sink)
+//!     }
+//!
+//!     async fn stored(&self, store: &MemoryEventSink) -> Vec<Envelope> {
+//!         store.envelopes()
+//!     }
+//!
+//!     fn capabilities(&self) -> Capabilities {
+//!         Capabilities::new(Guarantee::Buffered)
+//!     }
+//! }
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+//! # runtime.block_on(async {
+//! conformance::run(&Memory).await;
+//! # });
+//! ```
+//!
+//! Each property is a function of its own too, which panics with the reason when the sink does not hold to it. They
+//! need a tokio runtime of either kind, since some of them spawn tasks; multi-threaded shows more. There are no time
+//! limits: a sink that hangs hangs the suite.
 
+#![allow(clippy::panic, reason = "a suite for tests says what went wrong by panicking")]
+
+pub mod samples;
+
+mod answers;
+mod cancellation;
+mod content;
+mod ending;
 mod fixture;
+mod order;
+mod refusal;
+mod subject;
 
+pub use answers::{answers_batches_in_place, keeps_its_guarantee};
+pub use cancellation::{survives_cancelled_batches, survives_cancelled_endings, survives_cancelled_sends};
+pub use content::{
+    keeps_attributes, publishes_as_it_sends, stores_every_kind, stores_received_bytes, stores_unknown_kinds,
+};
+pub use ending::{closes, closes_while_tasks_send, flushes};
 pub use fixture::{Capabilities, Fixture};
+pub use order::{keeps_order_of_batches, keeps_order_of_sends, keeps_order_of_tasks};
+pub use refusal::{refuses_what_cannot_be_encoded, refuses_what_is_too_large, says_when_it_is_full};
+
+/// Tests every property, one after another.
+///
+/// # Panics
+/// The sink does not hold to one of them.
+pub async fn run(fixture: &impl Fixture) {
+    keeps_its_guarantee(fixture).await;
+    stores_every_kind(fixture).await;
+    stores_received_bytes(fixture).await;
+    stores_unknown_kinds(fixture).await;
+    keeps_attributes(fixture).await;
+    publishes_as_it_sends(fixture).await;
+    answers_batches_in_place(fixture).await;
+    refuses_what_cannot_be_encoded(fixture).await;
+    refuses_what_is_too_large(fixture).await;
+    says_when_it_is_full(fixture).await;
+    keeps_order_of_sends(fixture).await;
+    keeps_order_of_batches(fixture).await;
+    keeps_order_of_tasks(fixture).await;
+    flushes(fixture).await;
+    closes(fixture).await;
+    closes_while_tasks_send(fixture).await;
+    survives_cancelled_sends(fixture).await;
+    survives_cancelled_batches(fixture).await;
+    survives_cancelled_endings(fixture).await;
+}

@@ -1,0 +1,72 @@
+use super::subject::{Subject, check_receipt};
+use super::{Fixture, samples};
+use crate::{Envelope, SinkErrorKind};
+
+/// The guarantee is the declared one, and no receipt is weaker.
+///
+/// # Panics
+/// The sink does not hold to it.
+pub async fn keeps_its_guarantee(fixture: &impl Fixture) {
+    let subject = Subject::start(fixture).await;
+    assert_eq!(
+        subject.sink.guarantee(),
+        subject.capabilities.guarantee,
+        "the guarantee must be as declared"
+    );
+    let sent: Vec<Envelope> = (0..4)
+        .map(|n| Envelope::new(samples::numbered(samples::goal(1), n)))
+        .collect();
+    let (alone, together) = sent.split_at(2);
+    for envelope in alone {
+        subject.send(envelope).await;
+    }
+    subject.send_batch(together).await;
+    subject.expect_stored(&sent).await;
+}
+
+/// A batch has one result for each envelope, in its place; one that fails does not stop the others. An empty batch has
+/// no results.
+///
+/// # Panics
+/// The sink does not hold to it.
+pub async fn answers_batches_in_place(fixture: &impl Fixture) {
+    let subject = Subject::start(fixture).await;
+    let none = subject.sink.send_batch(Vec::new()).await;
+    assert!(none.is_empty(), "an empty batch has no results, but: {none:?}");
+
+    let goal_id = samples::goal(1);
+    let good = |number| Envelope::new(samples::numbered(goal_id, number));
+    let batch = [
+        samples::not_finite(goal_id),
+        good(1),
+        samples::too_large(goal_id),
+        good(2),
+        good(3),
+        samples::deep(goal_id, 100),
+    ];
+    let expected = [
+        Err(SinkErrorKind::Encode),
+        Ok(()),
+        Err(SinkErrorKind::TooLarge),
+        Ok(()),
+        Ok(()),
+        Err(SinkErrorKind::Encode),
+    ];
+    let results = subject.sink.send_batch(batch.to_vec()).await;
+    let found: Vec<_> = results
+        .iter()
+        .map(|result| match result {
+            Ok(receipt) => {
+                check_receipt(&*subject.sink, &subject.capabilities, receipt);
+                Ok(())
+            }
+            Err(error) => Err(error.kind()),
+        })
+        .collect();
+    if subject.capabilities.refuses_invalid {
+        assert_eq!(found, expected, "each result must stand in the place of its envelope");
+        subject.expect_stored(&[good(1), good(2), good(3)]).await;
+    } else {
+        assert_eq!(found, [Ok(()); 6], "a batch has one result for each envelope");
+    }
+}

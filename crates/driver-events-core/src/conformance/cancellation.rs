@@ -1,0 +1,76 @@
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use super::subject::Subject;
+use super::{Fixture, samples};
+use crate::Envelope;
+
+/// How often a future is polled before it is dropped, in turn.
+const POLLS: [usize; 4] = [1, 0, 2, 5];
+
+/// A `send` may be dropped at any point, and the same envelope sent again: nothing is lost, and the order holds.
+///
+/// # Panics
+/// The sink does not hold to it.
+pub async fn survives_cancelled_sends(fixture: &impl Fixture) {
+    let subject = Subject::start(fixture).await;
+    let sent: Vec<_> = (0..40)
+        .map(|n| Envelope::new(samples::numbered(samples::goal(1), n)))
+        .collect();
+    for (envelope, polls) in sent.iter().zip(POLLS.into_iter().cycle()) {
+        poll_and_drop(subject.sink.send(envelope.clone()), polls).await;
+        subject.send(envelope).await;
+    }
+    subject.expect_stored_at_least_once(&sent).await;
+}
+
+/// So may a `send_batch`.
+///
+/// # Panics
+/// The sink does not hold to it.
+pub async fn survives_cancelled_batches(fixture: &impl Fixture) {
+    let subject = Subject::start(fixture).await;
+    let sent: Vec<_> = (0..120)
+        .map(|n| Envelope::new(samples::numbered(samples::goal(n % 3), n)))
+        .collect();
+    for (batch, polls) in sent.chunks(10).zip(POLLS.into_iter().cycle()) {
+        poll_and_drop(subject.sink.send_batch(batch.to_vec()), polls).await;
+        subject.send_batch(batch).await;
+    }
+    subject.expect_stored_at_least_once(&sent).await;
+}
+
+/// A `flush` or a `close` may be dropped at any point, and called again.
+///
+/// # Panics
+/// The sink does not hold to it.
+pub async fn survives_cancelled_endings(fixture: &impl Fixture) {
+    for polls in POLLS {
+        let subject = Subject::start(fixture).await;
+        let mut sent = Vec::new();
+        for number in 0..5 {
+            let envelope = Envelope::new(samples::numbered(samples::goal(1), number));
+            subject.send(&envelope).await;
+            sent.push(envelope);
+            poll_and_drop(subject.sink.flush(), polls).await;
+        }
+        poll_and_drop(subject.sink.close(), polls).await;
+        if let Err(error) = subject.sink.close().await {
+            panic!("close must be Ok, but: {error:?}");
+        }
+        subject.expect_stored_without_flush(&sent).await;
+    }
+}
+
+/// Polls at most so often, and lets other tasks run between.
+async fn poll_and_drop<T>(future: impl Future<Output = T>, polls: usize) {
+    let mut future = pin!(future);
+    for _ in 0..polls {
+        let polled = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+        if polled.is_ready() {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,104 @@
+use std::sync::Arc;
+
+use super::subject::{Subject, check_receipt};
+use super::{Fixture, samples};
+use crate::Envelope;
+
+const TASKS: u32 = 8;
+const EVENTS_OF_A_TASK: u32 = 40;
+
+/// Events of one goal that are sent one after another are stored in that order, whatever other goals do.
+///
+/// # Panics
+/// The sink does not hold to it.
+pub async fn keeps_order_of_sends(fixture: &impl Fixture) {
+    let subject = Subject::start(fixture).await;
+    let sent = interleaved();
+    for envelope in &sent {
+        subject.send(envelope).await;
+    }
+    subject.expect_stored(&sent).await;
+}
+
+/// So are those of a batch, and of batches and single events after one another.
+///
+/// # Panics
+/// The sink does not hold to it.
+pub async fn keeps_order_of_batches(fixture: &impl Fixture) {
+    let subject = Subject::start(fixture).await;
+    let sent = interleaved();
+    for (part, length) in sent.chunks(50).zip([50, 1].into_iter().cycle()) {
+        let (batch, rest) = part.split_at(length.min(part.len()));
+        subject.send_batch(batch).await;
+        for envelope in rest {
+            subject.send(envelope).await;
+        }
+    }
+    subject.expect_stored(&sent).await;
+}
+
+/// Many tasks send, publish, send batches and flush at once, each about its own goal: everything is stored once, and
+/// each task's events in its order.
+///
+/// # Panics
+/// The sink does not hold to it.
+pub async fn keeps_order_of_tasks(fixture: &impl Fixture) {
+    let subject = Subject::start(fixture).await;
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|task| {
+            let sink = Arc::clone(&subject.sink);
+            let capabilities = subject.capabilities.clone();
+            tokio::spawn(async move {
+                let events = events_of(task);
+                for (part, envelopes) in events.chunks(4).enumerate() {
+                    let results = if part % 3 == 0 {
+                        sink.send_batch(envelopes.to_vec()).await
+                    } else {
+                        let mut results = Vec::new();
+                        for envelope in envelopes {
+                            results.push(sink.send(envelope.clone()).await);
+                        }
+                        results
+                    };
+                    for result in results {
+                        let receipt = result.unwrap_or_else(|error| panic!("an event must be taken, but: {error:?}"));
+                        check_receipt(&*sink, &capabilities, &receipt);
+                    }
+                    if part % 4 == 0
+                        && let Err(error) = sink.flush().await
+                    {
+                        panic!("flush must be Ok, but: {error:?}");
+                    }
+                }
+                let last = samples::numbered(samples::goal(task), EVENTS_OF_A_TASK);
+                let published = sink.publish(last.clone()).await;
+                assert!(published.is_ok(), "an event must be published, but: {published:?}");
+                events.into_iter().chain([Envelope::new(last)]).collect::<Vec<_>>()
+            })
+        })
+        .collect();
+    let mut sent = Vec::new();
+    for task in tasks {
+        match task.await {
+            Ok(envelopes) => sent.extend(envelopes),
+            Err(error) => panic!("a task that sent failed: {error}"),
+        }
+    }
+    subject.expect_stored(&sent).await;
+}
+
+/// The events of all tasks, in turn.
+fn interleaved() -> Vec<Envelope> {
+    let numbers = 0..EVENTS_OF_A_TASK;
+    let event = |number, task| Envelope::new(samples::numbered(samples::goal(task), number));
+    numbers
+        .flat_map(|number| (0..TASKS).map(move |task| event(number, task)))
+        .collect()
+}
+
+fn events_of(task: u32) -> Vec<Envelope> {
+    let numbers = 0..EVENTS_OF_A_TASK;
+    numbers
+        .map(|number| Envelope::new(samples::numbered(samples::goal(task), number)))
+        .collect()
+}

@@ -1,0 +1,141 @@
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use driver_events_types::GoalId;
+
+use super::{Capabilities, Fixture};
+use crate::{DriverEventSink, Envelope, Receipt, SinkError};
+
+/// The sink of one property, and its store.
+pub(super) struct Subject<'a, F: Fixture> {
+    pub(super) sink: Arc<dyn DriverEventSink>,
+    pub(super) capabilities: Capabilities,
+    fixture: &'a F,
+    store: F::Store,
+}
+
+impl<'a, F: Fixture> Subject<'a, F> {
+    pub(super) async fn start(fixture: &'a F) -> Self {
+        let (sink, store) = fixture.start().await;
+        Self {
+            sink,
+            capabilities: fixture.capabilities(),
+            fixture,
+            store,
+        }
+    }
+
+    /// Sends an event that the sink must take.
+    pub(super) async fn send(&self, envelope: &Envelope) {
+        self.check_taken(envelope, self.sink.send(envelope.clone()).await);
+    }
+
+    /// Sends a batch that the sink must take.
+    pub(super) async fn send_batch(&self, envelopes: &[Envelope]) {
+        let results = self.sink.send_batch(envelopes.to_vec()).await;
+        assert_eq!(
+            results.len(),
+            envelopes.len(),
+            "a batch has one result for each envelope"
+        );
+        for (envelope, result) in envelopes.iter().zip(results) {
+            self.check_taken(envelope, result);
+        }
+    }
+
+    pub(super) fn check_taken(&self, envelope: &Envelope, result: Result<Receipt, SinkError>) {
+        match result {
+            Ok(receipt) => check_receipt(&*self.sink, &self.capabilities, &receipt),
+            Err(error) => panic!("{} must be taken, but: {error:?}", short(envelope)),
+        }
+    }
+
+    pub(super) async fn flush(&self) {
+        if let Err(error) = self.sink.flush().await {
+            panic!("flush must be Ok, but: {error:?}");
+        }
+    }
+
+    /// Flushes, and checks that exactly `sent` is stored, once each, and in order within each goal.
+    pub(super) async fn expect_stored(&self, sent: &[Envelope]) {
+        self.flush().await;
+        self.expect_stored_without_flush(sent).await;
+    }
+
+    pub(super) async fn expect_stored_without_flush(&self, sent: &[Envelope]) {
+        if self.capabilities.stores {
+            compare(sent, &self.stored().await);
+        }
+    }
+
+    /// As [`expect_stored`](Self::expect_stored), but what was sent more than once may be stored more than once.
+    pub(super) async fn expect_stored_at_least_once(&self, sent: &[Envelope]) {
+        self.flush().await;
+        if self.capabilities.stores {
+            let mut seen = HashSet::new();
+            let mut stored = self.stored().await;
+            stored.retain(|envelope| seen.insert(text(envelope)));
+            compare(sent, &stored);
+        }
+    }
+
+    pub(super) async fn stored(&self) -> Vec<Envelope> {
+        self.fixture.stored(&self.store).await
+    }
+}
+
+pub(super) fn check_receipt(sink: &dyn DriverEventSink, capabilities: &Capabilities, receipt: &Receipt) {
+    let guarantee = sink.guarantee();
+    assert!(
+        receipt.guarantee() >= guarantee,
+        "the sink guarantees {guarantee:?}, but the receipt is {receipt:?}"
+    );
+    assert!(
+        !capabilities.stores || *receipt != Receipt::Discarded,
+        "the sink must store what it takes, but the receipt is Discarded"
+    );
+}
+
+fn compare(sent: &[Envelope], stored: &[Envelope]) {
+    let stored_by_goal = by_goal(stored);
+    for (goal_id, expected) in by_goal(sent) {
+        let found = stored_by_goal.get(&goal_id).cloned().unwrap_or_default();
+        for (place, expected) in expected.iter().enumerate() {
+            let found = found.get(place).map_or("nothing", String::as_str);
+            assert_eq!(
+                found, expected,
+                "event {place} of goal {goal_id:?} must be stored as it was sent"
+            );
+        }
+    }
+    assert_eq!(
+        stored.len(),
+        sent.len(),
+        "everything must be stored once, and nothing else"
+    );
+}
+
+/// The JSON of each goal's events. What tells no goal has no order.
+fn by_goal(envelopes: &[Envelope]) -> BTreeMap<Option<GoalId>, Vec<String>> {
+    let mut goals = BTreeMap::<_, Vec<_>>::new();
+    for envelope in envelopes {
+        goals.entry(envelope.goal_id()).or_default().push(text(envelope));
+    }
+    if let Some(unordered) = goals.get_mut(&None) {
+        unordered.sort();
+    }
+    goals
+}
+
+/// The JSON, as text for messages.
+pub(super) fn text(envelope: &Envelope) -> String {
+    match envelope.json() {
+        Ok(json) => String::from_utf8_lossy(json).into_owned(),
+        Err(error) => format!("an event that cannot be encoded: {error}"),
+    }
+}
+
+/// The beginning of the JSON: events may be large.
+pub(super) fn short(envelope: &Envelope) -> String {
+    text(envelope).chars().take(200).collect()
+}
