@@ -1,5 +1,7 @@
 //! Core NATS and JetStream.
 
+mod core_nats;
+
 mod connection;
 mod options;
 mod setup_error;
@@ -9,9 +11,11 @@ mod percent;
 mod subject;
 
 mod credentials;
+mod link;
 mod state;
 mod tls;
 
 pub use connection::NatsConnection;
+pub use core_nats::{NatsEventSink, NatsEventSinkBuilder};
 pub use options::NatsOptions;
 pub use setup_error::{SetupError, SetupErrorKind};

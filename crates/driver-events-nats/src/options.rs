@@ -36,7 +36,7 @@ pub struct NatsOptions {
     credentials: Credentials,
     tls: Tls,
     name: Option<String>,
-    inbox_prefix: Option<String>,
+    inbox_prefix: String,
     connect_timeout: Duration,
     is_in_background: bool,
     reconnect_delay: (Duration, Duration),
@@ -56,7 +56,7 @@ impl NatsOptions {
             credentials: Credentials::None,
             tls: Tls::default(),
             name: None,
-            inbox_prefix: None,
+            inbox_prefix: "_INBOX".to_owned(),
             connect_timeout: Duration::from_secs(5),
             is_in_background: false,
             reconnect_delay: (Duration::from_millis(50), Duration::from_secs(2)),
@@ -136,7 +136,7 @@ impl NatsOptions {
     /// What the subjects begin with on which answers come back, instead of `_INBOX`: where the client's permission to
     /// subscribe is narrower.
     pub fn inbox_prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.inbox_prefix = Some(prefix.into());
+        self.inbox_prefix = prefix.into();
         self
     }
 
@@ -202,7 +202,12 @@ impl NatsOptions {
         if self.queue_capacity == 0 {
             return Err(SetupError::invalid("the queue must have room for one message"));
         }
-        let state = ConnectionState::new();
+        let prefix = self.inbox_prefix;
+        if !is_publishable(&prefix) {
+            let message = format!("the inbox prefix {prefix:?} must be tokens without wildcards, separated by dots");
+            return Err(SetupError::invalid(message));
+        }
+        let state = ConnectionState::new(&prefix);
         let mut options = credentials
             .begin_options(&state)
             .await?
@@ -211,6 +216,7 @@ impl NatsOptions {
             .max_reconnects(self.max_attempts)
             .ping_interval(self.ping_interval)
             .client_capacity(self.queue_capacity)
+            .custom_inbox_prefix(prefix)
             .require_tls(self.tls.is_required)
             .event_callback({
                 let state = state.clone();
@@ -221,14 +227,6 @@ impl NatsOptions {
             });
         if let Some(name) = self.name {
             options = options.name(name);
-        }
-        if let Some(prefix) = self.inbox_prefix {
-            if !is_publishable(&prefix) {
-                let message =
-                    format!("the inbox prefix {prefix:?} must be tokens without wildcards, separated by dots");
-                return Err(SetupError::invalid(message));
-            }
-            options = options.custom_inbox_prefix(prefix);
         }
         if self.tls.is_first {
             options = options.tls_first();

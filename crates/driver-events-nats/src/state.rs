@@ -22,8 +22,10 @@ pub(crate) struct ConnectionState {
 #[derive(Debug)]
 struct Shared {
     status: watch::Sender<Status>,
-    /// Whether there is anything to look up in `refused`: sending asks for it with every event.
-    has_refused_subjects: AtomicBool,
+    /// What the subjects of answers begin with. Each is used once, so that they are remembered as one.
+    inbox_prefix: String,
+    /// Whether anything was ever refused: sending asks for it with every event, and looks closer only then.
+    has_refusals: AtomicBool,
     refused: Mutex<BTreeMap<Refused, Refusals>>,
 }
 
@@ -51,11 +53,12 @@ struct Refusals {
 }
 
 impl ConnectionState {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(inbox_prefix: &str) -> Self {
         Self {
             shared: Arc::new(Shared {
                 status: watch::Sender::new(Status::default()),
-                has_refused_subjects: AtomicBool::new(false),
+                inbox_prefix: inbox_prefix.to_owned(),
+                has_refusals: AtomicBool::new(false),
                 refused: Mutex::default(),
             }),
         }
@@ -69,12 +72,14 @@ impl ConnectionState {
         self.shared.status.subscribe()
     }
 
+    /// Whether the server ever refused anything, the credentials or a subject.
+    pub(crate) fn has_refusals(&self) -> bool {
+        self.shared.has_refusals.load(Ordering::Relaxed)
+    }
+
     /// Whether the server refused to take events on this subject a short while ago. After that while one is let through
     /// again: permissions may have been given.
     pub(crate) fn refuses_publishing(&self, subject: &str) -> bool {
-        if !self.shared.has_refused_subjects.load(Ordering::Relaxed) {
-            return false;
-        }
         let refused = self.refused();
         let refusals = refused.get(&Refused::Publish(subject.to_owned()));
         refusals.is_some_and(|refusals| refusals.last.elapsed() < REFUSED_SUBJECT_PAUSE)
@@ -107,6 +112,7 @@ impl ConnectionState {
     pub(crate) fn refuse(&self, why: String) {
         let why: Arc<str> = why.into();
         tracing::warn!(error = %why, "NATS refuses the credentials");
+        self.shared.has_refusals.store(true, Ordering::Relaxed);
         self.shared.status.send_modify(|status| {
             status.last_error = Some(Arc::clone(&why));
             status.refusal = Some(why);
@@ -146,7 +152,7 @@ impl ConnectionState {
     }
 
     fn observe_server_error(&self, text: String) {
-        if let Some(refused) = Refused::parse(&text) {
+        if let Some(refused) = Refused::parse(&text, &self.shared.inbox_prefix) {
             let mut all = self.refused();
             if all.len() < MAX_REFUSED_SUBJECTS || all.contains_key(&refused) {
                 let last = Instant::now();
@@ -158,7 +164,7 @@ impl ConnectionState {
                         }
                     })
                     .or_insert(Refusals { count: 1, last });
-                self.shared.has_refused_subjects.store(true, Ordering::Relaxed);
+                self.shared.has_refusals.store(true, Ordering::Relaxed);
             }
             drop(all);
             self.set_last_error(text);
@@ -212,9 +218,13 @@ impl ConnectionState {
 
 impl Refused {
     /// Reads `Permissions Violation for Publish to "SUBJECT"`.
-    fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str, inbox_prefix: &str) -> Option<Self> {
         let (what, rest) = text.split_once('"')?;
         let (subject, _) = rest.split_once('"')?;
+        let is_inbox = subject
+            .strip_prefix(inbox_prefix)
+            .is_some_and(|rest| rest.starts_with('.'));
+        let subject = if is_inbox { inbox_prefix } else { subject };
         match what.to_ascii_lowercase().trim_end() {
             "permissions violation for publish to" => Some(Self::Publish(subject.to_owned())),
             "permissions violation for subscription to" => Some(Self::Subscribe(subject.to_owned())),
@@ -247,7 +257,7 @@ mod tests {
 
     #[test]
     fn refused_subjects_are_counted() {
-        let state = ConnectionState::new();
+        let state = ConnectionState::new("_INBOX");
         assert!(!state.refuses_publishing("a.b"));
         for _ in 0..3 {
             state.observe(server_error("Permissions Violation for Publish to \"a.b\""));
@@ -264,11 +274,18 @@ mod tests {
         assert!(state.refuses_subscribing(|subject| subject == "a.>"));
         state.observe(Event::Connected);
         assert!(!state.refuses_subscribing(|subject| subject == "a.>"));
+        for number in 0..3 {
+            state.observe(server_error(&format!(
+                "Permissions Violation for Subscription to \"_INBOX.{number}\""
+            )));
+        }
+        assert!(state.refuses_subscribing(|subject| "_INBOX.7".starts_with(subject)));
+        assert_eq!(state.refused().len(), 2);
     }
 
     #[test]
     fn how_many_refused_subjects_are_remembered_is_bounded() {
-        let state = ConnectionState::new();
+        let state = ConnectionState::new("_INBOX");
         for number in 0..5_000 {
             state.observe(server_error(&format!(
                 "Permissions Violation for Publish to \"a.{number}\""
@@ -279,7 +296,7 @@ mod tests {
 
     #[test]
     fn the_last_attempt_says_whether_the_credentials_are_refused() {
-        let state = ConnectionState::new();
+        let state = ConnectionState::new("_INBOX");
         for text in [
             "Authorization Violation",
             "User Authentication Expired",
