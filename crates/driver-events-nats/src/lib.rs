@@ -16,6 +16,6 @@ mod state;
 mod tls;
 
 pub use connection::NatsConnection;
-pub use core_nats::{NatsEventSink, NatsEventSinkBuilder};
+pub use core_nats::{NatsEventSink, NatsEventSinkBuilder, NatsEventSource, NatsEventSourceBuilder};
 pub use options::NatsOptions;
 pub use setup_error::{SetupError, SetupErrorKind};

@@ -6,6 +6,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::link::Link;
 
+/// A subject that nobody serves.
+pub(super) const DEFAULT_SUBJECT: &str = "_driver_events.barrier";
 /// How long the first attempt waits for an answer; every other waits twice as long, up to `LONGEST_ATTEMPT`.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(250);
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(2);
@@ -35,8 +37,8 @@ pub(super) async fn pass(link: &Link, subject: &str, connection: u64, deadline: 
         let answer = timeout_at(end, client.send_request(asked, request)).await;
         let now_on = link.connects();
         match answer {
-            Ok(Ok(_)) => return Ok(now_on),
-            Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => return Ok(now_on),
+            Ok(Ok(_)) => return Ok(told(now_on).await),
+            Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => return Ok(told(now_on).await),
             Ok(Err(error)) => {
                 return Err(
                     SinkError::new(SinkErrorKind::Closed, "the connection to NATS has ended").with_source(error),
@@ -49,6 +51,15 @@ pub(super) async fn pass(link: &Link, subject: &str, connection: u64, deadline: 
         asks_itself = !asks_itself;
         patience = LONGEST_ATTEMPT.min(patience * 2);
     }
+}
+
+/// The server tells what it refused before it answers, but the client passes it on by another way, which gets a little
+/// time here. What comes later is told by the next call.
+async fn told(connection: u64) -> u64 {
+    for _ in 0..16 {
+        tokio::task::yield_now().await;
+    }
+    connection
 }
 
 /// Why no answer came, where that is known.

@@ -208,11 +208,6 @@ impl NatsEventSink {
                 self.ledger.settle(interval, connection);
             }
         }
-        // The server tells what it refused before it answers the barrier, but the client tells it by another way, which
-        // gets a little time here. What comes later is told by the next call.
-        for _ in 0..16 {
-            tokio::task::yield_now().await;
-        }
         self.check_refused_events()?;
         // Others may have been told while this call waited for its turn; what they were told of may be the caller's.
         match self.ledger.told() - told {

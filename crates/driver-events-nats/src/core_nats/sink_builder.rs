@@ -3,6 +3,7 @@ use std::time::Duration;
 use async_nats::Client;
 
 use super::NatsEventSink;
+use super::barrier;
 use super::sink::Settings;
 use crate::link::Target;
 use crate::subject::{Subjects, is_publishable};
@@ -100,10 +101,10 @@ impl NatsEventSinkBuilder {
         if let Some(prefix) = &self.prefix {
             settings.subjects = Subjects::under(prefix)?;
         }
-        let barrier = &settings.barrier_subject;
-        if !is_publishable(barrier) || settings.subjects.strip(barrier).is_some() {
+        let subject = &settings.barrier_subject;
+        if !is_publishable(subject) || settings.subjects.strip(subject).is_some() {
             let message =
-                format!("the barrier subject {barrier:?} must be one that can be published to and has no events");
+                format!("the barrier subject {subject:?} must be one that can be published to and has no events");
             return Err(SetupError::invalid(message));
         }
         Ok(NatsEventSink::with_settings(self.target.link().await?, settings))
@@ -115,7 +116,7 @@ impl Default for Settings {
         Self {
             subjects: Subjects::bare(),
             has_headers: true,
-            barrier_subject: "_driver_events.barrier".to_owned(),
+            barrier_subject: barrier::DEFAULT_SUBJECT.to_owned(),
             send_timeout: Duration::from_secs(5),
             flush_timeout: Duration::from_secs(10),
         }
