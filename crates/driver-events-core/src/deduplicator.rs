@@ -26,7 +26,8 @@ pub struct Deduplicator {
 }
 
 impl Deduplicator {
-    /// Remembers the last `capacity` new ids. An id of this library takes some 150 bytes.
+    /// Remembers the last `capacity` new ids. An id of this library takes some 150 bytes; ids are kept as they are, so
+    /// that longer ones take more.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self {

@@ -15,6 +15,7 @@ use crate::{Envelope, SourceError};
 pub struct Delivery {
     content: Result<Envelope, Malformed>,
     position: Position,
+    raw: Option<Bytes>,
     settle: Option<Box<dyn Settle>>,
 }
 
@@ -25,8 +26,16 @@ impl Delivery {
         Self {
             content,
             position,
+            raw: None,
             settle: None,
         }
+    }
+
+    /// Sets the bytes that the event came in, where they are more than its JSON.
+    #[must_use]
+    pub fn with_raw(mut self, raw: Bytes) -> Self {
+        self.raw = Some(raw);
+        self
     }
 
     /// Sets who is told the answer.
@@ -42,6 +51,16 @@ impl Delivery {
     /// What was delivered is no event. Put it aside and go on: the source does.
     pub fn envelope(&self) -> Result<&Envelope, &Malformed> {
         self.content.as_ref()
+    }
+
+    /// The bytes as they were received: of a line its ending, and the CloudEvent around the event, included. None where
+    /// the source does not keep them.
+    #[must_use]
+    pub fn raw(&self) -> Option<&Bytes> {
+        match &self.content {
+            Ok(_) => self.raw.as_ref(),
+            Err(malformed) => Some(malformed.raw()),
+        }
     }
 
     /// Where the source has it.

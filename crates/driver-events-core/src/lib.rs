@@ -1,4 +1,49 @@
-//! The sink trait for the events of AI agents' driver loops.
+//! The sink trait for the events of AI agents' driver loops, the envelope that sinks send, and what goes around them.
+//!
+//! # When to use it
+//! - You write a driver loop: hold an `Arc<dyn` [`DriverEventSink`]`>` and call [`publish`](DriverEventSink::publish).
+//! - You test one: [`MemoryEventSink`] keeps what was published.
+//! - You write a sink, a decorator or a reader: the traits are here, and the suite that holds sinks to their contract.
+//!
+//! To send events somewhere, take a crate for the transport too, such as
+//! [`driver-events-stdout`](https://docs.rs/driver-events-stdout). To make or read events without sending them,
+//! [`driver-events-types`](https://docs.rs/driver-events-types) is enough.
+//!
+//! # Example
+//! ```
+//! use std::sync::Arc;
+//! use driver_events_core::{DriverEventSink, DriverEventSinkExt, MemoryEventSink};
+//! use driver_events_types::{DriverEvent, GoalId};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let events = MemoryEventSink::new();
+//! let sink: Arc<dyn DriverEventSink> = Arc::new(events.clone().stamped("urn:example:night-shift")?);
+//!
+//! let goal_id = GoalId::new();
+//! sink.publish(DriverEvent::Escalate { goal_id, reason: "needs a person".into() }).await?;
+//! sink.close().await?;
+//!
+//! assert_eq!(events.of_goal(goal_id).len(), 1);
+//! # Ok(())
+//! # }
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+//! # runtime.block_on(example()).unwrap();
+//! ```
+//!
+//! # The order of decorators
+//! Decorators are sinks around sinks, and [`DriverEventSinkExt`] has them as methods. The one that is called last sees
+//! an event first, and the order changes what happens:
+//!
+//! - [`Stamped`] belongs at the top. Above a [`FanOut`] all sinks see the same numbers; below it, the first sink to be
+//!   asked would number for all, since an event is numbered once.
+//! - [`Filter`] above [`Stamped`] drops an event before it is numbered, and readers see no gap. Below, what it drops is a
+//!   gap to them.
+//! - [`Filter`] above a [`FanOut`] is for all sinks, below it for one of them. A filter promises nothing, and so neither
+//!   does a fan-out with a filter below.
+//!
+//! # Features
+//! - `conformance`: the module of the same name, for the tests of those who write sinks.
+
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod sink;
@@ -34,6 +79,10 @@ pub mod conformance;
 
 mod batch;
 mod lock;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub use attributes::{EventId, InvalidAttribute, SOURCE_UNSET, Stamp};
 pub use deduplicator::Deduplicator;

@@ -169,7 +169,8 @@ impl<R: AsyncBufRead + Unpin + Send> DriverEventSource for NdjsonSource<R> {
                 return Some(Ok(Delivery::new(Err(malformed), position)));
             }
             if !raw.iter().all(u8::is_ascii_whitespace) {
-                return Some(Ok(Delivery::new(read_line(raw, self.limits), position)));
+                let content = read_line(raw.clone(), self.limits);
+                return Some(Ok(Delivery::new(content, position).with_raw(raw)));
             }
         }
         None

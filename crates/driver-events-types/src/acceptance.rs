@@ -2,7 +2,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::codec::{json, tagged, time};
+use crate::codec::{json, strict, tagged, time};
 
 /// One thing that must hold before a goal counts as done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,6 +47,17 @@ pub enum AcceptanceCriterion {
 }
 
 impl AcceptanceCriterion {
+    /// The text of its `"kind"` in the JSON.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::ShellCommand { .. } => "shell_command",
+            Self::FileMatches { .. } => "file_matches",
+            Self::Custom { .. } => "custom",
+            Self::LlmJudge { .. } => "llm_judge",
+        }
+    }
+
     /// A command that must exit as the evaluator expects, with the evaluator's default timeout (`timeout_secs: 0`).
     #[must_use]
     pub fn shell(command: impl Into<String>) -> Self {
@@ -134,7 +145,7 @@ pub struct AcceptanceVerdict {
     /// Whether every criterion holds.
     pub met: bool,
     /// The criteria that do not hold. Decodes as empty when missing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "strict::objects")]
     pub failures: Vec<AcceptanceFailure>,
     /// When the verdict was reached.
     #[serde(with = "time")]

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use crate::codec::{json, tagged};
+use crate::codec::{json, strict, tagged};
 use crate::{AcceptanceFailure, AcceptanceVerdict, BudgetAxis, BudgetUsage, Decision, GoalId};
 
 /// What one attempt came to.
@@ -14,12 +14,17 @@ pub struct AttemptResult {
     /// How the attempt ended.
     pub outcome: AttemptOutcome,
     /// The tool calls that were answered during the attempt, in order. Decodes as empty when missing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "strict::objects")]
     pub decisions_recorded: Vec<Decision>,
     /// What the goal has used of its budget after the attempt.
+    #[serde(deserialize_with = "strict::object")]
     pub usage_after: BudgetUsage,
     /// The verdict on the criteria, when the agent claimed to be done. Left out of the JSON when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "strict::object_or_null"
+    )]
     pub acceptance: Option<AcceptanceVerdict>,
     /// The agent's last words. Left out of the JSON when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,17 +72,46 @@ pub enum AttemptOutcome {
     },
 }
 
+impl AttemptOutcome {
+    /// The text of its `"kind"` in the JSON.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::NeedsRetry { .. } => "needs_retry",
+            Self::Continue { .. } => "continue",
+            Self::Sleep { .. } => "sleep",
+            Self::BudgetExhausted { .. } => "budget_exhausted",
+            Self::Cancelled => "cancelled",
+            Self::Escalate { .. } => "escalate",
+        }
+    }
+}
+
 /// The fields of each kind, as the decoder reads them once it knows the kind.
 #[derive(Deserialize)]
 #[serde(remote = "AttemptOutcome", rename_all = "snake_case")]
 enum AttemptOutcomeFields {
     Done,
-    NeedsRetry { failures: Vec<AcceptanceFailure> },
-    Continue { reason: String },
-    Sleep { duration_ms: u64, reason: String },
-    BudgetExhausted { axis: BudgetAxis },
+    NeedsRetry {
+        #[serde(deserialize_with = "strict::objects")]
+        failures: Vec<AcceptanceFailure>,
+    },
+    Continue {
+        reason: String,
+    },
+    Sleep {
+        duration_ms: u64,
+        reason: String,
+    },
+    BudgetExhausted {
+        #[serde(deserialize_with = "strict::word")]
+        axis: BudgetAxis,
+    },
     Cancelled,
-    Escalate { reason: String },
+    Escalate {
+        reason: String,
+    },
 }
 
 impl<'de> tagged::Fields<'de> for AttemptOutcomeFields {

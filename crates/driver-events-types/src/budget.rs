@@ -116,3 +116,18 @@ pub enum BudgetAxis {
     /// `consecutive413`: [`BudgetGuards::max_consecutive_413`]. The wire text has no underscore before the digits.
     Consecutive413,
 }
+
+impl BudgetAxis {
+    /// The value's text in the JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Turns => "turns",
+            Self::WallTime => "wall_time",
+            Self::Tokens => "tokens",
+            Self::ConsecutiveDenies => "consecutive_denies",
+            Self::ConsecutiveErrors => "consecutive_errors",
+            Self::Consecutive413 => "consecutive413",
+        }
+    }
+}

@@ -27,9 +27,9 @@ pub enum CompactTrigger {
 }
 
 impl CompactTrigger {
-    /// The trigger's wire name: `token_pressure` or `age`.
+    /// The text of its `"kind"` in the JSON.
     #[must_use]
-    pub fn as_str(&self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         match self {
             Self::TokenPressure { .. } => "token_pressure",
             Self::Age { .. } => "age",
@@ -42,6 +42,7 @@ impl CompactTrigger {
 #[serde(remote = "CompactTrigger", rename_all = "snake_case")]
 enum CompactTriggerFields {
     TokenPressure {
+        #[serde(deserialize_with = "float::deserialize")]
         pct: f64,
         tokens_used: u64,
         context_window: u64,

@@ -47,6 +47,18 @@ pub enum DecisionChoice {
     },
 }
 
+impl DecisionChoice {
+    /// The text of its `"kind"` in the JSON.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny { .. } => "deny",
+            Self::Observe { .. } => "observe",
+        }
+    }
+}
+
 /// The fields of each kind, as the decoder reads them once it knows the kind.
 #[derive(Deserialize)]
 #[serde(remote = "DecisionChoice", rename_all = "snake_case")]

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::codec::{float, tagged};
+use crate::codec::{float, strict, tagged};
 use crate::{
     AcceptanceVerdict, AttemptResult, AutoDreamOutcomeKind, BudgetAxis, BudgetUsage, CompactTrigger, Decision,
     EventKind, ExtractSkipReason, Goal, GoalId, GoalOutcome, ReplayDecision,
@@ -236,29 +236,37 @@ impl DriverEvent {
 #[serde(remote = "DriverEvent", rename_all = "snake_case")]
 enum DriverEventFields {
     GoalStarted {
+        #[serde(deserialize_with = "strict::object")]
         goal: Goal,
     },
     GoalCompleted {
+        #[serde(deserialize_with = "strict::object")]
         outcome: GoalOutcome,
     },
     AttemptStarted {
         goal_id: GoalId,
         turn_index: u32,
+        #[serde(deserialize_with = "strict::object")]
         usage: BudgetUsage,
     },
     AttemptCompleted {
+        #[serde(deserialize_with = "strict::object")]
         result: AttemptResult,
     },
     Decision {
+        #[serde(deserialize_with = "strict::object")]
         decision: Decision,
     },
     Acceptance {
         goal_id: GoalId,
+        #[serde(deserialize_with = "strict::object")]
         verdict: AcceptanceVerdict,
     },
     BudgetExhausted {
         goal_id: GoalId,
+        #[serde(deserialize_with = "strict::word")]
         axis: BudgetAxis,
+        #[serde(deserialize_with = "strict::object")]
         usage: BudgetUsage,
     },
     Escalate {
@@ -275,6 +283,7 @@ enum DriverEventFields {
         goal_id: GoalId,
         turn_index: u32,
         focus: String,
+        #[serde(deserialize_with = "float::deserialize")]
         token_pressure: f64,
         before_tokens: u64,
         age_minutes: u64,
@@ -299,15 +308,18 @@ enum DriverEventFields {
     },
     ExtractMemoriesSkipped {
         goal_id: GoalId,
+        #[serde(deserialize_with = "strict::word")]
         reason: ExtractSkipReason,
     },
     AutoDreamOutcome {
         goal_id: GoalId,
+        #[serde(deserialize_with = "strict::word")]
         outcome_kind: AutoDreamOutcomeKind,
     },
     Progress {
         goal_id: GoalId,
         turn_index: u32,
+        #[serde(deserialize_with = "strict::object")]
         usage: BudgetUsage,
         #[serde(default)]
         last_text: Option<String>,

@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::codec::json;
+use crate::codec::{duration, json, strict};
 use crate::{AcceptanceCriterion, AcceptanceVerdict, AttemptOutcome, BudgetGuards, BudgetUsage, GoalId};
 
 /// The key of [`Goal::metadata`] that holds the agent's id.
@@ -17,6 +19,7 @@ pub struct Goal {
     /// All of these must hold before the goal counts as done. Empty: the agent's word is taken.
     pub acceptance: Vec<AcceptanceCriterion>,
     /// When the driver loop gives up.
+    #[serde(deserialize_with = "strict::object")]
     pub budget: BudgetGuards,
     /// Where the agent works, as the driver names it. Left out of the JSON when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,14 +59,15 @@ pub struct GoalOutcome {
     /// The number of attempts that were made.
     pub total_turns: u32,
     /// What the goal used of its budget.
+    #[serde(deserialize_with = "strict::object")]
     pub usage: BudgetUsage,
     /// The agent's last words. Written as `null` when absent.
     #[serde(default)]
     pub final_text: Option<String>,
     /// The last verdict on the criteria. Written as `null` when absent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "strict::object_or_null")]
     pub acceptance: Option<AcceptanceVerdict>,
     /// From the start of the goal to its end, on the wall clock.
-    #[serde(with = "crate::codec::duration")]
-    pub elapsed: std::time::Duration,
+    #[serde(with = "duration")]
+    pub elapsed: Duration,
 }

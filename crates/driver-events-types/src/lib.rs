@@ -26,7 +26,8 @@
 //! # What the JSON looks like
 //! One compact object. `"kind"` stands first, then the fields in the order of [`EventKind::fields`]. Ids are
 //! lower-case hyphenated UUIDs, times are RFC 3339 in UTC with 0, 3, 6 or 9 fractional digits, durations are
-//! [`humantime`] text. Floats are the shortest text that reads back to the same bits. Free JSON
+//! [`humantime`] text. Floats are the shortest digits that read back to the same bits, with an exponent from 1e+16 on and
+//! from 1e-6 down. Free JSON
 //! ([`Decision::input`], [`Goal::metadata`], …) is a value, not a text: its keys are sorted and its numbers are
 //! shortest text. All of this holds whatever features of serde_json the build switches on.
 //!
@@ -35,8 +36,6 @@
 //!
 //! # Features
 //! None.
-
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod event;
 mod kind;

@@ -17,6 +17,20 @@ pub enum ExtractSkipReason {
     MainAgentWrote,
 }
 
+impl ExtractSkipReason {
+    /// The value's text in the JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Throttled => "throttled",
+            Self::InProgress => "in_progress",
+            Self::CircuitBreakerOpen => "circuit_breaker_open",
+            Self::MainAgentWrote => "main_agent_wrote",
+        }
+    }
+}
+
 /// What came of an auto dream, the background pass that tidies what was learnt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,4 +60,25 @@ pub enum AutoDreamOutcomeKind {
     TimedOut,
     /// `escape_audit`: the pass was stopped for reaching outside of its bounds.
     EscapeAudit,
+}
+
+impl AutoDreamOutcomeKind {
+    /// The value's text in the JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::SkippedDisabled => "skipped_disabled",
+            Self::SkippedKairosActive => "skipped_kairos_active",
+            Self::SkippedRemoteMode => "skipped_remote_mode",
+            Self::SkippedAutoMemoryDisabled => "skipped_auto_memory_disabled",
+            Self::SkippedTimeGate => "skipped_time_gate",
+            Self::SkippedScanThrottle => "skipped_scan_throttle",
+            Self::SkippedSessionGate => "skipped_session_gate",
+            Self::LockBlocked => "lock_blocked",
+            Self::Errored => "errored",
+            Self::TimedOut => "timed_out",
+            Self::EscapeAudit => "escape_audit",
+        }
+    }
 }

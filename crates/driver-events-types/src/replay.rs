@@ -28,6 +28,19 @@ pub enum ReplayDecision {
     },
 }
 
+impl ReplayDecision {
+    /// The text of its `"kind"` in the JSON.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::FreshSessionRetry { .. } => "fresh_session_retry",
+            Self::NextTurn { .. } => "next_turn",
+            Self::CompactAndRetry => "compact_and_retry",
+            Self::Escalate { .. } => "escalate",
+        }
+    }
+}
+
 /// The fields of each kind, as the decoder reads them once it knows the kind.
 #[derive(Deserialize)]
 #[serde(remote = "ReplayDecision", rename_all = "snake_case")]

@@ -56,13 +56,13 @@ pub fn looks_structured(text: &[u8]) -> bool {
     })
 }
 
-/// Reads an envelope in structured mode. The bytes of its data are passed on as they are.
+/// Reads an envelope in structured mode. The bytes of its data are passed on as they are; `limits` are for these.
 ///
 /// # Errors
 /// Text that is no CloudEvent of version 1.0 with an event in it.
 pub fn read_structured(text: &Bytes, limits: Limits) -> Result<Envelope, StructuredError> {
     let Members(members) = serde_json::from_slice(text).map_err(|error| StructuredError {
-        offset: error.column().saturating_sub(1),
+        offset: place(text, &error),
         reason: Reason::Json(error),
     })?;
     let offset_of = |part: &RawValue| part.get().as_ptr().addr().saturating_sub(text.as_ptr().addr());
@@ -100,6 +100,16 @@ pub fn read_structured(text: &Bytes, limits: Limits) -> Result<Envelope, Structu
             reason: Reason::Data(error),
         })?;
     received.apply_to(envelope).map_err(at(0))
+}
+
+/// Where serde_json stopped, in bytes from 0; at the end of the text where that came too early.
+fn place(text: &[u8], error: &serde_json::Error) -> usize {
+    if error.is_eof() {
+        return text.len();
+    }
+    let lines = text.split_inclusive(|byte| *byte == b'\n');
+    let before: usize = lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
+    text.len().min(before + error.column().saturating_sub(1))
 }
 
 /// Text that is no CloudEvent with an event in it.

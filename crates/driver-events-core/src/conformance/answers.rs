@@ -1,6 +1,6 @@
-use super::subject::{Subject, check_receipt};
+use super::subject::{Subject, check_receipt, event, events};
 use super::{Fixture, samples};
-use crate::{Envelope, SinkErrorKind};
+use crate::SinkErrorKind;
 
 /// The guarantee is the declared one, and no receipt is weaker.
 ///
@@ -13,9 +13,7 @@ pub async fn keeps_its_guarantee(fixture: &impl Fixture) {
         subject.capabilities.guarantee,
         "the guarantee must be as declared"
     );
-    let sent: Vec<Envelope> = (0..4)
-        .map(|n| Envelope::new(samples::numbered(samples::goal(1), n)))
-        .collect();
+    let sent = events(1, 0..4);
     let (alone, together) = sent.split_at(2);
     for envelope in alone {
         subject.send(envelope).await;
@@ -35,7 +33,7 @@ pub async fn answers_batches_in_place(fixture: &impl Fixture) {
     assert!(none.is_empty(), "an empty batch has no results, but: {none:?}");
 
     let goal_id = samples::goal(1);
-    let good = |number| Envelope::new(samples::numbered(goal_id, number));
+    let good = |number| event(1, number);
     let batch = [
         samples::not_finite(goal_id),
         good(1),

@@ -2,9 +2,8 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use super::subject::Subject;
-use super::{Fixture, samples};
-use crate::Envelope;
+use super::Fixture;
+use super::subject::{Subject, event, events};
 
 /// How often a future is polled before it is dropped, in turn.
 const POLLS: [usize; 4] = [1, 0, 2, 5];
@@ -15,9 +14,7 @@ const POLLS: [usize; 4] = [1, 0, 2, 5];
 /// The sink does not hold to it.
 pub async fn survives_cancelled_sends(fixture: &impl Fixture) {
     let subject = Subject::start(fixture).await;
-    let sent: Vec<_> = (0..40)
-        .map(|n| Envelope::new(samples::numbered(samples::goal(1), n)))
-        .collect();
+    let sent = events(1, 0..40);
     for (envelope, polls) in sent.iter().zip(POLLS.into_iter().cycle()) {
         poll_and_drop(subject.sink.send(envelope.clone()), polls).await;
         subject.send(envelope).await;
@@ -25,15 +22,13 @@ pub async fn survives_cancelled_sends(fixture: &impl Fixture) {
     subject.expect_stored_at_least_once(&sent).await;
 }
 
-/// So may a `send_batch`.
+/// A `send_batch` may be dropped at any point, and the same envelopes sent again: nothing is lost, and the order holds.
 ///
 /// # Panics
 /// The sink does not hold to it.
 pub async fn survives_cancelled_batches(fixture: &impl Fixture) {
     let subject = Subject::start(fixture).await;
-    let sent: Vec<_> = (0..120)
-        .map(|n| Envelope::new(samples::numbered(samples::goal(n % 3), n)))
-        .collect();
+    let sent: Vec<_> = (0..120).map(|n| event(n % 3, n)).collect();
     for (batch, polls) in sent.chunks(10).zip(POLLS.into_iter().cycle()) {
         poll_and_drop(subject.sink.send_batch(batch.to_vec()), polls).await;
         subject.send_batch(batch).await;
@@ -50,7 +45,7 @@ pub async fn survives_cancelled_endings(fixture: &impl Fixture) {
         let subject = Subject::start(fixture).await;
         let mut sent = Vec::new();
         for number in 0..5 {
-            let envelope = Envelope::new(samples::numbered(samples::goal(1), number));
+            let envelope = event(1, number);
             subject.send(&envelope).await;
             sent.push(envelope);
             poll_and_drop(subject.sink.flush(), polls).await;

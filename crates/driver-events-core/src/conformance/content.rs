@@ -1,6 +1,6 @@
 use chrono::DateTime;
 
-use super::subject::{Subject, short};
+use super::subject::{Subject, event, short};
 use super::{Fixture, samples};
 use crate::{Envelope, InvalidAttribute, SinkErrorKind, Stamp};
 
@@ -65,8 +65,7 @@ pub async fn keeps_attributes(fixture: &impl Fixture) {
     if !(subject.capabilities.stores && subject.capabilities.keeps_attributes) {
         return;
     }
-    let event = |number| Envelope::new(samples::numbered(samples::goal(1), number));
-    let full = event(1)
+    let full = event(1, 1)
         .with_id(valid(crate::EventId::new("an id/ü \"1\" %0A\\")))
         .with_time(DateTime::from_timestamp_nanos(1_767_225_600_123_456_789))
         .and_then(|envelope| envelope.with_source("urn:example:tests/a%20b?c=d#e"))
@@ -78,7 +77,7 @@ pub async fn keeps_attributes(fixture: &impl Fixture) {
         })
         .and_then(|envelope| envelope.with_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
     // Its goal has no stamp before, so that it may get one of its own.
-    let plain = Envelope::new(samples::numbered(samples::goal(2), 2));
+    let plain = event(2, 2);
     let received = samples::foreign(samples::goal(3));
     let unknown = samples::unknown_kind(samples::goal(4)).with_event_type("agent.driver.goal.paused");
     for sent in [valid(full), plain, received, valid(unknown)] {

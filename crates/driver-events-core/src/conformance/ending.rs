@@ -3,9 +3,9 @@ use std::sync::Arc;
 use futures_util::future::join;
 
 use super::refusal::expect_refusal;
-use super::subject::Subject;
+use super::subject::{Subject, event, events};
 use super::{Fixture, samples};
-use crate::{Envelope, SinkErrorKind};
+use crate::SinkErrorKind;
 
 /// After `flush` everything that was taken can be read. It may be called with nothing to do, and again.
 ///
@@ -17,7 +17,7 @@ pub async fn flushes(fixture: &impl Fixture) {
     let mut sent = Vec::new();
     for number in 0..3 {
         for part in 0..5 {
-            let envelope = Envelope::new(samples::numbered(samples::goal(1), number * 5 + part));
+            let envelope = event(1, number * 5 + part);
             subject.send(&envelope).await;
             sent.push(envelope);
         }
@@ -36,9 +36,7 @@ pub async fn closes(fixture: &impl Fixture) {
     close(&unused).await;
 
     let subject = Subject::start(fixture).await;
-    let mut sent: Vec<_> = (0..20)
-        .map(|n| Envelope::new(samples::numbered(samples::goal(1), n)))
-        .collect();
+    let mut sent = events(1, 0..20);
     subject.send_batch(&sent).await;
     let (first, second) = join(subject.sink.close(), subject.sink.close()).await;
     assert!(
@@ -48,7 +46,7 @@ pub async fn closes(fixture: &impl Fixture) {
     subject.expect_stored_without_flush(&sent).await;
     close(&subject).await;
 
-    let late = Envelope::new(samples::numbered(samples::goal(1), 20));
+    let late = event(1, 20);
     if subject.capabilities.closes {
         expect_refusal(&*subject.sink, &late, SinkErrorKind::Closed).await;
         let results = subject.sink.send_batch(vec![late.clone(), late]).await;
@@ -79,7 +77,7 @@ pub async fn closes_while_tasks_send(fixture: &impl Fixture) {
             tokio::spawn(async move {
                 let mut taken = Vec::new();
                 for number in 0..100 {
-                    let envelope = Envelope::new(samples::numbered(samples::goal(task), number));
+                    let envelope = event(task, number);
                     match sink.send(envelope.clone()).await {
                         Ok(_) => taken.push(envelope),
                         Err(error) => {

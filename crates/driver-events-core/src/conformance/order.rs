@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use super::subject::{Subject, check_receipt};
-use super::{Fixture, samples};
-use crate::Envelope;
+use super::subject::{Subject, check_receipt, event, events};
+use super::{Capabilities, Fixture, samples};
+use crate::{DriverEventSink, Envelope};
 
 const TASKS: u32 = 8;
 const EVENTS_OF_A_TASK: u32 = 40;
@@ -20,7 +20,7 @@ pub async fn keeps_order_of_sends(fixture: &impl Fixture) {
     subject.expect_stored(&sent).await;
 }
 
-/// So are those of a batch, and of batches and single events after one another.
+/// Events of one goal keep the order of their batch, and of batches and single events that follow one another.
 ///
 /// # Panics
 /// The sink does not hold to it.
@@ -47,34 +47,7 @@ pub async fn keeps_order_of_tasks(fixture: &impl Fixture) {
     let tasks: Vec<_> = (0..TASKS)
         .map(|task| {
             let sink = Arc::clone(&subject.sink);
-            let capabilities = subject.capabilities.clone();
-            tokio::spawn(async move {
-                let events = events_of(task);
-                for (part, envelopes) in events.chunks(4).enumerate() {
-                    let results = if part % 3 == 0 {
-                        sink.send_batch(envelopes.to_vec()).await
-                    } else {
-                        let mut results = Vec::new();
-                        for envelope in envelopes {
-                            results.push(sink.send(envelope.clone()).await);
-                        }
-                        results
-                    };
-                    for result in results {
-                        let receipt = result.unwrap_or_else(|error| panic!("an event must be taken, but: {error:?}"));
-                        check_receipt(&*sink, &capabilities, &receipt);
-                    }
-                    if part % 4 == 0
-                        && let Err(error) = sink.flush().await
-                    {
-                        panic!("flush must be Ok, but: {error:?}");
-                    }
-                }
-                let last = samples::numbered(samples::goal(task), EVENTS_OF_A_TASK);
-                let published = sink.publish(last.clone()).await;
-                assert!(published.is_ok(), "an event must be published, but: {published:?}");
-                events.into_iter().chain([Envelope::new(last)]).collect::<Vec<_>>()
-            })
+            tokio::spawn(work(sink, subject.capabilities.clone(), task))
         })
         .collect();
     let mut sent = Vec::new();
@@ -87,18 +60,42 @@ pub async fn keeps_order_of_tasks(fixture: &impl Fixture) {
     subject.expect_stored(&sent).await;
 }
 
+/// Sends the events of one task in every way that there is, and returns them.
+async fn work(sink: Arc<dyn DriverEventSink>, capabilities: Capabilities, task: u32) -> Vec<Envelope> {
+    let mut sent = events(task, 0..EVENTS_OF_A_TASK);
+    for (part, envelopes) in sent.chunks(4).enumerate() {
+        let results = if part % 3 == 0 {
+            sink.send_batch(envelopes.to_vec()).await
+        } else {
+            let mut results = Vec::new();
+            for envelope in envelopes {
+                results.push(sink.send(envelope.clone()).await);
+            }
+            results
+        };
+        for result in results {
+            match result {
+                Ok(receipt) => check_receipt(&*sink, &capabilities, &receipt),
+                Err(error) => panic!("an event must be taken, but: {error:?}"),
+            }
+        }
+        if part % 4 == 0
+            && let Err(error) = sink.flush().await
+        {
+            panic!("flush must be Ok, but: {error:?}");
+        }
+    }
+    let last = samples::numbered(samples::goal(task), EVENTS_OF_A_TASK);
+    if let Err(error) = sink.publish(last.clone()).await {
+        panic!("an event must be published, but: {error:?}");
+    }
+    sent.push(Envelope::new(last));
+    sent
+}
+
 /// The events of all tasks, in turn.
 fn interleaved() -> Vec<Envelope> {
     let numbers = 0..EVENTS_OF_A_TASK;
-    let event = |number, task| Envelope::new(samples::numbered(samples::goal(task), number));
-    numbers
-        .flat_map(|number| (0..TASKS).map(move |task| event(number, task)))
-        .collect()
-}
-
-fn events_of(task: u32) -> Vec<Envelope> {
-    let numbers = 0..EVENTS_OF_A_TASK;
-    numbers
-        .map(|number| Envelope::new(samples::numbered(samples::goal(task), number)))
-        .collect()
+    let in_turn = numbers.flat_map(|number| (0..TASKS).map(move |task| event(task, number)));
+    in_turn.collect()
 }

@@ -1,6 +1,6 @@
 use driver_events_types::Limits;
 
-use super::subject::{Subject, short};
+use super::subject::{Subject, event, events, short};
 use super::{Fixture, samples};
 use crate::{DriverEventSink, Envelope, Fate, SinkErrorKind};
 
@@ -47,12 +47,9 @@ pub async fn says_when_it_is_full(fixture: &impl Fixture) {
         return;
     };
     let subject = Subject::start(fixture).await;
-    let numbers = 0..u32::try_from(capacity).unwrap_or(u32::MAX);
-    let sent: Vec<Envelope> = numbers
-        .map(|n| Envelope::new(samples::numbered(samples::goal(1), n)))
-        .collect();
+    let sent = events(1, 0..u32::try_from(capacity).unwrap_or(u32::MAX));
     subject.send_batch(&sent).await;
-    let one_more = Envelope::new(samples::numbered(samples::goal(2), 0));
+    let one_more = event(2, 0);
     expect_refusal(&*subject.sink, &one_more, SinkErrorKind::Full).await;
     subject.expect_stored(&sent).await;
 }
@@ -65,7 +62,7 @@ async fn refuses(fixture: &impl Fixture, cases: &[Envelope], kind: SinkErrorKind
     let mut sent = Vec::new();
     for (case, number) in cases.iter().zip(0..) {
         expect_refusal(&*subject.sink, case, kind).await;
-        let good = Envelope::new(samples::numbered(samples::goal(1), number));
+        let good = event(1, number);
         subject.send(&good).await;
         sent.push(good);
     }

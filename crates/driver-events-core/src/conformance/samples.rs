@@ -203,7 +203,7 @@ pub fn unknown_kind(goal_id: GoalId) -> Envelope {
 #[must_use]
 pub fn foreign(goal_id: GoalId) -> Envelope {
     received(format!(
-        r#" {{"reason": "\u0078", "goal_id": "{goal_id}", "new_field": [1.0], "kind": "escalate"}} "#
+        r#"{{ "reason": "\u0078", "goal_id": "{goal_id}", "new_field": [1.0], "kind": "escalate" }}"#
     ))
 }
 

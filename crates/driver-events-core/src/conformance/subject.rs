@@ -1,9 +1,10 @@
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use driver_events_types::GoalId;
 
-use super::{Capabilities, Fixture};
+use super::{Capabilities, Fixture, samples};
 use crate::{DriverEventSink, Envelope, Receipt, SinkError};
 
 /// The sink of one property, and its store.
@@ -125,6 +126,16 @@ fn by_goal(envelopes: &[Envelope]) -> BTreeMap<Option<GoalId>, Vec<String>> {
         unordered.sort();
     }
     goals
+}
+
+/// A small event of the goal.
+pub(super) fn event(goal: u32, number: u32) -> Envelope {
+    Envelope::new(samples::numbered(samples::goal(goal), number))
+}
+
+/// Small events of the goal, one for each number.
+pub(super) fn events(goal: u32, numbers: Range<u32>) -> Vec<Envelope> {
+    numbers.map(|number| event(goal, number)).collect()
 }
 
 /// The JSON, as text for messages.

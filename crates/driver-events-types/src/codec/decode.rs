@@ -47,9 +47,9 @@ fn checked(json: &[u8], limits: Limits) -> Result<&str, DecodeError> {
             limits.max_bytes(),
         ));
     }
-    if depth::of_text(json, limits.max_depth()) > limits.max_depth() {
+    if let Some(offset) = depth::exceeded_at(json, limits.max_depth()) {
         let message = format!("the JSON nests deeper than the limit of {} levels", limits.max_depth());
-        return Err(diagnose::refused(json, DecodeErrorKind::TooDeep, message, 0));
+        return Err(diagnose::refused(json, DecodeErrorKind::TooDeep, message, offset));
     }
     std::str::from_utf8(json).map_err(|error| {
         let message = format!("the text is not UTF-8: {error}");

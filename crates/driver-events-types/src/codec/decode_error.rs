@@ -1,5 +1,8 @@
 use std::fmt;
 
+/// The most characters of a kind that are displayed: a hostile one may be as long as the whole text.
+const LONGEST_KIND: usize = 100;
+
 /// JSON that is no event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodeError {
@@ -30,7 +33,8 @@ pub enum DecodeErrorKind {
     /// The kind is known, and its only fault is a value that some enum does not know. A newer publisher may know it:
     /// pass it on, see [`Decoded`](crate::Decoded).
     UnknownValue,
-    /// A field is missing, doubled, of the wrong type or out of range. The publisher breaks the contract.
+    /// A field is missing, doubled (the kind itself included), of the wrong type or out of range. The publisher breaks
+    /// the contract.
     Invalid,
 }
 
@@ -41,7 +45,8 @@ impl DecodeError {
         self.kind
     }
 
-    /// The text of the event's `"kind"`, as far as it could be read.
+    /// The text of the event's `"kind"`, where it could be read. It is whatever the text holds: not bounded, and not
+    /// safe to print as it is. Where the text as a whole could not be read, only its first few KiB are searched.
     #[must_use]
     pub fn event_kind(&self) -> Option<&str> {
         self.event_kind.as_deref()
@@ -54,7 +59,8 @@ impl DecodeError {
         &self.path
     }
 
-    /// The place in the text, in bytes from 0: the first byte of the value that is wrong.
+    /// The place in the text, in bytes from 0: the first byte of the value that is wrong, or of the object that lacks
+    /// a field. Where the text is no JSON, it is where that shows, give or take a byte.
     #[must_use]
     pub fn offset(&self) -> usize {
         self.offset
@@ -72,7 +78,8 @@ impl DecodeError {
         self.column
     }
 
-    /// What is wrong, in words, without the place.
+    /// What is wrong, in words, without the place: one line of a few hundred printable characters at the most,
+    /// whatever the text holds.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -82,7 +89,9 @@ impl DecodeError {
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(kind) = &self.event_kind {
-            write!(f, "{}", kind.escape_debug())?;
+            for char in kind.chars().take(LONGEST_KIND) {
+                write!(f, "{}", char.escape_debug())?;
+            }
             if !self.path.is_empty() {
                 write!(f, ".{}", self.path)?;
             }

@@ -1,6 +1,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::strict;
 use crate::{DecodeError, DecodeErrorKind, DriverEvent, EncodeError, EventKind, GoalId, Limits};
 
 /// What a reader gets: an event of this version, or one that only a newer version knows, kept whole.
@@ -138,13 +139,16 @@ fn goal_id_of(json: &[u8]) -> Option<GoalId> {
     fn read<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
         raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
     }
+    fn read_object<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
+        raw.and_then(|raw| strict::object(&mut serde_json::Deserializer::from_str(raw.get())).ok())
+    }
 
     let event: Event<'_> = serde_json::from_slice(json).ok()?;
     read(event.goal_id)
-        .or_else(|| read(event.goal).map(|WithId { id }| id))
+        .or_else(|| read_object(event.goal).map(|WithId { id }| id))
         .or_else(|| {
             [event.outcome, event.result, event.decision]
                 .into_iter()
-                .find_map(|raw| read(raw).map(|WithGoalId { goal_id }| goal_id))
+                .find_map(|raw| read_object(raw).map(|WithGoalId { goal_id }| goal_id))
         })
 }

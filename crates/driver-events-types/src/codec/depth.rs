@@ -6,20 +6,17 @@ use serde_json::{Map, Value};
 /// The deepest nesting that serde_json parses.
 pub(crate) const DEEPEST: usize = 127;
 
-/// The nesting of arrays and objects in JSON text; 0 for a scalar. Exact for valid JSON.
-///
-/// Answers early: anything up to `enough` stands for "no deeper than that".
-pub(crate) fn of_text(text: &[u8], enough: usize) -> usize {
+/// Where JSON text first nests arrays and objects deeper than `limit`. Exact for valid JSON.
+pub(crate) fn exceeded_at(text: &[u8], limit: usize) -> Option<usize> {
     // There can be no deeper nesting than there are brackets. Most events have few, and counting is much faster than
     // following strings.
-    let brackets = opening_brackets(text);
-    if brackets <= enough {
-        return brackets;
+    if opening_brackets(text) <= limit {
+        return None;
     }
-    let (mut depth, mut deepest) = (0_usize, 0_usize);
+    let mut depth = 0_usize;
     let mut in_string = false;
-    let mut bytes = text.iter();
-    while let Some(byte) = bytes.next() {
+    let mut bytes = text.iter().enumerate();
+    while let Some((offset, byte)) = bytes.next() {
         match (in_string, byte) {
             (true, b'\\') => {
                 bytes.next();
@@ -27,13 +24,15 @@ pub(crate) fn of_text(text: &[u8], enough: usize) -> usize {
             (_, b'"') => in_string = !in_string,
             (false, b'{' | b'[') => {
                 depth += 1;
-                deepest = deepest.max(depth);
+                if depth > limit {
+                    return Some(offset);
+                }
             }
             (false, b'}' | b']') => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
-    deepest
+    None
 }
 
 /// Counts in chunks whose sum fits a byte, which the compiler turns into vector instructions.
@@ -47,20 +46,7 @@ fn opening_brackets(text: &[u8]) -> usize {
 /// The nesting of arrays and objects in a value; 0 for a scalar.
 pub(crate) fn of_value(value: &Value) -> usize {
     let mut deepest = 0;
-    let mut open = Vec::new();
-    push_container(value, 1, &mut open);
-    while let Some((container, depth)) = open.pop() {
-        deepest = deepest.max(depth);
-        match container {
-            Value::Array(values) => values
-                .iter()
-                .for_each(|value| push_container(value, depth + 1, &mut open)),
-            Value::Object(map) => map
-                .values()
-                .for_each(|value| push_container(value, depth + 1, &mut open)),
-            _ => {}
-        }
-    }
+    walk(value, |_, depth| deepest = deepest.max(depth));
     deepest
 }
 
@@ -69,9 +55,25 @@ pub(crate) fn of_map(map: &Map<String, Value>) -> usize {
     1 + map.values().map(of_value).max().unwrap_or(0)
 }
 
-fn push_container<'a>(value: &'a Value, depth: usize, open: &mut Vec<(&'a Value, usize)>) {
-    if matches!(value, Value::Array(_) | Value::Object(_)) {
-        open.push((value, depth));
+/// Shows the value and all that is inside of it, each with the number of arrays and objects down to it, itself
+/// included.
+pub(crate) fn walk<'a>(value: &'a Value, mut see: impl FnMut(&'a Value, usize)) {
+    // Only what has an inside is kept for later: most values have none.
+    let mut open = Vec::new();
+    let mut visit = |value: &'a Value, around: usize, open: &mut Vec<(&'a Value, usize)>| match value {
+        Value::Array(_) | Value::Object(_) => {
+            see(value, around + 1);
+            open.push((value, around + 1));
+        }
+        _ => see(value, around),
+    };
+    visit(value, 0, &mut open);
+    while let Some((container, depth)) = open.pop() {
+        match container {
+            Value::Array(values) => values.iter().for_each(|value| visit(value, depth, &mut open)),
+            Value::Object(map) => map.values().for_each(|value| visit(value, depth, &mut open)),
+            _ => {}
+        }
     }
 }
 

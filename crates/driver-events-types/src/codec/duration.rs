@@ -1,7 +1,9 @@
 //! Durations as [`humantime`] text: `"1m 36s 410ms"`.
 
+use std::iter;
 use std::time::Duration;
 
+use humantime::DurationError;
 use serde::de::{Deserializer, Error, Visitor};
 use serde::ser::Serializer;
 
@@ -23,10 +25,40 @@ impl Visitor<'_> for DurationVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
-        humantime::parse_duration(text).map_err(|error| {
+        parse(text).map_err(|error| {
             E::custom(format_args!(
                 "{text:?} is not a duration such as \"1m 36s 410ms\": {error}"
             ))
         })
     }
+}
+
+/// What [`humantime::parse_duration`] reads, without its panic: it adds the parts up with a carry that is not checked,
+/// and "18446744073709551615s 1000000000ns" overflows there. So it is shown one part at a time.
+fn parse(text: &str) -> Result<Duration, DurationError> {
+    let mut sum = Duration::ZERO;
+    for part in parts(text) {
+        // A bare "0" is a duration only when it stands alone.
+        let part = if part == "0" { text } else { part };
+        sum = sum
+            .checked_add(humantime::parse_duration(part)?)
+            .ok_or(DurationError::NumberOverflow)?;
+    }
+    Ok(sum)
+}
+
+/// The text cut in front of each number but the first: at every digit that follows a unit.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    iter::from_fn(move || {
+        let text = rest?;
+        let unit = text.find(char::is_alphabetic).unwrap_or(text.len());
+        let (number, tail) = text.split_at(unit);
+        let (part, after) = match tail.find(|c: char| c.is_ascii_digit()) {
+            Some(next) => text.split_at(number.len() + next),
+            None => (text, ""),
+        };
+        rest = (!after.is_empty()).then_some(after);
+        Some(part)
+    })
 }

@@ -1,7 +1,7 @@
 use std::io;
 
 use super::leaves::{self, Leaf};
-use super::{depth, float, time};
+use super::{depth, float, json, time};
 use crate::{DriverEvent, EncodeError, EncodeErrorKind, Limits};
 
 impl DriverEvent {
@@ -39,6 +39,10 @@ impl DriverEvent {
     /// # Errors
     /// As [`write_json`](Self::write_json).
     pub fn write_json_with(&self, out: &mut Vec<u8>, limits: Limits) -> Result<(), EncodeError> {
+        // Before anything descends into the event.
+        if self.free_json_depth() > limits.max_depth() {
+            return Err(too_deep(self, limits));
+        }
         let start = out.len();
         let mut writer = Bounded {
             left: limits.max_bytes(),
@@ -46,19 +50,19 @@ impl DriverEvent {
         };
         let written = serde_json::to_writer(&mut writer, self);
         let json = out.get(start..).unwrap_or_default();
-        let encoded = match written {
-            Ok(()) if depth::of_text(json, limits.max_depth()) <= limits.max_depth() => return Ok(()),
-            Ok(()) => Err(too_deep(self, limits)),
-            Err(error) if error.is_io() => Err(EncodeError::new(
+        let fault = match written {
+            Ok(()) if depth::exceeded_at(json, limits.max_depth()).is_none() => return Ok(()),
+            Ok(()) => too_deep(self, limits),
+            Err(error) if error.is_io() => EncodeError::new(
                 self.kind(),
                 EncodeErrorKind::TooLarge,
                 String::new(),
                 format!("the event is larger than the limit of {} bytes", limits.max_bytes()),
-            )),
-            Err(error) => Err(explain(self, limits, &error)),
+            ),
+            Err(error) => explain(self, &error),
         };
         out.truncate(start);
-        encoded
+        Err(fault)
     }
 
     /// The number of arrays and objects that stand inside of one another in the event's free JSON, the event itself
@@ -81,29 +85,16 @@ impl DriverEvent {
 }
 
 /// Why serde_json could not write the event, told by the place that made it stop.
-fn explain(event: &DriverEvent, limits: Limits, error: &serde_json::Error) -> EncodeError {
-    let mut found = None;
-    leaves::visit(event, |path, leaf| {
-        let fault = match leaf {
-            Leaf::Float(value) if !value.is_finite() => Some((EncodeErrorKind::NotFinite, float::NOT_FINITE)),
-            Leaf::Time(value) if !time::is_representable(value) => {
-                Some((EncodeErrorKind::OutOfRange, time::OUT_OF_RANGE))
-            }
-            _ => None,
-        };
-        if let (None, Some((kind, message))) = (&found, fault) {
-            found = Some(EncodeError::new(
-                event.kind(),
-                kind,
-                path.to_string(),
-                message.to_owned(),
-            ));
+fn explain(event: &DriverEvent, error: &serde_json::Error) -> EncodeError {
+    first_fault(event, |leaf| match leaf {
+        Leaf::Float(value) if !value.is_finite() => Some((EncodeErrorKind::NotFinite, float::NOT_FINITE.to_owned())),
+        Leaf::Time(value) if !time::is_representable(value) => {
+            Some((EncodeErrorKind::OutOfRange, time::OUT_OF_RANGE.to_owned()))
         }
-    });
-    if found.is_none() && event.free_json_depth() > limits.max_depth() {
-        found = Some(too_deep(event, limits));
-    }
-    found.unwrap_or_else(|| {
+        _ if !leaf.has_writable_numbers() => Some((EncodeErrorKind::OutOfRange, json::OUT_OF_RANGE.to_owned())),
+        _ => None,
+    })
+    .unwrap_or_else(|| {
         EncodeError::new(
             event.kind(),
             EncodeErrorKind::OutOfRange,
@@ -114,18 +105,26 @@ fn explain(event: &DriverEvent, limits: Limits, error: &serde_json::Error) -> En
 }
 
 fn too_deep(event: &DriverEvent, limits: Limits) -> EncodeError {
-    let mut path = String::new();
-    leaves::visit(event, |at, leaf| {
-        if path.is_empty() && leaf.depth() > limits.max_depth() {
-            path = at.to_string();
+    let message = format!("the JSON nests deeper than the limit of {} levels", limits.max_depth());
+    first_fault(event, |leaf| {
+        (leaf.depth() > limits.max_depth()).then(|| (EncodeErrorKind::TooDeep, message.clone()))
+    })
+    .unwrap_or_else(|| EncodeError::new(event.kind(), EncodeErrorKind::TooDeep, String::new(), message))
+}
+
+/// The first leaf with a fault, as an error that names its place.
+fn first_fault(
+    event: &DriverEvent,
+    fault_of: impl Fn(Leaf<'_>) -> Option<(EncodeErrorKind, String)>,
+) -> Option<EncodeError> {
+    let mut found = None;
+    leaves::visit(event, |path, leaf| {
+        if found.is_none() {
+            found =
+                fault_of(leaf).map(|(kind, message)| EncodeError::new(event.kind(), kind, path.to_string(), message));
         }
     });
-    EncodeError::new(
-        event.kind(),
-        EncodeErrorKind::TooDeep,
-        path,
-        format!("the JSON nests deeper than the limit of {} levels", limits.max_depth()),
-    )
+    found
 }
 
 /// Appends to a buffer until the limit is reached.

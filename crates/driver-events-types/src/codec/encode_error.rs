@@ -54,6 +54,12 @@ impl EncodeError {
     pub fn path(&self) -> &str {
         &self.path
     }
+
+    /// What is wrong, in words, without the place.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
 }
 
 impl fmt::Display for EncodeError {

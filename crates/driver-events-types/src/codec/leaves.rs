@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::depth;
+use super::{depth, json};
 use crate::{AcceptanceCriterion, AcceptanceVerdict, CompactTrigger, Decision, DriverEvent};
 
 /// Where a leaf stands: `decisions_recorded[3].input` is a place with an index, `goal.metadata` one without.
@@ -36,6 +36,26 @@ pub(crate) enum Leaf<'a> {
 }
 
 impl Leaf<'_> {
+    /// Shows every value inside of free JSON, see [`depth::walk`].
+    fn walk(&self, mut see: impl FnMut(&Value)) {
+        match self {
+            Self::Float(_) | Self::Time(_) => {}
+            Self::Json { value, .. } => depth::walk(value, |value, _| see(value)),
+            Self::Map { map, .. } => map.values().for_each(|value| depth::walk(value, |value, _| see(value))),
+        }
+    }
+
+    /// Whether all numbers inside of free JSON can be written.
+    pub(crate) fn has_writable_numbers(&self) -> bool {
+        let mut writable = true;
+        self.walk(|value| {
+            if let Value::Number(number) = value {
+                writable &= json::is_representable(number);
+            }
+        });
+        writable
+    }
+
     /// How deep the event is at this leaf.
     pub(crate) fn depth(&self) -> usize {
         match self {

@@ -17,7 +17,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The deepest nesting that can be allowed: beyond it a parser that recurses is in danger.
+    /// The deepest nesting that can be allowed: beyond it a parser that recurses is in danger. To read or write as
+    /// deep as this takes some 100 KiB of stack in an optimised build, and some 350 KiB in one that is not.
     pub const DEEPEST: usize = super::depth::DEEPEST;
 
     /// The most bytes of JSON; 512 KiB unless set.

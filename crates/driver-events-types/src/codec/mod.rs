@@ -7,6 +7,7 @@ pub(crate) mod encode_error;
 pub(crate) mod float;
 pub(crate) mod json;
 pub(crate) mod limits;
+pub(crate) mod strict;
 pub(crate) mod tagged;
 pub(crate) mod time;
 
@@ -14,4 +15,7 @@ mod decode;
 mod depth;
 mod diagnose;
 mod encode;
+mod held;
 mod leaves;
+mod text;
+mod walk;

@@ -3,18 +3,21 @@
 //! serde's derive for internally tagged enums buffers the whole object before it looks at the tag: positions are lost,
 //! floats break under serde_json's `arbitrary_precision`, and everything is read twice. Here the tag is expected
 //! first, where every encoder puts it, and the other fields stream straight into the variant. Fields that stand before
-//! the tag are held as JSON values until it comes.
+//! the tag are held until it comes.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::CowStrDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, VariantAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, IntoDeserializer, MapAccess, VariantAccess, Visitor,
+};
 use serde::forward_to_deserialize_any;
-use serde_json::Value;
 
+use super::held::Held;
 use super::json;
+use super::text::Text;
 
 /// The key that names the variant.
 pub(crate) const KIND: &str = "kind";
@@ -63,37 +66,6 @@ impl<'de, F: Fields<'de>> Visitor<'de> for TaggedVisitor<F> {
     }
 }
 
-/// A text that borrows from the input where it can.
-struct Text<'de>(Cow<'de, str>);
-
-impl<'de> serde::Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_string<E: Error>(self, text: String) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text)))
-            }
-        }
-
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
 /// The object after its kind was found, shown to the derived code as an externally tagged enum.
 struct Tagged<'de, A> {
     kind: Cow<'de, str>,
@@ -125,8 +97,8 @@ impl<'de, A: MapAccess<'de>> EnumAccess<'de> for Tagged<'de, A> {
 
 /// The fields other than the kind: first those that stood before it, then those that are still to be read.
 struct Rest<'de, A> {
-    before_kind: std::vec::IntoIter<(Cow<'de, str>, Value)>,
-    held: Option<Value>,
+    before_kind: std::vec::IntoIter<(Cow<'de, str>, Held)>,
+    held: Option<Held>,
     map: A,
 }
 
@@ -175,7 +147,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Rest<'de, A> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
         match self.held.take() {
-            Some(value) => seed.deserialize(value).map_err(Error::custom),
+            Some(value) => seed.deserialize(value.into_deserializer()),
             None => self.map.next_value_seed(seed),
         }
     }

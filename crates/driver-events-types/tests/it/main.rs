@@ -1,3 +1,23 @@
 //! The contract, held to the letter.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what went wrong by panicking"
+)]
+
+mod support;
+
 mod fixtures;
+mod literal;
+mod subjects;
+
+mod contract;
+mod decoded;
+mod errors;
+mod limits;
+
+mod behaviour;
+mod property;

@@ -1,0 +1,124 @@
+use chrono::{DateTime, TimeZone, Utc};
+use driver_events_core::{Envelope, EventId, InvalidAttribute, Stamp};
+use driver_events_types::Uuid;
+
+use crate::support::event;
+
+fn reason(result: Result<Envelope, InvalidAttribute>) -> String {
+    result.unwrap_err().to_string()
+}
+
+#[test]
+fn ids_are_any_text_that_cloudevents_takes() {
+    for text in ["42", "an id", "ü/👩‍👩‍👧‍👦", "\u{e000}"] {
+        assert_eq!(EventId::new(text).unwrap().as_str(), text);
+    }
+    for text in [
+        "",
+        "a\nb",
+        "a\0",
+        "\u{7f}",
+        "\u{85}",
+        "\u{fdd0}",
+        "\u{ffff}",
+        "\u{1fffe}",
+    ] {
+        assert_eq!(EventId::new(text).unwrap_err().name(), "id", "{text:?}");
+    }
+    let uuid = Uuid::from_u128(0xABCD);
+    assert_eq!(EventId::from(uuid).to_string(), "00000000-0000-0000-0000-00000000abcd");
+    assert_eq!(format!("{:>4}", EventId::new("42").unwrap()), "  42");
+}
+
+#[test]
+fn sources_are_uri_references() {
+    for source in [
+        "urn:a",
+        "https://example.com/a%20b?c#d",
+        "//host/[::1]",
+        "driver",
+        "../x",
+        "mailto:a@b.c",
+    ] {
+        assert_eq!(event(1).with_source(source).unwrap().source(), source);
+    }
+    for source in [
+        "", "a b", "a\nb", "ü", "a\"b", "100%", "%zz", "a%2", "<a>", "a\\b", "{a}",
+    ] {
+        assert_eq!(event(1).with_source(source).unwrap_err().name(), "source", "{source:?}");
+    }
+    assert_eq!(
+        reason(event(1).with_source("100%")),
+        "the attribute `source` is no URI-reference (RFC 3986)"
+    );
+}
+
+#[test]
+fn trace_contexts_are_those_of_w3c() {
+    let good = [
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "00-00000000000000000000000000000001-0000000000000001-00",
+        "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-the-future-will-be-like",
+    ];
+    for traceparent in good {
+        assert_eq!(
+            event(1).with_traceparent(traceparent).unwrap().traceparent(),
+            Some(traceparent)
+        );
+    }
+    let bad = [
+        "",
+        "00",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+        "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01",
+        "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-extra",
+        "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-a\r\nb",
+    ];
+    for traceparent in bad {
+        assert_eq!(
+            event(1).with_traceparent(traceparent).unwrap_err().name(),
+            "traceparent",
+            "{traceparent:?}"
+        );
+    }
+}
+
+#[test]
+fn times_have_a_year_of_four_digits() {
+    let year = |year| Utc.with_ymd_and_hms(year, 1, 1, 0, 0, 0).unwrap();
+    for time in [year(0), year(9999), DateTime::UNIX_EPOCH] {
+        assert_eq!(event(1).with_time(time).unwrap().time(), Some(time));
+    }
+    for time in [
+        year(-1),
+        year(10_000),
+        DateTime::<Utc>::MAX_UTC,
+        DateTime::<Utc>::MIN_UTC,
+    ] {
+        assert_eq!(event(1).with_time(time).unwrap_err().name(), "time");
+    }
+}
+
+#[test]
+fn runs_and_types_are_texts() {
+    let stamp = |run: &str| Stamp {
+        run: run.into(),
+        sequence: 1,
+    };
+    assert_eq!(
+        event(1).with_stamp(stamp("night shift")).unwrap().stamp(),
+        Some(&stamp("night shift"))
+    );
+    assert_eq!(
+        reason(event(1).with_stamp(stamp(""))),
+        "the attribute `producerrun` is empty"
+    );
+    assert_eq!(
+        reason(event(1).with_event_type("a\rb")),
+        "the attribute `type` holds a control character"
+    );
+}

@@ -1,0 +1,99 @@
+use driver_events_core::conformance::samples;
+use driver_events_core::{DriverEventSink, Envelope, EventFilter, Filter, MemoryEventSink, Receipt, SinkErrorKind};
+use driver_events_types::EventKind;
+
+use crate::support::{AnswersOne, event_of};
+
+#[test]
+fn lists_are_alternatives_and_conditions_add_up() {
+    let [one, two, three] = [1, 2, 3].map(|goal| event_of(goal, 0));
+    let other_kind = samples::foreign(samples::goal(1));
+    let filter = EventFilter::everything()
+        .kinds([EventKind::CompactCompleted])
+        .goals([samples::goal(1)])
+        .goals([samples::goal(2)]);
+    assert!(filter.selects(&one) && filter.selects(&two));
+    assert!(!filter.selects(&three) && !filter.selects(&other_kind));
+    let filter = filter.kinds([EventKind::Escalate]);
+    assert!(filter.selects(&other_kind) && filter.selects(&one));
+    let goal = samples::goal(1);
+    let filter = filter
+        .matching(move |envelope| envelope.goal_id() == Some(goal))
+        .matching(|_| true);
+    assert!(filter.selects(&one) && !filter.selects(&two));
+}
+
+#[test]
+fn a_list_that_is_empty_is_no_condition() {
+    let filter = EventFilter::everything()
+        .kinds([])
+        .goals([])
+        .kinds_named(Vec::<String>::new());
+    assert!(filter.is_everything());
+    assert!(filter.selects(&event_of(1, 0)));
+    assert!(!filter.clone().goals([samples::goal(1)]).is_everything());
+    assert!(!filter.clone().kinds([EventKind::Escalate]).is_everything());
+    assert!(!filter.matching(|_| true).is_everything());
+}
+
+#[test]
+fn selects_kinds_and_goals_of_unknown_events() {
+    let unknown = samples::unknown_kind(samples::goal(1));
+    let paused = EventFilter::everything().kinds_named(["goal_paused"]);
+    assert!(paused.selects(&unknown));
+    assert!(!paused.selects(&event_of(1, 0)));
+    assert!(EventFilter::everything().goals([samples::goal(1)]).selects(&unknown));
+    let tells_no_goal = Envelope::from_json(r#"{"kind":"host_restarted"}"#).unwrap();
+    assert!(
+        !EventFilter::everything()
+            .goals([samples::goal(1)])
+            .selects(&tells_no_goal)
+    );
+}
+
+#[tokio::test]
+async fn sends_on_what_is_selected_and_says_what_is_not() {
+    let sink = Filter::new(
+        MemoryEventSink::new(),
+        EventFilter::everything().goals([samples::goal(1)]),
+    );
+    assert_eq!(sink.send(event_of(1, 0)).await.unwrap(), Receipt::Buffered);
+    assert_eq!(sink.send(event_of(2, 0)).await.unwrap(), Receipt::Discarded);
+    sink.publish(samples::numbered(samples::goal(2), 1)).await.unwrap();
+    assert_eq!(sink.into_inner().len(), 1);
+}
+
+#[tokio::test]
+async fn a_batch_keeps_its_places() {
+    let sink = Filter::new(
+        MemoryEventSink::bounded(2),
+        EventFilter::everything().goals([samples::goal(1)]),
+    );
+    let batch = [2, 1, 1, 2, 1].map(|goal| event_of(goal, 0));
+    let results: Vec<_> = sink
+        .send_batch(batch.to_vec())
+        .await
+        .into_iter()
+        .map(|result| result.map_err(|error| error.kind()))
+        .collect();
+    assert_eq!(
+        results,
+        [
+            Ok(Receipt::Discarded),
+            Ok(Receipt::Buffered),
+            Ok(Receipt::Buffered),
+            Ok(Receipt::Discarded),
+            Err(SinkErrorKind::Full),
+        ]
+    );
+    let none_selected = sink.send_batch(vec![event_of(2, 1)]).await;
+    assert_eq!(none_selected[0].as_ref().unwrap(), &Receipt::Discarded);
+}
+
+#[tokio::test]
+async fn a_sink_that_answers_short_is_fatal_for_the_rest() {
+    let sink = Filter::new(AnswersOne, EventFilter::everything());
+    let results = sink.send_batch(vec![event_of(1, 0), event_of(1, 1)]).await;
+    assert!(results[0].is_ok());
+    assert_eq!(results[1].as_ref().unwrap_err().kind(), SinkErrorKind::Fatal);
+}

@@ -1,0 +1,255 @@
+//! Generated events and damaged text: no panic, no loss.
+
+use driver_events_types::serde_json::{Value, json};
+use driver_events_types::{CompactTrigger, DecodeErrorKind, Decoded, DriverEvent, EventKind};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde::Deserialize;
+
+use crate::support::places::holders;
+use crate::support::tree::{Node, Style};
+use crate::support::{GOAL, assert_writes, cases, decode, encode, generate, samples};
+
+/// Whatever decodes is written again without loss: the same event, and from then on the same bytes.
+fn assert_no_loss(text: &[u8]) {
+    match Decoded::from_json(text) {
+        Ok(Decoded::Known(event)) => {
+            let json = encode(&event);
+            let again = decode(&json);
+            assert_eq!(again, event);
+            assert_eq!(encode(&again), json);
+        }
+        Ok(unknown) => assert_eq!(unknown.to_json().unwrap(), text),
+        Err(error) => {
+            assert!(error.offset() <= text.len());
+            assert!(error.line() >= 1 && error.column() >= 1);
+        }
+    }
+}
+
+/// Another order of the same things: reproducible, and good enough to bring out a dependence on order.
+fn shuffle<T>(items: &mut [T], seed: &mut u64) {
+    for end in (1..items.len()).rev() {
+        *seed ^= *seed << 13;
+        *seed ^= *seed >> 7;
+        *seed ^= *seed << 17;
+        items.swap(end, (*seed % (end as u64 + 1)) as usize);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(1000))]
+
+    #[test]
+    fn what_is_written_reads_back_and_is_written_the_same(event in generate::event()) {
+        let json = encode(&event);
+        assert_writes(&event, &json);
+        assert_eq!(decode(&json), event);
+        assert_eq!(encode(&decode(&json)), json);
+        assert_eq!(serde_json::from_str::<DriverEvent>(&json).unwrap(), event);
+        assert_eq!(serde_json::from_reader::<_, DriverEvent>(json.as_bytes()).unwrap(), event);
+        assert_eq!(Decoded::from_json(json.as_bytes()).unwrap(), Decoded::Known(event));
+    }
+
+    #[test]
+    fn an_event_passes_through_a_value(event in generate::event()) {
+        let value = serde_json::to_value(&event).unwrap();
+        assert_eq!(DriverEvent::deserialize(&value).unwrap(), event);
+        let again: DriverEvent = serde_json::from_value(value).unwrap();
+        assert_eq!(encode(&again), encode(&event));
+    }
+
+    #[test]
+    fn the_order_of_fields_and_what_is_not_in_the_contract_do_not_matter(
+        event in generate::event(),
+        strange in vec((generate::text(), generate::value()), 0..4),
+        seed in 1_u64..,
+    ) {
+        let json = encode(&event);
+        let mut seed = seed;
+        let mut node = Node::parse(&json);
+        for holder in holders(&event, &node.clone()) {
+            for (key, value) in &strange {
+                let known = key == "kind" || holder.fields.iter().any(|field| field.name == key);
+                if !known {
+                    let value = serde_json::to_string(value).unwrap();
+                    node.at(&holder.steps).members().push((key.clone(), Node::Text(value)));
+                }
+            }
+        }
+        node.for_each_object(&mut |members| shuffle(members, &mut seed));
+        for style in [Style::Compact, Style::Spread] {
+            let text = node.render(style);
+            let limits = driver_events_types::Limits::default().with_max_bytes(usize::MAX);
+            let again = DriverEvent::from_json_with(text.as_bytes(), limits)
+                .unwrap_or_else(|error| panic!("{error}\nin {text}"));
+            assert_eq!(encode(&again), json);
+        }
+    }
+
+    #[test]
+    fn damaged_events_do_no_harm(
+        event in generate::event(),
+        at in any::<prop::sample::Index>(),
+        removed in 0_usize..9,
+        put in vec(any::<u8>(), 0..5),
+    ) {
+        let mut json = encode(&event).into_bytes();
+        let start = at.index(json.len());
+        let end = (start + removed).min(json.len());
+        json.splice(start..end, put);
+        assert_no_loss(&json);
+    }
+
+    #[test]
+    fn random_bytes_do_no_harm(bytes in vec(any::<u8>(), 0..200)) {
+        assert_no_loss(&bytes);
+    }
+
+    #[test]
+    fn random_json_does_no_harm(value in generate::value(), kind in prop::sample::select(EventKind::ALL)) {
+        let value = serde_json::to_string(&value).unwrap();
+        assert_no_loss(value.as_bytes());
+        for field in kind.fields() {
+            assert_no_loss(format!(r#"{{"kind":"{kind}","{}":{value}}}"#, field.name).as_bytes());
+        }
+    }
+
+    #[test]
+    fn floats_survive_to_the_last_bit(token_pressure in generate::float(), pct in generate::float()) {
+        let event = DriverEvent::CompactRequested {
+            goal_id: GOAL,
+            turn_index: 0,
+            focus: String::new(),
+            token_pressure,
+            before_tokens: 0,
+            age_minutes: 0,
+            trigger: CompactTrigger::TokenPressure { pct, tokens_used: 0, context_window: 0 },
+        };
+        let json = encode(&event);
+        let mut reversed = Node::parse(&json);
+        reversed.for_each_object(&mut |members| members.reverse());
+        for text in [json, reversed.render(Style::Compact)] {
+            let DriverEvent::CompactRequested { token_pressure: first, trigger, .. } = decode(&text) else {
+                panic!("{text}")
+            };
+            let CompactTrigger::TokenPressure { pct: second, .. } = trigger else { panic!("{text}") };
+            assert_eq!((first.to_bits(), second.to_bits()), (token_pressure.to_bits(), pct.to_bits()), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_free_json_survive_to_the_last_bit(float in generate::float(), int in any::<i64>(), uint in any::<u64>()) {
+        let event = with_input(json!([float, int, uint, {"a": float}]));
+        let json = encode(&event);
+        let mut reversed = Node::parse(&json);
+        reversed.for_each_object(&mut |members| members.reverse());
+        for text in [json, reversed.render(Style::Compact)] {
+            let DriverEvent::Decision { decision } = decode(&text) else { panic!("{text}") };
+            assert_eq!(decision.input[0].as_f64().unwrap().to_bits(), float.to_bits(), "{text}");
+            assert_eq!(decision.input[3]["a"].as_f64().unwrap().to_bits(), float.to_bits(), "{text}");
+            assert_eq!((decision.input[1].as_i64(), decision.input[2].as_u64()), (Some(int), Some(uint)), "{text}");
+        }
+    }
+
+    /// Every text of the shape that durations have is read as humantime reads it.
+    #[test]
+    fn durations_are_read_as_humantime_reads_them(
+        text in "([0-9 .]{0,6}(ns|us|µs|ms|s|sec|m|min|h|hours|d|days|w|weeks|M|months|y|years|x|) ?){0,4}",
+    ) {
+        let json = encode(&samples::first(EventKind::AttemptStarted)).replace("1m 36s 410ms", &text);
+        let decoded = DriverEvent::from_json(json.as_bytes()).ok().map(|event| match event {
+            DriverEvent::AttemptStarted { usage, .. } => usage.wall_time,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(decoded, humantime::parse_duration(&text).ok(), "{text:?}");
+    }
+}
+
+fn with_input(input: Value) -> DriverEvent {
+    let mut event = samples::first(EventKind::Decision);
+    if let DriverEvent::Decision { decision } = &mut event {
+        decision.input = input;
+    }
+    event
+}
+
+#[test]
+fn every_flipped_byte_is_noticed_or_harmless() {
+    for (_, json) in samples::all() {
+        let mut text = json.into_bytes();
+        for at in 0..text.len() {
+            let byte = text[at];
+            for bit in 0..8 {
+                text[at] = byte ^ (1 << bit);
+                assert_no_loss(&text);
+            }
+            text[at] = byte;
+        }
+    }
+}
+
+#[test]
+fn every_removed_byte_is_noticed_or_harmless() {
+    for (_, json) in samples::all() {
+        for at in 0..json.len() {
+            let mut text = json.clone().into_bytes();
+            text.remove(at);
+            assert_no_loss(&text);
+        }
+    }
+}
+
+#[test]
+fn generated_events_that_are_cut_short_are_refused_at_every_byte() {
+    proptest!(cases(20), |(event in generate::event())| {
+        let json = event.to_json().unwrap();
+        for end in 0..json.len() {
+            let error = DriverEvent::from_json(&json[..end]).unwrap_err();
+            assert_eq!(error.kind(), DecodeErrorKind::Syntax);
+        }
+    });
+}
+
+/// serde_json gives these keys a meaning of its own.
+#[test]
+fn keys_that_serde_json_keeps_for_itself_are_ordinary_keys() {
+    let keys = ["$serde_json::private::Number", "$serde_json::private::RawValue"];
+    let inner = [
+        json!("1"),
+        json!("1.5e3"),
+        json!("[]"),
+        json!("x"),
+        json!(""),
+        json!(7),
+        json!(null),
+        json!([1.5]),
+    ];
+    for key in keys {
+        for value in &inner {
+            for input in [
+                json!({key: value}),
+                json!([{key: value}]),
+                json!({key: value, "z": 1}),
+                json!({"$": 1, key: value}),
+                json!({key: {key: value}}),
+            ] {
+                let event = with_input(input);
+                let json = encode(&event);
+                assert!(json.contains(key));
+                let mut reversed = Node::parse(&json);
+                reversed.for_each_object(&mut |members| members.reverse());
+                // An escape makes serde_json hand the text over in another way.
+                let escaped = json.replace(r#":"1""#, r#":"\u0031""#);
+                for text in [&json, &escaped, &reversed.render(Style::Spread)] {
+                    assert_eq!(encode(&decode(text)), json);
+                }
+                let again: DriverEvent = serde_json::from_reader(json.as_bytes()).unwrap();
+                assert_eq!(encode(&again), json);
+                let value = serde_json::to_value(&event).unwrap();
+                assert_eq!(encode(&DriverEvent::deserialize(&value).unwrap()), json);
+                assert_eq!(encode(&serde_json::from_value(value).unwrap()), json);
+            }
+        }
+    }
+}

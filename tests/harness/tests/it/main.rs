@@ -1,0 +1,3 @@
+//! The harness, with real servers.
+
+mod nats_server;

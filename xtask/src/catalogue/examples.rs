@@ -1,0 +1,35 @@
+//! Examples out of a realistic run.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use driver_events_types::{DriverEvent, EventKind};
+
+use crate::workspace::TYPES_CRATE;
+
+/// The run, in the types crate's folder.
+const RUN: &str = "tests/fixtures/goal-run.ndjson";
+
+/// The events of the run.
+pub(super) struct Examples(Vec<DriverEvent>);
+
+impl Examples {
+    /// Reads the run.
+    pub(super) fn read(root: &Path) -> Result<Self> {
+        let path = root.join(TYPES_CRATE).join(RUN);
+        let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let events = text.lines().map(|line| DriverEvent::from_json(line.as_bytes()));
+        let events: Result<_, _> = events.collect();
+        Ok(Self(events.with_context(|| {
+            format!("{} holds a line that is no event", path.display())
+        })?))
+    }
+
+    /// The first event of this kind, spread over lines for people, its fields in the order of the wire.
+    pub(super) fn of(&self, kind: EventKind) -> Result<String> {
+        let event = self.0.iter().find(|event| event.kind() == kind);
+        let event = event.with_context(|| format!("{RUN} has no example of `{kind}`: add one"))?;
+        Ok(serde_json::to_string_pretty(event)?)
+    }
+}

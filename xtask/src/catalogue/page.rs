@@ -1,0 +1,55 @@
+//! The page as a whole.
+
+use std::path::Path;
+
+use anyhow::Result;
+use driver_events_types::EventKind;
+
+use super::examples::Examples;
+use super::types::{self, Named};
+use super::{meaning, table};
+
+/// What stands above the kinds: it holds for all of them.
+const INTRODUCTION: &str = include_str!("introduction.md");
+
+/// The text of the catalogue.
+pub(super) fn page(root: &Path) -> Result<String> {
+    let examples = Examples::read(root)?;
+    let mut page = String::from(INTRODUCTION);
+    page.push_str(&overview()?);
+    for &kind in EventKind::ALL {
+        page.push_str(&section(kind, &examples)?);
+    }
+    page.push_str("\n## Objects and values\n\nIn the order in which the kinds above name them.\n");
+    for named in types::all() {
+        page.push_str(&type_section(named)?);
+    }
+    Ok(page)
+}
+
+fn overview() -> Result<String> {
+    let mut overview = String::from("\n## The kinds\n\n| kind | subject | what happened |\n|---|---|---|\n");
+    for &kind in EventKind::ALL {
+        let (subject, meaning) = (kind.subject(), meaning::of(kind)?);
+        overview.push_str(&format!("| [`{kind}`](#{kind}) | `{subject}` | {meaning} |\n"));
+    }
+    Ok(overview)
+}
+
+fn section(kind: EventKind, examples: &Examples) -> Result<String> {
+    let (subject, meaning) = (kind.subject(), meaning::of(kind)?);
+    let table = table::of_fields(kind.fields())?;
+    let example = examples.of(kind)?;
+    Ok(format!(
+        "\n### `{kind}`\n\nSubject: `{subject}`\n\n{meaning}\n\n{table}\n```json\n{example}\n```\n"
+    ))
+}
+
+fn type_section(named: Named) -> Result<String> {
+    let body = match named {
+        Named::Struct(shape) => table::of_fields(shape.fields)?,
+        Named::Tagged(shape) => table::of_kinds(shape)?,
+        Named::OneOf(shape) => shape.values.iter().map(|value| format!("- `{value}`\n")).collect(),
+    };
+    Ok(format!("\n### {}\n\n{body}", named.heading()))
+}

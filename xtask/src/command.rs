@@ -1,0 +1,97 @@
+//! Other programs, run so that a person can repeat by hand what was run.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// The cargo that runs this program, at work in `folder`.
+#[must_use]
+pub fn cargo(folder: &Path) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(folder);
+    command
+}
+
+/// Prints the command, then runs it with this program's own output.
+///
+/// # Errors
+/// When it cannot be started, and when it fails.
+pub fn run(command: &mut Command) -> Result<()> {
+    let shown = shown(command);
+    eprintln!("$ {shown}");
+    let status = command
+        .status()
+        .with_context(|| format!("`{shown}` could not be started"))?;
+    if !status.success() {
+        bail!("`{shown}` failed: {status}");
+    }
+    Ok(())
+}
+
+/// Runs the command and returns what it printed to its standard output.
+///
+/// # Errors
+/// When it cannot be started, when it fails (the error carries what it printed to its standard error), and when its
+/// output is not UTF-8.
+pub fn output(command: &mut Command) -> Result<String> {
+    let shown = shown(command);
+    let output = command
+        .output()
+        .with_context(|| format!("`{shown}` could not be started"))?;
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        bail!("`{shown}` failed: {}\n{}", output.status, complaint.trim_end());
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("`{shown}` did not print UTF-8"))
+}
+
+/// The command as one types it in a shell: the variables that it sets, the program, its arguments.
+fn shown(command: &Command) -> String {
+    let variables = command
+        .get_envs()
+        .filter_map(|(name, value)| Some(format!("{}={}", name.display(), quoted(value?))));
+    let program = Path::new(command.get_program())
+        .file_stem()
+        .unwrap_or(command.get_program());
+    let arguments = command.get_args().map(quoted);
+    variables
+        .chain([quoted(program)])
+        .chain(arguments)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    if word.is_empty() || word.contains(|c: char| c.is_whitespace() || "'\"$<>*".contains(c)) {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    } else {
+        word.into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_as_it_is_typed() {
+        let mut command = Command::new("/opt/rust/bin/cargo");
+        command
+            .args(["doc", "--no-deps", ""])
+            .env("RUSTDOCFLAGS", "-D warnings");
+        assert_eq!(shown(&command), "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps ''");
+    }
+
+    #[test]
+    fn a_failure_names_the_command_and_what_it_complained_of() {
+        let error = output(Command::new("git").args(["no-such-command"]))
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with("`git no-such-command` failed"), "{error}");
+        assert!(error.contains("is not a git command"), "{error}");
+    }
+}

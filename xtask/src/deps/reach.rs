@@ -1,0 +1,124 @@
+//! What a crate of the workspace must not pull in from outside, however far down.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::arrows::{CORE, KAFKA, NATS, SPOOL, STDOUT, TYPES};
+use crate::command;
+
+/// Crates that speak to a broker or a database. Each belongs below one transport.
+const CLIENTS: [&str; 6] = ["async-nats", "nats", "rdkafka", "rskafka", "rusqlite", "libsqlite3-sys"];
+
+/// What a crate may take of [`CLIENTS`], and what it must not take besides.
+struct Rule {
+    of: &'static str,
+    clients: &'static [&'static str],
+    never: &'static [&'static str],
+}
+
+const RULES: [Rule; 6] = [
+    Rule {
+        of: TYPES,
+        clients: &[],
+        never: &["tokio", "async-trait"],
+    },
+    Rule {
+        of: CORE,
+        clients: &[],
+        never: &[],
+    },
+    Rule {
+        of: STDOUT,
+        clients: &[],
+        never: &[],
+    },
+    Rule {
+        of: NATS,
+        clients: &["async-nats"],
+        never: &[],
+    },
+    Rule {
+        of: KAFKA,
+        clients: &["rdkafka"],
+        never: &[],
+    },
+    Rule {
+        of: SPOOL,
+        clients: &["rusqlite", "libsqlite3-sys"],
+        never: &[],
+    },
+];
+
+/// A line for each crate that pulls in what it must not, with all of its features on and for any platform.
+pub(super) fn check(root: &Path, crates: &[&str]) -> Result<Vec<String>> {
+    let mut findings = Vec::new();
+    for rule in RULES.iter().filter(|rule| crates.contains(&rule.of)) {
+        let edges = ["-e", "normal,build", "--all-features", "--target", "all"];
+        let form = ["--prefix", "none", "--format", "{p}"];
+        let tree = command::output(
+            command::cargo(root)
+                .args(["tree", "-p", rule.of])
+                .args(edges)
+                .args(form),
+        )?;
+        findings.extend(forbidden(rule, &tree));
+    }
+    Ok(findings)
+}
+
+fn forbidden(rule: &Rule, tree: &str) -> Vec<String> {
+    let is_forbidden = |name: &&str| {
+        let is_foreign_client = CLIENTS.contains(name) && !rule.clients.contains(name);
+        is_foreign_client || rule.never.contains(name)
+    };
+    let mut names: Vec<&str> = tree
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(is_forbidden)
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+        .iter()
+        .map(|name| {
+            format!(
+                "{} must not pull in {name}: `cargo tree -p {} -i {name}` shows how",
+                rule.of, rule.of
+            )
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(of: &str, tree: &str) -> Vec<String> {
+        forbidden(RULES.iter().find(|rule| rule.of == of).unwrap(), tree)
+    }
+
+    #[test]
+    fn a_transport_takes_its_own_client_and_no_other() {
+        assert_eq!(
+            found(
+                NATS,
+                "driver-events-nats v0.1.0 (/x)\nasync-nats v0.51.0\ntokio v1.54.0"
+            ),
+            [""; 0]
+        );
+        let findings = found(KAFKA, "rdkafka v0.39.0\nasync-nats v0.51.0\nasync-nats v0.51.0 (*)");
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert!(
+            findings[0].starts_with("driver-events-kafka must not pull in async-nats"),
+            "{findings:?}"
+        );
+    }
+
+    #[test]
+    fn core_takes_no_client_and_types_no_runtime_either() {
+        assert_eq!(found(CORE, "rusqlite v0.37.0").len(), 1);
+        assert_eq!(found(CORE, "tokio v1.54.0"), [""; 0]);
+        assert_eq!(found(TYPES, "tokio v1.54.0\nasync-trait v0.1.92 (proc-macro)").len(), 2);
+    }
+}

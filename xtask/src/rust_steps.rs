@@ -1,0 +1,55 @@
+//! The steps that are a call of cargo: formatting, lints, documentation, tests.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::command::{cargo, run};
+use crate::components;
+
+/// `cargo xtask fmt`: the code is formatted.
+///
+/// # Errors
+/// When it is not, and when rustfmt is missing.
+pub fn fmt(root: &Path) -> Result<()> {
+    components::require(root, "fmt", "rustfmt")?;
+    run(cargo(root).args(["fmt", "--all", "--check"]))
+}
+
+/// `cargo xtask clippy`: no lint warns, in any target.
+///
+/// # Errors
+/// When one does, and when clippy is missing.
+pub fn clippy(root: &Path) -> Result<()> {
+    components::require(root, "clippy", "clippy")?;
+    let arguments = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    run(cargo(root).args(arguments))
+}
+
+/// `cargo xtask doc`: the documentation builds, and every link in it leads somewhere.
+///
+/// # Errors
+/// When rustdoc warns.
+pub fn doc(root: &Path) -> Result<()> {
+    let arguments = ["doc", "--workspace", "--no-deps", "--all-features"];
+    run(cargo(root).args(arguments).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// `cargo xtask tests`: all tests of the workspace, and those of the types crate once more with the features of
+/// serde_json that change what derived code does.
+///
+/// # Errors
+/// When a test fails.
+pub fn tests(root: &Path) -> Result<()> {
+    run(cargo(root).args(["test", "--workspace", "--all-features"]))?;
+    let features = "serde_json/preserve_order,serde_json/arbitrary_precision";
+    run(cargo(root).args(["test", "-p", "driver-events-types", "--features", features]))
+}

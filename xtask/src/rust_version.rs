@@ -1,0 +1,46 @@
+//! `cargo xtask rust-version`: the workspace builds with the oldest Rust that it promises to build with.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::command;
+
+/// Checks every target of the workspace with the stated rust-version, which rustup installs when it is not there.
+///
+/// # Errors
+/// When it does not build, when rustup is missing, and when the root manifest states no version.
+pub fn check(root: &Path) -> Result<()> {
+    let version = stated(root)?;
+    let toolchain = ["run", "--install", &version];
+    let check = ["cargo", "check", "--workspace", "--all-targets", "--all-features"];
+    command::run(Command::new("rustup").current_dir(root).args(toolchain).args(check))
+        .with_context(|| format!("rustup checks the workspace with Rust {version}, the stated rust-version"))
+}
+
+fn stated(root: &Path) -> Result<String> {
+    let path = root.join("Cargo.toml");
+    let manifest: toml::Table = fs::read_to_string(&path)?.parse()?;
+    let version = ["workspace", "package"]
+        .iter()
+        .try_fold(&manifest, |table, key| table.get(*key)?.as_table())
+        .and_then(|package| package.get("rust-version")?.as_str());
+    Ok(version
+        .with_context(|| format!("{} states no rust-version", path.display()))?
+        .to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::workspace;
+
+    #[test]
+    fn the_version_is_the_one_that_xtask_inherits() {
+        assert_eq!(
+            super::stated(&workspace::root()).unwrap(),
+            env!("CARGO_PKG_RUST_VERSION")
+        );
+    }
+}
