@@ -1,0 +1,11 @@
+//! Core NATS and JetStream, against a real server.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panics"
+)]
+
+mod conformance;
+mod support;

@@ -1,0 +1,87 @@
+//! What several tests need.
+
+use std::time::Duration;
+
+use driver_events_core::{DriverEventSource, Envelope};
+use driver_events_harness::{NatsConfig, NatsServer};
+use driver_events_nats::{NatsEventSource, NatsOptions};
+use driver_events_types::{DriverEvent, GoalId};
+use uuid::Uuid;
+
+/// Longer than anything takes that works.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A kind that this version does not know, by which a reader sees that it has all that was sent before.
+const LAST: &str = r#"{"kind":"last_of_the_test"}"#;
+
+pub(crate) fn server() -> NatsServer {
+    NatsServer::start(NatsConfig::new()).expect("a nats-server must be there")
+}
+
+pub(crate) fn options(server: &NatsServer) -> NatsOptions {
+    NatsOptions::new(server.client_url())
+}
+
+pub(crate) async fn client(server: &NatsServer) -> async_nats::Client {
+    async_nats::connect(server.client_url()).await.unwrap()
+}
+
+pub(crate) fn goal(number: u128) -> GoalId {
+    GoalId(Uuid::from_u128(number))
+}
+
+/// An event whose text tells its number.
+pub(crate) fn numbered(goal_id: GoalId, number: u64) -> Envelope {
+    Envelope::new(DriverEvent::Escalate {
+        goal_id,
+        reason: number.to_string(),
+    })
+}
+
+/// The number of an event made by [`numbered`].
+pub(crate) fn number_of(envelope: &Envelope) -> u64 {
+    match envelope.event() {
+        Some(DriverEvent::Escalate { reason, .. }) => reason.parse().unwrap(),
+        other => panic!("{other:?} was not made by a test"),
+    }
+}
+
+/// A reader that can tell when it has everything.
+pub(crate) struct Reader {
+    pub(crate) source: NatsEventSource,
+    client: async_nats::Client,
+    prefix: Option<String>,
+}
+
+impl Reader {
+    pub(crate) async fn start(server: &NatsServer, prefix: Option<&str>) -> Self {
+        let client = client(server).await;
+        let mut builder = NatsEventSource::builder().client(client.clone());
+        if let Some(prefix) = prefix {
+            builder = builder.prefix(prefix);
+        }
+        Self {
+            source: builder.build().await.unwrap(),
+            client,
+            prefix: prefix.map(String::from),
+        }
+    }
+
+    /// All events that the server has parsed before this call and that were not read yet. The server parses what this
+    /// sends after all that, and delivers in that order.
+    pub(crate) async fn read_all(&mut self) -> Vec<Envelope> {
+        let prefix = self.prefix.as_ref().map(|prefix| format!("{prefix}."));
+        let subject = format!("{}agent.driver.test", prefix.unwrap_or_default());
+        self.client.publish(subject, LAST.into()).await.unwrap();
+        let mut envelopes = Vec::new();
+        loop {
+            let delivery = tokio::time::timeout(PATIENCE, self.source.next()).await;
+            let delivery = delivery.expect("what was sent must come").unwrap().unwrap();
+            let envelope = delivery.envelope().unwrap();
+            if envelope.kind() == "last_of_the_test" {
+                return envelopes;
+            }
+            envelopes.push(envelope.clone());
+        }
+    }
+}
