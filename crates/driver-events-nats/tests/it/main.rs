@@ -8,4 +8,5 @@
 )]
 
 mod conformance;
+mod contract;
 mod support;

@@ -5,8 +5,6 @@ use std::time::Duration;
 use driver_events_core::{DriverEventSource, Envelope};
 use driver_events_harness::{NatsConfig, NatsServer};
 use driver_events_nats::{NatsEventSource, NatsOptions};
-use driver_events_types::{DriverEvent, GoalId};
-use uuid::Uuid;
 
 /// Longer than anything takes that works.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,26 +22,6 @@ pub(crate) fn options(server: &NatsServer) -> NatsOptions {
 
 pub(crate) async fn client(server: &NatsServer) -> async_nats::Client {
     async_nats::connect(server.client_url()).await.unwrap()
-}
-
-pub(crate) fn goal(number: u128) -> GoalId {
-    GoalId(Uuid::from_u128(number))
-}
-
-/// An event whose text tells its number.
-pub(crate) fn numbered(goal_id: GoalId, number: u64) -> Envelope {
-    Envelope::new(DriverEvent::Escalate {
-        goal_id,
-        reason: number.to_string(),
-    })
-}
-
-/// The number of an event made by [`numbered`].
-pub(crate) fn number_of(envelope: &Envelope) -> u64 {
-    match envelope.event() {
-        Some(DriverEvent::Escalate { reason, .. }) => reason.parse().unwrap(),
-        other => panic!("{other:?} was not made by a test"),
-    }
 }
 
 /// A reader that can tell when it has everything.
