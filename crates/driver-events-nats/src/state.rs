@@ -9,7 +9,7 @@ use async_nats::{ClientError, Event, ServerError};
 use tokio::sync::watch;
 
 /// How long a subject that the server refused is not tried again.
-const REFUSED_SUBJECT_PAUSE: Duration = Duration::from_secs(5);
+const REFUSED_SUBJECT_PAUSE: Duration = Duration::from_secs(1);
 /// How many refused subjects are remembered.
 const MAX_REFUSED_SUBJECTS: usize = 1_000;
 

@@ -9,4 +9,5 @@
 
 mod conformance;
 mod contract;
+mod flush;
 mod support;

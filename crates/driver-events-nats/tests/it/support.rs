@@ -33,8 +33,13 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) async fn start(server: &NatsServer, prefix: Option<&str>) -> Self {
-        let client = client(server).await;
-        let mut builder = NatsEventSource::builder().client(client.clone());
+        Self::start_as(options(server), prefix).await
+    }
+
+    pub(crate) async fn start_as(options: NatsOptions, prefix: Option<&str>) -> Self {
+        let connection = options.connect().await.unwrap();
+        let client = connection.client().clone();
+        let mut builder = NatsEventSource::builder().connection(connection);
         if let Some(prefix) = prefix {
             builder = builder.prefix(prefix);
         }
