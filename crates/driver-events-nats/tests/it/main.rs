@@ -8,6 +8,8 @@
 )]
 
 mod conformance;
+mod connecting;
 mod contract;
+mod credentials_file;
 mod flush;
 mod support;
