@@ -1,10 +1,13 @@
 //! Real brokers and faulty links for the tests of this workspace.
 //!
 //! ```no_run
-//! use driver_events_harness::{NatsConfig, NatsServer};
+//! use driver_events_harness::{NatsConfig, NatsServer, Proxy};
 //!
 //! # fn main() -> anyhow::Result<()> {
 //! let mut server = NatsServer::start(NatsConfig::new().jetstream())?;
+//! let link = Proxy::start(server.client_address())?;
+//! // A client connects to `nats://` and `link.address()`, works, and then:
+//! link.cut();
 //! server.kill()?;
 //! server.restart()?;
 //! # Ok(())
@@ -18,6 +21,9 @@
 
 mod nats;
 pub use nats::{NatsCluster, NatsConfig, NatsServer, NatsUser};
+
+mod proxy;
+pub use proxy::{Counts, Direction, Proxy};
 
 mod certificates;
 pub use certificates::Certificates;
