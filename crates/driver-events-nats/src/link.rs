@@ -82,8 +82,9 @@ impl Link {
         self.connection.as_ref().map(NatsConnection::state)
     }
 
-    /// How often a connection was made: the number of the one that is used now.
-    pub(crate) fn connects(&self) -> u64 {
-        self.statistics.connects.load(Ordering::Acquire)
+    /// The number of the connection that is in use: from 1, also while the first is still to be made, since what is
+    /// sent meanwhile waits for that one.
+    pub(crate) fn connection_number(&self) -> u64 {
+        self.statistics.connects.load(Ordering::Acquire).max(1)
     }
 }

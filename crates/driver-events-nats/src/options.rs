@@ -127,7 +127,7 @@ impl NatsOptions {
         self
     }
 
-    /// Names the connection, for those who look at the server.
+    /// Names the connection, for those who look at the server or at events of `tracing`.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
@@ -207,7 +207,7 @@ impl NatsOptions {
             let message = format!("the inbox prefix {prefix:?} must be tokens without wildcards, separated by dots");
             return Err(SetupError::invalid(message));
         }
-        let state = ConnectionState::new(&prefix);
+        let state = ConnectionState::new(self.name.as_deref().unwrap_or_default(), &prefix);
         let mut options = credentials
             .begin_options(&state)
             .await?

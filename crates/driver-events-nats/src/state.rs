@@ -22,6 +22,8 @@ pub(crate) struct ConnectionState {
 #[derive(Debug)]
 struct Shared {
     status: watch::Sender<Status>,
+    /// The name of the connection, by which events of `tracing` are told apart.
+    name: String,
     /// What the subjects of answers begin with. Each is used once, so that they are remembered as one.
     inbox_prefix: String,
     /// Whether anything was ever refused: sending asks for it with every event, and looks closer only then.
@@ -53,10 +55,11 @@ struct Refusals {
 }
 
 impl ConnectionState {
-    pub(crate) fn new(inbox_prefix: &str) -> Self {
+    pub(crate) fn new(name: &str, inbox_prefix: &str) -> Self {
         Self {
             shared: Arc::new(Shared {
                 status: watch::Sender::new(Status::default()),
+                name: name.to_owned(),
                 inbox_prefix: inbox_prefix.to_owned(),
                 has_refusals: AtomicBool::new(false),
                 refused: Mutex::default(),
@@ -111,7 +114,8 @@ impl ConnectionState {
     /// Says that the credentials cannot be used.
     pub(crate) fn refuse(&self, why: String) {
         let why: Arc<str> = why.into();
-        tracing::warn!(error = %why, "NATS refuses the credentials");
+        let name = &*self.shared.name;
+        tracing::warn!(name, error = %why, "NATS refuses the credentials");
         self.shared.has_refusals.store(true, Ordering::Relaxed);
         self.shared.status.send_modify(|status| {
             status.last_error = Some(Arc::clone(&why));
@@ -121,21 +125,22 @@ impl ConnectionState {
 
     /// Takes what the client tells.
     pub(crate) fn observe(&self, event: Event) {
+        let name = &*self.shared.name;
         match event {
             Event::Connected => {
-                tracing::info!("connected to NATS");
+                tracing::info!(name, "connected to NATS");
                 self.forget_subscriptions();
                 self.shared.status.send_modify(|status| status.refusal = None);
             }
             Event::Disconnected => {
-                tracing::warn!("disconnected from NATS");
+                tracing::warn!(name, "disconnected from NATS");
                 // Wakes those who wait for a change.
                 self.shared.status.send_modify(|_| {});
             }
-            Event::LameDuckMode => tracing::info!("the NATS server is about to shut down"),
-            Event::Draining => tracing::debug!("the connection to NATS is being drained"),
+            Event::LameDuckMode => tracing::info!(name, "the NATS server is about to shut down"),
+            Event::Draining => tracing::debug!(name, "the connection to NATS is being drained"),
             Event::Closed => {
-                tracing::info!("the connection to NATS is closed");
+                tracing::info!(name, "the connection to NATS is closed");
                 self.shared.status.send_modify(|status| status.is_closed = true);
             }
             Event::SlowConsumer(subscription) => {
@@ -199,7 +204,7 @@ impl ConnectionState {
     }
 
     fn set_last_error(&self, text: String) {
-        tracing::warn!(error = %text, "error of the connection to NATS");
+        tracing::warn!(name = &*self.shared.name, error = %text, "error of the connection to NATS");
         self.shared
             .status
             .send_modify(|status| status.last_error = Some(text.into()));
@@ -257,7 +262,7 @@ mod tests {
 
     #[test]
     fn refused_subjects_are_counted() {
-        let state = ConnectionState::new("_INBOX");
+        let state = ConnectionState::new("", "_INBOX");
         assert!(!state.refuses_publishing("a.b"));
         for _ in 0..3 {
             state.observe(server_error("Permissions Violation for Publish to \"a.b\""));
@@ -285,7 +290,7 @@ mod tests {
 
     #[test]
     fn how_many_refused_subjects_are_remembered_is_bounded() {
-        let state = ConnectionState::new("_INBOX");
+        let state = ConnectionState::new("", "_INBOX");
         for number in 0..5_000 {
             state.observe(server_error(&format!(
                 "Permissions Violation for Publish to \"a.{number}\""
@@ -296,7 +301,7 @@ mod tests {
 
     #[test]
     fn the_last_attempt_says_whether_the_credentials_are_refused() {
-        let state = ConnectionState::new("_INBOX");
+        let state = ConnectionState::new("", "_INBOX");
         for text in [
             "Authorization Violation",
             "User Authentication Expired",

@@ -35,7 +35,7 @@ pub(super) async fn pass(link: &Link, subject: &str, connection: u64, deadline: 
         let request = Request::new().inbox(inbox.clone()).timeout(None);
         let end = deadline.min(Instant::now() + patience);
         let answer = timeout_at(end, client.send_request(asked, request)).await;
-        let now_on = link.connects();
+        let now_on = link.connection_number();
         match answer {
             Ok(Ok(_)) => return Ok(told(now_on).await),
             Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => return Ok(told(now_on).await),
@@ -44,7 +44,7 @@ pub(super) async fn pass(link: &Link, subject: &str, connection: u64, deadline: 
                     SinkError::new(SinkErrorKind::Closed, "the connection to NATS has ended").with_source(error),
                 );
             }
-            Err(_) if now_on != connection => return Ok(now_on),
+            Err(_) if now_on > connection => return Ok(now_on),
             Err(_) => {}
         }
         explain(link, subject, &inbox, deadline)?;

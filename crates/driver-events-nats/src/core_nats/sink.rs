@@ -125,7 +125,7 @@ impl NatsEventSink {
         };
         self.check_refusals(&subject)?;
         // Asked before the client takes the event: it may go out at once, and the connection be lost with it.
-        let connection = self.link.connects();
+        let connection = self.link.connection_number();
         self.hand_over(subject, headers, payload, patience).await?;
         self.ledger.enter(connection);
         Ok(Receipt::Written)

@@ -236,8 +236,7 @@ impl fmt::Debug for NatsEventSource {
 
 /// Moves messages from the client to the queue at once, so that it is here that a slow reader is noticed.
 async fn pump(mut subscriber: Subscriber, queue: Arc<Queue>, link: Link) {
-    // Before the first connection is made, nothing was missed.
-    let mut connection = link.connects().max(1);
+    let mut connection = link.connection_number();
     let mut look = interval(LOOK_INTERVAL);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -246,7 +245,7 @@ async fn pump(mut subscriber: Subscriber, queue: Arc<Queue>, link: Link) {
             message = subscriber.next() => Some(message),
             _ = look.tick() => None,
         };
-        let now_on = link.connects();
+        let now_on = link.connection_number();
         if now_on > connection {
             connection = now_on;
             queue.push_reconnected();

@@ -139,7 +139,7 @@ impl NatsEventSourceBuilder {
         if link.is_up() {
             // Where the server does not say that it has the subscription, it was sent to it all the same.
             let deadline = Instant::now() + CONFIRM_TIMEOUT;
-            let _ = barrier::pass(&link, barrier::DEFAULT_SUBJECT, link.connects(), deadline).await;
+            let _ = barrier::pass(&link, barrier::DEFAULT_SUBJECT, link.connection_number(), deadline).await;
         }
         let is_wildcard = |refused: &str| refused == wildcard;
         if link.state().is_some_and(|state| state.refuses_subscribing(is_wildcard)) {
