@@ -11,5 +11,6 @@ mod conformance;
 mod connecting;
 mod contract;
 mod credentials_file;
+mod faults;
 mod flush;
 mod support;
