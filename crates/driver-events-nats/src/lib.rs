@@ -10,6 +10,7 @@ mod headers;
 mod percent;
 mod subject;
 
+mod count;
 mod credentials;
 mod link;
 mod state;

@@ -95,13 +95,16 @@ impl Queue {
         self.changed.notify_one();
     }
 
+    /// Makes room for as much as was taken.
+    pub(super) fn release(&self) {
+        self.content().release();
+    }
+
     /// Takes all that waits; what was taken before makes room. None when there is nothing and nothing will come.
     pub(super) fn take(&self) -> Option<Waiting> {
         let mut content = self.content();
-        let Content { size, taken, .. } = &mut *content;
-        size.messages -= taken.messages;
-        size.bytes -= taken.bytes;
-        *taken = *size;
+        content.release();
+        content.taken = content.size;
         let waiting = mem::take(&mut content.waiting);
         (!waiting.is_empty() || !content.has_ended).then_some(waiting)
     }
@@ -117,6 +120,14 @@ impl Queue {
     }
 }
 
+impl Content {
+    fn release(&mut self) {
+        let taken = mem::take(&mut self.taken);
+        self.size.messages -= taken.messages;
+        self.size.bytes -= taken.bytes;
+    }
+}
+
 impl Waiting {
     pub(super) fn next(&mut self) -> Option<Next> {
         let gap = match self.messages.front_mut() {
@@ -129,8 +140,12 @@ impl Waiting {
         self.messages.pop_front().map(|(_, message)| Next::Message(message))
     }
 
+    pub(super) fn has_messages(&self) -> bool {
+        !self.messages.is_empty()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.messages.is_empty() && self.gap_at_end == Gap::default()
+        !self.has_messages() && self.gap_at_end == Gap::default()
     }
 }
 
@@ -176,6 +191,10 @@ mod tests {
         assert_eq!(all(queue.take().unwrap()), [-1]);
         queue.push(message(7));
         assert_eq!(all(queue.take().unwrap()), [7]);
+        queue.release();
+        queue.push(message(8));
+        queue.push(message(9));
+        assert_eq!(all(queue.take().unwrap()), [8, 9]);
     }
 
     #[test]

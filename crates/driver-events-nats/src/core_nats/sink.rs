@@ -16,6 +16,7 @@ use super::NatsEventSinkBuilder;
 use super::barrier;
 use super::gate::Gate;
 use super::ledger::Ledger;
+use crate::count::count;
 use crate::link::Link;
 use crate::subject::Subjects;
 use crate::{NatsConnection, headers};
@@ -212,12 +213,11 @@ impl NatsEventSink {
         // Others may have been told while this call waited for its turn; what they were told of may be the caller's.
         match self.ledger.told() - told {
             0 => Ok(()),
-            events => Err(SinkError::new(
-                SinkErrorKind::Disconnected,
-                format!(
-                    "the connection to NATS was lost, and {events} events that were not flushed before may be lost too"
-                ),
-            )),
+            events => {
+                let events = count(events, "event");
+                let message = format!("the connection to NATS was lost, and maybe {events} that no flush covered");
+                Err(SinkError::new(SinkErrorKind::Disconnected, message))
+            }
         }
     }
 
@@ -231,10 +231,11 @@ impl NatsEventSink {
         let told = self.refusals_told.swap(refused, Ordering::AcqRel);
         match (refused.saturating_sub(told), subject) {
             (0, _) | (_, None) => Ok(()),
-            (events, Some(subject)) => Err(SinkError::new(
-                SinkErrorKind::Unauthorized,
-                format!("the server refused {events} events or more, on {subject:?} among others: permit it"),
-            )),
+            (events, Some(subject)) => {
+                let events = count(events, "event");
+                let message = format!("the server refused {events} or more, on {subject:?} among others: permit it");
+                Err(SinkError::new(SinkErrorKind::Unauthorized, message))
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::NatsEventSourceBuilder;
 use super::queue::{Gap, Next, Queue, Waiting};
+use crate::count::count;
 use crate::link::Link;
 use crate::state::Status;
 use crate::subject::Subjects;
@@ -148,19 +149,14 @@ impl NatsEventSource {
         self.received += gap.dropped;
         self.dropped += gap.dropped;
         let reconnected = "the connection to NATS was made anew, and what was published meanwhile did not come";
-        match gap {
-            Gap { dropped: 0, .. } => SourceError::new(SourceErrorKind::Disconnected, reconnected),
-            Gap {
-                dropped,
-                is_reconnected,
-            } => {
-                let mut message = format!("{dropped} messages were dropped, since they were read too slowly");
-                if is_reconnected {
-                    message = format!("{message}; {reconnected}");
-                }
-                SourceError::new(SourceErrorKind::Lagged, message)
-            }
+        if gap.dropped == 0 {
+            return SourceError::new(SourceErrorKind::Disconnected, reconnected);
         }
+        let mut message = format!("read too slowly: {} dropped", count(gap.dropped, "message"));
+        if gap.is_reconnected {
+            message = format!("{message}; {reconnected}");
+        }
+        SourceError::new(SourceErrorKind::Lagged, message)
     }
 
     /// What the server refuses, where that was not told yet.
@@ -191,7 +187,11 @@ impl DriverEventSource for NatsEventSource {
         loop {
             // A filter that selects little must not keep the thread from others.
             tokio::task::consume_budget().await;
-            match self.waiting.next() {
+            let next = self.waiting.next();
+            if next.is_some() && !self.waiting.has_messages() {
+                self.queue.release();
+            }
+            match next {
                 Some(Next::Message(message)) => match self.deliver(message) {
                     Some(delivery) => return Some(Ok(delivery)),
                     None => continue,

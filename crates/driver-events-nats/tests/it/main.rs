@@ -13,4 +13,5 @@ mod contract;
 mod credentials_file;
 mod faults;
 mod flush;
+mod reading;
 mod support;
