@@ -61,13 +61,11 @@ impl Operator {
 
 fn sign(issuer: &KeyPair, subject: &str, expiry: Option<SystemTime>, kind: Value) -> String {
     let seconds = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-    let mut claims = json!({
-        "jti": "1", "iat": seconds(SystemTime::now()), "iss": issuer.public_key(), "sub": subject, "name": "test",
-        "nats": kind,
+    // An expiry of 0 is none.
+    let claims = json!({
+        "jti": "1", "iat": seconds(SystemTime::now()), "exp": expiry.map_or(0, seconds), "iss": issuer.public_key(),
+        "sub": subject, "name": "test", "nats": kind,
     });
-    if let Some(expiry) = expiry {
-        claims["exp"] = json!(seconds(expiry));
-    }
     let header = json!({"typ": "JWT", "alg": "ed25519-nkey"});
     let encode = |part: &Value| BASE64URL_NOPAD.encode(part.to_string().as_bytes());
     let signed = format!("{}.{}", encode(&header), encode(&claims));
