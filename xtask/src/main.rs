@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::bench::{self, Bench};
-use xtask::{catalogue, deps, rust_steps, rust_version, steps, subjects, vendor, workspace};
+use xtask::{brokers, catalogue, deps, rust_steps, rust_version, steps, subjects, vendor, workspace};
 
 /// What the project runs on itself: tests, gates, benchmarks and the event catalogue.
 #[derive(Parser)]
@@ -58,6 +58,12 @@ enum Command {
         /// Which.
         bench: Bench,
     },
+    /// Real servers to try something out with.
+    Brokers {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: brokers::Action,
+    },
 }
 
 fn main() -> ExitCode {
@@ -89,6 +95,7 @@ fn run(command: Command) -> Result<()> {
         Command::Catalogue { check: true } => catalogue::check(&root),
         Command::Catalogue { check: false } => catalogue::write(&root),
         Command::Bench { bench } => bench::run(&root, bench),
+        Command::Brokers { action } => brokers::run(action),
     }
 }
 

@@ -31,6 +31,7 @@ pub use certificates::Certificates;
 mod wait;
 pub use wait::{wait_for, wait_until};
 
+pub mod brokers;
 pub mod folders;
 pub mod provision;
 

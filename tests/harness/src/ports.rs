@@ -37,10 +37,6 @@ impl Port {
         bail!("no port between {} and {} is free", RANGE.start, RANGE.end)
     }
 
-    pub(crate) fn number(&self) -> u16 {
-        self.number
-    }
-
     pub(crate) fn address(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.number))
     }

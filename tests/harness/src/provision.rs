@@ -31,6 +31,17 @@ pub fn nats_server() -> Result<PathBuf> {
     }
 }
 
+/// The same program, if it is there already.
+///
+/// # Errors
+/// When `NATS_SERVER` names no program.
+pub fn nats_server_if_there() -> Result<Option<PathBuf>> {
+    match env::var_os(NATS_SERVER) {
+        Some(path) => installation(path.into()).map(Some),
+        None => Ok(programs(&folders::brokers()).into_iter().find(|path| path.exists())),
+    }
+}
+
 /// What the program says of its version, such as `v2.15.2`.
 ///
 /// # Errors
@@ -49,9 +60,13 @@ fn installation(program: PathBuf) -> Result<PathBuf> {
     Ok(program)
 }
 
+/// Where a nats-server is installed to, from Go and from Python.
+fn programs(folder: &Path) -> [PathBuf; 2] {
+    [NATS_SERVER_IN_GO, NATS_SERVER_IN_PYTHON].map(|version| folder.join(format!("nats-server-{version}")))
+}
+
 fn nats_server_in(folder: &Path) -> Result<PathBuf> {
-    let from_go = folder.join(format!("nats-server-{NATS_SERVER_IN_GO}"));
-    let from_python = folder.join(format!("nats-server-{NATS_SERVER_IN_PYTHON}"));
+    let [from_go, from_python] = programs(folder);
     if let Some(there) = [&from_go, &from_python].into_iter().find(|path| path.exists()) {
         return Ok(there.clone());
     }
