@@ -168,10 +168,14 @@ fn pid_file(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use std::process::{Child, Command};
+    use std::time::Duration;
 
     use tempfile::TempDir;
 
     use super::*;
+    use crate::wait;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
 
     fn place() -> (TempDir, Place) {
         let folder = tempfile::tempdir().unwrap();
@@ -189,6 +193,9 @@ mod tests {
             .spawn()
             .unwrap();
         fs::write(folder.pid_file(), program.id().to_string()).unwrap();
+        // A process has no command line yet when it has just become another program.
+        let runs = || processes::is_running_from(program.id(), &folder.path);
+        assert!(wait::became_true(PATIENCE, runs));
         program
     }
 
@@ -196,6 +203,15 @@ mod tests {
     fn die(mut folder: RunFolder) -> PathBuf {
         folder.is_left = true;
         folder.path.clone()
+    }
+
+    /// A process that another test is about to start has this one's locks for a moment, so that one try may come too
+    /// early.
+    fn is_cleared_by_the_next(place: &Place, path: &Path) -> bool {
+        wait::became_true(PATIENCE, || {
+            drop(place.create("next").unwrap());
+            !path.exists()
+        })
     }
 
     fn is_running(child: &mut Child) -> bool {
@@ -208,10 +224,8 @@ mod tests {
         let folder = place.create("server").unwrap();
         let mut server = serve(&folder);
         let path = die(folder);
-        let next = place.create("server").unwrap();
+        assert!(is_cleared_by_the_next(&place, &path));
         assert!(!is_running(&mut server));
-        assert!(!path.exists());
-        assert!(next.path().exists());
     }
 
     #[test]
@@ -247,9 +261,14 @@ mod tests {
         let found = place.list().unwrap().pop().unwrap();
         assert_eq!(found.record.as_ref().unwrap().url, record.url);
         assert_eq!(found.process, Some(server.id()));
-        found.clear().unwrap();
+        drop(found);
+        assert!(wait::became_true(PATIENCE, || {
+            for found in place.list().unwrap() {
+                found.clear().unwrap();
+            }
+            place.list().unwrap().is_empty()
+        }));
         assert!(!is_running(&mut server));
-        assert!(place.list().unwrap().is_empty());
     }
 
     #[test]
@@ -259,8 +278,7 @@ mod tests {
         let mut stranger = Command::new("tail").arg("-f").arg(elsewhere.path()).spawn().unwrap();
         fs::write(folder.pid_file(), stranger.id().to_string()).unwrap();
         let path = die(folder);
-        drop(place.create("server").unwrap());
-        assert!(!path.exists());
+        assert!(is_cleared_by_the_next(&place, &path));
         assert!(is_running(&mut stranger));
         stranger.kill().unwrap();
         stranger.wait().unwrap();
