@@ -16,6 +16,7 @@ pub mod subjects;
 pub mod vendor;
 
 pub mod bench;
+pub mod brokers;
 
 pub mod command;
 pub mod components;

@@ -129,13 +129,29 @@ pub enum Position {
         /// The first byte, from 0.
         offset: u64,
     },
+    /// A message that came on a subject, of a broker that keeps none.
+    Subject {
+        /// The subject.
+        subject: Arc<str>,
+        /// Counts the messages of the subscription, those that were dropped too, from 1.
+        number: u64,
+    },
+    /// A message that a broker keeps.
+    Stream {
+        /// The stream.
+        stream: Arc<str>,
+        /// Its sequence in the stream.
+        sequence: u64,
+    },
 }
 
-/// `NAME:LINE`.
+/// `NAME:LINE`, `SUBJECT#NUMBER` or `STREAM#SEQUENCE`.
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line { name, line, .. } => write!(f, "{name}:{line}"),
+            Self::Subject { subject, number } => write!(f, "{subject}#{number}"),
+            Self::Stream { stream, sequence } => write!(f, "{stream}#{sequence}"),
         }
     }
 }

@@ -17,6 +17,9 @@ pub enum SourceErrorKind {
     Timeout,
     /// The connection is down, or the operating system refused the read. Call again, after a pause.
     Disconnected,
+    /// The reader was too slow and deliveries were dropped; the message says how many. Call again: what follows is
+    /// there. Read faster, or from a broker that keeps what was published.
+    Lagged,
     /// The credentials are wrong or the permission is missing. Tell a person.
     Unauthorized,
     /// The source was closed, or what it reads is gone. Make a new one.
@@ -49,10 +52,14 @@ impl SourceError {
         self.kind
     }
 
-    /// Whether the same call may succeed later with nothing changed: `Timeout` and `Disconnected`.
+    /// Whether the same call may succeed later with nothing changed: `Timeout`, `Disconnected` and
+    /// `Lagged`.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self.kind, SourceErrorKind::Timeout | SourceErrorKind::Disconnected)
+        matches!(
+            self.kind,
+            SourceErrorKind::Timeout | SourceErrorKind::Disconnected | SourceErrorKind::Lagged
+        )
     }
 }
 

@@ -1,0 +1,17 @@
+//! Core NATS: at most once, to whoever is listening.
+
+mod sink;
+mod sink_builder;
+
+mod source;
+mod source_builder;
+
+mod barrier;
+mod gate;
+mod ledger;
+mod queue;
+
+pub use sink::NatsEventSink;
+pub use sink_builder::NatsEventSinkBuilder;
+pub use source::NatsEventSource;
+pub use source_builder::NatsEventSourceBuilder;

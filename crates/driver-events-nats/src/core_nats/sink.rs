@@ -1,0 +1,329 @@
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use async_nats::{Client, HeaderMap, PublishError, PublishErrorKind, Subject};
+use async_trait::async_trait;
+use bytes::Bytes;
+use driver_events_core::{DriverEventSink, Envelope, Fate, Guarantee, Receipt, SinkError, SinkErrorKind};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::NatsEventSinkBuilder;
+use super::barrier;
+use super::gate::Gate;
+use super::ledger::Ledger;
+use crate::count::count;
+use crate::link::Link;
+use crate::subject::Subjects;
+use crate::{NatsConnection, headers};
+
+/// How often others have their turn before a call that waits for room looks at the clock.
+const TURNS_BEFORE_TIMER: usize = 4;
+
+/// Publishes every event on its subject, at most once, to whoever is listening.
+///
+/// # What is promised
+/// `Ok` of [`send`](DriverEventSink::send) is [`Written`](Receipt::Written): the event is with the client, which does
+/// not tell whether it arrives. While the link is down, or slow, up to
+/// [so many](crate::NatsOptions::queue_capacity) events wait in memory; then `send` waits for room, and fails with
+/// `Disconnected` or `Full` after the [time it has](NatsEventSinkBuilder::send_timeout).
+///
+/// `Ok` of [`flush`](DriverEventSink::flush) is more: the server has parsed everything that was sent before. Where the
+/// connection was made anew since, what was sent and not flushed before is at risk, and so is what waited in memory,
+/// which cannot be told apart: `flush` fails once with `Disconnected` and says how many events those are. The sink does
+/// not send them again. A caller who cannot lose them keeps the envelopes until the flush, or uses
+/// a stream.
+///
+/// [`close`](DriverEventSink::close) flushes; then it ends the connection, if the sink made it. A sink that is dropped
+/// without loses what the client has in memory.
+///
+/// # What only the client's callback is told
+/// That the server refuses credentials, or takes no events on a subject, is told to the callback of the client, which
+/// only a connection made by [`NatsOptions`](crate::NatsOptions) has for the sink. With it, such a call fails with
+/// `Unauthorized`, at the latest `flush` and `close` do. With a client of the caller's ([`new`](Self::new)) refused
+/// events vanish, and refused credentials look like a link that is down.
+///
+/// # What every method does in time
+/// `send` returns within the time that it has, `flush` and `close` within
+/// [theirs](NatsEventSinkBuilder::flush_timeout). All are cancel safe: an event whose `send` was dropped was published
+/// or not, and a flush that was dropped is forgotten.
+///
+/// ```no_run
+/// use driver_events_core::DriverEventSink;
+/// use driver_events_nats::NatsEventSink;
+/// use driver_events_types::{DriverEvent, GoalId};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = async_nats::connect("nats://127.0.0.1:4222").await?;
+/// let sink = NatsEventSink::new(client);
+/// sink.publish(DriverEvent::Escalate { goal_id: GoalId::new(), reason: "stuck".into() }).await?;
+/// sink.flush().await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct NatsEventSink {
+    link: Link,
+    settings: Settings,
+    gate: Gate,
+    ledger: Ledger,
+    /// One barrier at a time.
+    flushing: Mutex<()>,
+    /// Whether the connection was given back.
+    closed: Mutex<bool>,
+    /// Of the events that the server refused, how many somebody was told of.
+    refusals_told: AtomicU64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) subjects: Subjects,
+    pub(super) has_headers: bool,
+    pub(super) barrier_subject: String,
+    pub(super) send_timeout: Duration,
+    pub(super) flush_timeout: Duration,
+}
+
+impl NatsEventSink {
+    /// Publishes by a client that the caller made, with headers, and without a prefix.
+    ///
+    /// The client stays the caller's: `close` flushes, refuses what comes afterwards, and leaves the client open.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self::with_settings(Link::of_client(client), Settings::default())
+    }
+
+    /// Sets what [`new`](Self::new) does not: a connection of the sink's own, a prefix, no headers, time limits.
+    pub fn builder() -> NatsEventSinkBuilder {
+        NatsEventSinkBuilder::new()
+    }
+
+    pub(super) fn with_settings(link: Link, settings: Settings) -> Self {
+        Self {
+            link,
+            settings,
+            gate: Gate::default(),
+            ledger: Ledger::default(),
+            flushing: Mutex::default(),
+            closed: Mutex::default(),
+            refusals_told: AtomicU64::default(),
+        }
+    }
+
+    /// The connection and how it is doing; none where the caller made the client.
+    #[must_use]
+    pub fn connection(&self) -> Option<&NatsConnection> {
+        self.link.connection()
+    }
+
+    async fn send_within(&self, envelope: &Envelope, patience: Duration) -> Result<Receipt, SinkError> {
+        let _entered = self.gate.enter()?;
+        let subject = self.settings.subjects.of(envelope)?;
+        let payload = envelope.json()?.clone();
+        let headers = match self.settings.has_headers {
+            true => Some(headers::write(envelope)?),
+            false => None,
+        };
+        self.check_refusals(&subject)?;
+        // Asked before the client takes the event: it may go out at once, and the connection be lost with it.
+        let connection = self.link.connection_number();
+        self.hand_over(subject, headers, payload, patience).await?;
+        self.ledger.enter(connection);
+        Ok(Receipt::Written)
+    }
+
+    /// Gives the event to the client, and waits where that has no room.
+    async fn hand_over(
+        &self,
+        subject: Subject,
+        headers: Option<HeaderMap>,
+        payload: Bytes,
+        patience: Duration,
+    ) -> Result<(), SinkError> {
+        let client = self.link.client();
+        let mut publish = pin!(async {
+            match headers {
+                Some(headers) => client.publish_with_headers(subject, headers, payload).await,
+                None => client.publish(subject, payload).await,
+            }
+        });
+        // A timer costs more than the rest, and where there is no room there mostly is after others had their turn.
+        for _ in 0..TURNS_BEFORE_TIMER {
+            let polled = poll_fn(|context| Poll::Ready(publish.as_mut().poll(context))).await;
+            if let Poll::Ready(published) = polled {
+                return published.map_err(not_published);
+            }
+            tokio::task::yield_now().await;
+        }
+        match timeout(patience, publish).await {
+            Ok(published) => published.map_err(not_published),
+            Err(_) => Err(self.no_room()),
+        }
+    }
+
+    fn no_room(&self) -> SinkError {
+        if let Some(why) = self.link.connection().and_then(NatsConnection::refusal) {
+            return barrier::refused_credentials(&why);
+        }
+        let (kind, message) = if self.link.is_up() {
+            (
+                SinkErrorKind::Full,
+                "the client has no room: the link to NATS is too slow",
+            )
+        } else {
+            (
+                SinkErrorKind::Disconnected,
+                "the client has no room: the link to NATS is down",
+            )
+        };
+        SinkError::new(kind, message).with_fate(Fate::NotSent)
+    }
+
+    /// An event that the server is known to refuse is not sent.
+    fn check_refusals(&self, subject: &str) -> Result<(), SinkError> {
+        let Some(connection) = self
+            .link
+            .connection()
+            .filter(|connection| connection.state().has_refusals())
+        else {
+            return Ok(());
+        };
+        if let Some(why) = connection.refusal() {
+            return Err(barrier::refused_credentials(&why));
+        }
+        if connection.state().refuses_publishing(subject) {
+            let message = format!("the server refuses to take events on {subject:?}: permit it");
+            return Err(SinkError::new(SinkErrorKind::Unauthorized, message));
+        }
+        Ok(())
+    }
+
+    async fn flush_until(&self, deadline: Instant) -> Result<(), SinkError> {
+        let told = self.ledger.told();
+        {
+            let _turn = timeout_at(deadline, self.flushing.lock()).await.map_err(|elapsed| {
+                SinkError::new(SinkErrorKind::Timeout, "the flush before this one took all of its time")
+                    .with_source(elapsed)
+            })?;
+            if let Some(interval) = self.ledger.interval() {
+                let subject = &self.settings.barrier_subject;
+                let connection = barrier::pass(&self.link, subject, interval.connection, deadline).await?;
+                self.ledger.settle(interval, connection);
+            }
+        }
+        self.check_refused_events()?;
+        // Others may have been told while this call waited for its turn; what they were told of may be the caller's.
+        match self.ledger.told() - told {
+            0 => Ok(()),
+            events => {
+                let events = count(events, "event");
+                let message = format!("the connection to NATS was lost, and maybe {events} that no flush covered");
+                Err(SinkError::new(SinkErrorKind::Disconnected, message))
+            }
+        }
+    }
+
+    /// Tells of events that the server refused, once.
+    fn check_refused_events(&self) -> Result<(), SinkError> {
+        let Some(state) = self.link.state().filter(|state| state.has_refusals()) else {
+            return Ok(());
+        };
+        let subjects = &self.settings.subjects;
+        let (refused, subject) = state.refused_publishing(|subject| subjects.strip(subject).is_some());
+        let told = self.refusals_told.swap(refused, Ordering::AcqRel);
+        match (refused.saturating_sub(told), subject) {
+            (0, _) | (_, None) => Ok(()),
+            (events, Some(subject)) => {
+                let events = count(events, "event");
+                let message = format!("the server refused {events} or more, on {subject:?} among others: permit it");
+                Err(SinkError::new(SinkErrorKind::Unauthorized, message))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl DriverEventSink for NatsEventSink {
+    async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
+        self.send_within(&envelope, self.settings.send_timeout).await
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::Written
+    }
+
+    async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
+        let mut results = Vec::with_capacity(envelopes.len());
+        let mut patience = self.settings.send_timeout;
+        for envelope in envelopes {
+            let result = self.send_within(&envelope, patience).await;
+            // Where one waited for room in vain, the rest does not wait as long again, each of them.
+            patience = match &result {
+                Err(error) if error.is_retryable() => Duration::ZERO,
+                _ => self.settings.send_timeout,
+            };
+            results.push(result);
+        }
+        results
+    }
+
+    async fn flush(&self) -> Result<(), SinkError> {
+        self.flush_until(Instant::now() + self.settings.flush_timeout).await
+    }
+
+    async fn close(&self) -> Result<(), SinkError> {
+        let deadline = Instant::now() + self.settings.flush_timeout;
+        self.gate.close();
+        let late =
+            |what: &'static str| move |elapsed| SinkError::new(SinkErrorKind::Timeout, what).with_source(elapsed);
+        let mut closed = timeout_at(deadline, self.closed.lock())
+            .await
+            .map_err(late("another call of close took all of the time"))?;
+        if *closed {
+            return Ok(());
+        }
+        timeout_at(deadline, self.gate.emptied())
+            .await
+            .map_err(late("events are still being sent"))?;
+        let flushed = self.flush_until(deadline).await;
+        let may_succeed_later =
+            flushed.as_ref().is_err_and(SinkError::is_retryable) && self.ledger.interval().is_some();
+        if may_succeed_later {
+            return flushed;
+        }
+        if let Some(connection) = self.link.own_connection() {
+            connection
+                .close(deadline.saturating_duration_since(Instant::now()))
+                .await?;
+        }
+        *closed = true;
+        flushed?;
+        // The end of a connection is the last thing that the client tells.
+        self.check_refused_events()
+    }
+}
+
+impl fmt::Debug for NatsEventSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsEventSink")
+            .field("connection", &self.link.connection())
+            .field("subjects", &self.settings.subjects.wildcard())
+            .finish_non_exhaustive()
+    }
+}
+
+fn not_published(error: PublishError) -> SinkError {
+    let (kind, message) = match error.kind() {
+        PublishErrorKind::MaxPayloadExceeded => {
+            (SinkErrorKind::TooLarge, "the server takes no message as large as this")
+        }
+        PublishErrorKind::InvalidSubject => (SinkErrorKind::Rejected, "the subject cannot be published to"),
+        PublishErrorKind::Send => (SinkErrorKind::Closed, "the connection to NATS has ended"),
+    };
+    SinkError::new(kind, message)
+        .with_fate(Fate::NotSent)
+        .with_source(error)
+}

@@ -1,0 +1,173 @@
+use std::time::Duration;
+
+use async_nats::{Client, Subscriber};
+use driver_events_core::EventFilter;
+use driver_events_types::Limits;
+use tokio::time::{Instant, timeout_at};
+
+use super::barrier;
+use super::source::{NatsEventSource, Settings};
+use crate::link::{Link, Target};
+use crate::subject::Subjects;
+use crate::{NatsConnection, NatsOptions, SetupError, SetupErrorKind};
+
+/// How long a client has to take a subscription.
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a server is waited for to say that it has taken note.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Makes a [`NatsEventSource`]. Nothing is checked before [`build`](Self::build).
+///
+/// ```no_run
+/// use driver_events_core::EventFilter;
+/// use driver_events_nats::{NatsEventSource, NatsOptions};
+/// use driver_events_types::EventKind;
+///
+/// # async fn example() -> Result<(), driver_events_nats::SetupError> {
+/// let source = NatsEventSource::builder()
+///     .options(NatsOptions::new("nats://127.0.0.1:4222"))
+///     .prefix("tenant-7")
+///     .filter(EventFilter::everything().kinds([EventKind::Escalate]))
+///     .build()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct NatsEventSourceBuilder {
+    target: Target,
+    prefix: Option<String>,
+    queue_group: Option<String>,
+    settings: Settings,
+}
+
+impl NatsEventSourceBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            target: Target::Missing,
+            prefix: None,
+            queue_group: None,
+            settings: Settings {
+                subjects: Subjects::bare(),
+                filter: EventFilter::everything(),
+                limits: Limits::default(),
+                max_messages: 65_536,
+                max_bytes: 64 << 20,
+            },
+        }
+    }
+
+    /// Makes a connection with these options, which ends with the source.
+    pub fn options(mut self, options: NatsOptions) -> Self {
+        self.target = Target::Options(options);
+        self
+    }
+
+    /// Uses a connection that others use too.
+    pub fn connection(mut self, connection: NatsConnection) -> Self {
+        self.target = Target::Connection(connection);
+        self
+    }
+
+    /// Uses a client that the caller made. What only the client's callback is told is not seen then.
+    pub fn client(mut self, client: Client) -> Self {
+        self.target = Target::Client(client);
+        self
+    }
+
+    /// Reads what is published below this prefix.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = Some(prefix.into());
+        self
+    }
+
+    /// Shares the events with the other readers of this group: each is delivered to one of them. The events of one goal
+    /// go to several, so that none of them sees its sequence whole.
+    pub fn queue_group(mut self, group: impl Into<String>) -> Self {
+        self.queue_group = Some(group.into());
+        self
+    }
+
+    /// Delivers only what the filter selects, and what is malformed. All of it crosses the network.
+    pub fn filter(mut self, filter: EventFilter) -> Self {
+        self.settings.filter = filter;
+        self
+    }
+
+    /// Takes events up to these limits; what is beyond is malformed.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.settings.limits = limits;
+        self
+    }
+
+    /// How much waits in memory for a slow reader; what comes while there is no room is dropped, counted and told.
+    /// Begins as 65,536 messages and 64 MiB.
+    pub fn capacity(mut self, messages: usize, bytes: usize) -> Self {
+        self.settings.max_messages = messages;
+        self.settings.max_bytes = bytes;
+        self
+    }
+
+    /// Connects where [`options`](Self::options) were given, and subscribes.
+    ///
+    /// When it returns, what is published from then on is delivered, unless the connection is still being made in the
+    /// background, or the client is not permitted to ask the server for an answer.
+    ///
+    /// # Errors
+    /// [`Invalid`](SetupErrorKind::Invalid) for a prefix or a group that are none, and where nothing to connect with was
+    /// given; [`Unauthorized`](SetupErrorKind::Unauthorized) where the subscription is not permitted;
+    /// [`Unreachable`](SetupErrorKind::Unreachable) where the client takes no subscription in time; else as
+    /// [`NatsOptions::connect`].
+    pub async fn build(self) -> Result<NatsEventSource, SetupError> {
+        let mut settings = self.settings;
+        if let Some(prefix) = &self.prefix {
+            settings.subjects = Subjects::under(prefix)?;
+        }
+        let is_group =
+            |group: &String| !group.is_empty() && !group.contains(|c: char| c.is_whitespace() || c.is_control());
+        if let Some(group) = self.queue_group.as_ref().filter(|group| !is_group(group)) {
+            return Err(SetupError::invalid(format!(
+                "the queue group {group:?} must be one word"
+            )));
+        }
+        let link = self.target.link().await?;
+        let wildcard = settings.subjects.wildcard();
+        let deadline = Instant::now() + SUBSCRIBE_TIMEOUT;
+        let subscriber = subscribe(&link, &wildcard, self.queue_group, deadline).await?;
+        if link.is_up() {
+            // Where the server does not say that it has the subscription, it was sent to it all the same.
+            let deadline = Instant::now() + CONFIRM_TIMEOUT;
+            let _ = barrier::pass(&link, barrier::DEFAULT_SUBJECT, link.connection_number(), deadline).await;
+        }
+        let is_wildcard = |refused: &str| refused == wildcard;
+        if link.state().is_some_and(|state| state.refuses_subscribing(is_wildcard)) {
+            let message = format!("the NATS server does not permit the subscription to {wildcard:?}");
+            return Err(SetupError::new(SetupErrorKind::Unauthorized, message));
+        }
+        Ok(NatsEventSource::with_subscriber(link, subscriber, settings))
+    }
+}
+
+async fn subscribe(
+    link: &Link,
+    wildcard: &str,
+    queue_group: Option<String>,
+    deadline: Instant,
+) -> Result<Subscriber, SetupError> {
+    let client = link.client();
+    let wildcard = wildcard.to_owned();
+    let subscribe = async {
+        match queue_group {
+            Some(group) => client.queue_subscribe(wildcard, group).await,
+            None => client.subscribe(wildcard).await,
+        }
+    };
+    let unreachable = |message: &str| SetupError::new(SetupErrorKind::Unreachable, message);
+    match timeout_at(deadline, subscribe).await {
+        Ok(Ok(subscriber)) => Ok(subscriber),
+        Ok(Err(error)) => Err(unreachable("the connection to NATS has ended").with_source(error)),
+        Err(elapsed) => Err(unreachable("the client has no room: the link to NATS is down").with_source(elapsed)),
+    }
+}

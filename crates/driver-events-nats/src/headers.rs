@@ -1,0 +1,156 @@
+//! An envelope as a NATS message, and back: the bare JSON as the payload, the attributes as headers in CloudEvents'
+//! [binary mode](https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/nats-protocol-binding.md#31-binary-content-mode).
+
+use std::borrow::Cow;
+
+use async_nats::header::{HeaderMap, HeaderName, HeaderValue, NATS_MESSAGE_ID};
+use bytes::Bytes;
+use driver_events_core::cloudevents::{ReceivedAttributes, attributes, read_structured};
+use driver_events_core::{Envelope, Malformed, SinkError, SinkErrorKind};
+use driver_events_types::{DecodeError, Limits};
+
+use crate::percent;
+
+const PREFIX: &str = "ce-";
+const CONTENT_TYPE: &str = "content-type";
+const STRUCTURED: &str = "application/cloudevents";
+
+/// The attributes as headers, and `Nats-Msg-Id`, by which JetStream tells duplicates.
+///
+/// # Errors
+/// As [`attributes`].
+pub(crate) fn write(envelope: &Envelope) -> Result<HeaderMap, SinkError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in attributes(envelope)? {
+        // What is encoded has no character that a header could not hold.
+        let value: HeaderValue = percent::encode(&value).parse().map_err(|error| {
+            let message = format!("the attribute `{name}` cannot be a header");
+            SinkError::new(SinkErrorKind::Rejected, message).with_source(error)
+        })?;
+        if name == "id" {
+            headers.insert(NATS_MESSAGE_ID, value.clone());
+        }
+        headers.insert(header_name(name)?, value);
+    }
+    Ok(headers)
+}
+
+/// The envelope of a message that came on a subject of the contract, prefix stripped, or on another.
+///
+/// Where there are no CloudEvents headers the payload is a bare event of an older publisher: its id is `Nats-Msg-Id`,
+/// where it has one.
+///
+/// # Errors
+/// The message is no event; the offset is a place in the payload.
+pub(crate) fn read(
+    subject: Option<&str>,
+    headers: Option<&HeaderMap>,
+    payload: &Bytes,
+    limits: Limits,
+) -> Result<Envelope, Malformed> {
+    let Some(headers) = headers else {
+        let envelope = read_payload(payload, limits)?;
+        return Ok(with_type_of_subject(envelope, subject));
+    };
+    let named = |wanted: &'static str| {
+        let is_wanted = move |name: &HeaderName| AsRef::<str>::as_ref(name).eq_ignore_ascii_case(wanted);
+        headers
+            .iter()
+            .filter(move |(name, _)| is_wanted(name))
+            .filter_map(|(_, values)| values.first())
+    };
+    if named(CONTENT_TYPE).any(|value| is_structured(value.as_str())) {
+        return read_structured(payload, limits)
+            .map_err(|error| Malformed::new(payload.clone(), error.to_string(), error.offset()));
+    }
+    let malformed = |reason: String| Malformed::new(payload.clone(), reason, 0);
+    let mut received = ReceivedAttributes::default();
+    let mut has_id = false;
+    for (name, values) in headers.iter() {
+        let (Some(attribute), Some(value)) = (attribute_name(name.as_ref()), values.first()) else {
+            continue;
+        };
+        let value = percent::decode(value.as_str())
+            .ok_or_else(|| malformed(format!("the attribute `{attribute}` is no UTF-8 text")))?;
+        received
+            .set(&attribute, &value)
+            .map_err(|error| malformed(error.to_string()))?;
+        has_id |= attribute == "id";
+    }
+    if let (false, Some(id)) = (has_id, headers.get(NATS_MESSAGE_ID)) {
+        // An id that CloudEvents does not allow tells duplicates to the server all the same: it is no fault.
+        let _ = received.set("id", id.as_str());
+    }
+    let envelope = read_payload(payload, limits)?;
+    let envelope = received
+        .apply_to(envelope)
+        .map_err(|error| malformed(error.to_string()))?;
+    Ok(with_type_of_subject(envelope, subject))
+}
+
+/// An unknown kind from a publisher without headers came on the subject on which it can be sent again.
+fn with_type_of_subject(envelope: Envelope, subject: Option<&str>) -> Envelope {
+    match subject {
+        Some(subject) if envelope.subject().is_none() => envelope.clone().with_event_type(subject).unwrap_or(envelope),
+        _ => envelope,
+    }
+}
+
+fn read_payload(payload: &Bytes, limits: Limits) -> Result<Envelope, Malformed> {
+    Envelope::from_json_with(payload.clone(), limits)
+        .map_err(|error| Malformed::new(payload.clone(), reason(&error), error.offset()))
+}
+
+/// Where in the event the fault is, and what it is.
+fn reason(error: &DecodeError) -> String {
+    let place: Vec<&str> = [error.event_kind().unwrap_or_default(), error.path()]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect();
+    if place.is_empty() {
+        return error.message().to_owned();
+    }
+    format!("{}: {}", place.join(".").escape_debug(), error.message())
+}
+
+fn is_structured(content_type: &str) -> bool {
+    let start = content_type.trim_start().get(..STRUCTURED.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(STRUCTURED))
+}
+
+/// The attribute that a header holds, in lower case: the names of headers differ by case on the wire, but not in the
+/// binding.
+fn attribute_name(header: &str) -> Option<Cow<'_, str>> {
+    let (prefix, name) = header.split_at_checked(PREFIX.len())?;
+    if !prefix.eq_ignore_ascii_case(PREFIX) {
+        return None;
+    }
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Some(Cow::Owned(name.to_ascii_lowercase()));
+    }
+    Some(Cow::Borrowed(name))
+}
+
+/// The names as constants, so that sending an event copies none of them.
+fn header_name(attribute: &str) -> Result<HeaderName, SinkError> {
+    let name = match attribute {
+        "specversion" => "ce-specversion",
+        "id" => "ce-id",
+        "source" => "ce-source",
+        "type" => "ce-type",
+        "subject" => "ce-subject",
+        "time" => "ce-time",
+        "datacontenttype" => "ce-datacontenttype",
+        "sequence" => "ce-sequence",
+        "producerrun" => "ce-producerrun",
+        "partitionkey" => "ce-partitionkey",
+        "traceparent" => "ce-traceparent",
+        other => {
+            return format!("{PREFIX}{other}").parse().map_err(|error| {
+                let message = format!("the attribute `{other}` cannot name a header");
+                SinkError::new(SinkErrorKind::Rejected, message).with_source(error)
+            });
+        }
+    };
+    Ok(HeaderName::from_static(name))
+}

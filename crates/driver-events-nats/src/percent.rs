@@ -1,0 +1,98 @@
+//! Texts as values of NATS headers, as the
+//! [CloudEvents binding for NATS](https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/nats-protocol-binding.md#3132-nats-header-values)
+//! has them.
+
+use std::borrow::Cow;
+
+/// Writes a text with printable ASCII characters only: no line ending, no blank, nothing that a header could not hold.
+pub(crate) fn encode(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut encoded = String::with_capacity(text.len() * 3);
+    for byte in text.bytes() {
+        if is_plain(byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            encoded.push(hexadecimal_digit(byte >> 4));
+            encoded.push(hexadecimal_digit(byte & 0xf));
+        }
+    }
+    Cow::Owned(encoded)
+}
+
+/// Reads a value back: one in double quotes is unescaped first, then every `%xy` is a byte. A `%` without two digits
+/// stands for itself, since not every sender encodes.
+///
+/// None where the bytes are no UTF-8.
+pub(crate) fn decode(value: &str) -> Option<Cow<'_, str>> {
+    let value = unquote(value);
+    if !value.contains('%') {
+        return Some(value);
+    }
+    let mut decoded = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if let (b'%', [high, low, after @ ..]) = (*first, after)
+            && let (Some(high), Some(low)) = (hexadecimal_value(*high), hexadecimal_value(*low))
+        {
+            decoded.push(high << 4 | low);
+            rest = after;
+        } else {
+            decoded.push(*first);
+        }
+    }
+    String::from_utf8(decoded).ok().map(Cow::Owned)
+}
+
+/// Space, double quote and percent are encoded, as is everything outside of printable ASCII.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() && byte != b'"' && byte != b'%'
+}
+
+fn unquote(value: &str) -> Cow<'_, str> {
+    let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    let Some(quoted) = quoted else {
+        return Cow::Borrowed(value);
+    };
+    let mut plain = String::with_capacity(quoted.len());
+    let mut characters = quoted.chars();
+    while let Some(character) = characters.next() {
+        let escaped = if character == '\\' { characters.next() } else { None };
+        plain.push(escaped.unwrap_or(character));
+    }
+    Cow::Owned(plain)
+}
+
+fn hexadecimal_digit(value: u8) -> char {
+    char::from_digit(u32::from(value), 16).map_or('0', |digit| digit.to_ascii_uppercase())
+}
+
+fn hexadecimal_value(digit: u8) -> Option<u8> {
+    let value = char::from(digit).to_digit(16)?;
+    u8::try_from(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{decode, encode};
+
+    #[test]
+    fn encodes_as_the_binding_says() {
+        assert_eq!(encode("Euro \u{20ac} \u{1f600}"), "Euro%20%E2%82%AC%20%F0%9F%98%80");
+        assert_eq!(encode("\"100%\"\r\n\0\u{7f}"), "%22100%25%22%0D%0A%00%7F");
+        assert_eq!(encode("agent.driver.escalate~!"), "agent.driver.escalate~!");
+    }
+
+    #[test]
+    fn decodes_one_round_and_takes_what_others_send() {
+        assert_eq!(decode("Euro%20%e2%82%AC").as_deref(), Some("Euro \u{20ac}"));
+        assert_eq!(decode("%2541").as_deref(), Some("%41"));
+        assert_eq!(decode("100% of%2").as_deref(), Some("100% of%2"));
+        assert_eq!(decode(r#""a \"quoted\" b%20c""#).as_deref(), Some("a \"quoted\" b c"));
+        assert_eq!(decode("\"").as_deref(), Some("\""));
+        assert_eq!(decode("%C0%A0"), None);
+    }
+}

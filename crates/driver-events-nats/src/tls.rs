@@ -1,0 +1,93 @@
+//! Whom a client trusts, and with which certificate it is trusted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_nats::rustls::pki_types::pem::PemObject;
+use async_nats::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
+use async_nats::rustls::{ClientConfig, RootCertStore, crypto};
+
+use crate::SetupError;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tls {
+    pub(crate) is_required: bool,
+    pub(crate) is_first: bool,
+    pub(crate) root_certificates: Option<PathBuf>,
+    pub(crate) client_certificate: Option<PathBuf>,
+    pub(crate) client_key: Option<PathBuf>,
+}
+
+impl Tls {
+    /// Reads the files, so that a wrong one is found now, not at every attempt to connect.
+    ///
+    /// The cryptography is named here: where other crates in a build bring another to rustls, its default is none, and
+    /// asking for it would panic.
+    pub(crate) async fn client_config(self) -> Result<ClientConfig, SetupError> {
+        tokio::task::spawn_blocking(move || self.read())
+            .await
+            .map_err(|error| SetupError::invalid("the certificates could not be read").with_source(error))?
+    }
+
+    fn read(&self) -> Result<ClientConfig, SetupError> {
+        let roots = match &self.root_certificates {
+            Some(path) => own_roots(path)?,
+            None => system_roots(),
+        };
+        let provider = Arc::new(crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| SetupError::invalid("TLS cannot be set up").with_source(error))?
+            .with_root_certificates(roots);
+        let (Some(certificate), Some(key)) = (&self.client_certificate, &self.client_key) else {
+            return Ok(builder.with_no_client_auth());
+        };
+        let chain = certificates(certificate)?;
+        let private_key = PrivateKeyDer::from_pem_file(key)
+            .map_err(|error| unreadable("the key of the client certificate", key, error))?;
+        builder.with_client_auth_cert(chain, private_key).map_err(|error| {
+            let message = format!(
+                "{} is no certificate for the key in {}",
+                certificate.display(),
+                key.display()
+            );
+            SetupError::invalid(message).with_source(error)
+        })
+    }
+}
+
+fn own_roots(path: &Path) -> Result<RootCertStore, SetupError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|error| {
+            SetupError::invalid(format!("a root certificate in {} is none", path.display())).with_source(error)
+        })?;
+    }
+    Ok(roots)
+}
+
+/// What the system trusts. A certificate that cannot be read is left out: the others may do.
+fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!(%error, "a root certificate of the system cannot be read");
+    }
+    roots.add_parsable_certificates(found.certs);
+    roots
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SetupError> {
+    let certificates = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unreadable("the certificates", path, error))?;
+    if certificates.is_empty() {
+        let message = format!("{} holds no certificate in PEM form", path.display());
+        return Err(SetupError::invalid(message));
+    }
+    Ok(certificates)
+}
+
+fn unreadable(what: &str, path: &Path, error: pem::Error) -> SetupError {
+    SetupError::invalid(format!("cannot read {what} in {}", path.display())).with_source(error)
+}

@@ -1,0 +1,321 @@
+//! Who connects to whom, what is told of it, and that secrets are not.
+
+use std::error::Error;
+use std::fs;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use driver_events_core::conformance::samples;
+use driver_events_core::{DriverEventSink, SinkError, SinkErrorKind};
+use driver_events_harness::{Certificates, NatsConfig, NatsServer, NatsUser, wait_until};
+use driver_events_nats::{NatsEventSink, NatsOptions, SetupError, SetupErrorKind};
+use nkeys::KeyPair;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+use crate::support::{PATIENCE, options, server};
+
+fn with_password(password: &str) -> NatsConfig {
+    NatsConfig::new().user(NatsUser::with_password("ada", password))
+}
+
+async fn expect_flow(options: NatsOptions) {
+    let shown = format!("{options:?}");
+    let sink = NatsEventSink::builder().options(options).build().await.expect(&shown);
+    sink.publish(samples::numbered(samples::goal(1), 1)).await.unwrap();
+    sink.close().await.unwrap();
+}
+
+async fn expect_refusal(options: NatsOptions, kind: SetupErrorKind) -> SetupError {
+    let shown = format!("{options:?}");
+    let error = options.connect().await.expect_err(&shown);
+    assert_eq!(error.kind(), kind, "{shown}: {error:?}");
+    error
+}
+
+/// Everything that an error tells, its sources included.
+fn told(error: &dyn Error) -> String {
+    let mut text = format!("{error:?} {error}");
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text} {error:?} {error}");
+        source = error.source();
+    }
+    text
+}
+
+#[tokio::test]
+async fn every_kind_of_credentials_opens_the_door_and_wrong_ones_do_not() {
+    let server = NatsServer::start(with_password("s3cret")).unwrap();
+    expect_flow(options(&server).user_and_password("ada", "s3cret")).await;
+    let address = server.client_address();
+    expect_flow(NatsOptions::new(format!("nats://ada:s3cret@{address}"))).await;
+    for wrong in [
+        options(&server),
+        options(&server).user_and_password("ada", "wr0ng"),
+        NatsOptions::new(format!("ada:wr0ng@{address}")),
+    ] {
+        let error = expect_refusal(wrong, SetupErrorKind::Unauthorized).await;
+        assert!(!told(&error).contains("wr0ng"), "{}", told(&error));
+    }
+
+    let server = NatsServer::start(NatsConfig::new().token("t0ken")).unwrap();
+    expect_flow(options(&server).token("t0ken")).await;
+    expect_flow(NatsOptions::new(format!("nats://t0ken@{}", server.client_address()))).await;
+    let error = expect_refusal(options(&server).token("wr0ng"), SetupErrorKind::Unauthorized).await;
+    assert!(!told(&error).contains("wr0ng"), "{}", told(&error));
+
+    let pair = KeyPair::new_user();
+    let user = NatsUser::with_nkey(&pair.public_key());
+    let server = NatsServer::start(NatsConfig::new().user(user)).unwrap();
+    expect_flow(options(&server).nkey_seed(pair.seed().unwrap())).await;
+    let other = KeyPair::new_user().seed().unwrap();
+    let error = expect_refusal(options(&server).nkey_seed(&other), SetupErrorKind::Unauthorized).await;
+    assert!(!told(&error).contains(&other), "{}", told(&error));
+    let error = expect_refusal(options(&server).nkey_seed("SUwr0ng"), SetupErrorKind::Invalid).await;
+    assert!(!told(&error).contains("wr0ng"), "{}", told(&error));
+}
+
+/// The trap: after the first connection the client tries for ever, and tells nobody but its callback.
+#[tokio::test]
+async fn credentials_that_turn_bad_are_told_and_so_are_those_that_turn_good() {
+    let mut server = NatsServer::start(with_password("s3cret")).unwrap();
+    let options = options(&server)
+        .user_and_password("ada", "s3cret")
+        .reconnect_delay(Duration::from_millis(10), Duration::from_millis(50));
+    let sink = NatsEventSink::builder().options(options).build().await.unwrap();
+    let connection = sink.connection().unwrap();
+    let publish = async || sink.publish(samples::numbered(samples::goal(1), 1)).await;
+    let is_unauthorized = |result: Result<(), SinkError>| {
+        result.is_err_and(|error| error.kind() == SinkErrorKind::Unauthorized && !told(&error).contains("s3cret"))
+    };
+    publish().await.unwrap();
+    sink.flush().await.unwrap();
+
+    server.reload(with_password("an0ther")).unwrap();
+    wait_until("sending is refused", PATIENCE, async || {
+        is_unauthorized(publish().await)
+    })
+    .await;
+    assert!(!connection.is_connected());
+    let last_error = connection.last_error().unwrap().to_lowercase();
+    assert!(last_error.contains("authorization violation"), "{last_error}");
+    assert!(is_unauthorized(publish().await), "and stays so");
+    let start = Instant::now();
+    // There is something to be flushed, or not: what was sent until the server said no.
+    let _ = sink.flush().await;
+    assert!(start.elapsed() < Duration::from_secs(5));
+
+    server.reload(with_password("s3cret")).unwrap();
+    wait_until("sending goes on", PATIENCE, async || publish().await.is_ok()).await;
+    assert!(connection.reconnects() >= 1);
+    let _ = sink.flush().await;
+    publish().await.unwrap();
+    sink.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn wrong_credentials_in_the_background_are_told_by_the_first_calls() {
+    let server = NatsServer::start(with_password("s3cret")).unwrap();
+    let options = options(&server)
+        .user_and_password("ada", "wr0ng")
+        .connect_in_background();
+    let sink = NatsEventSink::builder().options(options).build().await.unwrap();
+    // Nobody has said no yet.
+    sink.publish(samples::numbered(samples::goal(1), 1)).await.unwrap();
+    wait_until("sending is refused", PATIENCE, async || {
+        let error = sink.publish(samples::numbered(samples::goal(1), 1)).await.err();
+        error.is_some_and(|error| error.kind() == SinkErrorKind::Unauthorized)
+    })
+    .await;
+    let error = sink.flush().await.unwrap_err();
+    assert_eq!(error.kind(), SinkErrorKind::Unauthorized, "{error}");
+}
+
+#[tokio::test]
+async fn certificates_are_checked_on_both_sides() {
+    let certificates = Certificates::generate().unwrap();
+    let server = NatsServer::start(NatsConfig::new().tls(&certificates)).unwrap();
+    let trusting = |server: &NatsServer| options(server).root_certificates(certificates.authority());
+    expect_flow(trusting(&server)).await;
+    let plain = format!("nats://{}", server.client_address());
+    expect_flow(NatsOptions::new(plain).root_certificates(certificates.authority())).await;
+    // Those whom the system trusts did not sign the server's certificate, and nor did another authority.
+    expect_refusal(options(&server), SetupErrorKind::Tls).await;
+    let other = Certificates::generate().unwrap();
+    expect_refusal(
+        options(&server).root_certificates(other.authority()),
+        SetupErrorKind::Tls,
+    )
+    .await;
+
+    let server = NatsServer::start(NatsConfig::new().tls_with_client_certificates(&certificates)).unwrap();
+    expect_flow(trusting(&server).client_certificate(certificates.client(), certificates.client_key())).await;
+    let without = trusting(&server).connect().await.unwrap_err();
+    assert!(
+        matches!(without.kind(), SetupErrorKind::Tls | SetupErrorKind::Unreachable),
+        "{without:?}"
+    );
+}
+
+#[tokio::test]
+async fn files_that_are_none_are_told_at_once() {
+    let certificates = Certificates::generate().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.pem");
+    fs::write(&empty, "").unwrap();
+    let none = folder.path().join("none.pem");
+    let server = server();
+    for wrong in [
+        options(&server).root_certificates(&none),
+        options(&server).root_certificates(&empty),
+        options(&server).client_certificate(&none, certificates.client_key()),
+        options(&server).client_certificate(certificates.client(), &empty),
+        options(&server).client_certificate(certificates.client(), certificates.server_key()),
+    ] {
+        expect_refusal(wrong, SetupErrorKind::Invalid).await;
+    }
+}
+
+#[tokio::test]
+async fn tls_is_used_where_it_is_required() {
+    let server = server();
+    let error = options(&server)
+        .require_tls()
+        .connect_timeout(Duration::from_millis(500))
+        .connect()
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error.kind(), SetupErrorKind::Tls | SetupErrorKind::Unreachable),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn one_of_several_servers_is_enough() {
+    let mut dead = server();
+    let alive = server();
+    dead.kill().unwrap();
+    expect_flow(options(&dead).server(alive.client_url())).await;
+    let start = Instant::now();
+    expect_refusal(options(&dead).server(dead.client_url()), SetupErrorKind::Unreachable).await;
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+/// A server that takes the connection and says nothing.
+#[tokio::test]
+async fn a_silent_server_is_given_up_in_time() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let options = NatsOptions::new(silent.local_addr().unwrap().to_string());
+    let start = Instant::now();
+    expect_refusal(
+        options.connect_timeout(Duration::from_millis(200)),
+        SetupErrorKind::Unreachable,
+    )
+    .await;
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_connection_that_gives_up_is_closed_for_good() {
+    let mut server = server();
+    let options = options(&server)
+        .max_attempts(2)
+        .reconnect_delay(Duration::from_millis(1), Duration::from_millis(1));
+    let sink = NatsEventSink::builder().options(options).build().await.unwrap();
+    server.kill().unwrap();
+    wait_until("the sink says that its connection has ended", PATIENCE, async || {
+        let error = sink.publish(samples::numbered(samples::goal(1), 1)).await.err();
+        error.is_some_and(|error| error.kind() == SinkErrorKind::Closed)
+    })
+    .await;
+    assert!(!sink.connection().unwrap().is_connected());
+    assert!(sink.connection().unwrap().last_error().is_some());
+    let start = Instant::now();
+    assert!(sink.close().await.is_err(), "what waited in memory is lost, or may be");
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn what_happens_to_the_connection_is_told_as_events() {
+    let told = Told::default();
+    tracing::subscriber::set_global_default(told.clone()).unwrap();
+    // Other tests may have met the places before that tell events.
+    tracing::callsite::rebuild_interest_cache();
+    let mut server = NatsServer::start(with_password("traced-s3cret")).unwrap();
+    let url = format!("nats://ada:traced-s3cret@{}", server.client_address());
+    let options = NatsOptions::new(url).name("traced-17");
+    let connection = options.connect().await.unwrap();
+    server.kill().unwrap();
+    wait_until("the loss is told", PATIENCE, async || {
+        told.has(Level::WARN, "disconnected")
+    })
+    .await;
+    server.restart().unwrap();
+    wait_until("the connection is made again", PATIENCE, async || {
+        connection.reconnects() == 1
+    })
+    .await;
+    let connz = server.monitoring("/connz").unwrap();
+    assert_eq!(connz["connections"][0]["name"], "traced-17");
+    connection.close(PATIENCE).await.unwrap();
+    connection.close(PATIENCE).await.unwrap();
+    wait_until("the end is told", PATIENCE, async || told.has(Level::INFO, "closed")).await;
+    assert!(told.has(Level::INFO, "connected to NATS"));
+    assert!(!told.text().contains("traced-s3cret"), "{}", told.text());
+    assert!(!format!("{connection:?}").contains("traced-s3cret"));
+}
+
+/// What was told of this test's connection by events of this crate, and by all of the client's that tell the secret.
+#[derive(Clone, Debug, Default)]
+struct Told(Arc<Mutex<Vec<(Level, String)>>>);
+
+impl Told {
+    fn has(&self, level: Level, part: &str) -> bool {
+        let told = self.0.lock().unwrap();
+        told.iter()
+            .any(|(of, text)| *of == level && text.starts_with("driver_events_nats") && text.contains(part))
+    }
+
+    fn text(&self) -> String {
+        format!("{:?}", self.0.lock().unwrap())
+    }
+}
+
+impl Subscriber for Told {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        // The place where the client writes of servers and of credentials, and not of every message.
+        let is_told = |target: &&str| metadata.target().starts_with(*target);
+        ["driver_events_nats", "async_nats::connector"].iter().any(is_told)
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut text = Text(event.metadata().target().to_owned());
+        event.record(&mut text);
+        if text.0.contains("traced-") {
+            self.0.lock().unwrap().push((*event.metadata().level(), text.0));
+        }
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        self.0.push_str(&format!(" {field}={value:?}"));
+    }
+}

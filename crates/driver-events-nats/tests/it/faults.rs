@@ -1,0 +1,220 @@
+//! Links that break and servers that die, under load: what a flush that returned Ok covers is never lost, and what may
+//! be lost is told.
+
+use std::time::{Duration, Instant};
+
+use driver_events_core::conformance::samples;
+use driver_events_core::{DriverEventSink, Envelope, Fate, SinkErrorKind};
+use driver_events_harness::{Direction, NatsServer, Proxy, wait_until};
+use driver_events_nats::{NatsEventSink, NatsOptions};
+
+use crate::support::{PATIENCE, Reader, options, server};
+
+/// Through a proxy, and quick to connect again.
+fn through(proxy: &Proxy) -> NatsOptions {
+    NatsOptions::new(proxy.address().to_string()).reconnect_delay(Duration::from_millis(1), Duration::from_millis(20))
+}
+
+fn event(number: u32) -> Envelope {
+    Envelope::new(samples::numbered(samples::goal(number % 7), number))
+}
+
+fn large_event(number: u32) -> Envelope {
+    samples::sized(samples::goal(number), 200_000)
+}
+
+async fn proxied() -> (NatsServer, Proxy) {
+    let server = server();
+    let proxy = Proxy::start(server.client_address()).unwrap();
+    (server, proxy)
+}
+
+/// How many events a failed flush says are at risk.
+fn at_risk(message: &str) -> usize {
+    let number = message.split(' ').find_map(|word| word.parse().ok());
+    number.unwrap_or_else(|| panic!("{message}"))
+}
+
+/// Checks that what was read was sent, once each, and in order within each goal. Returns how many are missing.
+fn missing(sent: &[Envelope], read: &[Envelope]) -> usize {
+    let mut rest = sent.iter();
+    for envelope in read {
+        let is_next = rest.any(|sent| sent.id() == envelope.id());
+        assert!(is_next, "{envelope:?} was read twice, out of order, or was never sent");
+    }
+    sent.len() - read.len()
+}
+
+/// The trap: the client's own flush returns when the bytes are with the operating system.
+#[tokio::test(flavor = "multi_thread")]
+async fn links_that_are_cut_under_load_lose_only_what_is_told() {
+    let (server, proxy) = proxied().await;
+    let sink = NatsEventSink::builder().options(through(&proxy)).build().await.unwrap();
+    let mut reader = Reader::start(&server, None).await;
+    let (mut flushed, mut failed, mut lost, mut told) = (0, 0, 0, 0);
+    for round in 0..60_u32 {
+        let cut_after = (round % 3 != 0).then_some(round * 37 % 400);
+        let mut sent = Vec::new();
+        for number in 0..400 {
+            if Some(number) == cut_after {
+                proxy.cut();
+            }
+            let envelope = event(number);
+            sink.send(envelope.clone()).await.unwrap();
+            sent.push(envelope);
+        }
+        let result = sink.flush().await;
+        let missing = missing(&sent, &reader.read_all().await);
+        match result {
+            Ok(()) => {
+                assert_eq!(missing, 0, "round {round}: a flush that returned Ok covers all");
+                flushed += 1;
+            }
+            Err(error) => {
+                assert_eq!(
+                    (error.kind(), error.fate()),
+                    (SinkErrorKind::Disconnected, Fate::Unknown),
+                    "{error}"
+                );
+                let at_risk = at_risk(&error.to_string());
+                assert!(
+                    missing <= at_risk && at_risk <= sent.len(),
+                    "round {round}: {missing} lost, but: {error}"
+                );
+                (failed, lost, told) = (failed + 1, lost + missing, told + at_risk);
+            }
+        }
+    }
+    println!("{flushed} rounds flushed, {failed} failed: {lost} events lost of {told} at risk");
+    assert!(flushed > 0 && failed > 0 && sink.connection().unwrap().reconnects() > 0);
+    sink.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_killed_under_load_loses_only_what_is_told() {
+    let mut server = server();
+    let options = options(&server).reconnect_delay(Duration::from_millis(1), Duration::from_millis(20));
+    let sink = NatsEventSink::builder().options(options).build().await.unwrap();
+    let mut told = 0;
+    for round in 0..5 {
+        let mut reader = Reader::start(&server, None).await;
+        let sent: Vec<_> = (0..1_000).map(event).collect();
+        assert!(sink.send_batch(sent.clone()).await.iter().all(Result::is_ok));
+        sink.flush().await.unwrap();
+        assert_eq!(
+            missing(&sent, &reader.read_all().await),
+            0,
+            "round {round}: a flush that returned Ok covers all"
+        );
+
+        let restarted = tokio::task::spawn_blocking(move || {
+            server.kill().unwrap();
+            server.restart().unwrap();
+            server
+        });
+        let mut taken = 0;
+        while !restarted.is_finished() {
+            let start = Instant::now();
+            if sink.send(event(taken)).await.is_ok() {
+                taken += 1;
+            }
+            assert!(start.elapsed() < Duration::from_secs(10), "every call ends in time");
+        }
+        server = restarted.await.unwrap();
+        let error = sink.flush().await.unwrap_err();
+        assert_eq!(error.kind(), SinkErrorKind::Disconnected, "{error}");
+        assert!(at_risk(&error.to_string()) <= taken as usize, "{error}");
+        told += 1;
+        sink.flush().await.unwrap();
+    }
+    assert_eq!(told, 5);
+    sink.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_stalled_link_every_call_ends_in_time_and_nothing_is_lost() {
+    let (server, proxy) = proxied().await;
+    let mut reader = Reader::start(&server, None).await;
+    let sink = NatsEventSink::builder()
+        .options(through(&proxy).queue_capacity(16))
+        .send_timeout(Duration::from_millis(100))
+        .flush_timeout(Duration::from_millis(800))
+        .build()
+        .await
+        .unwrap();
+    proxy.stall();
+    let first = event(0);
+    sink.send(first.clone()).await.unwrap();
+    let start = Instant::now();
+    let error = sink.flush().await.unwrap_err();
+    assert_eq!(
+        error.kind(),
+        SinkErrorKind::Timeout,
+        "bytes that are on their way are with nobody: {error}"
+    );
+    assert!(start.elapsed() < Duration::from_secs(3));
+
+    let mut sent = vec![first];
+    let error = loop {
+        assert!(sent.len() < 1_000, "memory is bounded");
+        let start = Instant::now();
+        let envelope = large_event(u32::try_from(sent.len()).unwrap());
+        let result = sink.send(envelope.clone()).await;
+        assert!(start.elapsed() < Duration::from_secs(3));
+        match result {
+            Ok(_) => sent.push(envelope),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(
+        (error.kind(), error.fate()),
+        (SinkErrorKind::Full, Fate::NotSent),
+        "{error}"
+    );
+    let start = Instant::now();
+    assert_eq!(sink.close().await.unwrap_err().kind(), SinkErrorKind::Timeout);
+    assert!(start.elapsed() < Duration::from_secs(3));
+
+    proxy.resume();
+    // The first flush that is answered has all.
+    wait_until("the sink can be closed", PATIENCE, async || sink.close().await.is_ok()).await;
+    assert_eq!(missing(&sent, &reader.read_all().await), 0);
+    assert_eq!(sink.connection().unwrap().reconnects(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_died_without_a_word_is_found_and_told() {
+    let (_server, proxy) = proxied().await;
+    let options = through(&proxy).ping_interval(Duration::from_millis(100));
+    let sink = NatsEventSink::builder().options(options).build().await.unwrap();
+    sink.send(event(0)).await.unwrap();
+    sink.flush().await.unwrap();
+    proxy.half_open(Direction::ToServer);
+    sink.send(event(1)).await.unwrap();
+    let connection = sink.connection().unwrap();
+    wait_until("the dead link is given up", PATIENCE, async || {
+        !connection.is_connected()
+    })
+    .await;
+    proxy.heal();
+    let error = sink.flush().await.unwrap_err();
+    assert_eq!(
+        (error.kind(), at_risk(&error.to_string())),
+        (SinkErrorKind::Disconnected, 1)
+    );
+    sink.send(event(2)).await.unwrap();
+    sink.flush().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_link_is_not_a_dead_one() {
+    let (server, proxy) = proxied().await;
+    let mut reader = Reader::start(&server, None).await;
+    let sink = NatsEventSink::builder().options(through(&proxy)).build().await.unwrap();
+    proxy.delay(Duration::from_millis(300));
+    let sent: Vec<_> = (0..100).map(event).collect();
+    assert!(sink.send_batch(sent.clone()).await.iter().all(Result::is_ok));
+    sink.flush().await.unwrap();
+    assert_eq!(missing(&sent, &reader.read_all().await), 0);
+    sink.close().await.unwrap();
+}

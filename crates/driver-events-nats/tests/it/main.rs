@@ -1,0 +1,17 @@
+//! Core NATS and JetStream, against a real server.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panics"
+)]
+
+mod conformance;
+mod connecting;
+mod contract;
+mod credentials_file;
+mod faults;
+mod flush;
+mod reading;
+mod support;

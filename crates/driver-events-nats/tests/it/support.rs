@@ -1,0 +1,70 @@
+//! What several tests need.
+
+use std::time::Duration;
+
+use driver_events_core::{DriverEventSource, Envelope};
+use driver_events_harness::{NatsConfig, NatsServer};
+use driver_events_nats::{NatsEventSource, NatsOptions};
+
+/// Longer than anything takes that works.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A kind that this version does not know, by which a reader sees that it has all that was sent before.
+const LAST: &str = r#"{"kind":"last_of_the_test"}"#;
+
+pub(crate) fn server() -> NatsServer {
+    NatsServer::start(NatsConfig::new()).expect("a nats-server must be there")
+}
+
+pub(crate) fn options(server: &NatsServer) -> NatsOptions {
+    NatsOptions::new(server.client_url())
+}
+
+pub(crate) async fn client(server: &NatsServer) -> async_nats::Client {
+    async_nats::connect(server.client_url()).await.unwrap()
+}
+
+/// A reader that can tell when it has everything.
+pub(crate) struct Reader {
+    pub(crate) source: NatsEventSource,
+    client: async_nats::Client,
+    prefix: Option<String>,
+}
+
+impl Reader {
+    pub(crate) async fn start(server: &NatsServer, prefix: Option<&str>) -> Self {
+        Self::start_as(options(server), prefix).await
+    }
+
+    pub(crate) async fn start_as(options: NatsOptions, prefix: Option<&str>) -> Self {
+        let connection = options.connect().await.unwrap();
+        let client = connection.client().clone();
+        let mut builder = NatsEventSource::builder().connection(connection);
+        if let Some(prefix) = prefix {
+            builder = builder.prefix(prefix);
+        }
+        Self {
+            source: builder.build().await.unwrap(),
+            client,
+            prefix: prefix.map(String::from),
+        }
+    }
+
+    /// All events that the server has parsed before this call and that were not read yet. The server parses what this
+    /// sends after all that, and delivers in that order.
+    pub(crate) async fn read_all(&mut self) -> Vec<Envelope> {
+        let prefix = self.prefix.as_ref().map(|prefix| format!("{prefix}."));
+        let subject = format!("{}agent.driver.test", prefix.unwrap_or_default());
+        self.client.publish(subject, LAST.into()).await.unwrap();
+        let mut envelopes = Vec::new();
+        loop {
+            let delivery = tokio::time::timeout(PATIENCE, self.source.next()).await;
+            let delivery = delivery.expect("what was sent must come").unwrap().unwrap();
+            let envelope = delivery.envelope().unwrap();
+            if envelope.kind() == "last_of_the_test" {
+                return envelopes;
+            }
+            envelopes.push(envelope.clone());
+        }
+    }
+}

@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+#![expect(clippy::panic, reason = "a test fails by a panic")]
+#![expect(clippy::print_stderr, reason = "a test that fails shows what its servers logged")]
+
+mod nats;
+pub use nats::{NatsCluster, NatsConfig, NatsServer, NatsUser};
+
+mod proxy;
+pub use proxy::{Counts, Direction, Proxy};
+
+mod certificates;
+pub use certificates::Certificates;
+
+mod wait;
+pub use wait::{wait_for, wait_until};
+
+pub mod brokers;
+pub mod provision;
+
+mod file_lock;
+mod folders;
+mod http;
+mod ports;
+mod process;
+mod run_folder;

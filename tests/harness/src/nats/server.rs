@@ -1,0 +1,272 @@
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::Child;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::Signal;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::NatsConfig;
+use super::instance::{Instance, Member};
+use crate::run_folder::Record;
+use crate::{http, process, wait};
+
+/// A server has started or ended after this time, or never will.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// One that takes connections says its name at once. Another program on the port may say nothing.
+const GREETING: Duration = Duration::from_secs(1);
+/// How often a start is tried when somebody else took a port.
+const ATTEMPTS: usize = 5;
+/// The lines of its log that a server shows when a test fails.
+const LAST_WORDS: usize = 30;
+
+/// A nats-server of its own: free ports on 127.0.0.1, an own folder, a process that ends with this value.
+///
+/// Calls block their thread until what they ask for is done, which takes a tenth of a second. Where tasks on the same
+/// thread must go on meanwhile, call from another thread.
+#[derive(Debug)]
+pub struct NatsServer {
+    instance: Instance,
+    has_tls: bool,
+    has_jetstream: bool,
+    child: Option<Child>,
+}
+
+impl NatsServer {
+    /// Starts a server, and returns when it takes connections.
+    ///
+    /// # Errors
+    /// When there is no nats-server and none can be had, and when the server does not start. The error carries its log.
+    pub fn start(config: NatsConfig) -> Result<Self> {
+        retry_when_a_port_was_taken(|| Self::launch(Instance::new("nats", None, false)?, &config))
+    }
+
+    /// The same for a server that outlives this process.
+    pub(crate) fn start_to_stay(config: &NatsConfig) -> Result<Self> {
+        retry_when_a_port_was_taken(|| Self::launch(Instance::new("nats", None, true)?, config))
+    }
+
+    pub(super) fn start_member(name: &str, member: Member, stays: bool, config: &NatsConfig) -> Result<Self> {
+        Self::launch(Instance::new(name, Some(member), stays)?, config)
+    }
+
+    /// Where clients connect, such as `nats://127.0.0.1:12345`; `tls://` where they must use TLS.
+    #[must_use]
+    pub fn client_url(&self) -> String {
+        let scheme = if self.has_tls { "tls" } else { "nats" };
+        format!("{scheme}://{}", self.client_address())
+    }
+
+    /// The same as an address: what a proxy is put before.
+    #[must_use]
+    pub fn client_address(&self) -> SocketAddr {
+        self.instance.client.address()
+    }
+
+    /// Where the server tells about itself, such as `http://127.0.0.1:12346`.
+    #[must_use]
+    pub fn monitoring_url(&self) -> String {
+        format!("http://{}", self.instance.monitoring.address())
+    }
+
+    /// A page of the server's monitoring, such as `/varz`, `/connz?subs=1` or `/jsz?streams=1`.
+    ///
+    /// # Errors
+    /// When the server does not answer, or with another status than 200, as `/healthz` does when the server is not
+    /// well.
+    pub fn monitoring(&self, path: &str) -> Result<Value> {
+        http::get(self.instance.monitoring.address(), path)
+    }
+
+    /// The server's name: `nats`, or `node-1` and so on in a cluster.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.instance.name
+    }
+
+    /// The server's folder: its configuration, its log, and JetStream's store.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.instance.folder.path()
+    }
+
+    /// What the server has written to its log so far, in all of its lives.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.instance.log()
+    }
+
+    /// The id of the server's process; none after [`kill`](Self::kill) and [`stop`](Self::stop).
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// Kills the server as `kill -9` does. Nothing happens to one that does not run.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn kill(&mut self) -> Result<()> {
+        if let Some(mut child) = self.child.take() {
+            child.kill()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Asks the server to end, and waits until it has. Nothing happens to one that does not run.
+    ///
+    /// # Errors
+    /// When it does not end; it is killed then.
+    pub fn stop(&mut self) -> Result<()> {
+        let Some(child) = &mut self.child else {
+            return Ok(());
+        };
+        // Not waited for yet, so that the id is the server's in any case.
+        process::signal(child.id(), Signal::TERM)?;
+        let ended = wait::became_true(PATIENCE, || child.try_wait().is_ok_and(|status| status.is_some()));
+        self.kill()?;
+        ensure!(ended, "{} did not end within {PATIENCE:?}", self.name());
+        Ok(())
+    }
+
+    /// Starts the server again, on the same ports and with the same data, and returns when it takes connections. A
+    /// server that runs is stopped first.
+    ///
+    /// A member of a cluster may take connections before the cluster is whole again: see
+    /// [`NatsCluster::wait_until_ready`](super::NatsCluster::wait_until_ready).
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn restart(&mut self) -> Result<()> {
+        self.stop()?;
+        self.run()
+    }
+
+    /// Gives the running server another configuration, and returns when it has taken it up.
+    ///
+    /// # Errors
+    /// When the server does not run, and when it refuses: some settings need a restart.
+    pub fn reload(&mut self, config: NatsConfig) -> Result<()> {
+        let id = self.process_id().context("a server that does not run cannot reload")?;
+        self.instance.write(&config)?;
+        let before = self.log().len();
+        process::signal(id, Signal::HUP)?;
+        let mut answer = String::new();
+        wait::became_true(PATIENCE, || {
+            answer = self.log().split_off(before);
+            ["Reloaded server configuration", "Failed to reload"]
+                .iter()
+                .any(|end| answer.contains(end))
+        });
+        ensure!(
+            answer.contains("Reloaded server configuration"),
+            "{} did not reload: {answer}",
+            self.name()
+        );
+        self.configure(&config);
+        Ok(())
+    }
+
+    /// Leaves the running server behind.
+    pub(crate) fn leave(mut self) -> Result<()> {
+        let record = Record {
+            url: self.client_url(),
+            monitoring_url: self.monitoring_url(),
+        };
+        self.instance.folder.leave(&record)?;
+        self.child = None;
+        Ok(())
+    }
+
+    fn launch(instance: Instance, config: &NatsConfig) -> Result<Self> {
+        instance.write(config)?;
+        let mut server = Self {
+            instance,
+            has_tls: false,
+            has_jetstream: false,
+            child: None,
+        };
+        server.configure(config);
+        server.run()?;
+        Ok(server)
+    }
+
+    fn configure(&mut self, config: &NatsConfig) {
+        self.has_tls = config.has_tls();
+        self.has_jetstream = config.has_jetstream();
+    }
+
+    fn run(&mut self) -> Result<()> {
+        let before = self.log().len();
+        let mut child = self.instance.launch()?;
+        let mut is_ready = false;
+        wait::became_true(PATIENCE, || {
+            is_ready = self.is_ready();
+            is_ready || child.try_wait().is_ok_and(|status| status.is_some())
+        });
+        self.child = Some(child);
+        if !is_ready {
+            self.kill()?;
+            bail!("{} did not start: {}", self.name(), self.log().split_off(before));
+        }
+        Ok(())
+    }
+
+    /// Whether the server greets those who connect, and JetStream is there. A member of a cluster has no JetStream
+    /// before the others are there.
+    fn is_ready(&self) -> bool {
+        let needs_health = self.has_jetstream && self.instance.member.is_none();
+        let greets = greeting(self.client_address()).is_ok_and(|name| name == self.name());
+        greets && (!needs_health || self.monitoring("/healthz").is_ok())
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let log = self.log();
+            let skipped = log.lines().count().saturating_sub(LAST_WORDS);
+            let last: Vec<_> = log.lines().skip(skipped).collect();
+            eprintln!(
+                "{} at {} logged last:\n{}",
+                self.name(),
+                self.client_url(),
+                last.join("\n")
+            );
+        }
+        // There is nobody left to tell.
+        let _ = self.kill();
+    }
+}
+
+/// The name of the server in what it says first: `INFO {…}`.
+fn greeting(server: SocketAddr) -> Result<String> {
+    let stream = TcpStream::connect_timeout(&server, GREETING)?;
+    stream.set_read_timeout(Some(GREETING))?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line)?;
+    let info = line.strip_prefix("INFO ").context("the first line is not INFO")?;
+    let info: Greeting = serde_json::from_str(info)?;
+    Ok(info.server_name)
+}
+
+#[derive(Deserialize)]
+struct Greeting {
+    server_name: String,
+}
+
+/// A port that was free when it was chosen may be another's when the server comes to it.
+pub(super) fn retry_when_a_port_was_taken<T>(mut start: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut attempts = 1;
+    loop {
+        match start() {
+            Err(error) if attempts < ATTEMPTS && error.to_string().contains("address already in use") => attempts += 1,
+            result => return result,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Processes, by their id.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal};
+
+use crate::wait;
+
+/// How long a server has to end by itself before it is killed.
+const GRACE: Duration = Duration::from_secs(10);
+
+pub(crate) fn signal(id: u32, signal: Signal) -> Result<()> {
+    let pid = pid(id)?;
+    rustix::process::kill_process(pid, signal).with_context(|| format!("process {id} cannot be sent {signal:?}"))
+}
+
+/// Ends a process that is not a child of this one, gently, then by force. It is left alone unless its command line
+/// names `folder`: the id of a process that ended may be another's now.
+pub(crate) fn end(id: u32, folder: &Path) -> Result<()> {
+    for (request, patience) in [(Signal::TERM, GRACE), (Signal::KILL, GRACE)] {
+        if !is_running_from(id, folder) {
+            return Ok(());
+        }
+        // It may end between the question and the signal.
+        let sent = signal(id, request);
+        if wait::became_true(patience, || has_ended(id)) {
+            return Ok(());
+        }
+        sent?;
+    }
+    bail!("process {id} of {} does not end", folder.display())
+}
+
+/// Whether the process runs, and its command line names `folder`.
+pub(crate) fn is_running_from(id: u32, folder: &Path) -> bool {
+    let folder = folder.to_string_lossy();
+    command_line(id).is_some_and(|line| line.contains(&*folder))
+}
+
+/// A process that ends has no command line first, and lets go of its ports and locks then. One that nobody waited for
+/// has ended all the same.
+fn has_ended(id: u32) -> bool {
+    match fs::read_to_string(format!("/proc/{id}/stat")) {
+        // The state comes after the name, which stands in brackets and may contain any character.
+        Ok(stat) => stat
+            .rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X'])),
+        Err(_) => command_line(id).is_none(),
+    }
+}
+
+fn command_line(id: u32) -> Option<String> {
+    let line = match fs::read(format!("/proc/{id}/cmdline")) {
+        Ok(line) => line,
+        Err(_) if Path::new("/proc/self").exists() => return None,
+        // Not every system has such files.
+        Err(_) => {
+            let id = id.to_string();
+            let mut ps = Command::new("ps");
+            ps.args(["-o", "command=", "-p", &id]).output().ok()?.stdout
+        }
+    };
+    let line = String::from_utf8_lossy(&line).replace('\0', " ");
+    (!line.trim().is_empty()).then_some(line)
+}
+
+fn pid(id: u32) -> Result<Pid> {
+    i32::try_from(id)
+        .ok()
+        .and_then(Pid::from_raw)
+        .with_context(|| format!("{id} is not the id of a process"))
+}
