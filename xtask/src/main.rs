@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{ArgGroup, Parser, Subcommand};
 use xtask::bench::{self, Bench};
 use xtask::{brokers, catalogue, deps, rust_steps, rust_version, steps, subjects, vendor, workspace};
 
@@ -32,9 +32,10 @@ enum Command {
     /// The workspace builds with its stated rust-version.
     RustVersion,
     /// The gate on the names of kinds and subjects, which never change.
+    #[command(group = ArgGroup::new("mode").required(true).args(["check", "bless"]))]
     Subjects {
         /// Fail when a name is ill-formed, collides, differs from the list, or was ever another.
-        #[arg(long, conflicts_with = "bless", required_unless_present = "bless")]
+        #[arg(long)]
         check: bool,
         /// Add the new names of the code to the list. Only adds.
         #[arg(long)]

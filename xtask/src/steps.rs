@@ -35,7 +35,7 @@ pub fn test(root: &Path) -> Result<()> {
     run(root, &TEST)
 }
 
-/// `cargo xtask ci`: what [`test`] runs, and the build with the oldest Rust.
+/// `cargo xtask ci`: what [`test()`] runs, and the build with the oldest Rust.
 ///
 /// # Errors
 /// The first failure; the steps after it do not run.

@@ -1,5 +1,11 @@
 //! The gates, over real git repositories.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests say what went wrong by panicking, in their helpers too"
+)]
+
 mod compiled_gate;
 mod history;
 mod repository;
