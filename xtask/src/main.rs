@@ -17,8 +17,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Every test and every gate: fmt, subjects, deps, catalogue, clippy, doc, vendor, tests.
-    Test,
+    /// Every test and every gate: fmt, subjects, deps, catalogue, clippy, doc, vendor, brokers install, tests.
+    Test(WithoutBrokers),
     /// What `test` runs, then rust-version.
     Ci,
     /// The code is formatted.
@@ -28,7 +28,7 @@ enum Command {
     /// The documentation builds without a warning.
     Doc,
     /// All tests, and the types crate's once more with serde_json's other features.
-    Tests,
+    Tests(WithoutBrokers),
     /// The workspace builds with its stated rust-version.
     RustVersion,
     /// The gate on the names of kinds and subjects, which never change.
@@ -59,12 +59,19 @@ enum Command {
         /// Which.
         bench: Bench,
     },
-    /// Real servers to try something out with.
+    /// Real servers, for tests and to try something out with.
     Brokers {
         /// What to do with them.
         #[command(subcommand)]
         action: brokers::Action,
     },
+}
+
+#[derive(clap::Args)]
+struct WithoutBrokers {
+    /// Leave out every package whose tests need a broker, and say which.
+    #[arg(long)]
+    no_brokers: bool,
 }
 
 fn main() -> ExitCode {
@@ -80,12 +87,14 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     let root = workspace::root();
     match command {
-        Command::Test => steps::test(&root),
+        Command::Test(WithoutBrokers { no_brokers: true }) => steps::test_without_brokers(&root),
+        Command::Test(_) => steps::test(&root),
         Command::Ci => steps::ci(&root),
         Command::Fmt => rust_steps::fmt(&root),
         Command::Clippy => rust_steps::clippy(&root),
         Command::Doc => rust_steps::doc(&root),
-        Command::Tests => rust_steps::tests(&root),
+        Command::Tests(WithoutBrokers { no_brokers: true }) => rust_steps::tests_without_brokers(&root),
+        Command::Tests(_) => rust_steps::tests(&root),
         Command::RustVersion => rust_version::check(&root),
         Command::Subjects { bless: true, base, .. } => {
             subjects::bless_workspace(&root, &subjects::of_code(), base.as_deref())

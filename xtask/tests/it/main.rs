@@ -1,4 +1,4 @@
-//! The gates, over real git repositories.
+//! The gates, over real git repositories, and the brokers.
 
 #![expect(
     clippy::unwrap_used,
@@ -6,6 +6,7 @@
     reason = "tests say what went wrong by panicking, in their helpers too"
 )]
 
+mod brokers;
 mod compiled_gate;
 mod history;
 mod repository;
