@@ -70,6 +70,7 @@ mod subject;
 mod count;
 mod credentials;
 mod link;
+mod servers;
 mod state;
 mod tls;
 
