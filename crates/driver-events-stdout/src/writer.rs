@@ -97,6 +97,13 @@ impl WriterEventSink {
         }
     }
 
+    async fn take(&self, envelope: &Envelope) -> Result<Receipt, SinkError> {
+        if let Some(line) = self.append(envelope)? {
+            self.queue.push(&line).await?;
+        }
+        Ok(Receipt::Buffered)
+    }
+
     /// Appends the envelope to what waits to be written. Where there is no room now, gives its line back.
     fn append(&self, envelope: &Envelope) -> Result<Option<Vec<u8>>, SinkError> {
         // Lines are made in one buffer, time and again; only tasks that send at the same moment make one of their own.
@@ -133,10 +140,15 @@ impl WriterEventSink {
 #[async_trait]
 impl DriverEventSink for WriterEventSink {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
-        if let Some(line) = self.append(&envelope)? {
-            self.queue.push(&line).await?;
+        self.take(&envelope).await
+    }
+
+    async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
+        let mut results = Vec::with_capacity(envelopes.len());
+        for envelope in envelopes {
+            results.push(self.take(&envelope).await);
         }
-        Ok(Receipt::Buffered)
+        results
     }
 
     fn guarantee(&self) -> Guarantee {
