@@ -1,11 +1,18 @@
-//! `cargo xtask brokers`: real servers to try something out with.
+//! `cargo xtask brokers`: real servers, for tests and to try something out with.
+
+use std::path::Path;
 
 use anyhow::{Context, Result};
+use cargo_metadata::MetadataCommand;
 use driver_events_harness::{brokers, provision};
+
+const HARNESS: &str = "driver-events-harness";
 
 /// What to do with the servers.
 #[derive(Clone, Copy, Debug, clap::Subcommand)]
 pub enum Action {
+    /// Install the servers that the tests need, where they are missing.
+    Install,
     /// Start servers that stay until `down`, and print where they are.
     Up {
         /// Which.
@@ -34,6 +41,10 @@ pub enum Server {
 #[expect(clippy::print_stdout, reason = "the output is for a shell's `eval`, and for people")]
 pub fn run(action: Action) -> Result<()> {
     match action {
+        Action::Install => {
+            let program = provision::nats_server()?;
+            println!("{}", nats_server(&program)?);
+        }
         Action::Up {
             server: Server::Nats,
             cluster,
@@ -51,13 +62,54 @@ pub fn run(action: Action) -> Result<()> {
                 println!("{broker}");
             }
             match provision::nats_server_if_there()? {
-                Some(program) => {
-                    let version = provision::nats_server_version(&program)?;
-                    println!("nats-server {version}, {}", program.display());
-                }
-                None => println!("nats-server is not installed; `up nats` does it"),
+                Some(program) => println!("{}", nats_server(&program)?),
+                None => println!("nats-server is not installed: `cargo xtask brokers install` does it"),
             }
         }
     }
     Ok(())
+}
+
+/// The packages whose tests need a broker: the harness, and those that use it.
+///
+/// # Errors
+/// When cargo cannot read the workspace.
+pub fn packages(root: &Path) -> Result<Vec<String>> {
+    let metadata = MetadataCommand::new().current_dir(root).no_deps().exec()?;
+    let uses_harness = |package: &&cargo_metadata::Package| {
+        let mut dependencies = package.dependencies.iter();
+        package.name.as_str() == HARNESS || dependencies.any(|dependency| dependency.name == HARNESS)
+    };
+    let packages = metadata.packages.iter().filter(uses_harness);
+    Ok(packages.map(|package| package.name.to_string()).collect())
+}
+
+/// Says, so that it is not missed, what `--no-brokers` leaves out.
+///
+/// # Errors
+/// When cargo cannot read the workspace.
+pub fn warn_of_what_is_left_out(root: &Path) -> Result<()> {
+    eprintln!("\n!!! NOT TESTED, because of --no-brokers:");
+    for package in packages(root)? {
+        eprintln!("!!!   all tests of {package}");
+    }
+    Ok(())
+}
+
+fn nats_server(program: &Path) -> Result<String> {
+    let version = provision::nats_server_version(program)?;
+    Ok(format!("nats-server {version}, {}", program.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::workspace;
+
+    #[test]
+    fn the_packages_that_need_a_broker_are_those_that_use_the_harness() {
+        let packages = super::packages(&workspace::root()).unwrap();
+        let needs = |name: &str| packages.iter().any(|package| package == name);
+        assert!(needs("driver-events-harness") && needs("xtask"), "{packages:?}");
+        assert!(!needs("driver-events-types"), "{packages:?}");
+    }
 }

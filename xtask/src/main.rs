@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{ArgGroup, Parser, Subcommand};
 use xtask::bench::{self, Bench};
 use xtask::{brokers, catalogue, deps, rust_steps, rust_version, steps, subjects, vendor, workspace};
 
@@ -17,8 +17,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Every test and every gate: fmt, subjects, deps, catalogue, clippy, doc, vendor, tests.
-    Test,
+    /// Every test and every gate: fmt, subjects, deps, catalogue, clippy, doc, vendor, brokers install, tests.
+    Test(WithoutBrokers),
     /// What `test` runs, then rust-version.
     Ci,
     /// The code is formatted.
@@ -28,13 +28,14 @@ enum Command {
     /// The documentation builds without a warning.
     Doc,
     /// All tests, and the types crate's once more with serde_json's other features.
-    Tests,
+    Tests(WithoutBrokers),
     /// The workspace builds with its stated rust-version.
     RustVersion,
     /// The gate on the names of kinds and subjects, which never change.
+    #[command(group = ArgGroup::new("mode").required(true).args(["check", "bless"]))]
     Subjects {
         /// Fail when a name is ill-formed, collides, differs from the list, or was ever another.
-        #[arg(long, conflicts_with = "bless", required_unless_present = "bless")]
+        #[arg(long)]
         check: bool,
         /// Add the new names of the code to the list. Only adds.
         #[arg(long)]
@@ -58,12 +59,19 @@ enum Command {
         /// Which.
         bench: Bench,
     },
-    /// Real servers to try something out with.
+    /// Real servers, for tests and to try something out with.
     Brokers {
         /// What to do with them.
         #[command(subcommand)]
         action: brokers::Action,
     },
+}
+
+#[derive(clap::Args)]
+struct WithoutBrokers {
+    /// Leave out every package whose tests need a broker, and say which.
+    #[arg(long)]
+    no_brokers: bool,
 }
 
 fn main() -> ExitCode {
@@ -79,12 +87,14 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     let root = workspace::root();
     match command {
-        Command::Test => steps::test(&root),
+        Command::Test(WithoutBrokers { no_brokers: true }) => steps::test_without_brokers(&root),
+        Command::Test(_) => steps::test(&root),
         Command::Ci => steps::ci(&root),
         Command::Fmt => rust_steps::fmt(&root),
         Command::Clippy => rust_steps::clippy(&root),
         Command::Doc => rust_steps::doc(&root),
-        Command::Tests => rust_steps::tests(&root),
+        Command::Tests(WithoutBrokers { no_brokers: true }) => rust_steps::tests_without_brokers(&root),
+        Command::Tests(_) => rust_steps::tests(&root),
         Command::RustVersion => rust_version::check(&root),
         Command::Subjects { bless: true, base, .. } => {
             subjects::bless_workspace(&root, &subjects::of_code(), base.as_deref())

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::brokers;
 use crate::command::{cargo, run};
 use crate::components;
 
@@ -49,7 +50,23 @@ pub fn doc(root: &Path) -> Result<()> {
 /// # Errors
 /// When a test fails.
 pub fn tests(root: &Path) -> Result<()> {
-    run(cargo(root).args(["test", "--workspace", "--all-features"]))?;
+    tests_but(root, &[])
+}
+
+/// `cargo xtask tests --no-brokers`: the same without the packages whose tests need a broker.
+///
+/// # Errors
+/// When a test fails.
+pub fn tests_without_brokers(root: &Path) -> Result<()> {
+    tests_but(root, &brokers::packages(root)?)?;
+    brokers::warn_of_what_is_left_out(root)
+}
+
+fn tests_but(root: &Path, packages: &[String]) -> Result<()> {
+    let mut all = cargo(root);
+    all.args(["test", "--workspace", "--all-features"]);
+    all.args(packages.iter().flat_map(|package| ["--exclude", package]));
+    run(&mut all)?;
     let features = "serde_json/preserve_order,serde_json/arbitrary_precision";
     run(cargo(root).args(["test", "-p", "driver-events-types", "--features", features]))
 }

@@ -1,12 +1,11 @@
 //! `cargo xtask rust-version`: the workspace builds with the oldest Rust that it promises to build with.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::command;
+use crate::{command, workspace};
 
 /// Checks every target of the workspace with the stated rust-version, which rustup installs when it is not there.
 ///
@@ -21,14 +20,13 @@ pub fn check(root: &Path) -> Result<()> {
 }
 
 fn stated(root: &Path) -> Result<String> {
-    let path = root.join("Cargo.toml");
-    let manifest: toml::Table = fs::read_to_string(&path)?.parse()?;
+    let manifest = workspace::manifest(root)?;
     let version = ["workspace", "package"]
         .iter()
         .try_fold(&manifest, |table, key| table.get(*key)?.as_table())
         .and_then(|package| package.get("rust-version")?.as_str());
     Ok(version
-        .with_context(|| format!("{} states no rust-version", path.display()))?
+        .context("the workspace's manifest states no rust-version")?
         .to_owned())
 }
 

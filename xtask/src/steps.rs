@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::brokers::{self, Action};
 use crate::{catalogue, deps, rust_steps, rust_version, subjects, vendor};
 
 /// A step: its name, which is also the command that runs it alone, and what it does in the workspace's root.
 type Step = (&'static str, fn(&Path) -> Result<()>);
 
-/// What a Rust toolchain and git are enough for. The quick steps come first, the tests last.
-const TEST: [Step; 8] = [
+/// What a Rust toolchain and git are enough for, the quick steps first.
+const GATES: [Step; 7] = [
     ("fmt", rust_steps::fmt),
     ("subjects --check", |root| {
         subjects::check_workspace(root, &subjects::of_code(), None)
@@ -21,8 +22,15 @@ const TEST: [Step; 8] = [
     ("clippy", rust_steps::clippy),
     ("doc", rust_steps::doc),
     ("vendor", vendor::check),
+];
+
+/// The tests, with the servers that they need.
+const TESTS: [Step; 2] = [
+    ("brokers install", |_| brokers::run(Action::Install)),
     ("tests", rust_steps::tests),
 ];
+
+const TESTS_WITHOUT_BROKERS: [Step; 1] = [("tests --no-brokers", rust_steps::tests_without_brokers)];
 
 /// What may have to be installed first.
 const MORE: [Step; 1] = [("rust-version", rust_version::check)];
@@ -32,15 +40,25 @@ const MORE: [Step; 1] = [("rust-version", rust_version::check)];
 /// # Errors
 /// The first failure; the steps after it do not run.
 pub fn test(root: &Path) -> Result<()> {
-    run(root, &TEST)
+    run(root, &[&GATES[..], &TESTS].concat())
 }
 
-/// `cargo xtask ci`: what [`test`] runs, and the build with the oldest Rust.
+/// `cargo xtask test --no-brokers`: every gate, and the tests of the packages that need no broker. The last word is
+/// what was left out.
+///
+/// # Errors
+/// The first failure; the steps after it do not run.
+pub fn test_without_brokers(root: &Path) -> Result<()> {
+    run(root, &[&GATES[..], &TESTS_WITHOUT_BROKERS].concat())?;
+    brokers::warn_of_what_is_left_out(root)
+}
+
+/// `cargo xtask ci`: what [`test()`] runs, and the build with the oldest Rust.
 ///
 /// # Errors
 /// The first failure; the steps after it do not run.
 pub fn ci(root: &Path) -> Result<()> {
-    run(root, &[&TEST[..], &MORE].concat())
+    run(root, &[&GATES[..], &TESTS, &MORE].concat())
 }
 
 fn run(root: &Path, steps: &[Step]) -> Result<()> {

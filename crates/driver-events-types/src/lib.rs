@@ -26,10 +26,9 @@
 //! # What the JSON looks like
 //! One compact object. `"kind"` stands first, then the fields in the order of [`EventKind::fields`]. Ids are
 //! lower-case hyphenated UUIDs, times are RFC 3339 in UTC with 0, 3, 6 or 9 fractional digits, durations are
-//! [`humantime`] text. Floats are the shortest digits that read back to the same bits, with an exponent from 1e+16 on and
-//! from 1e-6 down. Free JSON
-//! ([`Decision::input`], [`Goal::metadata`], …) is a value, not a text: its keys are sorted and its numbers are
-//! shortest text. All of this holds whatever features of serde_json the build switches on.
+//! [`humantime`] text. Floats are the shortest digits that read back to the same bits, with an exponent from 1e+16 on
+//! and from 1e-6 down. Free JSON ([`Decision::input`], [`Goal::metadata`], …) is a value, not a text: its keys are
+//! sorted and its numbers are shortest text. All of this holds whatever features of serde_json the build switches on.
 //!
 //! A reader accepts the fields in any order, ignores those it does not know, and keeps what a newer publisher sent
 //! ([`Decoded::Unknown`]).
@@ -77,3 +76,7 @@ pub use replay::ReplayDecision;
 pub use chrono;
 pub use serde_json;
 pub use uuid::{self, Uuid};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

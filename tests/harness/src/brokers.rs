@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
-use crate::run_folder::{self, Found};
+use crate::run_folder::{Found, Place};
 use crate::{NatsCluster, NatsConfig, NatsServer};
 
 /// Starts a nats-server with JetStream, or a cluster of several, and leaves it running. Returns where clients connect.
@@ -37,9 +37,10 @@ pub fn up_nats(size: usize) -> Result<String> {
 /// # Errors
 /// When a server does not end. The others are not ended then.
 pub fn down() -> Result<Vec<Broker>> {
-    let _lock = run_folder::lock()?;
+    let place = Place::of_this_workspace();
+    let _lock = place.lock()?;
     let mut ended = Vec::new();
-    for found in run_folder::list()? {
+    for found in place.list()? {
         if found.is_abandoned() {
             ended.push(Broker::from(&found));
             found.clear()?;
@@ -53,8 +54,9 @@ pub fn down() -> Result<Vec<Broker>> {
 /// # Errors
 /// When the folder of the servers cannot be read.
 pub fn status() -> Result<Vec<Broker>> {
-    let _lock = run_folder::lock()?;
-    Ok(run_folder::list()?.iter().map(Broker::from).collect())
+    let place = Place::of_this_workspace();
+    let _lock = place.lock()?;
+    Ok(place.list()?.iter().map(Broker::from).collect())
 }
 
 /// A server, as [`status`] found it.

@@ -1,14 +1,12 @@
 //! Certificates for TLS, of an authority that exists for one test.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-};
 use tempfile::TempDir;
+
+#[cfg(feature = "certificates")]
+mod generate;
 
 /// An authority, a server's certificate for `localhost` and `127.0.0.1`, and a client's, as PEM files.
 ///
@@ -19,32 +17,14 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Makes an authority and what it signs.
+    /// Makes an authority and what it signs. Needs the feature `certificates`.
     ///
     /// # Errors
     /// When the files cannot be written.
-    pub fn generate() -> Result<Self> {
+    #[cfg(feature = "certificates")]
+    pub fn generate() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let write = |name: &str, text: String| fs::write(folder.path().join(name), text);
-
-        let mut authority = params("driver-events test authority", &[])?;
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let authority_key = KeyPair::generate()?;
-        write("authority.pem", authority.self_signed(&authority_key)?.pem())?;
-        let authority = Issuer::new(authority, authority_key);
-
-        let names = ["localhost", "127.0.0.1"];
-        for (name, names, purpose) in [
-            ("server", &names[..], ExtendedKeyUsagePurpose::ServerAuth),
-            ("client", &[], ExtendedKeyUsagePurpose::ClientAuth),
-        ] {
-            let mut params = params(name, names)?;
-            params.extended_key_usages = vec![purpose];
-            let key = KeyPair::generate()?;
-            write(&format!("{name}.pem"), params.signed_by(&key, &authority)?.pem())?;
-            write(&format!("{name}.key"), key.serialize_pem())?;
-        }
+        generate::into(folder.path())?;
         Ok(Self {
             folder: Arc::new(folder),
         })
@@ -83,11 +63,4 @@ impl Certificates {
     fn path(&self, name: &str) -> PathBuf {
         Path::join(self.folder.path(), name)
     }
-}
-
-fn params(name: &str, alternatives: &[&str]) -> Result<CertificateParams> {
-    let alternatives: Vec<String> = alternatives.iter().map(|name| (*name).to_owned()).collect();
-    let mut params = CertificateParams::new(alternatives)?;
-    params.distinguished_name.push(DnType::CommonName, name);
-    Ok(params)
 }

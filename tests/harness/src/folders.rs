@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 /// `target/brokers`, in the build folder of this workspace.
-pub fn brokers() -> PathBuf {
+pub(crate) fn brokers() -> PathBuf {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
     // Servers are started in other folders than this one.
     std::path::absolute(&target).unwrap_or(target).join("brokers")

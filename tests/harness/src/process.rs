@@ -27,7 +27,7 @@ pub(crate) fn end(id: u32, folder: &Path) -> Result<()> {
         }
         // It may end between the question and the signal.
         let sent = signal(id, request);
-        if wait::became_true(patience, || !is_running_from(id, folder)) {
+        if wait::became_true(patience, || has_ended(id)) {
             return Ok(());
         }
         sent?;
@@ -41,7 +41,19 @@ pub(crate) fn is_running_from(id: u32, folder: &Path) -> bool {
     command_line(id).is_some_and(|line| line.contains(&*folder))
 }
 
-/// `None` where there is no such process, and for one that ended and was not waited for.
+/// A process that ends has no command line first, and lets go of its ports and locks then. One that nobody waited for
+/// has ended all the same.
+fn has_ended(id: u32) -> bool {
+    match fs::read_to_string(format!("/proc/{id}/stat")) {
+        // The state comes after the name, which stands in brackets and may contain any character.
+        Ok(stat) => stat
+            .rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X'])),
+        Err(_) => command_line(id).is_none(),
+    }
+}
+
 fn command_line(id: u32) -> Option<String> {
     let line = match fs::read(format!("/proc/{id}/cmdline")) {
         Ok(line) => line,
@@ -49,11 +61,8 @@ fn command_line(id: u32) -> Option<String> {
         // Not every system has such files.
         Err(_) => {
             let id = id.to_string();
-            Command::new("ps")
-                .args(["-o", "command=", "-p", &id])
-                .output()
-                .ok()?
-                .stdout
+            let mut ps = Command::new("ps");
+            ps.args(["-o", "command=", "-p", &id]).output().ok()?.stdout
         }
     };
     let line = String::from_utf8_lossy(&line).replace('\0', " ");

@@ -4,29 +4,21 @@
 //! nobody checks goes stale.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use toml::{Table, Value};
 
-use crate::workspace::TYPES_CRATE;
+use crate::workspace::{TYPES_CRATE, manifest};
 
 /// A line for each thing that the types crate's manifest inherits or says otherwise than the workspace's.
 pub(super) fn check_files(root: &Path) -> Result<Vec<String>> {
-    let types = read(&root.join(TYPES_CRATE).join("Cargo.toml"))?;
-    let root = read(&root.join("Cargo.toml"))?;
-    let findings = check(&types, &table(&root, "workspace"));
+    let types = manifest(&root.join(TYPES_CRATE))?;
+    let findings = check(&types, &table(&manifest(root)?, "workspace"));
     Ok(findings
         .into_iter()
         .map(|finding| format!("{TYPES_CRATE}/Cargo.toml: {finding}"))
         .collect())
-}
-
-fn read(path: &Path) -> Result<Table> {
-    let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    text.parse()
-        .with_context(|| format!("{} is no manifest", path.display()))
 }
 
 fn check(types: &Table, workspace: &Table) -> Vec<String> {

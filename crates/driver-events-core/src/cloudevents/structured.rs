@@ -29,13 +29,14 @@ pub fn write_structured(envelope: &Envelope, out: &mut Vec<u8>) -> Result<(), Si
     Ok(())
 }
 
-/// Appends JSON so that it stays on one line. Inside of a string JSON has no raw line endings, so what is found is
-/// white space between tokens, and a blank means the same.
+/// Appends JSON so that it stays on one line, as [NDJSON](https://github.com/ndjson/ndjson-spec) counts lines: by `\n`.
+/// Inside of a string JSON has no raw line feed, so what is found is white space between tokens, and a blank means the
+/// same. Everything else stays as it is, to the byte.
 pub fn write_on_one_line(json: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(json);
     for byte in out.iter_mut().skip(start) {
-        if matches!(byte, b'\n' | b'\r') {
+        if *byte == b'\n' {
             *byte = b' ';
         }
     }

@@ -1,6 +1,6 @@
 //! What a newer publisher sends is kept whole.
 
-use driver_events_types::contract::Shape;
+use driver_events_types::contract::{Presence, Shape};
 use driver_events_types::{DecodeErrorKind, Decoded, DriverEvent, EventKind, GoalId, Limits};
 
 use crate::support::places::{holders, join, places};
@@ -129,6 +129,32 @@ fn an_unknown_value_beside_another_fault_is_an_error() {
                         "{text}"
                     );
                     assert_eq!(error.event_kind(), Some(event.kind().as_str()));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_may_be_absent_is_no_fault_beside_an_unknown_value() {
+    for (event, json) in samples::all() {
+        let json = Node::parse(&json);
+        for (path, steps, _) in words(&event, &json) {
+            for place in places(&event, &json) {
+                if place.field.presence == Presence::Required || path.starts_with(&place.path) {
+                    continue;
+                }
+                let mut json = json.clone();
+                *json.at(&steps) = Node::Text(r#""new""#.to_owned());
+                let mut without = json.clone();
+                without
+                    .at(&place.holder)
+                    .members()
+                    .retain(|(key, _)| key != place.field.name);
+                assert_unknown(&without.render(Style::Compact), event.kind().as_str(), &path);
+                if matches!(place.field.presence, Presence::OmittedWhenNone | Presence::NullWhenNone) {
+                    *json.at(&place.steps()) = Node::Text("null".to_owned());
+                    assert_unknown(&json.render(Style::Compact), event.kind().as_str(), &path);
                 }
             }
         }

@@ -11,6 +11,7 @@
 mod support;
 
 mod fixtures;
+mod free_json;
 mod literal;
 mod subjects;
 

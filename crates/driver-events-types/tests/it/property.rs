@@ -1,6 +1,5 @@
 //! Generated events and damaged text: no panic, no loss.
 
-use driver_events_types::serde_json::{Value, json};
 use driver_events_types::{CompactTrigger, DecodeErrorKind, Decoded, DriverEvent, EventKind};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -138,20 +137,6 @@ proptest! {
         }
     }
 
-    #[test]
-    fn numbers_of_free_json_survive_to_the_last_bit(float in generate::float(), int in any::<i64>(), uint in any::<u64>()) {
-        let event = with_input(json!([float, int, uint, {"a": float}]));
-        let json = encode(&event);
-        let mut reversed = Node::parse(&json);
-        reversed.for_each_object(&mut |members| members.reverse());
-        for text in [json, reversed.render(Style::Compact)] {
-            let DriverEvent::Decision { decision } = decode(&text) else { panic!("{text}") };
-            assert_eq!(decision.input[0].as_f64().unwrap().to_bits(), float.to_bits(), "{text}");
-            assert_eq!(decision.input[3]["a"].as_f64().unwrap().to_bits(), float.to_bits(), "{text}");
-            assert_eq!((decision.input[1].as_i64(), decision.input[2].as_u64()), (Some(int), Some(uint)), "{text}");
-        }
-    }
-
     /// Every text of the shape that durations have is read as humantime reads it.
     #[test]
     fn durations_are_read_as_humantime_reads_them(
@@ -164,14 +149,6 @@ proptest! {
         });
         assert_eq!(decoded, humantime::parse_duration(&text).ok(), "{text:?}");
     }
-}
-
-fn with_input(input: Value) -> DriverEvent {
-    let mut event = samples::first(EventKind::Decision);
-    if let DriverEvent::Decision { decision } = &mut event {
-        decision.input = input;
-    }
-    event
 }
 
 #[test]
@@ -209,47 +186,4 @@ fn generated_events_that_are_cut_short_are_refused_at_every_byte() {
             assert_eq!(error.kind(), DecodeErrorKind::Syntax);
         }
     });
-}
-
-/// serde_json gives these keys a meaning of its own.
-#[test]
-fn keys_that_serde_json_keeps_for_itself_are_ordinary_keys() {
-    let keys = ["$serde_json::private::Number", "$serde_json::private::RawValue"];
-    let inner = [
-        json!("1"),
-        json!("1.5e3"),
-        json!("[]"),
-        json!("x"),
-        json!(""),
-        json!(7),
-        json!(null),
-        json!([1.5]),
-    ];
-    for key in keys {
-        for value in &inner {
-            for input in [
-                json!({key: value}),
-                json!([{key: value}]),
-                json!({key: value, "z": 1}),
-                json!({"$": 1, key: value}),
-                json!({key: {key: value}}),
-            ] {
-                let event = with_input(input);
-                let json = encode(&event);
-                assert!(json.contains(key));
-                let mut reversed = Node::parse(&json);
-                reversed.for_each_object(&mut |members| members.reverse());
-                // An escape makes serde_json hand the text over in another way.
-                let escaped = json.replace(r#":"1""#, r#":"\u0031""#);
-                for text in [&json, &escaped, &reversed.render(Style::Spread)] {
-                    assert_eq!(encode(&decode(text)), json);
-                }
-                let again: DriverEvent = serde_json::from_reader(json.as_bytes()).unwrap();
-                assert_eq!(encode(&again), json);
-                let value = serde_json::to_value(&event).unwrap();
-                assert_eq!(encode(&DriverEvent::deserialize(&value).unwrap()), json);
-                assert_eq!(encode(&serde_json::from_value(value).unwrap()), json);
-            }
-        }
-    }
 }

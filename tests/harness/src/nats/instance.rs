@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::NatsConfig;
 use crate::ports::Port;
 use crate::provision;
-use crate::run_folder::RunFolder;
+use crate::run_folder::{Place, RunFolder};
 
 #[derive(Debug)]
 pub(super) struct Instance {
@@ -38,7 +38,7 @@ impl Instance {
     pub(super) fn new(name: &str, member: Option<Member>, stays: bool) -> Result<Self> {
         Ok(Self {
             program: provision::nats_server()?,
-            folder: RunFolder::create(name)?,
+            folder: Place::of_this_workspace().create(name)?,
             name: name.to_owned(),
             client: Port::reserve()?,
             monitoring: Port::reserve()?,

@@ -17,8 +17,12 @@ use crate::{http, process, wait};
 
 /// A server has started or ended after this time, or never will.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// One that takes connections says its name at once. Another program on the port may say nothing.
+const GREETING: Duration = Duration::from_secs(1);
 /// How often a start is tried when somebody else took a port.
 const ATTEMPTS: usize = 5;
+/// The lines of its log that a server shows when a test fails.
+const LAST_WORDS: usize = 30;
 
 /// A nats-server of its own: free ports on 127.0.0.1, an own folder, a process that ends with this value.
 ///
@@ -225,7 +229,15 @@ impl NatsServer {
 impl Drop for NatsServer {
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln!("log of {} at {}:\n{}", self.name(), self.client_url(), self.log());
+            let log = self.log();
+            let skipped = log.lines().count().saturating_sub(LAST_WORDS);
+            let last: Vec<_> = log.lines().skip(skipped).collect();
+            eprintln!(
+                "{} at {} logged last:\n{}",
+                self.name(),
+                self.client_url(),
+                last.join("\n")
+            );
         }
         // There is nobody left to tell.
         let _ = self.kill();
@@ -234,8 +246,8 @@ impl Drop for NatsServer {
 
 /// The name of the server in what it says first: `INFO {…}`.
 fn greeting(server: SocketAddr) -> Result<String> {
-    let stream = TcpStream::connect_timeout(&server, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let stream = TcpStream::connect_timeout(&server, GREETING)?;
+    stream.set_read_timeout(Some(GREETING))?;
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line)?;
     let info = line.strip_prefix("INFO ").context("the first line is not INFO")?;

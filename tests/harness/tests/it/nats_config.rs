@@ -1,4 +1,4 @@
-use driver_events_harness::{Certificates, NatsConfig, NatsServer, NatsUser};
+use driver_events_harness::{NatsConfig, NatsServer, NatsUser};
 use serde_json::json;
 
 use crate::nats_client::NatsClient;
@@ -79,7 +79,6 @@ fn the_limits_are_the_servers() {
     let mut client = NatsClient::anybody(server.client_address());
     assert_eq!(client.info["max_payload"], 1000);
     assert_eq!(client.info["jetstream"], true);
-    let refused = client.publish("any", &"x".repeat(1001)).unwrap_err();
-    assert!(refused.contains("Maximum Payload Violation"), "{refused}");
+    assert!(client.publish("any", &"x".repeat(1001)).is_err());
     assert_eq!(server.monitoring("/jsz").unwrap()["config"]["max_storage"], 1_000_000);
 }

@@ -1,7 +1,6 @@
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
 use std::thread;
 
 use driver_events_harness::{NatsConfig, NatsServer, Proxy, brokers};
@@ -22,7 +21,7 @@ fn create_stream(client: &mut NatsClient) {
 
 fn stored(server: &NatsServer) -> u64 {
     let jetstream = server.monitoring("/jsz").unwrap();
-    jetstream["messages"].as_u64().unwrap()
+    jetstream.get("messages").unwrap().as_u64().unwrap()
 }
 
 #[test]
@@ -164,19 +163,10 @@ fn a_server_behind_a_proxy() {
 }
 
 #[test]
-fn the_servers_of_tests_are_listed_and_spared() {
+fn a_server_of_a_test_is_listed_as_such() {
     let server = NatsServer::start(NatsConfig::new()).unwrap();
-    let folder = server.folder();
-    let listed = |folder: &Path| {
-        brokers::status()
-            .unwrap()
-            .into_iter()
-            .find(|broker| broker.folder == folder)
-    };
-    let broker = listed(folder).unwrap();
+    let listed = brokers::status().unwrap();
+    let broker = listed.iter().find(|broker| broker.folder == server.folder()).unwrap();
     assert_eq!(broker.process_id, server.process_id());
     assert_eq!(broker.origin, brokers::Origin::Owned);
-    assert!(brokers::down().unwrap().iter().all(|ended| ended.folder != folder));
-    NatsClient::anybody(server.client_address());
-    assert!(listed(folder).is_some());
 }

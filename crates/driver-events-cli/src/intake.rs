@@ -1,0 +1,27 @@
+use driver_events_core::{Delivery, DriverEventSource, SourceError};
+use futures_util::FutureExt;
+
+/// The most that is taken at once, in deliveries and in bytes: what bounds the memory.
+const MOST_DELIVERIES: usize = 1024;
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+/// Waits for the next delivery and takes with it what is ready behind it, without waiting for more: a slow input flows,
+/// a fast one comes in batches. Empty when the source has come to its end. An error stands last.
+///
+/// Cancel safe: it waits only while it holds nothing.
+pub(crate) async fn take_ready(source: &mut dyn DriverEventSource) -> Vec<Result<Delivery, SourceError>> {
+    let mut taken = Vec::new();
+    let mut bytes = 0;
+    let mut next = source.next().await;
+    while let Some(item) = next {
+        let raw = item.as_ref().ok().and_then(Delivery::raw);
+        bytes += raw.map_or(0, |raw| raw.len());
+        let is_last = item.is_err() || taken.len() + 1 >= MOST_DELIVERIES || bytes >= MOST_BYTES;
+        taken.push(item);
+        if is_last {
+            break;
+        }
+        next = source.next().now_or_never().flatten();
+    }
+    taken
+}

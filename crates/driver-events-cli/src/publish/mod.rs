@@ -1,0 +1,178 @@
+//! `driver-events publish`: lines in, events out to every target.
+
+mod lane;
+mod line_ids;
+mod patience;
+mod progress;
+mod publisher;
+mod rejects;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{Args, ValueHint};
+use driver_events_core::NdjsonSource;
+
+use self::lane::Lane;
+use self::line_ids::LineIds;
+use self::patience::Patience;
+use self::publisher::Publisher;
+use self::rejects::Rejects;
+use crate::exit::Exit;
+use crate::input::{Input, Reader};
+use crate::report::{Report, with_causes};
+use crate::signals::Stop;
+use crate::target::Target;
+
+const AFTER_HELP: &str = "\
+Targets:
+  stdout:    standard output
+  file:PATH  the end of a file, which is made where it is not there. In PATH, `?`
+             and `%` are written %3F and %25; file:///PATH is understood too.
+  Both take `?format=json|cloudevents|pretty`; json is the default.
+
+Lines:
+  A bare event, or a CloudEvent in structured mode, which keeps its id. The
+  bytes of the event pass unchanged. A bare event gets an id that is the same
+  each time the line is published: the UUID of version 5 in the namespace
+  558f219d-97c2-4730-925b-4e51c6757593 over the name of the source, a NUL, the
+  line's number from 1 in decimal, a NUL, and the line without its ending. Two
+  different inputs on standard input with the same lines have the same ids:
+  name them with --source-name.
+  A line that is no event is told on standard error as NAME:LINE:COLUMN: reason
+  and the rest goes on.
+
+Signals:
+  SIGINT (Ctrl-C) and SIGTERM stop the reading, finish what was taken and say
+  where they stopped. A second one ends the process at once.
+
+Exit codes:
+  0    all was delivered, or the reader of standard output, the only target,
+       went away
+  1    a line was rejected or not delivered, or a file could not be opened
+  2    wrong usage
+  130  stopped by SIGINT
+  143  stopped by SIGTERM
+
+Examples:
+  driver-events publish run.ndjson --to 'stdout:?format=pretty'
+  driver-events publish run.ndjson --to file:all.ndjson --rejects bad.ndjson
+  my-agent | driver-events publish --source-name my-agent --to stdout: --to file:log.ndjson";
+
+/// Publish the events in a file, or on standard input, to one or more targets
+///
+/// What fails and may succeed later is tried again, in order, until --timeout.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct PublishArguments {
+    /// The lines to publish: a file, or `-` for standard input
+    #[arg(value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath,
+          value_parser = OsStringValueParser::new().map(Input::from_path))]
+    input: Input,
+
+    /// Where to publish them; may be given more than once
+    #[arg(long = "to", value_name = "URL", required = true, value_hint = ValueHint::Url,
+          value_parser = OsStringValueParser::new().try_map(Target::parse))]
+    targets: Vec<Target>,
+
+    /// Append rejected lines to this file, byte for byte
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    rejects: Option<PathBuf>,
+
+    /// What the ids of bare events are made from, instead of the file's name without its folder
+    #[arg(long, value_name = "NAME")]
+    source_name: Option<OsString>,
+
+    /// How long a target may fail before it is given up, such as `30s` or `2h`
+    #[arg(long, value_name = "DURATION", default_value = "5min", value_parser = humantime::parse_duration)]
+    timeout: Duration,
+}
+
+pub(crate) async fn run(arguments: PublishArguments, stop: Stop) -> Exit {
+    if let Some(reads_itself) = arguments.loop_through() {
+        let text = format_args!("{} is read and written at once", reads_itself.display());
+        Report::new().error(text);
+        return Exit::Usage;
+    }
+    let opened = tokio::select! {
+        biased;
+        signal = stop.requested() => return Exit::Stopped(signal),
+        opened = open(&arguments, &stop) => opened,
+    };
+    let (source, publisher) = match opened {
+        Ok(opened) => opened,
+        Err(text) => {
+            Report::new().error(text);
+            return Exit::Failure;
+        }
+    };
+    publisher.run(source, &arguments.input.name()).await
+}
+
+impl PublishArguments {
+    /// The file that would be read and written at once, without end.
+    fn loop_through(&self) -> Option<&Path> {
+        let input = self.input.path()?;
+        let is_input = |path: &Path| {
+            path.is_file()
+                && matches!((path.canonicalize(), input.canonicalize()), (Ok(one), Ok(other)) if one == other)
+        };
+        let outputs = self.targets.iter().filter_map(Target::path);
+        outputs.chain(self.rejects.as_deref()).find(|path| is_input(path))
+    }
+}
+
+/// Opens everything before the first line is read, so that nothing is half done for a misspelt name. The error is what
+/// to tell the person.
+async fn open(arguments: &PublishArguments, stop: &Stop) -> Result<(NdjsonSource<Reader>, Publisher), String> {
+    let input = &arguments.input;
+    let source = input
+        .open()
+        .await
+        .map_err(|error| format!("cannot open {}: {}", input.name(), with_causes(&error)))?;
+    let prints_events = arguments.targets.iter().any(Target::is_stdout);
+    let input_bytes = input
+        .path()
+        .and_then(|path| path.metadata().ok())
+        .map(|metadata| metadata.len());
+    let bar = progress::bar(input_bytes, prints_events);
+    let report = Report::beside(bar.clone());
+    let rejects = match arguments.rejects.clone() {
+        None => None,
+        Some(path) => Some(blocking(move || Rejects::open(path)).await?),
+    };
+    let mut lanes = Vec::with_capacity(arguments.targets.len());
+    for target in &arguments.targets {
+        let sink = blocking({
+            let target = target.clone();
+            move || {
+                target
+                    .open()
+                    .map_err(|error| format!("cannot open {target}: {}", with_causes(&error)))
+            }
+        });
+        let sink = sink.await?;
+        let is_only_target = arguments.targets.len() == 1;
+        lanes.push(Lane::new(target.clone(), sink, is_only_target, report.clone()));
+    }
+    let source_name = arguments
+        .source_name
+        .as_ref()
+        .map_or(input.base_name(), |name| name.as_encoded_bytes());
+    let ids = LineIds::of_source(source_name);
+    let patience = Patience {
+        timeout: arguments.timeout,
+        stop: stop.clone(),
+    };
+    let publisher = Publisher::new(lanes, rejects, ids, patience, report, bar);
+    Ok((source, publisher))
+}
+
+/// The opening of a named pipe waits for the other side. The signals are heard meanwhile.
+async fn blocking<T: Send + 'static>(open: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(open)
+        .await
+        .unwrap_or_else(|error| Err(with_causes(&error)))
+}

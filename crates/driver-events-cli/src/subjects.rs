@@ -1,0 +1,54 @@
+//! `driver-events subjects`: where each kind is published.
+
+use clap::{Args, ValueEnum};
+use driver_events_types::EventKind;
+use serde_json::json;
+
+use crate::exit::Exit;
+use crate::output;
+
+const AFTER_HELP: &str = "\
+Both are frozen: a pair never changes and is never removed.
+
+Examples:
+  driver-events subjects | grep goal
+  driver-events subjects --format json | jq -r '.[].subject'";
+
+/// List the subject of each kind of event, in the contract's order
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct SubjectsArguments {
+    /// How the list is printed
+    #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+    format: ListFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ListFormat {
+    /// A line each: the kind, a tab, the subject
+    Text,
+    /// An array of objects with the fields `kind` and `subject`
+    Json,
+}
+
+pub(crate) fn run(arguments: &SubjectsArguments) -> Exit {
+    let list = match arguments.format {
+        ListFormat::Text => text(),
+        ListFormat::Json => json(),
+    };
+    output::print(list.as_bytes())
+}
+
+fn text() -> String {
+    let lines = EventKind::ALL
+        .iter()
+        .map(|kind| format!("{kind}\t{}\n", kind.subject()));
+    lines.collect()
+}
+
+fn json() -> String {
+    let list = EventKind::ALL
+        .iter()
+        .map(|kind| json!({ "kind": kind.as_str(), "subject": kind.subject() }));
+    format!("{:#}\n", serde_json::Value::from_iter(list))
+}

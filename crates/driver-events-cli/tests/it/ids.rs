@@ -1,0 +1,71 @@
+use std::fs;
+
+use tempfile::tempdir;
+
+use crate::support::{GOAL_RUN, escalate, numbered, run, run_with};
+
+fn ids(cloud_events: &str) -> Vec<String> {
+    let id = |line: &str| {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        event["id"].as_str().unwrap().to_owned()
+    };
+    cloud_events.lines().map(id).collect()
+}
+
+/// `uuid5(558f219d-97c2-4730-925b-4e51c6757593, "run.ndjson\0" "3\0" LINE)`, computed with another implementation.
+#[test]
+fn the_id_of_a_line_follows_the_recipe() {
+    let input = format!("\n\n{}\r\n", escalate("x"));
+    let arguments = [
+        "publish",
+        "--source-name",
+        "run.ndjson",
+        "--to",
+        "stdout:?format=cloudevents",
+    ];
+    let ended = run_with(input.as_bytes(), arguments);
+    assert_eq!(ids(ended.stdout()), ["dcd4eb00-c604-52d0-8643-7db1c4dc0db1"]);
+}
+
+#[test]
+fn a_file_gives_the_same_ids_wherever_it_lies() {
+    let folder = tempdir().unwrap();
+    let publish = |place: &str, more: &[&str]| {
+        let path = folder.path().join(place);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, GOAL_RUN).unwrap();
+        let arguments = ["publish", path.to_str().unwrap(), "--to", "stdout:?format=cloudevents"];
+        let ended = run(arguments.iter().chain(more));
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        ids(ended.stdout())
+    };
+    let first = publish("one/run.ndjson", &[]);
+    assert_eq!(first.len(), 44);
+    assert_eq!(publish("one/run.ndjson", &[]), first);
+    assert_eq!(publish("two/run.ndjson", &[]), first);
+    assert_eq!(publish("other.ndjson", &["--source-name", "run.ndjson"]), first);
+    assert!(publish("other.ndjson", &[]).iter().all(|id| !first.contains(id)));
+}
+
+#[test]
+fn the_same_event_on_two_lines_is_two_events() {
+    let input = format!("{0}\n{0}\n", escalate("again"));
+    let ended = run_with(input.as_bytes(), ["publish", "--to", "stdout:?format=cloudevents"]);
+    let ids = ids(ended.stdout());
+    assert_eq!(ids.len(), 2);
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[test]
+fn a_cloud_event_keeps_its_id_and_number() {
+    let input = format!("{}\n{}\n", numbered("mine", 7), escalate("bare"));
+    let ended = run_with(input.as_bytes(), ["publish", "--to", "stdout:?format=cloudevents"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let event: serde_json::Value = serde_json::from_str(ended.stdout().lines().next().unwrap()).unwrap();
+    assert_eq!(event["id"], "mine");
+    assert_eq!(event["source"], "urn:test");
+    assert_eq!(event["sequence"], "00000000000000000007");
+
+    let bare = run_with(input.as_bytes(), ["publish", "--to", "stdout:"]);
+    assert_eq!(bare.stdout(), format!("{}\n{}\n", escalate("mine"), escalate("bare")));
+}

@@ -1,0 +1,160 @@
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes on a busy machine: what is not there by then never comes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) const GOAL_RUN: &str = include_str!("../../demo/goal-run.ndjson");
+
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../driver-events-types/tests/fixtures")
+        .join(name)
+}
+
+/// An `escalate` event whose reason is `reason`.
+pub(crate) fn escalate(reason: &str) -> String {
+    format!(r#"{{"kind":"escalate","goal_id":"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01","reason":"{reason}"}}"#)
+}
+
+/// The same as a CloudEvent with this id and number.
+pub(crate) fn numbered(id: &str, sequence: u64) -> String {
+    format!(
+        concat!(
+            r#"{{"specversion":"1.0","id":"{}","source":"urn:test","type":"agent.driver.escalate","#,
+            r#""sequence":"{:020}","producerrun":"run-1","data":{}}}"#
+        ),
+        id,
+        sequence,
+        escalate(id)
+    )
+}
+
+pub(crate) fn command<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_driver-events"));
+    command.args(arguments).env_remove("NO_COLOR");
+    command
+}
+
+/// How a command ended, and what it said.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    pub(crate) fn stdout(&self) -> &str {
+        std::str::from_utf8(&self.stdout).unwrap()
+    }
+}
+
+/// Runs the command to its end, with `stdin` as its standard input.
+pub(crate) fn run_with<S: AsRef<OsStr>>(stdin: &[u8], arguments: impl IntoIterator<Item = S>) -> Ended {
+    let mut child = command(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let stdin = stdin.to_vec();
+    // A command that does not read its input ends all the same.
+    let feeding = thread::spawn(move || drop(pipe.write_all(&stdin)));
+    let output = child.wait_with_output().unwrap();
+    feeding.join().unwrap();
+    Ended {
+        code: output.status.code().expect("no signal ended it"),
+        stdout: output.stdout,
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+pub(crate) fn run<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Ended {
+    run_with(b"", arguments)
+}
+
+/// A command that is still running, to be talked with line by line.
+pub(crate) struct Running {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: Receiver<String>,
+    stderr: Receiver<String>,
+}
+
+impl Running {
+    pub(crate) fn start<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
+        let mut child = command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            stdin: child.stdin.take(),
+            stdout: lines_of(child.stdout.take().unwrap()),
+            stderr: lines_of(child.stderr.take().unwrap()),
+            child,
+        }
+    }
+
+    pub(crate) fn write(&mut self, text: &str) {
+        self.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    /// The next line of standard output, without its ending.
+    pub(crate) fn printed_line(&self) -> String {
+        self.stdout.recv_timeout(PATIENCE).expect("a line on standard output")
+    }
+
+    /// The next line of standard error, without its ending.
+    pub(crate) fn told_line(&self) -> String {
+        self.stderr.recv_timeout(PATIENCE).expect("a line on standard error")
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the end; standard input stays open. What was not read yet is in the answer.
+    pub(crate) fn wait(mut self) -> Ended {
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            if begun.elapsed() > PATIENCE {
+                self.child.kill().unwrap();
+                panic!("it did not end");
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        let all = |lines: &Receiver<String>| lines.iter().map(|line| line + "\n").collect::<String>();
+        Ended {
+            code: status.code().expect("no signal ended it"),
+            stdout: all(&self.stdout).into_bytes(),
+            stderr: all(&self.stderr),
+        }
+    }
+}
+
+fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines() {
+            if sender.send(line.unwrap()).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}

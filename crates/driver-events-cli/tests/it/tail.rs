@@ -1,0 +1,163 @@
+use crate::support::{GOAL_RUN, escalate, fixture, numbered, run, run_with};
+
+const FIRST_GOAL: &str = "6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01";
+const LAST_GOAL: &str = "6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a03";
+
+fn lines_with(texts: &[&str]) -> String {
+    let chosen = GOAL_RUN
+        .lines()
+        .filter(|line| texts.iter().any(|text| line.contains(text)));
+    chosen.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn everything_is_printed_as_it_is() {
+    let url = format!("file:{}", fixture("goal-run.ndjson").display());
+    let ended = run(["tail", "--from", &url]);
+    assert_eq!((ended.code, ended.stdout(), ended.stderr.as_str()), (0, GOAL_RUN, ""));
+    let ended = run_with(GOAL_RUN.as_bytes(), ["tail", "--from", "-"]);
+    assert_eq!((ended.code, ended.stdout()), (0, GOAL_RUN));
+}
+
+#[test]
+fn goals_and_kinds_select() {
+    let goals = run_with(GOAL_RUN.as_bytes(), ["tail", "--from", "-", "--goal", LAST_GOAL]);
+    assert_eq!((goals.code, goals.stdout()), (0, lines_with(&[LAST_GOAL]).as_str()));
+
+    let two = run_with(
+        GOAL_RUN.as_bytes(),
+        ["tail", "--from", "-", "--goal", LAST_GOAL, "--goal", FIRST_GOAL],
+    );
+    assert_eq!(two.stdout(), lines_with(&[LAST_GOAL, FIRST_GOAL]));
+
+    let kinds = ["tail", "--from", "-", "--kind", "escalate", "--kind", "acceptance"];
+    let kinds = run_with(GOAL_RUN.as_bytes(), kinds);
+    let expected = lines_with(&["{\"kind\":\"escalate\",\"goal_id\"", "{\"kind\":\"acceptance\""]);
+    assert_eq!(kinds.stdout(), expected);
+    assert_eq!(expected.lines().count(), 3);
+
+    let both = ["tail", "--from", "-", "--kind", "goal_completed", "--goal", LAST_GOAL];
+    assert_eq!(run_with(GOAL_RUN.as_bytes(), both).stdout().lines().count(), 1);
+}
+
+#[test]
+fn a_kind_of_a_newer_version_is_selected_with_a_word_about_it() {
+    let line = r#"{"kind":"goal_paused","goal_id":"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01"}"#;
+    let input = format!("{GOAL_RUN}{line}\n");
+    let ended = run_with(input.as_bytes(), ["tail", "--from", "-", "--kind", "goal_paused"]);
+    assert_eq!((ended.code, ended.stdout()), (0, format!("{line}\n").as_str()));
+    let warning = "warning: this version knows no kind `goal_paused`; events of it are printed all the same\n";
+    assert_eq!(ended.stderr, warning);
+}
+
+#[test]
+fn it_ends_after_as_many_as_were_asked_for() {
+    let input = format!("bad\n{GOAL_RUN}");
+    let ended = run_with(GOAL_RUN.as_bytes(), ["tail", "--from", "-", "--count", "3"]);
+    let three: String = GOAL_RUN.lines().take(3).map(|line| format!("{line}\n")).collect();
+    assert_eq!((ended.code, ended.stdout()), (0, three.as_str()));
+
+    let ended = run_with(
+        input.as_bytes(),
+        ["tail", "--from", "-", "--count", "1", "--kind", "escalate"],
+    );
+    assert_eq!(ended.code, 1);
+    assert_eq!(ended.stdout(), lines_with(&["{\"kind\":\"escalate\",\"goal_id\""]));
+}
+
+#[test]
+fn the_format_is_what_is_asked_for() {
+    let pretty = run_with(GOAL_RUN.as_bytes(), ["tail", "--from", "-", "--format", "pretty"]);
+    assert_eq!(pretty.stdout().lines().count(), 44);
+    assert!(!pretty.stdout().contains(['{', '\x1b']) || !pretty.stdout().starts_with('{'));
+    assert!(pretty.stdout().lines().next().unwrap().contains("goal_started"));
+
+    let cloud = run_with(
+        numbered("mine", 1).as_bytes(),
+        ["tail", "--from", "-", "--format", "cloudevents"],
+    );
+    let event: serde_json::Value = serde_json::from_str(cloud.stdout()).unwrap();
+    assert_eq!((&event["id"], &event["source"]), (&"mine".into(), &"urn:test".into()));
+}
+
+#[test]
+fn a_malformed_line_is_named_and_the_rest_goes_on() {
+    let input = format!("{}\n{{\"kind\":1}}\n{}\n", escalate("one"), escalate("two"));
+    let ended = run_with(input.as_bytes(), ["tail", "--from", "-"]);
+    assert_eq!(ended.code, 1);
+    assert_eq!(ended.stdout(), format!("{}\n{}\n", escalate("one"), escalate("two")));
+    assert!(
+        ended.stderr.starts_with("-:2:") && ended.stderr.lines().count() == 1,
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn what_cannot_be_printed_is_named_and_the_rest_goes_on() {
+    let unknown = r#"{"kind":"goal_paused"}"#;
+    let input = format!("{unknown}\n{}\n{unknown}\n", escalate("one"));
+    let ended = run_with(
+        input.as_bytes(),
+        ["tail", "--from", "-", "--format", "cloudevents", "--count", "1"],
+    );
+    assert_eq!((ended.code, ended.stdout().lines().count()), (1, 1));
+    assert!(
+        ended.stderr.starts_with("-:1: the kind \"goal_paused\" is not known"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(ended.stderr.lines().count(), 1);
+}
+
+#[test]
+fn gaps_duplicates_and_late_ones_are_told() {
+    let lines = [1, 2, 5, 4, 4, 7].map(|number| numbered(&format!("event-{number}"), number));
+    let input = lines.join("\n");
+    let ended = run_with(input.as_bytes(), ["tail", "--from", "-"]);
+    assert_eq!(ended.code, 0);
+    assert_eq!(ended.stdout().lines().count(), 6);
+    let goal = format!("goal {FIRST_GOAL}, run run-1");
+    let told = [
+        format!("-:3: {goal}: numbers 3 to 4 are missing\n"),
+        format!("-:4: {goal}: number 4 is late\n"),
+        format!("-:5: {goal}: number 4 came before\n"),
+        format!("-:6: {goal}: number 6 is missing\n"),
+    ];
+    assert_eq!(ended.stderr, told.concat());
+
+    // In a filtered stream what is missing was left out.
+    let filtered = run_with(input.as_bytes(), ["tail", "--from", "-", "--goal", FIRST_GOAL]);
+    assert_eq!(filtered.stdout().lines().count(), 6);
+    assert_eq!(filtered.stderr, told[2]);
+}
+
+#[test]
+fn a_source_that_is_not_there_is_a_failure() {
+    for more in [&[][..], &["--follow"]] {
+        let ended = run(["tail", "--from", "file:/missing/events"].iter().chain(more));
+        assert_eq!((ended.code, ended.stdout()), (1, ""));
+        assert_eq!(
+            ended.stderr,
+            "error: cannot open /missing/events: No such file or directory (os error 2)\n"
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_cannot_be_written_is_a_failure() {
+    use std::fs::File;
+
+    use crate::support::command;
+
+    let full = File::create("/dev/full").unwrap();
+    let url = format!("file:{}", fixture("goal-run.ndjson").display());
+    let output = command(["tail", "--from", &url]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        stderr.starts_with("error: cannot print: ") && stderr.contains("No space left on device"),
+        "{stderr}"
+    );
+}

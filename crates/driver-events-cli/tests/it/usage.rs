@@ -1,0 +1,110 @@
+use crate::support::run;
+
+const COMMANDS: [&str; 6] = ["publish", "tail", "demo", "subjects", "completions", "man"];
+
+#[test]
+fn help_tells_of_exit_codes_and_gives_examples() {
+    let help = run(["--help"]);
+    assert_eq!((help.code, help.stderr.as_str()), (0, ""));
+    for text in COMMANDS.into_iter().chain(["Exit codes:", "Examples:", "143"]) {
+        assert!(help.stdout().contains(text), "{text}");
+    }
+    for command in COMMANDS {
+        let help = run([command, "--help"]);
+        assert_eq!((help.code, help.stderr.as_str()), (0, ""), "{command}");
+        assert!(help.stdout().contains("Examples:"), "{command}");
+    }
+    for command in ["publish", "tail"] {
+        assert!(run([command, "--help"]).stdout().contains("Exit codes:"), "{command}");
+    }
+}
+
+#[test]
+fn the_version_is_the_crates() {
+    assert_eq!(
+        run(["--version"]).stdout(),
+        concat!("driver-events ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
+
+#[test]
+fn wrong_usage_is_told_apart() {
+    let wrong: [(&[&str], &str); 20] = [
+        (&[], "Usage: "),
+        (&["listen"], "unrecognized subcommand 'listen'"),
+        (&["publish"], "--to <URL>"),
+        (
+            &["publish", "--to", "events.ndjson"],
+            "it has no scheme, such as `file:`",
+        ),
+        (&["publish", "--to", "gopher://host/"], "there is no target `gopher:`"),
+        (&["publish", "--to", "stdout:file"], "`stdout:` takes no path"),
+        (
+            &["publish", "--to", "stdout:?color=always"],
+            "there is no parameter `color`",
+        ),
+        (&["publish", "--to", "stdout:?format=xml"], "unknown format \"xml\""),
+        (
+            &["publish", "--to", "stdout:?format"],
+            "the parameter `format` has no value",
+        ),
+        (
+            &["publish", "--to", "stdout:?format=json&format=json"],
+            "the parameter `format` stands twice",
+        ),
+        (&["publish", "--to", "file:"], "it has no path"),
+        (
+            &["publish", "--to", "file://host/events"],
+            "a file on another host cannot be reached",
+        ),
+        (&["publish", "--to", "file:100%"], "`%` itself is written %25"),
+        (&["publish", "--to", "file:%zz"], "`%` itself is written %25"),
+        (
+            &["publish", "--to", "stdout:", "--timeout", "soon"],
+            "--timeout <DURATION>",
+        ),
+        (&["tail"], "--from <URL>"),
+        (&["tail", "--from", "stdout:"], "it is neither `-` nor a `file:` URL"),
+        (
+            &["tail", "--from", "file:x?format=json"],
+            "there is no parameter `format` here",
+        ),
+        (&["tail", "--from", "-", "--goal", "first"], "--goal <ID>"),
+        (&["tail", "--from", "-", "--count", "0"], "--count <N>"),
+    ];
+    for (arguments, reason) in wrong {
+        let ended = run(arguments);
+        assert_eq!((ended.code, ended.stdout()), (2, ""), "{arguments:?}");
+        assert!(ended.stderr.contains(reason), "{arguments:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn completions_know_the_options() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let ended = run(["completions", shell]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{shell}");
+        assert!(ended.stdout().contains("rejects"), "{shell}");
+    }
+    assert_eq!(run(["completions", "abacus"]).code, 2);
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let page = run(["man"]);
+    assert_eq!((page.code, page.stderr.as_str()), (0, ""));
+    assert!(page.stdout().contains(".TH driver-events 1") && page.stdout().contains("driver\\-events\\-publish(1)"));
+    for command in COMMANDS {
+        let page = run(["man", command]);
+        assert_eq!(page.code, 0, "{command}");
+        assert!(
+            page.stdout().contains(&format!(".TH driver-events-{command} 1")),
+            "{command}"
+        );
+    }
+    let ended = run(["man", "listen"]);
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (2, "error: there is no command `listen`\n")
+    );
+}

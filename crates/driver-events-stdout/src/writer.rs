@@ -1,0 +1,156 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use driver_events_core::cloudevents::{write_on_one_line, write_structured};
+use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError};
+
+use crate::output::Output;
+use crate::pretty::{self, Style};
+use crate::queue::Queue;
+use crate::{Format, WriterEventSinkBuilder};
+
+/// Writes one line an event to a file, a pipe, or any other [`Write`].
+///
+/// `Ok` of [`send`](DriverEventSink::send) means [`Buffered`](Receipt::Buffered): the line is in memory, and a thread of
+/// the sink's own will write it, at once when the sink was idle, else within a millisecond or with its chunk.
+/// [`flush`](DriverEventSink::flush) tells when it is out: the writer took every line and its own `flush` succeeded.
+/// A file is then in the hands of the operating system, not yet on the disk.
+///
+/// The thread starts with the first event and ends with [`close`](DriverEventSink::close), which also drops the writer.
+/// When the sink is dropped without it, the thread still writes what is there and ends, unless the process ends first.
+///
+/// # When the writer is slow
+/// Lines wait in memory, up to [`buffer_bytes`](WriterEventSinkBuilder::buffer_bytes) and as much again on its way out.
+/// Then `send` waits for room. A writer that would block (`EAGAIN`) is tried again after a pause. Only the sink's own
+/// thread is ever blocked.
+///
+/// # When a write fails
+/// - **The reader is gone** (`EPIPE`): the sink is closed. `send`, `flush` and `close` answer
+///   [`Closed`](driver_events_core::SinkErrorKind::Closed), and the source is the [`io::Error`]. A filter in a pipeline
+///   ends quietly then.
+/// - **Any other error**: what is not written is held, to the byte, so that no line is torn or doubled. Everyone who
+///   waits in `flush` or for room is told: [`Full`](driver_events_core::SinkErrorKind::Full) where the disk or the quota
+///   is full, else [`Disconnected`](driver_events_core::SinkErrorKind::Disconnected). While this lasts `send` refuses
+///   new events with the same error, and each `send` and each `flush` makes the thread try again. Where `close` failed
+///   like this the sink takes no more events, and `flush` and `close` may be called again.
+/// - **The writer panics**: [`Fatal`](driver_events_core::SinkErrorKind::Fatal), and what was not written is lost.
+///
+/// The messages tell how many accepted events have not been written.
+///
+/// ```
+/// use driver_events_core::DriverEventSink;
+/// use driver_events_stdout::WriterEventSink;
+/// use driver_events_types::{DriverEvent, GoalId};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("events.ndjson");
+/// let sink = WriterEventSink::append_to(&path)?;
+/// sink.publish(DriverEvent::Escalate { goal_id: GoalId::new(), reason: "needs a person".into() }).await?;
+/// sink.flush().await?;
+/// assert!(std::fs::read_to_string(&path)?.ends_with("\"reason\":\"needs a person\"}\n"));
+/// # Ok(())
+/// # }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # runtime.block_on(example()).unwrap();
+/// ```
+pub struct WriterEventSink {
+    queue: Arc<Queue>,
+    format: Format,
+    style: Style,
+}
+
+impl WriterEventSink {
+    /// Writes bare JSON to `writer`, with a buffer of 1 MiB. Whatever the writer may block on, it is called on a thread
+    /// of the sink's own, so it needs no buffer itself.
+    #[must_use]
+    pub fn new(writer: impl Write + Send + 'static) -> Self {
+        Self::builder().build(writer)
+    }
+
+    /// Appends bare JSON to a file, which is made if it is not there.
+    ///
+    /// Where the last line of the file has no end, as after a crash, it gets one first. Blocks while the file is opened.
+    ///
+    /// # Errors
+    /// The file cannot be opened or made.
+    pub fn append_to(path: impl AsRef<Path>) -> io::Result<Self> {
+        Self::builder().append_to(path)
+    }
+
+    /// Settings: the format, colour, the size of the buffer.
+    pub fn builder() -> WriterEventSinkBuilder {
+        WriterEventSinkBuilder::default()
+    }
+
+    pub(crate) fn with_output(output: Output, format: Format, style: Style, buffer_bytes: usize) -> Self {
+        Self {
+            queue: Arc::new(Queue::new(output, buffer_bytes)),
+            format,
+            style,
+        }
+    }
+
+    /// The envelope as a line without its ending.
+    fn line<'a>(&self, envelope: &'a Envelope) -> Result<Cow<'a, [u8]>, SinkError> {
+        // Also where the JSON is not what is written: an event is refused in every format, or in none.
+        let json = envelope.json()?;
+        Ok(match self.format {
+            Format::Json if json.contains(&b'\n') => {
+                let mut line = Vec::with_capacity(json.len());
+                write_on_one_line(json, &mut line);
+                line.into()
+            }
+            Format::Json => Cow::Borrowed(json),
+            Format::CloudEvents => {
+                let mut line = Vec::with_capacity(json.len() + 512);
+                write_structured(envelope, &mut line)?;
+                line.into()
+            }
+            Format::Pretty => {
+                let mut line = Vec::with_capacity(256);
+                pretty::write_line(envelope, self.style, &mut line);
+                line.into()
+            }
+        })
+    }
+}
+
+#[async_trait]
+impl DriverEventSink for WriterEventSink {
+    async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
+        let line = self.line(&envelope)?;
+        self.queue.push(&line).await?;
+        Ok(Receipt::Buffered)
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::Buffered
+    }
+
+    async fn flush(&self) -> Result<(), SinkError> {
+        self.queue.flush().await
+    }
+
+    async fn close(&self) -> Result<(), SinkError> {
+        self.queue.close().await
+    }
+}
+
+impl Drop for WriterEventSink {
+    fn drop(&mut self) {
+        self.queue.abandon();
+    }
+}
+
+impl fmt::Debug for WriterEventSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriterEventSink")
+            .field("format", &self.format)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,73 @@
+use std::fs;
+
+use driver_events_core::DriverEventSink;
+use driver_events_stdout::{Color, Format, WriterEventSink};
+
+use crate::support::{event, lines, send_all};
+
+/// What a file holds after three events were appended to one that held `before`.
+async fn appended_to(before: Option<&str>) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events.ndjson");
+    if let Some(text) = before {
+        fs::write(&path, text).unwrap();
+    }
+    let sink = WriterEventSink::append_to(&path).unwrap();
+    send_all(&sink, 0..3).await;
+    sink.close().await.unwrap();
+    fs::read_to_string(&path).unwrap()
+}
+
+#[tokio::test]
+async fn lines_are_appended() {
+    assert_eq!(appended_to(None).await, lines(0..3));
+    assert_eq!(appended_to(Some("")).await, lines(0..3));
+    assert_eq!(appended_to(Some("whole\n")).await, "whole\n".to_owned() + &lines(0..3));
+}
+
+#[tokio::test]
+async fn a_torn_last_line_gets_its_end() {
+    assert_eq!(appended_to(Some("{\"kin")).await, "{\"kin\n".to_owned() + &lines(0..3));
+}
+
+#[tokio::test]
+async fn two_sinks_may_append_to_one_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events.ndjson");
+    for number in 0..2 {
+        let first = WriterEventSink::append_to(&path).unwrap();
+        let second = WriterEventSink::append_to(&path).unwrap();
+        send_all(&first, number..number + 1).await;
+        first.flush().await.unwrap();
+        second.send(event(number + 10)).await.unwrap();
+        second.close().await.unwrap();
+    }
+    let expected = lines(0..1) + &lines(10..11) + &lines(1..2) + &lines(11..12);
+    assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(WriterEventSink::append_to(directory.path()).is_err());
+    assert!(WriterEventSink::append_to(directory.path().join("no/such/folder")).is_err());
+}
+
+#[tokio::test]
+async fn the_readable_form_goes_to_files_without_colour() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("events.txt");
+    for color in [Color::Auto, Color::Always] {
+        let builder = WriterEventSink::builder().format(Format::Pretty).color(color);
+        let sink = builder.append_to(&path).unwrap();
+        send_all(&sink, 0..1).await;
+        sink.close().await.unwrap();
+    }
+    let text = fs::read_to_string(&path).unwrap();
+    let (automatic, always) = text.split_once('\n').unwrap();
+    assert!(
+        automatic.ends_with("  00000001  compact_completed           turn 0 · 0 tokens left"),
+        "{automatic}"
+    );
+    assert!(always.starts_with("\x1b[2m"), "{always}");
+}

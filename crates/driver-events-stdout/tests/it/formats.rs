@@ -1,0 +1,107 @@
+use driver_events_core::conformance::samples;
+use driver_events_core::{DriverEventSink, Envelope, EventId, SinkErrorKind, Stamp};
+use driver_events_stdout::{Format, WriterEventSink};
+
+use crate::support::ScriptedWriter;
+
+const GOAL_RUN: &str = include_str!("../../../driver-events-types/tests/fixtures/goal-run.ndjson");
+const UPSTREAM_EVENTS: &str = include_str!("../../../driver-events-types/tests/fixtures/upstream-events.ndjson");
+
+async fn written(format: Format, envelopes: impl IntoIterator<Item = Envelope>) -> String {
+    let (writer, written) = ScriptedWriter::new([]);
+    let sink = WriterEventSink::builder().format(format).build(writer);
+    for envelope in envelopes {
+        sink.send(envelope).await.unwrap();
+    }
+    sink.close().await.unwrap();
+    written.text()
+}
+
+#[tokio::test]
+async fn lines_of_existing_drivers_pass_byte_for_byte() {
+    for fixture in [GOAL_RUN, UPSTREAM_EVENTS] {
+        let received: Vec<Envelope> = fixture
+            .lines()
+            .map(|line| Envelope::from_json(line.to_owned()).unwrap())
+            .collect();
+        let encoded: Vec<Envelope> = received
+            .iter()
+            .map(|envelope| Envelope::new(envelope.event().unwrap().clone()))
+            .collect();
+        assert_eq!(written(Format::Json, received).await, fixture);
+        assert_eq!(written(Format::Json, encoded).await, fixture);
+    }
+}
+
+#[tokio::test]
+async fn received_json_of_several_lines_becomes_one_line() {
+    let json = "{\r\n  \"kind\": \"escalate\",\n\t\"goal_id\": \"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01\",\r  \"reason\": \"a\\nb\"\n}\n";
+    let line = "{\r   \"kind\": \"escalate\", \t\"goal_id\": \"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01\",\r  \"reason\": \"a\\nb\" } \n";
+    let envelope = Envelope::from_json(json).unwrap();
+    assert_eq!(written(Format::Json, [envelope.clone()]).await, line);
+
+    let structured = written(Format::CloudEvents, [envelope]).await;
+    assert_eq!(structured.matches('\n').count(), 1);
+    assert!(structured.ends_with("\"reason\": \"a\\nb\" } }\n"), "{structured}");
+}
+
+#[tokio::test]
+async fn a_cloudevent_carries_the_attributes_on_its_line() {
+    let envelope = Envelope::new(samples::numbered(samples::goal(1), 7))
+        .with_id(EventId::new("id-1").unwrap())
+        .with_time("2026-05-04T09:30:00.25Z".parse().unwrap())
+        .unwrap()
+        .with_source("urn:example:driver")
+        .unwrap()
+        .with_stamp(Stamp {
+            run: "run-1".into(),
+            sequence: 3,
+        })
+        .unwrap();
+    let expected = concat!(
+        r#"{"specversion":"1.0","id":"id-1","source":"urn:example:driver","type":"agent.driver.compact.completed","#,
+        r#""subject":"6f2c1f0e-8f5b-4f53-9d7c-000000000001","time":"2026-05-04T09:30:00.250Z","#,
+        r#""datacontenttype":"application/json","sequence":"00000000000000000003","producerrun":"run-1","#,
+        r#""partitionkey":"6f2c1f0e-8f5b-4f53-9d7c-000000000001","#,
+        r#""data":{"kind":"compact_completed","goal_id":"6f2c1f0e-8f5b-4f53-9d7c-000000000001","#,
+        r#""turn_index":7,"after_tokens":7000}}"#,
+        "\n"
+    );
+    assert_eq!(written(Format::CloudEvents, [envelope]).await, expected);
+}
+
+#[tokio::test]
+async fn every_format_refuses_what_cannot_be_encoded() {
+    for format in Format::ALL {
+        let (writer, written) = ScriptedWriter::new([]);
+        let sink = WriterEventSink::builder().format(*format).build(writer);
+        for envelope in [
+            samples::not_finite(samples::goal(1)),
+            samples::deep(samples::goal(1), 100_000),
+        ] {
+            let error = sink.send(envelope).await.unwrap_err();
+            assert_eq!(error.kind(), SinkErrorKind::Encode, "{format}");
+        }
+        sink.close().await.unwrap();
+        assert_eq!(written.text(), "");
+    }
+}
+
+#[test]
+fn formats_are_known_by_name() {
+    for (format, name) in [
+        (Format::Json, "json"),
+        (Format::CloudEvents, "cloudevents"),
+        (Format::Pretty, "pretty"),
+    ] {
+        assert_eq!(format.to_string(), name);
+        assert_eq!(name.parse(), Ok(format));
+        assert!(Format::ALL.contains(&format));
+    }
+    assert_eq!(Format::default(), Format::Json);
+    let error = "JSON".parse::<Format>().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "unknown format \"JSON\": json, cloudevents and pretty are known"
+    );
+}

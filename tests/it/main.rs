@@ -1,0 +1,9 @@
+//! What crosses the crates.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "tests say what went wrong by panicking, in their helpers too"
+)]
+
+mod documents;
+mod whole_way;

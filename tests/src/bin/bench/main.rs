@@ -1,0 +1,34 @@
+//! Benchmarks that print ratios: `cargo xtask bench codec`, `cargo xtask bench stdout`.
+//!
+//! Both sides of a ratio run in one process, in turn, on the same events, so that a machine whose speed drifts slows
+//! both. What counts is the median over the rounds; the spread tells how much to trust it.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
+
+mod codec;
+mod plain_contract;
+mod rounds;
+mod stdout;
+
+use std::process::ExitCode;
+
+/// The realistic run: what drivers publish, in the mix in which they publish it.
+const GOAL_RUN: &str = include_str!("../../../../crates/driver-events-types/tests/fixtures/goal-run.ndjson");
+
+fn main() -> ExitCode {
+    let name = std::env::args().nth(1).unwrap_or_default();
+    let result = match name.as_str() {
+        "codec" => codec::run(),
+        "stdout" => stdout::run(),
+        _ => {
+            println!("usage: bench codec|stdout");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("bench {name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

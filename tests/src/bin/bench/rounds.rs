@@ -1,0 +1,77 @@
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+/// The rounds that count. One more is run first, to warm up.
+const ROUNDS: usize = 11;
+
+/// Prints the head of a table.
+pub(crate) fn print_head() {
+    println!(
+        "{:<44} {:>12} {:>12} {:>8} {:>17}",
+        "what", "ours", "raw", "ratio", "min – max"
+    );
+}
+
+/// Times both sides in turn and prints their medians, per event, and the ratio of `what` that the caller asks for.
+pub(crate) fn compare(
+    what: &str,
+    events: usize,
+    ratio: Ratio,
+    mut ours: impl FnMut() -> Result<Duration, Box<dyn Error>>,
+    mut raw: impl FnMut() -> Result<Duration, Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
+    ours()?;
+    raw()?;
+    let mut times = Vec::with_capacity(ROUNDS);
+    for round in 0..ROUNDS {
+        // Each side goes first in every other round.
+        times.push(if round % 2 == 0 {
+            let ours = ours()?;
+            (ours, raw()?)
+        } else {
+            let raw = raw()?;
+            (ours()?, raw)
+        });
+    }
+    let per_event = |time: Duration| time.as_secs_f64() * 1e9 / events as f64;
+    let ours = median(times.iter().map(|(ours, _)| per_event(*ours)).collect());
+    let raw = median(times.iter().map(|(_, raw)| per_event(*raw)).collect());
+    let ratios: Vec<f64> = times
+        .iter()
+        .map(|(ours, raw)| match ratio {
+            Ratio::Time => ours.as_secs_f64() / raw.as_secs_f64(),
+            Ratio::Speed => raw.as_secs_f64() / ours.as_secs_f64(),
+        })
+        .collect();
+    let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = ratios.iter().copied().fold(0.0, f64::max);
+    println!(
+        "{what:<44} {ours:>9.0} ns {raw:>9.0} ns {:>8.2} {:>17}",
+        median(ratios),
+        format!("{least:.2} – {most:.2}")
+    );
+    Ok(())
+}
+
+/// What a ratio compares.
+#[derive(Clone, Copy)]
+pub(crate) enum Ratio {
+    /// Our time by the other's: less is better.
+    Time,
+    /// Our events a second by the other's: more is better.
+    Speed,
+}
+
+/// The time that a piece of work takes.
+pub(crate) fn timed<T>(work: impl FnOnce() -> Result<T, Box<dyn Error>>) -> Result<Duration, Box<dyn Error>> {
+    let start = Instant::now();
+    let result = work()?;
+    let time = start.elapsed();
+    std::hint::black_box(result);
+    Ok(time)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}

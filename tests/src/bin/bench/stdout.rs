@@ -1,0 +1,114 @@
+//! The stdout sink against a `BufWriter` of 64 KiB, each into a pipe that a thread empties. Both sides encode.
+
+use std::error::Error;
+use std::io::{self, BufWriter, PipeWriter, Read, Write};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use driver_events_core::{DriverEventSink, Envelope};
+use driver_events_stdout::WriterEventSink;
+use driver_events_types::DriverEvent;
+
+use crate::rounds::{Ratio, compare, print_head, timed};
+
+const REPEATS: usize = 2_000;
+
+pub(crate) fn run() -> Result<(), Box<dyn Error>> {
+    let events: Vec<DriverEvent> = crate::GOAL_RUN
+        .lines()
+        .map(|line| DriverEvent::from_json(line.as_bytes()))
+        .collect::<Result<_, _>>()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let total = events.len() * REPEATS;
+    println!("stdout: {total} events into a pipe, per event; ratio of speeds, more is better");
+    print_head();
+    // Both sides own their events and drop each one after it was sent, as a driver does.
+    let raw = || {
+        let events: Vec<DriverEvent> = repeated(&events).collect();
+        through_pipe(|pipe| write_buffered(events, pipe))
+    };
+    compare(
+        "send of ready envelopes / BufWriter 64 KiB",
+        total,
+        Ratio::Speed,
+        || {
+            let envelopes: Vec<Envelope> = repeated(&events).map(Envelope::new).collect();
+            through_pipe(|pipe| {
+                let sink = WriterEventSink::new(pipe);
+                timed(|| {
+                    runtime.block_on(async {
+                        for envelope in envelopes {
+                            sink.send(envelope).await?;
+                        }
+                        sink.close().await?;
+                        Ok(())
+                    })
+                })
+            })
+        },
+        raw,
+    )?;
+    compare(
+        "publish of ready events / BufWriter 64 KiB",
+        total,
+        Ratio::Speed,
+        || {
+            let events: Vec<DriverEvent> = repeated(&events).collect();
+            through_pipe(|pipe| {
+                let sink = WriterEventSink::new(pipe);
+                timed(|| {
+                    runtime.block_on(async {
+                        for event in events {
+                            sink.publish(event).await?;
+                        }
+                        sink.close().await?;
+                        Ok(())
+                    })
+                })
+            })
+        },
+        raw,
+    )
+}
+
+fn repeated(events: &[DriverEvent]) -> impl Iterator<Item = DriverEvent> {
+    std::iter::repeat_n(events, REPEATS).flatten().cloned()
+}
+
+fn write_buffered(events: Vec<DriverEvent>, pipe: PipeWriter) -> Result<Duration, Box<dyn Error>> {
+    let mut pipe = BufWriter::with_capacity(64 * 1024, pipe);
+    let mut line = Vec::with_capacity(4096);
+    timed(|| {
+        for event in events {
+            line.clear();
+            event.write_json(&mut line)?;
+            line.push(b'\n');
+            pipe.write_all(&line)?;
+        }
+        pipe.flush()?;
+        Ok(())
+    })
+}
+
+/// Gives `work` one end of a pipe whose other end is read until it closes.
+fn through_pipe(work: impl FnOnce(PipeWriter) -> Result<Duration, Box<dyn Error>>) -> Result<Duration, Box<dyn Error>> {
+    let (mut reader, writer) = io::pipe()?;
+    let emptied: JoinHandle<io::Result<u64>> = thread::spawn(move || {
+        let mut chunk = vec![0; 256 * 1024];
+        let mut bytes = 0;
+        loop {
+            match reader.read(&mut chunk)? {
+                0 => return Ok(bytes),
+                read => bytes += read as u64,
+            }
+        }
+    });
+    let time = work(writer)?;
+    let bytes = emptied.join().map_err(|_| "the reader of the pipe panicked")??;
+    let expected = (crate::GOAL_RUN.len() * REPEATS) as u64;
+    if bytes == expected {
+        Ok(time)
+    } else {
+        Err(format!("{bytes} bytes came out of the pipe instead of {expected}").into())
+    }
+}

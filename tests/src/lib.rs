@@ -1,0 +1,12 @@
+//! What crosses the crates: end-to-end tests (`it/`), benchmarks (`src/bin/bench/`), and the examples of the documents,
+//! which are compiled and run as tests of this crate.
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub mod readme {}
+
+/// The examples of the guide to writing a sink.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/writing-a-sink.md")]
+pub mod writing_a_sink {}
