@@ -20,7 +20,8 @@ Examples:
   driver-events publish run.ndjson --to 'stdout:?format=pretty'
   my-agent | driver-events publish --to stdout: --to file:events.ndjson
   driver-events tail --from file:events.ndjson --follow --kind escalate
-  driver-events completions bash > ~/.local/share/bash-completion/completions/driver-events
+  driver-events completions bash \\
+    > ~/.local/share/bash-completion/completions/driver-events
   driver-events man publish | man -l -
 
 `driver-events help COMMAND` has the details of each.";

@@ -9,7 +9,8 @@ use crate::output;
 
 const AFTER_HELP: &str = "\
 Examples:
-  driver-events completions bash > ~/.local/share/bash-completion/completions/driver-events
+  driver-events completions bash \\
+    > ~/.local/share/bash-completion/completions/driver-events
   driver-events completions fish > ~/.config/fish/completions/driver-events.fish
   driver-events completions zsh > \"${fpath[1]}/_driver-events\"";
 

@@ -8,6 +8,7 @@ use driver_events_core::NdjsonSource;
 use tokio::fs::File;
 use tokio::io::{AsyncRead, BufReader};
 
+use crate::file_id::FileId;
 use crate::url::{Url, UrlError};
 
 /// One read asks for this much: a batch is what one read brought.
@@ -70,6 +71,19 @@ impl Input {
             Self::Stdin => None,
             Self::File(path) => Some(path),
         }
+    }
+
+    /// What it is read from, where that is a file that exists.
+    pub(crate) fn file_id(&self) -> Option<FileId> {
+        match self {
+            Self::Stdin => FileId::of_stdin(),
+            Self::File(path) => FileId::of_path(path),
+        }
+    }
+
+    /// What to tell the person where the same file is written to: the reading would never end.
+    pub(crate) fn read_and_written(&self) -> String {
+        format!("{} is read and written at once", self.name())
     }
 
     /// Opens it. The opening of a named pipe waits for its writer.

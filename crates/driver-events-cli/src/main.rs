@@ -9,6 +9,7 @@ mod publish;
 mod subjects;
 mod tail;
 
+mod file_id;
 mod format;
 mod input;
 mod intake;

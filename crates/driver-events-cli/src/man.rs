@@ -1,7 +1,10 @@
 //! `driver-events man`: the manual pages.
 
-use clap::{Args, CommandFactory};
+use std::io;
+
+use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
 
 use crate::arguments::Arguments;
 use crate::exit::Exit;
@@ -33,12 +36,37 @@ pub(crate) fn run(arguments: &ManArguments) -> Exit {
         command = subcommand.clone();
     }
     let mut page = Vec::new();
-    let man = Man::new(command).source(concat!("driver-events ", env!("CARGO_PKG_VERSION")));
-    match man.render(&mut page) {
+    match write_page(command, &mut page) {
         Ok(()) => output::print(&page),
         Err(error) => {
             Report::new().error(format_args!("cannot make the page: {}", with_causes(&error)));
             Exit::Failure
         }
     }
+}
+
+/// The page as clap makes it, with what stands at the end of the help in sections of its own: a line without a blank at
+/// its start and with a colon at its end is a heading there.
+fn write_page(command: Command, page: &mut Vec<u8>) -> io::Result<()> {
+    let after_help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let man = Man::new(command.after_help(None::<&str>)).source(concat!("driver-events ", env!("CARGO_PKG_VERSION")));
+    man.render(page)?;
+    let mut sections = Roff::new();
+    let mut is_in_paragraph = false;
+    for line in after_help.lines().filter(|line| !line.is_empty()) {
+        let is_indented = line.starts_with(' ');
+        if let Some(heading) = line.strip_suffix(':').filter(|_| !is_indented) {
+            // Its lines stay as they are: most are tables and examples.
+            sections
+                .control("SH", [heading.to_uppercase().as_str()])
+                .control("nf", []);
+        } else {
+            if !is_indented && !is_in_paragraph {
+                sections.control("fi", []).control("PP", []);
+            }
+            sections.text([roman(line.strip_prefix("  ").unwrap_or(line))]);
+        }
+        is_in_paragraph = !is_indented;
+    }
+    sections.to_writer(page)
 }

@@ -5,8 +5,11 @@ use crate::report::{Report, with_causes};
 use crate::signals::Stop;
 
 /// Runs a command that waits for more than one thing.
+///
+/// The command has this thread to itself. The signals are heard on another, also while this one is stuck in a write to
+/// standard error or to the file of rejects, which may be pipes that nobody reads.
 pub(crate) fn run<F: Future<Output = Exit>>(command: impl FnOnce(Stop) -> F) -> Exit {
-    let runtime = match Builder::new_current_thread().enable_all().build() {
+    let runtime = match Builder::new_multi_thread().worker_threads(1).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             Report::new().error(format_args!("cannot start: {}", with_causes(&error)));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use driver_events_core::DriverEventSink;
 use driver_events_stdout::{Format, StdoutEventSink, WriterEventSink};
 
+use crate::file_id::FileId;
 use crate::url::{Url, UrlError};
 
 /// Where events are sent to: a URL, read.
@@ -59,11 +60,19 @@ impl Target {
         matches!(self.place, Place::Stdout)
     }
 
-    /// The file, where it is one.
+    /// The file, where it is one by its URL.
     pub(crate) fn path(&self) -> Option<&Path> {
         match &self.place {
             Place::Stdout => None,
             Place::File(path) => Some(path),
+        }
+    }
+
+    /// What is written to, where that is a file that exists.
+    pub(crate) fn file_id(&self) -> Option<FileId> {
+        match &self.place {
+            Place::Stdout => FileId::of_stdout(),
+            Place::File(path) => FileId::of_path(path),
         }
     }
 

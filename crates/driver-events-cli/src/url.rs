@@ -48,7 +48,11 @@ impl<'a> Url<'a> {
         if path.is_empty() {
             return Err(UrlError::new("it has no path"));
         }
-        path_from(percent_decode(path)?)
+        let path = percent_decode(path)?;
+        if path.contains(&0) {
+            return Err(UrlError::new("no path has a NUL in it"));
+        }
+        path_from(path)
     }
 }
 

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
@@ -35,6 +36,8 @@ struct Body {
     limits: Limits,
     json: OnceLock<Result<Bytes, EncodeError>>,
     goal_id: OnceLock<Option<GoalId>>,
+    /// The event was encoded once, so it is not too deep to be dropped as usual.
+    was_encoded: AtomicBool,
 }
 
 impl Envelope {
@@ -84,6 +87,7 @@ impl Envelope {
                 limits,
                 json,
                 goal_id: OnceLock::new(),
+                was_encoded: AtomicBool::new(false),
             }),
             attributes: Arc::new(attributes),
         }
@@ -129,6 +133,20 @@ impl Envelope {
     /// As [`DriverEvent::to_json`]; the same error for every call.
     pub fn json(&self) -> Result<&Bytes, &EncodeError> {
         self.body.json.get_or_init(|| self.body.encode()).as_ref()
+    }
+
+    /// Appends the JSON that [`json`](Self::json) gives to `out`: for a sink that copies it into a buffer of its own.
+    ///
+    /// While nobody shares the envelope, the JSON is encoded straight into `out` and not kept, which saves a copy.
+    ///
+    /// # Errors
+    /// As [`json`](Self::json); `out` is then as it was.
+    pub fn write_json(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        if self.body.json.get().is_none() && Arc::strong_count(&self.body) == 1 {
+            return self.body.write(out);
+        }
+        out.extend_from_slice(self.json().map_err(Clone::clone)?);
+        Ok(())
     }
 
     /// Names the event through every retry, replay and transport. Minted at the first call where it was not given.
@@ -262,11 +280,17 @@ impl From<DriverEvent> for Envelope {
 impl Body {
     fn encode(&self) -> Result<Bytes, EncodeError> {
         let mut json = Vec::with_capacity(512);
-        match &self.content {
-            Decoded::Known(event) => event.write_json_with(&mut json, self.limits)?,
-            Decoded::Unknown { raw, .. } => json.extend_from_slice(raw),
-        }
+        self.write(&mut json)?;
         Ok(json.into())
+    }
+
+    fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        match &self.content {
+            Decoded::Known(event) => event.write_json_with(out, self.limits)?,
+            Decoded::Unknown { raw, .. } => out.extend_from_slice(raw),
+        }
+        self.was_encoded.store(true, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -274,7 +298,7 @@ impl Body {
 /// encoded is known not to be.
 impl Drop for Body {
     fn drop(&mut self) {
-        let was_encoded = matches!(self.json.get(), Some(Ok(_)));
+        let was_encoded = *self.was_encoded.get_mut() || matches!(self.json.get(), Some(Ok(_)));
         if let (false, Decoded::Known(event)) = (was_encoded, &self.content)
             && event.free_json_depth() > Limits::DEEPEST
         {

@@ -3,6 +3,7 @@ use std::path::Path;
 
 use crate::output::Output;
 use crate::pretty::Style;
+use crate::queue::Queue;
 use crate::{Color, Format, StdoutEventSink, WriterEventSink, append};
 
 /// Settings of a [`WriterEventSink`] or a [`StdoutEventSink`].
@@ -74,7 +75,7 @@ impl WriterEventSinkBuilder {
 
     fn over(self, output: Output, is_terminal: bool) -> WriterEventSink {
         let style = Style::new(self.color.is_on(is_terminal)).with_max_text_chars(self.max_text_chars);
-        WriterEventSink::with_output(output, self.format, style, self.buffer_bytes)
+        WriterEventSink::over(Queue::new(output, self.buffer_bytes), self.format, style, is_terminal)
     }
 }
 

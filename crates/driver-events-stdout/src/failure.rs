@@ -73,7 +73,7 @@ impl Failure {
         let (kind, message) = match self.reason {
             Reason::Refused => (
                 self.kind_of_refusal(),
-                format!("the writer failed, {events} held until it is tried again"),
+                format!("the writer failed, {events} not written"),
             ),
             Reason::ReaderGone => (
                 SinkErrorKind::Closed,

@@ -51,6 +51,7 @@ mod append;
 mod failure;
 mod output;
 mod queue;
+mod terminal;
 mod thread;
 
 pub use builder::WriterEventSinkBuilder;

@@ -90,9 +90,6 @@ impl Queue {
 impl Queue {
     /// Appends a line, and waits for room where there is none. A dropped future has appended the line or not.
     pub(crate) async fn push(self: &Arc<Self>, line: &[u8]) -> Result<(), SinkError> {
-        if self.try_push(line)? {
-            return Ok(());
-        }
         self.wait_until(|| match self.try_push(line) {
             Ok(true) => Some(Ok(())),
             Ok(false) => None,
@@ -103,7 +100,7 @@ impl Queue {
 
     /// Whether there was room. The buffer takes a line as long as it holds less than its limit, so that a line of any
     /// length finds its turn.
-    fn try_push(self: &Arc<Self>, line: &[u8]) -> Result<bool, SinkError> {
+    pub(crate) fn try_push(self: &Arc<Self>, line: &[u8]) -> Result<bool, SinkError> {
         let mut state = self.lock();
         if let Some(failure) = &state.failure
             && (failure.is_final() || !state.closed)

@@ -7,6 +7,9 @@ use crate::{WriterEventSink, WriterEventSinkBuilder};
 ///
 /// It may share stdout with code that prints: each chunk of lines goes out under stdout's lock, so neither tears the
 /// other's lines. Where stdout is closed, or its reader goes away, nothing panics, unlike with `println!`.
+///
+/// Where stdout is a terminal, what it would obey or not show is escaped, in JSON by `\u` and four digits: the event is
+/// the same, and its bytes are not.
 #[derive(Debug)]
 pub struct StdoutEventSink(WriterEventSink);
 

@@ -1,17 +1,15 @@
-use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use driver_events_core::cloudevents::{write_on_one_line, write_structured};
+use driver_events_core::cloudevents::{put_on_one_line, write_structured};
 use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError};
 
-use crate::output::Output;
 use crate::pretty::{self, Style};
 use crate::queue::Queue;
-use crate::{Format, WriterEventSinkBuilder};
+use crate::{Format, WriterEventSinkBuilder, terminal};
 
 /// Writes one line an event to a file, a pipe, or any other [`Write`].
 ///
@@ -62,6 +60,8 @@ pub struct WriterEventSink {
     queue: Arc<Queue>,
     format: Format,
     style: Style,
+    is_terminal: bool,
+    scratch: Mutex<Vec<u8>>,
 }
 
 impl WriterEventSink {
@@ -87,45 +87,68 @@ impl WriterEventSink {
         WriterEventSinkBuilder::default()
     }
 
-    pub(crate) fn with_output(output: Output, format: Format, style: Style, buffer_bytes: usize) -> Self {
+    pub(crate) fn over(queue: Queue, format: Format, style: Style, is_terminal: bool) -> Self {
         Self {
-            queue: Arc::new(Queue::new(output, buffer_bytes)),
+            queue: Arc::new(queue),
             format,
             style,
+            is_terminal,
+            scratch: Mutex::default(),
         }
     }
 
-    /// The envelope as a line without its ending.
-    fn line<'a>(&self, envelope: &'a Envelope) -> Result<Cow<'a, [u8]>, SinkError> {
-        // Also where the JSON is not what is written: an event is refused in every format, or in none.
-        let json = envelope.json()?;
-        Ok(match self.format {
-            Format::Json if json.contains(&b'\n') => {
-                let mut line = Vec::with_capacity(json.len());
-                write_on_one_line(json, &mut line);
-                line.into()
+    async fn take(&self, envelope: &Envelope) -> Result<Receipt, SinkError> {
+        if let Some(line) = self.append(envelope)? {
+            self.queue.push(&line).await?;
+        }
+        Ok(Receipt::Buffered)
+    }
+
+    /// Appends the envelope to what waits to be written. Where there is no room now, gives its line back.
+    fn append(&self, envelope: &Envelope) -> Result<Option<Vec<u8>>, SinkError> {
+        // Lines are made in one buffer, time and again; only tasks that send at the same moment make one of their own.
+        let mut shared = self.scratch.try_lock().ok();
+        let mut own = Vec::new();
+        let line = shared.as_deref_mut().unwrap_or(&mut own);
+        line.clear();
+        self.write_line(envelope, line)?;
+        let appended = self.queue.try_push(line)?;
+        Ok((!appended).then(|| line.clone()))
+    }
+
+    /// Writes the envelope as a line without its ending. An event is refused in every format, or in none.
+    fn write_line(&self, envelope: &Envelope, line: &mut Vec<u8>) -> Result<(), SinkError> {
+        match self.format {
+            Format::Json => {
+                envelope.write_json(line)?;
+                put_on_one_line(line);
             }
-            Format::Json => Cow::Borrowed(json),
-            Format::CloudEvents => {
-                let mut line = Vec::with_capacity(json.len() + 512);
-                write_structured(envelope, &mut line)?;
-                line.into()
-            }
+            Format::CloudEvents => write_structured(envelope, line)?,
             Format::Pretty => {
-                let mut line = Vec::with_capacity(256);
-                pretty::write_line(envelope, self.style, &mut line);
-                line.into()
+                envelope.json()?;
+                pretty::write_line(envelope, self.style, line);
+                return Ok(());
             }
-        })
+        }
+        if self.is_terminal {
+            terminal::escape(line);
+        }
+        Ok(())
     }
 }
 
 #[async_trait]
 impl DriverEventSink for WriterEventSink {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
-        let line = self.line(&envelope)?;
-        self.queue.push(&line).await?;
-        Ok(Receipt::Buffered)
+        self.take(&envelope).await
+    }
+
+    async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
+        let mut results = Vec::with_capacity(envelopes.len());
+        for envelope in envelopes {
+            results.push(self.take(&envelope).await);
+        }
+        results
     }
 
     fn guarantee(&self) -> Guarantee {

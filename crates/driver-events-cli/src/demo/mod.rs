@@ -19,8 +19,8 @@ const RUN: &[u8] = include_bytes!("../../demo/goal-run.ndjson");
 const SPEEDS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
 
 const AFTER_HELP: &str = "\
-The run took seven minutes; a second of the demo stands for up to half a minute
-of it. Where standard output is no terminal all comes at once.
+The run took seven minutes; a second of the demo stands for up to half a
+minute of it. Where standard output is no terminal all comes at once.
 
 Examples:
   driver-events demo

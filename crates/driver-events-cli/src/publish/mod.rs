@@ -8,7 +8,7 @@ mod publisher;
 mod rejects;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -21,6 +21,7 @@ use self::patience::Patience;
 use self::publisher::Publisher;
 use self::rejects::Rejects;
 use crate::exit::Exit;
+use crate::file_id::FileId;
 use crate::input::{Input, Reader};
 use crate::report::{Report, with_causes};
 use crate::signals::Stop;
@@ -29,28 +30,30 @@ use crate::target::Target;
 const AFTER_HELP: &str = "\
 Targets:
   stdout:    standard output
-  file:PATH  the end of a file, which is made where it is not there. In PATH, `?`
-             and `%` are written %3F and %25; file:///PATH is understood too.
-  Both take `?format=json|cloudevents|pretty`; json is the default.
+  file:PATH  the end of a file, which is made where it is not there. In
+             PATH, `?` and `%` are written %3F and %25; file:///PATH is
+             understood too.
+  Both take `?format=json|cloudevents|pretty`; json is the default. On a
+  terminal, what it would obey is escaped.
 
 Lines:
   A bare event, or a CloudEvent in structured mode, which keeps its id. The
-  bytes of the event pass unchanged. A bare event gets an id that is the same
-  each time the line is published: the UUID of version 5 in the namespace
-  558f219d-97c2-4730-925b-4e51c6757593 over the name of the source, a NUL, the
-  line's number from 1 in decimal, a NUL, and the line without its ending. Two
-  different inputs on standard input with the same lines have the same ids:
-  name them with --source-name.
-  A line that is no event is told on standard error as NAME:LINE:COLUMN: reason
-  and the rest goes on.
+  bytes of the event pass unchanged. A bare event gets an id that is the
+  same each time the line is published: the UUID of version 5 in namespace
+  558f219d-97c2-4730-925b-4e51c6757593 over the name of the source, a NUL,
+  the line's number from 1 in decimal, a NUL, and the line without its
+  ending. Two different inputs on standard input with the same lines have
+  the same ids: name them with --source-name.
+  A line that is no event is told on standard error as NAME:LINE:COLUMN:
+  reason, and the rest goes on.
 
 Signals:
-  SIGINT (Ctrl-C) and SIGTERM stop the reading, finish what was taken and say
-  where they stopped. A second one ends the process at once.
+  SIGINT (Ctrl-C) and SIGTERM stop the reading, finish what was taken and
+  say where they stopped. A second one ends the process at once.
 
 Exit codes:
-  0    all was delivered, or the reader of standard output, the only target,
-       went away
+  0    all was delivered, or the reader of standard output, the only
+       target, went away
   1    a line was rejected or not delivered, or a file could not be opened
   2    wrong usage
   130  stopped by SIGINT
@@ -58,8 +61,9 @@ Exit codes:
 
 Examples:
   driver-events publish run.ndjson --to 'stdout:?format=pretty'
+  driver-events publish run.ndjson --to stdout: --to file:all.ndjson
   driver-events publish run.ndjson --to file:all.ndjson --rejects bad.ndjson
-  my-agent | driver-events publish --source-name my-agent --to stdout: --to file:log.ndjson";
+  my-agent | driver-events publish --source-name my-agent --to file:log.ndjson";
 
 /// Publish the events in a file, or on standard input, to one or more targets
 ///
@@ -91,8 +95,7 @@ pub(crate) struct PublishArguments {
 }
 
 pub(crate) async fn run(arguments: PublishArguments, stop: Stop) -> Exit {
-    if let Some(reads_itself) = arguments.loop_through() {
-        let text = format_args!("{} is read and written at once", reads_itself.display());
+    if let Err(text) = arguments.check_files() {
         Report::new().error(text);
         return Exit::Usage;
     }
@@ -112,15 +115,24 @@ pub(crate) async fn run(arguments: PublishArguments, stop: Stop) -> Exit {
 }
 
 impl PublishArguments {
-    /// The file that would be read and written at once, without end.
-    fn loop_through(&self) -> Option<&Path> {
-        let input = self.input.path()?;
-        let is_input = |path: &Path| {
-            path.is_file()
-                && matches!((path.canonicalize(), input.canonicalize()), (Ok(one), Ok(other)) if one == other)
+    /// A file that is read and written at once would never end, and one that is both a target and for rejects would mix
+    /// what shall be kept apart. The error is what to tell the person.
+    fn check_files(&self) -> Result<(), String> {
+        let rejects_id = self.rejects.as_deref().and_then(FileId::of_path);
+        if let Some(input_id) = self.input.file_id() {
+            let mut target_ids = self.targets.iter().filter_map(Target::file_id);
+            if target_ids.any(|id| id == input_id) || rejects_id.as_ref() == Some(&input_id) {
+                return Err(self.input.read_and_written());
+            }
+        }
+        let is_rejects = |target: &&Target| {
+            target.path().is_some_and(|path| Some(path) == self.rejects.as_deref())
+                || target.file_id().is_some_and(|id| Some(id) == rejects_id)
         };
-        let outputs = self.targets.iter().filter_map(Target::path);
-        outputs.chain(self.rejects.as_deref()).find(|path| is_input(path))
+        match self.targets.iter().find(is_rejects) {
+            Some(target) => Err(format!("{target} is for rejects too")),
+            None => Ok(()),
+        }
     }
 }
 

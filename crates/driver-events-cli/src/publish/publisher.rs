@@ -69,7 +69,7 @@ impl Publisher {
         };
         self.bar.finish_and_clear();
         if self.lanes.iter().any(Lane::has_ended_quietly) {
-            return Exit::Success;
+            return signal.map_or(Exit::failure_if(self.has_failed), Exit::Stopped);
         }
         join_all(self.lanes.iter_mut().map(Lane::close)).await;
         if is_cut_short || signal.is_some() {

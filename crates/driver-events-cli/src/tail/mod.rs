@@ -14,6 +14,7 @@ use driver_events_types::{EventKind, GoalId};
 use self::follow::FollowedFile;
 use self::printer::Printer;
 use crate::exit::Exit;
+use crate::file_id::FileId;
 use crate::format::FormatArgument;
 use crate::input::Input;
 use crate::report::{Report, with_causes};
@@ -22,25 +23,26 @@ use crate::signals::Stop;
 const AFTER_HELP: &str = "\
 Sources:
   -          standard input
-  file:PATH  a file. In PATH, `?` and `%` are written %3F and %25; file:///PATH
-             is understood too.
+  file:PATH  a file. In PATH, `?` and `%` are written %3F and %25;
+             file:///PATH is understood too.
 
 Told on standard error:
-  Lines that are no events, as NAME:LINE:COLUMN: reason. Duplicates, and gaps in
-  the numbers that a publisher gave its events; gaps only where nothing is
-  filtered. A followed file that was cut short or replaced.
+  Lines that are no events, as NAME:LINE:COLUMN: reason. Duplicates, and
+  gaps in the numbers that a publisher gave its events; gaps only where
+  nothing is filtered. A followed file that was cut short or replaced.
 
 Exit codes:
-  0  all was shown; also after SIGINT (Ctrl-C), SIGTERM, and when the reader of
-     standard output went away
+  0  all was shown; also after SIGINT (Ctrl-C), SIGTERM, and when the
+     reader of standard output went away
   1  something was malformed or could not be read or shown
   2  wrong usage
 
 Examples:
   driver-events tail --from file:events.ndjson
-  driver-events tail --from file:events.ndjson --follow --kind escalate --kind goal_completed
+  driver-events tail --from file:events.ndjson --kind decision --kind escalate
+  driver-events tail --from file:events.ndjson --follow --format pretty
   my-agent | driver-events tail --from - --format pretty
-  driver-events tail --from file:events.ndjson --goal 6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01 --count 10";
+  driver-events tail --from - --goal 6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01";
 
 /// Read events and print those that are asked for
 #[derive(Debug, Args)]
@@ -74,6 +76,14 @@ pub(crate) struct TailArguments {
 
 pub(crate) async fn run(arguments: TailArguments, stop: Stop) -> Exit {
     let report = Report::new();
+    if arguments
+        .from
+        .file_id()
+        .is_some_and(|id| Some(id) == FileId::of_stdout())
+    {
+        report.error(arguments.from.read_and_written());
+        return Exit::Usage;
+    }
     for kind in &arguments.kinds {
         if kind.parse::<EventKind>().is_err() {
             report.warning(format_args!(

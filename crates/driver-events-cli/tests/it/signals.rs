@@ -1,10 +1,11 @@
 use std::fs;
 use std::io::Read;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 use tempfile::tempdir;
 
-use crate::support::{Running, command, escalate};
+use crate::support::{PATIENCE, Running, command, escalate};
 
 #[test]
 fn publish_finishes_what_it_took_and_says_where_it_stopped() {
@@ -60,14 +61,38 @@ fn a_second_signal_ends_publish_at_once() {
         .unwrap();
     // It is in the middle, and the pipe is too small for the rest.
     child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    assert_eq!(end_with_signals(&mut child), Some(130));
+}
+
+/// Sends one signal after the other until the process has ended; the answer is its exit code.
+fn end_with_signals(child: &mut Child) -> Option<i32> {
     let pid = child.id().to_string();
-    let status = loop {
+    let begun = Instant::now();
+    loop {
         Command::new("kill").args(["-INT", &pid]).status().unwrap();
         if let Some(status) = child.try_wait().unwrap() {
-            break status;
+            return status.code();
         }
-    };
-    assert_eq!(status.code(), Some(130));
+        if begun.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            panic!("it does not hear the signals");
+        }
+    }
+}
+
+/// The process is then stuck in a write of its own, and hears the signals all the same.
+#[test]
+fn a_second_signal_ends_publish_while_nobody_reads_standard_error() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("events.ndjson");
+    fs::write(&path, "bad\n".repeat(100_000)).unwrap();
+    let mut child = command(["publish", path.to_str().unwrap(), "--to", "stdout:"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stderr.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    assert_eq!(end_with_signals(&mut child), Some(130));
 }
 
 #[test]

@@ -1,8 +1,9 @@
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::process::Stdio;
 
 use tempfile::tempdir;
 
-use crate::support::{GOAL_RUN, escalate, fixture, run, run_with};
+use crate::support::{GOAL_RUN, command, escalate, fixture, run, run_with};
 
 #[test]
 fn a_file_is_appended_to() {
@@ -150,25 +151,57 @@ fn a_full_disk_is_given_up_and_the_other_targets_go_on() {
     assert_eq!(told[1..], ["stopped before the first line of -", summary[0]]);
 }
 
+/// Otherwise each event that is written would be read again, without end.
 #[test]
 fn what_is_read_is_not_written_to() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("events.ndjson");
     fs::write(&path, GOAL_RUN).unwrap();
+    let hard_link = folder.path().join("linked.ndjson");
+    fs::hard_link(&path, &hard_link).unwrap();
     let path = path.to_str().unwrap();
-    let again = format!(
-        "{}/../{}/events.ndjson",
+    let roundabout = format!(
+        "file:{}/../{}/events.ndjson",
         folder.path().display(),
         folder.path().file_name().unwrap().display()
     );
-    for more in [["--to", &format!("file:{again}")], ["--rejects", path]] {
+    let linked = format!("file:{}", hard_link.display());
+    for more in [["--to", &roundabout], ["--rejects", path]] {
         let ended = run(["publish", path, "--to", "stdout:"].iter().chain(&more));
         assert_eq!((ended.code, ended.stdout()), (2, ""), "{more:?}");
-        assert!(
-            ended.stderr.ends_with(" is read and written at once\n"),
-            "{}",
-            ended.stderr
-        );
+        assert_eq!(ended.stderr, format!("error: {path} is read and written at once\n"));
+    }
+    if cfg!(unix) {
+        let file = || OpenOptions::new().read(true).append(true).open(path).unwrap();
+        let looped: [(&[&str], Stdio, Stdio); 4] = [
+            (&["publish", path, "--to", &linked], Stdio::null(), Stdio::null()),
+            (&["publish", "--to", &linked], file().into(), Stdio::null()),
+            (&["publish", path, "--to", "stdout:"], Stdio::null(), file().into()),
+            (&["tail", "--from", &linked], Stdio::null(), file().into()),
+        ];
+        for (arguments, stdin, stdout) in looped {
+            let status = command(arguments)
+                .stdin(stdin)
+                .stdout(stdout)
+                .stderr(Stdio::null())
+                .status();
+            assert_eq!(status.unwrap().code(), Some(2), "{arguments:?}");
+        }
     }
     assert_eq!(fs::read_to_string(path).unwrap(), GOAL_RUN);
+}
+
+#[test]
+fn rejects_are_kept_apart_from_events() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("events.ndjson");
+    let url = format!("file:{}", path.display());
+    let path = path.to_str().unwrap();
+    // Before the file is there, and when it is.
+    for _ in 0..2 {
+        let ended = run_with(b"bad\n", ["publish", "--to", &url, "--rejects", path]);
+        assert_eq!(ended.code, 2);
+        assert_eq!(ended.stderr, format!("error: {url} is for rejects too\n"));
+        fs::write(path, GOAL_RUN).unwrap();
+    }
 }

@@ -13,6 +13,9 @@ fn help_tells_of_exit_codes_and_gives_examples() {
         let help = run([command, "--help"]);
         assert_eq!((help.code, help.stderr.as_str()), (0, ""), "{command}");
         assert!(help.stdout().contains("Examples:"), "{command}");
+        let (_, end) = help.stdout().split_once("-h, --help").unwrap();
+        let too_long = end.lines().find(|line| line.chars().count() > 80);
+        assert_eq!(too_long, None, "{command}: examples are not to be broken");
     }
     for command in ["publish", "tail"] {
         assert!(run([command, "--help"]).stdout().contains("Exit codes:"), "{command}");
@@ -29,7 +32,7 @@ fn the_version_is_the_crates() {
 
 #[test]
 fn wrong_usage_is_told_apart() {
-    let wrong: [(&[&str], &str); 20] = [
+    let wrong: [(&[&str], &str); 21] = [
         (&[], "Usage: "),
         (&["listen"], "unrecognized subcommand 'listen'"),
         (&["publish"], "--to <URL>"),
@@ -59,6 +62,7 @@ fn wrong_usage_is_told_apart() {
         ),
         (&["publish", "--to", "file:100%"], "`%` itself is written %25"),
         (&["publish", "--to", "file:%zz"], "`%` itself is written %25"),
+        (&["publish", "--to", "file:a%00b"], "no path has a NUL in it"),
         (
             &["publish", "--to", "stdout:", "--timeout", "soon"],
             "--timeout <DURATION>",
@@ -99,6 +103,11 @@ fn every_command_has_a_manual_page() {
         assert_eq!(page.code, 0, "{command}");
         assert!(
             page.stdout().contains(&format!(".TH driver-events-{command} 1")),
+            "{command}"
+        );
+        // The end of the help is laid out as it stands there.
+        assert!(
+            page.stdout().contains("\n.SH EXAMPLES\n.nf\ndriver\\-events "),
             "{command}"
         );
     }

@@ -24,21 +24,19 @@ pub fn write_structured(envelope: &Envelope, out: &mut Vec<u8>) -> Result<(), Si
         out.push(b',');
     }
     out.extend_from_slice(b"\"data\":");
-    write_on_one_line(json, out);
+    let start = out.len();
+    out.extend_from_slice(json);
+    put_on_one_line(out.get_mut(start..).unwrap_or_default());
     out.push(b'}');
     Ok(())
 }
 
-/// Appends JSON so that it stays on one line, as [NDJSON](https://github.com/ndjson/ndjson-spec) counts lines: by `\n`.
-/// Inside of a string JSON has no raw line feed, so what is found is white space between tokens, and a blank means the
-/// same. Everything else stays as it is, to the byte.
-pub fn write_on_one_line(json: &[u8], out: &mut Vec<u8>) {
-    let start = out.len();
-    out.extend_from_slice(json);
-    for byte in out.iter_mut().skip(start) {
-        if *byte == b'\n' {
-            *byte = b' ';
-        }
+/// Puts JSON on one line, as [NDJSON](https://github.com/ndjson/ndjson-spec) counts lines: by `\n`. Inside of a string
+/// JSON has no raw line feed, so what is found is white space between tokens, and a blank means the same. Everything else
+/// stays as it is, to the byte.
+pub fn put_on_one_line(json: &mut [u8]) {
+    for byte in json {
+        *byte = if *byte == b'\n' { b' ' } else { *byte };
     }
 }
 

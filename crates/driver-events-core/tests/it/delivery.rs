@@ -84,6 +84,20 @@ fn tells_where_it_was_and_what_is_wrong() {
 }
 
 #[test]
+fn places_of_brokers_have_a_number() {
+    let subject = Position::Subject {
+        subject: "agent.driver.escalate".into(),
+        number: 3,
+    };
+    let stream = Position::Stream {
+        stream: "DRIVER".into(),
+        sequence: u64::MAX,
+    };
+    assert_eq!(subject.to_string(), "agent.driver.escalate#3");
+    assert_eq!(stream.to_string(), "DRIVER#18446744073709551615");
+}
+
+#[test]
 fn keeps_the_bytes_that_it_came_in() {
     let delivery = Delivery::new(Ok(event(1)), position());
     assert_eq!(delivery.raw(), None);

@@ -115,6 +115,31 @@ fn prints_no_text_of_the_event() {
     assert!(printed.contains("escalate") && !printed.contains("secret"), "{printed}");
 }
 
+#[test]
+fn json_is_appended_and_kept_only_for_those_who_share_it() {
+    let event = samples::every_kind(samples::goal(1)).swap_remove(0);
+    let json = event.to_json().unwrap();
+
+    let alone = Envelope::new(event.clone());
+    let mut out = b"before ".to_vec();
+    alone.write_json(&mut out).unwrap();
+    assert_eq!(out, [b"before ", &json[..]].concat());
+
+    let shared = Envelope::new(event);
+    let other = shared.clone();
+    out.clear();
+    shared.write_json(&mut out).unwrap();
+    assert_eq!(out, json);
+    assert_eq!(shared.json().unwrap().as_ptr(), other.json().unwrap().as_ptr());
+
+    let refused = samples::deep(samples::goal(1), 100_000);
+    assert_eq!(
+        refused.write_json(&mut out).unwrap_err().kind(),
+        EncodeErrorKind::TooDeep
+    );
+    assert_eq!(out, json);
+}
+
 /// Dropping a value that nests so deep the usual way would overflow this stack and abort.
 #[test]
 fn events_of_any_depth_are_dropped_safely() {

@@ -72,10 +72,17 @@ pub struct NatsEventSink {
     ledger: Ledger,
     /// One barrier at a time.
     flushing: Mutex<()>,
-    /// Whether the connection was given back.
-    closed: Mutex<bool>,
+    ending: Mutex<Ending>,
     /// Of the events that the server refused, how many somebody was told of.
     refusals_told: AtomicU64,
+}
+
+/// How far `close` has come.
+#[derive(Debug, Default)]
+struct Ending {
+    /// What the last flush found, until somebody is told: a call may be dropped before it returns.
+    failure: Option<SinkError>,
+    has_ended: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -108,7 +115,7 @@ impl NatsEventSink {
             gate: Gate::default(),
             ledger: Ledger::default(),
             flushing: Mutex::default(),
-            closed: Mutex::default(),
+            ending: Mutex::default(),
             refusals_told: AtomicU64::default(),
         }
     }
@@ -123,10 +130,11 @@ impl NatsEventSink {
         let _entered = self.gate.enter()?;
         let subject = self.settings.subjects.of(envelope)?;
         let payload = envelope.json()?.clone();
-        let headers = match self.settings.has_headers {
-            true => Some(headers::write(envelope)?),
-            false => None,
-        };
+        let headers = self
+            .settings
+            .has_headers
+            .then(|| headers::write(envelope))
+            .transpose()?;
         self.check_refusals(&subject)?;
         // Asked before the client takes the event: it may go out at once, and the connection be lost with it.
         let connection = self.link.connection_number();
@@ -214,16 +222,18 @@ impl NatsEventSink {
                 self.ledger.settle(interval, connection);
             }
         }
-        self.check_refused_events()?;
+        let refused = self.check_refused_events();
         // Others may have been told while this call waited for its turn; what they were told of may be the caller's.
-        match self.ledger.told() - told {
-            0 => Ok(()),
-            events => {
-                let events = count(events, "event");
-                let message = format!("the connection to NATS was lost, and maybe {events} that no flush covered");
-                Err(SinkError::new(SinkErrorKind::Disconnected, message))
-            }
+        let at_risk = self.ledger.told() - told;
+        if at_risk == 0 {
+            return refused;
         }
+        let at_risk = count(at_risk, "event");
+        let lost = format!("the connection to NATS was lost, and maybe {at_risk} that no flush covered");
+        Err(match refused {
+            Ok(()) => SinkError::new(SinkErrorKind::Disconnected, lost),
+            Err(error) => SinkError::new(error.kind(), format!("{lost}; {error}")).with_fate(Fate::Unknown),
+        })
     }
 
     /// Tells of events that the server refused, once.
@@ -279,30 +289,31 @@ impl DriverEventSink for NatsEventSink {
         self.gate.close();
         let late =
             |what: &'static str| move |elapsed| SinkError::new(SinkErrorKind::Timeout, what).with_source(elapsed);
-        let mut closed = timeout_at(deadline, self.closed.lock())
+        let mut ending = timeout_at(deadline, self.ending.lock())
             .await
             .map_err(late("another call of close took all of the time"))?;
-        if *closed {
+        if ending.has_ended {
             return Ok(());
         }
         timeout_at(deadline, self.gate.emptied())
             .await
             .map_err(late("events are still being sent"))?;
-        let flushed = self.flush_until(deadline).await;
-        let may_succeed_later =
-            flushed.as_ref().is_err_and(SinkError::is_retryable) && self.ledger.interval().is_some();
-        if may_succeed_later {
-            return flushed;
+        if let Err(error) = self.flush_until(deadline).await {
+            if error.is_retryable() && self.ledger.interval().is_some() {
+                return Err(error);
+            }
+            ending.failure = Some(error);
         }
         if let Some(connection) = self.link.own_connection() {
-            connection
-                .close(deadline.saturating_duration_since(Instant::now()))
-                .await?;
+            let rest = deadline.saturating_duration_since(Instant::now());
+            connection.close(rest).await?;
         }
-        *closed = true;
-        flushed?;
-        // The end of a connection is the last thing that the client tells.
-        self.check_refused_events()
+        ending.has_ended = true;
+        match ending.failure.take() {
+            Some(error) => Err(error),
+            // The end of a connection is the last thing that the client tells.
+            None => self.check_refused_events(),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use driver_events_core::{DriverEventSink, Envelope, Fate, SinkErrorKind};
 use driver_events_harness::{Direction, NatsServer, Proxy, wait_until};
 use driver_events_nats::{NatsEventSink, NatsOptions};
 
-use crate::support::{PATIENCE, Reader, options, server};
+use crate::support::{PATIENCE, Reader, in_time, options, server};
 
 /// Through a proxy, and quick to connect again.
 fn through(proxy: &Proxy) -> NatsOptions {
@@ -63,7 +63,7 @@ async fn links_that_are_cut_under_load_lose_only_what_is_told() {
             sink.send(envelope.clone()).await.unwrap();
             sent.push(envelope);
         }
-        let result = sink.flush().await;
+        let result = in_time(sink.flush()).await;
         let missing = missing(&sent, &reader.read_all().await);
         match result {
             Ok(()) => {
@@ -87,7 +87,7 @@ async fn links_that_are_cut_under_load_lose_only_what_is_told() {
     }
     println!("{flushed} rounds flushed, {failed} failed: {lost} events lost of {told} at risk");
     assert!(flushed > 0 && failed > 0 && sink.connection().unwrap().reconnects() > 0);
-    sink.close().await.unwrap();
+    in_time(sink.close()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,7 +100,7 @@ async fn a_server_that_is_killed_under_load_loses_only_what_is_told() {
         let mut reader = Reader::start(&server, None).await;
         let sent: Vec<_> = (0..1_000).map(event).collect();
         assert!(sink.send_batch(sent.clone()).await.iter().all(Result::is_ok));
-        sink.flush().await.unwrap();
+        in_time(sink.flush()).await.unwrap();
         assert_eq!(
             missing(&sent, &reader.read_all().await),
             0,
@@ -121,14 +121,14 @@ async fn a_server_that_is_killed_under_load_loses_only_what_is_told() {
             assert!(start.elapsed() < Duration::from_secs(10), "every call ends in time");
         }
         server = restarted.await.unwrap();
-        let error = sink.flush().await.unwrap_err();
+        let error = in_time(sink.flush()).await.unwrap_err();
         assert_eq!(error.kind(), SinkErrorKind::Disconnected, "{error}");
         assert!(at_risk(&error.to_string()) <= taken as usize, "{error}");
         told += 1;
-        sink.flush().await.unwrap();
+        in_time(sink.flush()).await.unwrap();
     }
     assert_eq!(told, 5);
-    sink.close().await.unwrap();
+    in_time(sink.close()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,7 +146,7 @@ async fn on_a_stalled_link_every_call_ends_in_time_and_nothing_is_lost() {
     let first = event(0);
     sink.send(first.clone()).await.unwrap();
     let start = Instant::now();
-    let error = sink.flush().await.unwrap_err();
+    let error = in_time(sink.flush()).await.unwrap_err();
     assert_eq!(
         error.kind(),
         SinkErrorKind::Timeout,
@@ -172,12 +172,15 @@ async fn on_a_stalled_link_every_call_ends_in_time_and_nothing_is_lost() {
         "{error}"
     );
     let start = Instant::now();
-    assert_eq!(sink.close().await.unwrap_err().kind(), SinkErrorKind::Timeout);
+    assert_eq!(in_time(sink.close()).await.unwrap_err().kind(), SinkErrorKind::Timeout);
     assert!(start.elapsed() < Duration::from_secs(3));
 
     proxy.resume();
     // The first flush that is answered has all.
-    wait_until("the sink can be closed", PATIENCE, async || sink.close().await.is_ok()).await;
+    wait_until("the sink can be closed", PATIENCE, async || {
+        in_time(sink.close()).await.is_ok()
+    })
+    .await;
     assert_eq!(missing(&sent, &reader.read_all().await), 0);
     assert_eq!(sink.connection().unwrap().reconnects(), 0);
 }
@@ -188,7 +191,7 @@ async fn a_link_that_died_without_a_word_is_found_and_told() {
     let options = through(&proxy).ping_interval(Duration::from_millis(100));
     let sink = NatsEventSink::builder().options(options).build().await.unwrap();
     sink.send(event(0)).await.unwrap();
-    sink.flush().await.unwrap();
+    in_time(sink.flush()).await.unwrap();
     proxy.half_open(Direction::ToServer);
     sink.send(event(1)).await.unwrap();
     let connection = sink.connection().unwrap();
@@ -197,13 +200,13 @@ async fn a_link_that_died_without_a_word_is_found_and_told() {
     })
     .await;
     proxy.heal();
-    let error = sink.flush().await.unwrap_err();
+    let error = in_time(sink.flush()).await.unwrap_err();
     assert_eq!(
         (error.kind(), at_risk(&error.to_string())),
         (SinkErrorKind::Disconnected, 1)
     );
     sink.send(event(2)).await.unwrap();
-    sink.flush().await.unwrap();
+    in_time(sink.flush()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,7 +217,7 @@ async fn a_slow_link_is_not_a_dead_one() {
     proxy.delay(Duration::from_millis(300));
     let sent: Vec<_> = (0..100).map(event).collect();
     assert!(sink.send_batch(sent.clone()).await.iter().all(Result::is_ok));
-    sink.flush().await.unwrap();
+    in_time(sink.flush()).await.unwrap();
     assert_eq!(missing(&sent, &reader.read_all().await), 0);
-    sink.close().await.unwrap();
+    in_time(sink.close()).await.unwrap();
 }

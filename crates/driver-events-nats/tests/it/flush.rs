@@ -7,7 +7,7 @@ use driver_events_core::{DriverEventSink, Envelope, Fate, SinkError, SinkErrorKi
 use driver_events_harness::{NatsConfig, NatsServer, NatsUser, wait_until};
 use driver_events_nats::{NatsEventSink, NatsEventSinkBuilder, NatsOptions, SetupErrorKind};
 
-use crate::support::{PATIENCE, Reader, client, options, server};
+use crate::support::{PATIENCE, Reader, client, in_time, options, server};
 
 fn event(number: u32) -> Envelope {
     Envelope::new(samples::numbered(samples::goal(1), number))
@@ -75,11 +75,11 @@ async fn a_flush_across_a_reconnect_tells_how_many_events_are_at_risk() {
         };
         let sink = builder.build().await.unwrap();
         send(&sink, 0..3).await;
-        sink.flush().await.unwrap();
+        in_time(sink.flush()).await.unwrap();
         send(&sink, 3..7).await;
         server.kill().unwrap();
         server.restart().unwrap();
-        let error = sink.flush().await.unwrap_err();
+        let error = in_time(sink.flush()).await.unwrap_err();
         assert_eq!(
             (error.kind(), error.fate()),
             (SinkErrorKind::Disconnected, Fate::Unknown),
@@ -87,16 +87,16 @@ async fn a_flush_across_a_reconnect_tells_how_many_events_are_at_risk() {
         );
         assert!(error.to_string().contains("4 events"), "{error}");
         // It is told once, and what follows is not at risk.
-        sink.flush().await.unwrap();
+        in_time(sink.flush()).await.unwrap();
         let mut reader = Reader::start(&server, None).await;
         let sent = send(&sink, 7..9).await;
-        sink.flush().await.unwrap();
+        in_time(sink.flush()).await.unwrap();
         assert_eq!(
             ids(&reader.read_all().await),
             ids(&sent),
             "the sink sends nothing again by itself"
         );
-        sink.close().await.unwrap();
+        in_time(sink.close()).await.unwrap();
     }
 }
 
@@ -116,7 +116,7 @@ async fn all_who_flush_at_once_are_told() {
     for result in [first, second] {
         assert!(result.unwrap_err().to_string().contains("5 events"));
     }
-    sink.flush().await.unwrap();
+    in_time(sink.flush()).await.unwrap();
 }
 
 #[tokio::test]
@@ -130,13 +130,13 @@ async fn a_close_loses_nothing_and_ends_the_sinks_own_connection() {
             .await
             .unwrap();
         let sent = send(&sink, 0..2_000).await;
-        sink.close().await.unwrap();
+        in_time(sink.close()).await.unwrap();
         assert_eq!(ids(&reader.read_all().await), ids(&sent), "round {round}");
         assert!(!sink.connection().unwrap().is_connected());
         let error = sink.send(event(0)).await.unwrap_err();
         assert_eq!((error.kind(), error.fate()), (SinkErrorKind::Closed, Fate::NotSent));
-        sink.close().await.unwrap();
-        sink.flush().await.unwrap();
+        in_time(sink.close()).await.unwrap();
+        in_time(sink.flush()).await.unwrap();
     }
 }
 
@@ -148,13 +148,13 @@ async fn a_close_leaves_the_callers_client_open() {
     let own = client.subscribe("own.subject").await.unwrap();
     let sink = NatsEventSink::new(client.clone());
     let sent = send(&sink, 0..2_000).await;
-    sink.close().await.unwrap();
+    in_time(sink.close()).await.unwrap();
     assert_eq!(ids(&reader.read_all().await), ids(&sent));
     assert_eq!(sink.send(event(0)).await.unwrap_err().kind(), SinkErrorKind::Closed);
 
     let second = NatsEventSink::new(client.clone());
     let sent = send(&second, 0..1).await;
-    second.flush().await.unwrap();
+    in_time(second.flush()).await.unwrap();
     assert_eq!(ids(&reader.read_all().await), ids(&sent));
     client.publish("own.subject", "x".into()).await.unwrap();
     let mut own = own;
@@ -200,9 +200,9 @@ async fn while_the_server_is_away_every_call_ends_in_time() {
             .is_err_and(|error| error.kind() == SinkErrorKind::Disconnected)
     };
     assert!(results.len() == 200 && results.iter().all(is_refused));
-    let error = sink.flush().await.unwrap_err();
+    let error = in_time(sink.flush()).await.unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::Disconnected, "{error}");
-    let error = sink.close().await.unwrap_err();
+    let error = in_time(sink.close()).await.unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::Disconnected, "{error}");
     expect_in_time(start, Duration::from_secs(5));
     assert_eq!(sink.send(event(0)).await.unwrap_err().kind(), SinkErrorKind::Closed);
@@ -210,13 +210,13 @@ async fn while_the_server_is_away_every_call_ends_in_time() {
     // What waited in memory goes out, and since nobody can tell it from what was lost with a link, it is told.
     server.restart().unwrap();
     wait_until_connected(&sink).await;
-    let error = sink.close().await.unwrap_err();
+    let error = in_time(sink.close()).await.unwrap_err();
     assert!(
         error.to_string().contains(&format!("{} events", taken.len())),
         "{error}"
     );
     assert!(!connection.is_connected(), "the connection was given back");
-    sink.close().await.unwrap();
+    in_time(sink.close()).await.unwrap();
 }
 
 #[tokio::test]
@@ -239,7 +239,7 @@ async fn a_sink_may_start_before_its_server() {
     sink.flush()
         .await
         .expect("nothing was lost, since there was no connection with which it could have been");
-    sink.close().await.unwrap();
+    in_time(sink.close()).await.unwrap();
 }
 
 /// Who listens to everything hears the question of the barrier too, so that the server does not say that nobody does.
@@ -250,7 +250,7 @@ async fn a_flush_is_answered_where_somebody_listens_to_everything() {
     let sink = NatsEventSink::new(client(&server).await);
     for number in 0..3 {
         send(&sink, number..number + 1).await;
-        sink.flush().await.unwrap();
+        in_time(sink.flush()).await.unwrap();
     }
 }
 
@@ -264,11 +264,11 @@ async fn a_barrier_that_is_not_permitted_is_an_error() {
     let sink = NatsEventSink::builder().options(as_ada(&server)).build().await.unwrap();
     send(&sink, 0..1).await;
     let start = Instant::now();
-    let error = sink.flush().await.unwrap_err();
+    let error = in_time(sink.flush()).await.unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::Unauthorized, "{error}");
     assert!(error.to_string().contains("_driver_events.barrier"), "{error}");
     expect_in_time(start, Duration::from_secs(5));
-    let error = sink.close().await.unwrap_err();
+    let error = in_time(sink.close()).await.unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::Unauthorized, "{error}");
 
     // A client of the caller's is not told why, but never takes silence for an answer.
@@ -279,12 +279,12 @@ async fn a_barrier_that_is_not_permitted_is_an_error() {
         .flush_timeout(Duration::from_millis(700));
     let sink = builder.clone().build().await.unwrap();
     send(&sink, 0..1).await;
-    assert_eq!(sink.flush().await.unwrap_err().kind(), SinkErrorKind::Timeout);
+    assert_eq!(in_time(sink.flush()).await.unwrap_err().kind(), SinkErrorKind::Timeout);
 
     for builder in [builder, NatsEventSink::builder().options(as_ada(&server))] {
         let sink = builder.barrier_subject("ada.barrier").build().await.unwrap();
         send(&sink, 0..1).await;
-        sink.flush().await.unwrap();
+        in_time(sink.flush()).await.unwrap();
     }
 }
 
@@ -293,13 +293,13 @@ async fn an_inbox_that_is_not_permitted_is_an_error() {
     let server = server_with(ada().may_publish(&[">"]).may_subscribe(&["ada.inbox.>"]));
     let sink = NatsEventSink::builder().options(as_ada(&server)).build().await.unwrap();
     send(&sink, 0..1).await;
-    let error = sink.flush().await.unwrap_err();
+    let error = in_time(sink.flush()).await.unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::Unauthorized, "{error}");
     assert!(error.to_string().contains("_INBOX."), "{error}");
     let narrow = as_ada(&server).inbox_prefix("ada.inbox");
     let sink = NatsEventSink::builder().options(narrow).build().await.unwrap();
     send(&sink, 0..1).await;
-    sink.flush().await.unwrap();
+    in_time(sink.flush()).await.unwrap();
 }
 
 #[tokio::test]
@@ -308,7 +308,7 @@ async fn events_that_the_server_refuses_are_told() {
     let mut server = server_with(ada());
     let sink = NatsEventSink::builder().options(as_ada(&server)).build().await.unwrap();
     send(&sink, 0..3).await;
-    sink.flush().await.unwrap();
+    in_time(sink.flush()).await.unwrap();
 
     server.reload(NatsConfig::new().user(refusing())).unwrap();
     wait_until_refused(&sink).await;
@@ -324,16 +324,16 @@ async fn events_that_the_server_refuses_are_told() {
         .into_iter()
         .find(|event| event.kind().as_str() == "escalate");
     sink.publish(escalate.unwrap()).await.unwrap();
-    sink.flush().await.unwrap();
+    in_time(sink.flush()).await.unwrap();
 
     server.reload(NatsConfig::new().user(ada())).unwrap();
     let mut reader = Reader::start_as(as_ada(&server), None).await;
     wait_until("events are taken again", PATIENCE, async || {
         let is_taken = sink.send(event(1)).await.is_ok();
-        is_taken && sink.flush().await.is_ok() && !reader.read_all().await.is_empty()
+        is_taken && in_time(sink.flush()).await.is_ok() && !reader.read_all().await.is_empty()
     })
     .await;
-    sink.close().await.unwrap();
+    in_time(sink.close()).await.unwrap();
 }
 
 /// Sends and flushes until the flush says that the server refused events.
@@ -343,7 +343,7 @@ async fn wait_until_refused(sink: &NatsEventSink) {
         PATIENCE,
         async || {
             let sent = sink.send(event(0)).await.err();
-            let flushed = sink.flush().await.err();
+            let flushed = in_time(sink.flush()).await.err();
             let is_refusal =
                 |error: SinkError| error.kind() == SinkErrorKind::Unauthorized && error.to_string().contains("refused");
             sent.is_none() && flushed.is_some_and(is_refusal)

@@ -9,6 +9,12 @@ use driver_events_nats::{NatsEventSource, NatsOptions};
 /// Longer than anything takes that works.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The result of a call that must end.
+pub(crate) async fn in_time<T>(call: impl Future<Output = T>) -> T {
+    let result = tokio::time::timeout(PATIENCE, call).await;
+    result.expect("every call must end in time")
+}
+
 /// A kind that this version does not know, by which a reader sees that it has all that was sent before.
 const LAST: &str = r#"{"kind":"last_of_the_test"}"#;
 

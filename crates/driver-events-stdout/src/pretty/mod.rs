@@ -23,6 +23,7 @@ use driver_events_core::Envelope;
 use driver_events_types::{Decoded, EventKind};
 
 use facts::Facts;
+pub(crate) use text::must_be_escaped;
 use text::write_text;
 
 /// How wide the kind is: as the longest that is known.

@@ -47,7 +47,8 @@ fn escape(character: char) -> String {
     }
 }
 
-fn must_be_escaped(character: char) -> bool {
+/// Whether a terminal would obey the character, or not show it.
+pub(crate) fn must_be_escaped(character: char) -> bool {
     character.is_control() || (!character.is_ascii() && UNSEEN.iter().any(|range| range.contains(&character)))
 }
 

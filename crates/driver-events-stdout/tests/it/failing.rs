@@ -33,7 +33,7 @@ async fn a_full_disk_holds_what_is_not_written_and_goes_on_at_the_very_byte() {
     assert_eq!(source_kind(&error), ErrorKind::StorageFull);
     assert_eq!(
         error.to_string(),
-        "the writer failed, 2 accepted events are held until it is tried again"
+        "the writer failed, 2 accepted events are not written"
     );
 
     // Each call makes the thread try again.
@@ -83,10 +83,7 @@ async fn other_errors_are_held_the_same_way() {
         let error = sink.flush().await.unwrap_err();
         assert_eq!(error.kind(), SinkErrorKind::Disconnected);
         assert_eq!(source_kind(&error), kind);
-        assert_eq!(
-            error.to_string(),
-            "the writer failed, 1 accepted event is held until it is tried again"
-        );
+        assert_eq!(error.to_string(), "the writer failed, 1 accepted event is not written");
         written.write_always(None);
         sink.flush().await.unwrap();
     }
@@ -100,10 +97,7 @@ async fn a_flush_that_the_writer_refuses_is_tried_again_without_writing_twice() 
     let sink = WriterEventSink::new(writer);
     send_all(&sink, 0..1).await;
     let error = sink.flush().await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the writer failed, 1 accepted event is held until it is tried again"
-    );
+    assert_eq!(error.to_string(), "the writer failed, 1 accepted event is not written");
     written.flush_always_fails(None);
     sink.flush().await.unwrap();
     let state = written.wait_until(|_| true);

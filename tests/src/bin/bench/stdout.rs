@@ -13,6 +13,9 @@ use crate::rounds::{Ratio, compare, print_head, timed};
 
 const REPEATS: usize = 2_000;
 
+/// What the command-line tool and other bulk senders hand over at once.
+const BATCH: usize = 256;
+
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     let events: Vec<DriverEvent> = crate::GOAL_RUN
         .lines()
@@ -27,6 +30,37 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
         let events: Vec<DriverEvent> = repeated(&events).collect();
         through_pipe(|pipe| write_buffered(events, pipe))
     };
+    compare(
+        "send_batch of 256 ready envelopes / BufWriter",
+        total,
+        Ratio::Speed,
+        || {
+            let mut batches: Vec<Vec<Envelope>> = Vec::new();
+            for (index, event) in repeated(&events).enumerate() {
+                if index % BATCH == 0 {
+                    batches.push(Vec::with_capacity(BATCH));
+                }
+                if let Some(batch) = batches.last_mut() {
+                    batch.push(Envelope::new(event));
+                }
+            }
+            through_pipe(|pipe| {
+                let sink = WriterEventSink::new(pipe);
+                timed(|| {
+                    runtime.block_on(async {
+                        for batch in batches {
+                            for result in sink.send_batch(batch).await {
+                                result?;
+                            }
+                        }
+                        sink.close().await?;
+                        Ok(())
+                    })
+                })
+            })
+        },
+        raw,
+    )?;
     compare(
         "send of ready envelopes / BufWriter 64 KiB",
         total,

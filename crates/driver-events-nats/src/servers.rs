@@ -1,0 +1,112 @@
+//! The servers that a caller names, and the secrets in their URLs.
+
+use async_nats::ServerAddr;
+
+use crate::SetupError;
+use crate::credentials::Credentials;
+use crate::percent;
+
+/// Takes the secrets out of the servers' URLs, which the client writes to its log.
+pub(crate) fn parse(servers: &[String]) -> Result<(Vec<ServerAddr>, Credentials), SetupError> {
+    let mut parsed = Vec::with_capacity(servers.len());
+    let mut users: Vec<(String, Option<String>)> = Vec::new();
+    for server in servers {
+        let not_a_server = |why: &str| {
+            let shown = without_user(server);
+            SetupError::invalid(format!("{shown:?} is no NATS server: {why}"))
+        };
+        // The errors of URLs hold no part of the text.
+        let mut url = server
+            .parse::<ServerAddr>()
+            .map_err(|error| not_a_server(&error.to_string()))?
+            .into_inner();
+        if !matches!(url.scheme(), "nats" | "tls") {
+            return Err(not_a_server("the URL must begin with nats:// or tls://"));
+        }
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(not_a_server("the URL names no host"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            let decode = |text: &str| percent::decode(text).map(String::from);
+            let user = decode(url.username()).ok_or_else(|| not_a_server("the user is no UTF-8 text"))?;
+            let password = match url.password() {
+                Some(password) => Some(decode(password).ok_or_else(|| not_a_server("the password is no UTF-8 text"))?),
+                None => None,
+            };
+            if !users.contains(&(user.clone(), password.clone())) {
+                users.push((user, password));
+            }
+            if url.set_username("").is_err() || url.set_password(None).is_err() {
+                return Err(not_a_server("the URL names no host"));
+            }
+        }
+        parsed.push(ServerAddr::from_url(url).map_err(|error| not_a_server(&error.to_string()))?);
+    }
+    let credentials = match (users.pop(), users.is_empty()) {
+        (Some(_), false) => return Err(SetupError::invalid("the servers have different users")),
+        (Some((user, Some(password))), true) => Credentials::UserAndPassword { user, password },
+        (Some((token, None)), true) => Credentials::Token(token),
+        (None, _) => Credentials::None,
+    };
+    Ok((parsed, credentials))
+}
+
+/// The text without what stands before the last `@`, which may be a secret, however the text is broken.
+pub(crate) fn without_user(server: &str) -> String {
+    let Some((before, host)) = server.rsplit_once('@') else {
+        return server.to_owned();
+    };
+    let scheme = before.split_once("://").map(|(scheme, _)| format!("{scheme}://"));
+    format!("{}..@{host}", scheme.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Credentials, parse, without_user};
+
+    fn parsed(servers: &[&str]) -> Result<(Vec<String>, Credentials), String> {
+        let servers: Vec<String> = servers.iter().copied().map(String::from).collect();
+        match parse(&servers) {
+            Ok((servers, credentials)) => {
+                let shown = servers.iter().map(|server| server.as_url_str().to_owned()).collect();
+                Ok((shown, credentials))
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn secrets_of_urls_become_credentials() {
+        let (servers, credentials) = parsed(&["nats://ada:p%40ss@h:4222", "nats://ada:p%40ss@i"]).unwrap();
+        assert_eq!(servers, ["nats://h:4222", "nats://i"]);
+        assert!(
+            matches!(credentials, Credentials::UserAndPassword { user, password } if user == "ada" && password == "p@ss")
+        );
+        let (servers, credentials) = parsed(&["tok3n@localhost"]).unwrap();
+        assert_eq!(servers, ["nats://localhost"]);
+        assert!(matches!(credentials, Credentials::Token(token) if token == "tok3n"));
+        assert!(parsed(&["nats://a:b@h", "nats://c:d@i"]).is_err());
+    }
+
+    #[test]
+    fn what_is_no_server_is_told_without_secrets() {
+        for server in [
+            "http://ada:s3cret@h",
+            "ws://ada:s3cret@h",
+            "nats://ada:s3cret@",
+            "nats://ada:s3cret@h:port",
+            "nats://ada:s3cret@h:99999999",
+            "nats://",
+        ] {
+            let error = parsed(&[server]).unwrap_err();
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_not_shown() {
+        assert_eq!(without_user("nats://a:b@c@d"), "nats://..@d");
+        assert_eq!(without_user("a:b@d"), "..@d");
+        assert_eq!(without_user("d:4222"), "d:4222");
+    }
+}

@@ -1,0 +1,39 @@
+use std::io::Write;
+
+use crate::pretty::must_be_escaped;
+
+/// Makes a line of JSON fit for a terminal: what it would obey, or not show, is escaped. The JSON means the same, since
+/// such characters stand in strings only, but for white space, which becomes blanks.
+pub(crate) fn escape(json: &mut Vec<u8>) {
+    if json.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+        return;
+    }
+    let mut shown = Vec::with_capacity(json.len() + 64);
+    for character in String::from_utf8_lossy(json).chars() {
+        if matches!(character, '\t' | '\n' | '\r') {
+            shown.push(b' ');
+        } else if must_be_escaped(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to memory cannot fail.
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+    *json = shown;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped_as_json_does() {
+        let mut line =
+            String::from("{\r\"a\":\t\"\\u001b[31m é 😀 \u{9b}2J\u{7f}\u{202e}\u{2028}\u{e0041}\"}").into_bytes();
+        escape(&mut line);
+        let expected = r#"{ "a": "\u001b[31m é 😀 \u009b2J\u007f\u202e\u2028\udb40\udc41"}"#;
+        assert_eq!(String::from_utf8_lossy(&line), expected);
+    }
+}
