@@ -6,4 +6,5 @@
 )]
 
 mod documents;
+mod nats;
 mod whole_way;

@@ -1,0 +1,72 @@
+//! Every event reaches readers in other languages as the documentation says: subject, headers, payload.
+
+use async_nats::jetstream;
+use driver_events_core::{DriverEventSink, DriverEventSinkExt, Envelope, Stamped};
+use driver_events_harness::{NatsConfig, NatsServer};
+use driver_events_nats::{JetStreamEventSink, NatsEventSink, StreamSettings, ensure_stream};
+use serde_json::Value;
+
+use super::consumer::{LANGUAGES, Language};
+use super::published::{SOURCE, envelopes, printed};
+
+async fn client(server: &NatsServer) -> async_nats::Client {
+    async_nats::connect(server.client_url()).await.unwrap()
+}
+
+/// Publishes everything, and returns the envelopes as they were sent.
+async fn publish(sink: &Stamped<impl DriverEventSink>) -> Vec<Envelope> {
+    let sent = envelopes();
+    for envelope in &sent {
+        sink.send(envelope.clone()).await.unwrap();
+    }
+    sink.close().await.unwrap();
+    sent
+}
+
+/// Compares what was read with what was sent, with the first that differs in the message.
+fn assert_read(language: Language, sent: &[Envelope], read: &[Value], has_header: impl Fn(&str) -> bool) {
+    assert_eq!(read.len(), sent.len(), "{language:?}");
+    for (envelope, read) in sent.iter().zip(read) {
+        assert_eq!(*read, printed(envelope, &has_header), "{language:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_listens_reads_what_was_published() {
+    let server = NatsServer::start(NatsConfig::new()).unwrap();
+    for language in LANGUAGES {
+        for has_headers in [true, false] {
+            let count = format!("--count={}", envelopes().len());
+            let mut consumer = language.start(&server.client_url(), &["--json", &count]);
+            consumer.subscribed(&server, "agent.driver.>").await;
+            let sink = NatsEventSink::builder().client(client(&server).await);
+            let sink = if has_headers { sink } else { sink.bare() };
+            let sink = sink.build().await.unwrap().stamped(SOURCE).unwrap();
+            let sent = publish(&sink).await;
+            assert_read(language, &sent, &consumer.messages().await, |_| has_headers);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_durable_reader_goes_on_where_it_was() {
+    let server = NatsServer::start(NatsConfig::new().jetstream()).unwrap();
+    for has_headers in [true, false] {
+        let client = client(&server).await;
+        ensure_stream(&client, &StreamSettings::new("DRIVER")).await.unwrap();
+        let sink = JetStreamEventSink::builder("DRIVER").client(client.clone());
+        let sink = if has_headers { sink } else { sink.bare() };
+        let sink = sink.build().await.unwrap().stamped(SOURCE).unwrap();
+        let sent = publish(&sink).await;
+        for language in LANGUAGES {
+            let mut read = Vec::new();
+            for count in [150, sent.len() - 150] {
+                let [durable, count] = [format!("--durable={language:?}"), format!("--count={count}")];
+                let options = ["--json", "--stream=DRIVER", &durable, &count];
+                read.extend(language.start(&server.client_url(), &options).messages().await);
+            }
+            assert_read(language, &sent, &read, |name| has_headers || name == "nats-msg-id");
+        }
+        jetstream::new(client).delete_stream("DRIVER").await.unwrap();
+    }
+}
