@@ -4,12 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn root() -> PathBuf {
+pub(super) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
 /// The lines of the fenced blocks of this language.
-fn fenced<'a>(markdown: &'a str, language: &str) -> Vec<&'a str> {
+pub(super) fn fenced<'a>(markdown: &'a str, language: &str) -> Vec<&'a str> {
     let mut lines = Vec::new();
     let mut inside = false;
     for line in markdown.lines() {
@@ -60,6 +60,7 @@ fn links_between_documents_lead_somewhere() {
         "docs/architecture.md",
         "docs/delivery.md",
         "docs/events.md",
+        "docs/nats.md",
         "docs/writing-a-sink.md",
         "docs/adr/README.md",
     ];

@@ -86,12 +86,15 @@ impl Python {
 /// # Errors
 /// When there is no Go, and when the program cannot be built. The error says what to do.
 pub fn go_program(folder: &Path) -> Result<PathBuf> {
-    let program = folders::brokers().join(format!("go-{:016x}", fingerprint(folder)));
+    let folder = folder
+        .canonicalize()
+        .with_context(|| format!("{} cannot be read", folder.display()))?;
+    let program = folders::brokers().join(format!("go-{:016x}", fingerprint(&folder)));
     let _lock = FileLock::wait(&program.with_extension("lock"))?;
     // Others may be running the program as it was, so that it is replaced and not overwritten.
     let built = program.with_extension("new");
     let mut go = Command::new(env::var_os(GO).unwrap_or_else(|| "go".into()));
-    go.current_dir(folder).args(["build", "-buildvcs=false", "-o"]);
+    go.current_dir(&folder).args(["build", "-buildvcs=false", "-o"]);
     output(go.arg(&built).arg(".")).with_context(|| {
         format!(
             "the Go program in {} cannot be built: install Go (https://go.dev/dl), or name a `go` in {GO}",

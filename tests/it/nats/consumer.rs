@@ -1,7 +1,7 @@
 //! The consumers of the documentation, as processes.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -27,8 +27,8 @@ pub(super) struct Consumer {
     folder: TempDir,
 }
 
-pub(super) fn examples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/nats")
+fn examples() -> PathBuf {
+    crate::documents::root().join("docs/examples/nats")
 }
 
 impl Language {

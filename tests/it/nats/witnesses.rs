@@ -1,7 +1,7 @@
 //! Every event reaches readers in other languages as the documentation says: subject, headers, payload.
 
 use async_nats::jetstream;
-use driver_events_core::{DriverEventSink, DriverEventSinkExt, Envelope, Stamped};
+use driver_events_core::{DriverEventSink, DriverEventSinkExt, Envelope, EventId, Stamp, Stamped};
 use driver_events_harness::{NatsConfig, NatsServer};
 use driver_events_nats::{JetStreamEventSink, NatsEventSink, StreamSettings, ensure_stream};
 use serde_json::Value;
@@ -68,5 +68,54 @@ async fn a_durable_reader_goes_on_where_it_was() {
             assert_read(language, &sent, &read, |name| has_headers || name == "nats-msg-id");
         }
         jetstream::new(client).delete_stream("DRIVER").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn gaps_duplicates_and_what_is_no_event_are_told() {
+    let server = NatsServer::start(NatsConfig::new()).unwrap();
+    let client = client(&server).await;
+    let goal = "6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01";
+    for language in LANGUAGES {
+        let mut consumer = language.start(&server.client_url(), &["--count=9"]);
+        consumer.subscribed(&server, "agent.driver.>").await;
+        let sink = NatsEventSink::new(client.clone());
+        for (sequence, run) in [(3, "1"), (4, "1"), (4, "1"), (8, "1"), (6, "1"), (1, "2")] {
+            let json = format!(r#"{{"kind":"escalate","goal_id":"{goal}","reason":"x"}}"#);
+            let stamp = Stamp {
+                run: run.into(),
+                sequence,
+            };
+            let id = EventId::new(format!("{run}.{sequence}")).unwrap();
+            let envelope = Envelope::from_json(json)
+                .unwrap()
+                .with_id(id)
+                .with_stamp(stamp)
+                .unwrap();
+            sink.send(envelope).await.unwrap();
+        }
+        sink.flush().await.unwrap();
+        for payload in [
+            r#"{"kind":"\u001b[2J","goal":{"id":"7"},"nested":{"goal_id":"8"}}"#,
+            r#"{"kind":"goal_completed","outcome":{"goal_id":"9"}}"#,
+            "[no JSON",
+        ] {
+            client.publish("agent.driver.other", payload.into()).await.unwrap();
+        }
+        let mut lines = consumer.lines().await;
+        // What is wrong with it each says in its own words.
+        let last = lines.pop().unwrap();
+        assert!(last.starts_with("no event: "), "{language:?}: {last}");
+        let expected = [
+            &format!("escalate {goal} 3"),
+            &format!("escalate {goal} 4"),
+            &format!("escalate {goal} 4 (duplicate)"),
+            &format!("escalate {goal} 8 (3 missing before)"),
+            &format!("escalate {goal} 6 (late)"),
+            &format!("escalate {goal} 1"),
+            r"\x1b[2J 7 -",
+            "goal_completed 9 -",
+        ];
+        assert_eq!(lines, expected, "{language:?}");
     }
 }
