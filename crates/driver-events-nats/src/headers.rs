@@ -84,8 +84,10 @@ pub(crate) fn read(
         has_id |= attribute == "id";
     }
     if let (false, Some(id)) = (has_id, headers.get(NATS_MESSAGE_ID)) {
-        // An id that CloudEvents does not allow tells duplicates to the server all the same: it is no fault.
-        let _ = received.set("id", id.as_str());
+        // Encoded as `write_id` does. An id that CloudEvents does not allow tells duplicates to the server all the same:
+        // it is no fault.
+        let id = percent::decode(id.as_str()).unwrap_or(Cow::Borrowed(id.as_str()));
+        let _ = received.set("id", &id);
     }
     let envelope = read_payload(payload, limits)?;
     let envelope = received

@@ -87,9 +87,7 @@ async fn the_documented_permissions_are_no_more_than_enough() {
         let error = source.build().await.unwrap_err();
         assert_eq!(error.kind(), SetupErrorKind::Unauthorized, "{user}: {error}");
     }
-    for user in ["driver", "dashboard", "archive"] {
-        let connection = options(&server, user).connect().await.unwrap();
-        let made = ensure_stream(connection.client(), &StreamSettings::new("OTHER")).await;
-        made.unwrap_err();
-    }
+    let driver = options(&server, "driver").connect().await.unwrap();
+    let made = ensure_stream(driver.client(), &StreamSettings::new("DRIVER")).await;
+    made.unwrap_err();
 }
