@@ -187,9 +187,17 @@ func consume(client *nats.Conn, stream, durable string, left int, asJSON bool) e
 				log.Print(err)
 			}
 		}
-		if err := batch.Error(); err != nil && !errors.Is(err, jetstream.ErrNoHeartbeat) {
+		if err := batch.Error(); err != nil && !isAway(err) {
 			return err
+		} else if err != nil {
+			log.Print(err)
+			time.Sleep(time.Second)
 		}
 	}
 	return nil
+}
+
+// isAway tells that JetStream is not there now, and may come back.
+func isAway(err error) bool {
+	return errors.Is(err, jetstream.ErrNoHeartbeat) || errors.Is(err, nats.ErrNoResponders)
 }

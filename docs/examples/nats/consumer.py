@@ -7,9 +7,10 @@ The server is NATS_URL, else nats://127.0.0.1:4222.
 """
 
 import argparse, asyncio, collections, json, math, os, sys, urllib.parse
-import nats, nats.errors
+import nats, nats.errors, nats.js.errors
 
 REMEMBERED = 100_000  # ids, and runs of goals
+AWAY = nats.errors.NoRespondersError, nats.js.errors.ServiceUnavailableError  # JetStream is not there now
 
 def remember(table, key, value):
     table[key] = value
@@ -27,7 +28,7 @@ class Watcher:
             return "duplicate"
         if event_id:
             remember(self.ids, event_id, True)
-        if not sequence.isdecimal():
+        if not sequence.isdecimal() or len(sequence) > 20:
             return ""
         run, sequence = (headers.get("ce-subject"), headers.get("ce-producerrun")), int(sequence)
         last = self.last.get(run, sequence - 1)  # who begins to read in the middle misses nothing
@@ -48,17 +49,17 @@ def show(message, watcher, as_json):
         print(json.dumps(whole | {"note": note}), flush=True)
         return
     try:  # a kind that nobody knows yet is an event too
-        event = json.loads(message.data)
-        parts = [event["kind"], headers.get("ce-subject") or goal_of(event), headers.get("ce-sequence", "-").lstrip("0")]
+        event, sequence = json.loads(message.data), headers.get("ce-sequence", "-").lstrip("0")
+        parts = [event["kind"], headers.get("ce-subject") or goal_of(event), sequence]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:  # what is no event stops nobody
         parts = ["no event:", repr(error)]
     print(*(ascii(str(part))[1:-1] for part in parts), *([f"({note})"] if note else []), flush=True)
 
-async def trouble(error):
-    print("nats:", repr(error), file=sys.stderr, flush=True)
+async def trouble(what):
+    print("nats:", repr(what), file=sys.stderr, flush=True)
 
 async def connected_again():
-    print("nats: connected again; without a stream, what was published meanwhile did not come", file=sys.stderr, flush=True)
+    await trouble("connected again; without a stream, what was published meanwhile did not come")
 
 async def main(options):
     servers = os.environ.get("NATS_URL", "nats://127.0.0.1:4222").split(",")
@@ -73,13 +74,16 @@ async def main(options):
     while left > 0:
         try:
             messages = await fetch()
+            for message in messages if options.stream else [messages]:
+                show(message, watcher, options.json)
+                left -= 1
+                if options.stream:  # after the work: what is not acknowledged comes again
+                    await message.ack_sync()
         except nats.errors.TimeoutError:
             continue
-        for message in messages if options.stream else [messages]:
-            show(message, watcher, options.json)
-            left -= 1
-            if options.stream:  # after the work: what is not acknowledged comes again
-                await message.ack_sync()
+        except AWAY as error:
+            await trouble(error)
+            await asyncio.sleep(1)
     await client.close()
 
 if __name__ == "__main__":

@@ -2,11 +2,11 @@
 
 use async_nats::jetstream;
 use driver_events_core::{DriverEventSink, DriverEventSinkExt, Envelope, EventId, Stamp, Stamped};
-use driver_events_harness::{NatsConfig, NatsServer};
+use driver_events_harness::{NatsConfig, NatsServer, wait_until};
 use driver_events_nats::{JetStreamEventSink, NatsEventSink, StreamSettings, ensure_stream};
 use serde_json::Value;
 
-use super::consumer::{LANGUAGES, Language};
+use super::consumer::{LANGUAGES, Language, PATIENCE};
 use super::published::{SOURCE, envelopes, printed};
 
 async fn client(server: &NatsServer) -> async_nats::Client {
@@ -117,5 +117,30 @@ async fn gaps_duplicates_and_what_is_no_event_are_told() {
             "goal_completed 9 -",
         ];
         assert_eq!(lines, expected, "{language:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_durable_reader_survives_the_death_of_the_server() {
+    let mut server = NatsServer::start(NatsConfig::new().jetstream()).unwrap();
+    let client = client(&server).await;
+    ensure_stream(&client, &StreamSettings::new("DRIVER")).await.unwrap();
+    let sink = JetStreamEventSink::new(client, "DRIVER").await.unwrap();
+    let mut envelopes = envelopes().into_iter();
+    sink.send(envelopes.next().unwrap()).await.unwrap();
+    let consumers = LANGUAGES.map(|language| {
+        let durable = format!("--durable={language:?}");
+        language.start(&server.client_url(), &["--stream=DRIVER", &durable, "--count=2"])
+    });
+    wait_until("both have acknowledged the first", PATIENCE, async || {
+        let page = server.monitoring("/jsz?consumers=true").unwrap().to_string();
+        page.matches(r#""ack_floor":{"consumer_seq":1,"#).count() == consumers.len()
+    })
+    .await;
+    server.kill().unwrap();
+    server.restart().unwrap();
+    sink.send(envelopes.next().unwrap()).await.unwrap();
+    for consumer in consumers {
+        assert_eq!(consumer.lines().await.len(), 2);
     }
 }
