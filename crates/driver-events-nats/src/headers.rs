@@ -22,16 +22,22 @@ const STRUCTURED: &str = "application/cloudevents";
 pub(crate) fn write(envelope: &Envelope) -> Result<HeaderMap, SinkError> {
     let mut headers = HeaderMap::new();
     for (name, value) in attributes(envelope)? {
-        // What is encoded has no character that a header could not hold.
-        let value: HeaderValue = percent::encode(&value).parse().map_err(|error| {
-            let message = format!("the attribute `{name}` cannot be a header");
-            SinkError::new(SinkErrorKind::Rejected, message).with_source(error)
-        })?;
+        let value = self::value(name, &value)?;
         if name == "id" {
             headers.insert(NATS_MESSAGE_ID, value.clone());
         }
         headers.insert(header_name(name)?, value);
     }
+    Ok(headers)
+}
+
+/// Only `Nats-Msg-Id`, by which JetStream tells duplicates.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn write_id(envelope: &Envelope) -> Result<HeaderMap, SinkError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(NATS_MESSAGE_ID, value("id", envelope.id().as_str())?);
     Ok(headers)
 }
 
@@ -78,8 +84,10 @@ pub(crate) fn read(
         has_id |= attribute == "id";
     }
     if let (false, Some(id)) = (has_id, headers.get(NATS_MESSAGE_ID)) {
-        // An id that CloudEvents does not allow tells duplicates to the server all the same: it is no fault.
-        let _ = received.set("id", id.as_str());
+        // Encoded as `write_id` does. An id that CloudEvents does not allow tells duplicates to the server all the same:
+        // it is no fault.
+        let id = percent::decode(id.as_str()).unwrap_or(Cow::Borrowed(id.as_str()));
+        let _ = received.set("id", &id);
     }
     let envelope = read_payload(payload, limits)?;
     let envelope = received
@@ -129,6 +137,14 @@ fn attribute_name(header: &str) -> Option<Cow<'_, str>> {
         return Some(Cow::Owned(name.to_ascii_lowercase()));
     }
     Some(Cow::Borrowed(name))
+}
+
+fn value(attribute: &str, text: &str) -> Result<HeaderValue, SinkError> {
+    // What is encoded has no character that a header could not hold.
+    percent::encode(text).parse().map_err(|error| {
+        let message = format!("the attribute `{attribute}` cannot be a header");
+        SinkError::new(SinkErrorKind::Rejected, message).with_source(error)
+    })
 }
 
 /// The names as constants, so that sending an event copies none of them.
