@@ -13,5 +13,7 @@ mod contract;
 mod credentials_file;
 mod faults;
 mod flush;
+mod jetstream_contract;
+mod jetstream_support;
 mod reading;
 mod support;
