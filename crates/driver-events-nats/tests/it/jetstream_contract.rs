@@ -80,7 +80,8 @@ async fn conforms_with_headers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn conforms_bare_with_a_small_max_payload() {
-    let config = NatsConfig::new().jetstream().max_payload(100_000);
+    // The header with the id counts too.
+    let config = NatsConfig::new().jetstream().max_payload(100_063);
     let mut fixture = JetStream::new(NatsServer::start(config).unwrap());
     (fixture.is_bare, fixture.max_bytes) = (true, Some(100_000));
     conformance::run(&fixture).await;

@@ -14,6 +14,8 @@ mod credentials_file;
 mod faults;
 mod flush;
 mod jetstream_contract;
+mod jetstream_refusals;
+mod jetstream_streams;
 mod jetstream_support;
 mod reading;
 mod support;
