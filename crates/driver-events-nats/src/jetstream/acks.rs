@@ -251,3 +251,38 @@ async fn pump(mut subscriber: Subscriber, shared: Arc<Shared>, link: Link) {
     drop(waiting);
     shared.has_changed.notify_waiters();
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use driver_events_harness::{NatsConfig, NatsServer};
+    use tokio::time::timeout;
+
+    use super::{Acks, Answer};
+    use crate::link::Target;
+
+    /// The trap: the client keeps what it knows of an answer that never comes, for as long as it lives.
+    #[tokio::test]
+    async fn nothing_is_left_of_answers_that_never_come() {
+        let server = NatsServer::start(NatsConfig::new()).unwrap();
+        let client = async_nats::connect(server.client_url()).await.unwrap();
+        let acks = Acks::subscribe(&Target::Client(client).link().await.unwrap())
+            .await
+            .unwrap();
+        let subject = "a.b".into();
+        let waiting = || acks.shared.waiting().by_token.len();
+        let late: Vec<_> = (0..1_000).map(|_| acks.expect(&subject, Duration::ZERO)).collect();
+        let dropped: Vec<_> = (0..1_000)
+            .map(|_| acks.expect(&subject, Duration::from_secs(3_600)))
+            .collect();
+        assert_eq!(waiting(), 2_000);
+        drop(dropped);
+        assert_eq!(waiting(), 1_000);
+        for expected in late {
+            let answer = timeout(Duration::from_secs(10), expected).await.unwrap();
+            assert!(matches!(answer, Answer::Late), "{answer:?}");
+        }
+        assert_eq!(waiting(), 0);
+    }
+}

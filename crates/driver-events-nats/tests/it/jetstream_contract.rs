@@ -108,7 +108,10 @@ async fn both_fixtures_are_stored_byte_for_byte_on_their_subjects() {
         assert_eq!(messages.len(), lines.len());
         for ((line, envelope), answer) in lines.iter().zip(&sent).zip(&answers) {
             let stored = stored(answer.as_ref().unwrap());
-            assert_eq!((&*stored.log, stored.partition, stored.duplicate), (STREAM, None, false));
+            assert_eq!(
+                (&*stored.log, stored.partition, stored.duplicate),
+                (STREAM, None, false)
+            );
             let message = messages.get(usize::try_from(stored.offset).unwrap() - 1).unwrap();
             assert_eq!(message.payload, line.as_bytes());
             assert_eq!(Some(message.subject.as_str()), envelope.subject());
@@ -117,7 +120,11 @@ async fn both_fixtures_are_stored_byte_for_byte_on_their_subjects() {
         let again = in_time(sink.send_batch(sent.clone())).await;
         for (first, second) in answers.iter().zip(&again) {
             let (first, second) = (stored(first.as_ref().unwrap()), stored(second.as_ref().unwrap()));
-            assert_eq!((first.offset, true), (second.offset, second.duplicate), "sent twice, stored once");
+            assert_eq!(
+                (first.offset, true),
+                (second.offset, second.duplicate),
+                "sent twice, stored once"
+            );
         }
         assert_eq!(read_stream(&client, STREAM).await.len(), lines.len());
     }
@@ -128,13 +135,16 @@ async fn both_fixtures_are_stored_byte_for_byte_on_their_subjects() {
 async fn an_id_of_any_text_is_a_header_and_tells_duplicates() {
     let (_server, client) = server_with_stream().await;
     let sink = JetStreamEventSink::new(client.clone(), STREAM).await.unwrap();
-    let envelope = Envelope::new(samples::numbered(samples::goal(1), 1)).with_id(EventId::new("an id/ü% \"x\"").unwrap());
+    let envelope =
+        Envelope::new(samples::numbered(samples::goal(1), 1)).with_id(EventId::new("an id/ü% \"x\"").unwrap());
     let first = send(&sink, &envelope).await.unwrap();
     let second = send(&sink, &envelope).await.unwrap();
     assert_eq!((first.offset, first.duplicate), (second.offset, false));
     assert!(second.duplicate);
     let messages = read_stream(&client, STREAM).await;
-    let [message] = messages.as_slice() else { panic!("{messages:?}") };
+    let [message] = messages.as_slice() else {
+        panic!("{messages:?}")
+    };
     assert_eq!(envelope_of(message).id(), envelope.id());
     let headers = message.headers.as_ref().unwrap();
     assert_eq!(headers.get("Nats-Msg-Id"), headers.get("ce-id"));
@@ -149,7 +159,10 @@ async fn a_closed_sink_refuses_and_leaves_the_callers_client_open() {
     send(&sink, &event).await.unwrap();
     in_time(sink.close()).await.unwrap();
     in_time(sink.close()).await.unwrap();
-    let errors = [send(&sink, &event).await.unwrap_err(), in_time(sink.send_batch(vec![event])).await.remove(0).unwrap_err()];
+    let errors = [
+        send(&sink, &event).await.unwrap_err(),
+        in_time(sink.send_batch(vec![event])).await.remove(0).unwrap_err(),
+    ];
     assert!(errors.iter().all(|error| error.kind() == SinkErrorKind::Closed));
     assert_eq!(read_stream(&client, STREAM).await.len(), 1);
 }
@@ -158,8 +171,16 @@ async fn a_closed_sink_refuses_and_leaves_the_callers_client_open() {
 async fn an_ended_connection_is_told_at_once() {
     let (server, _client) = server_with_stream().await;
     let connection = options(&server).connect().await.unwrap();
-    let sink = JetStreamEventSink::builder(STREAM).connection(connection.clone()).build().await.unwrap();
-    in_time(connection.close(std::time::Duration::from_secs(5))).await.unwrap();
-    let error = send(&sink, &Envelope::new(samples::numbered(samples::goal(1), 1))).await.unwrap_err();
+    let sink = JetStreamEventSink::builder(STREAM)
+        .connection(connection.clone())
+        .build()
+        .await
+        .unwrap();
+    in_time(connection.close(std::time::Duration::from_secs(5)))
+        .await
+        .unwrap();
+    let error = send(&sink, &Envelope::new(samples::numbered(samples::goal(1), 1)))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::Closed, "{error}");
 }

@@ -22,7 +22,11 @@ fn event(goal: u32, number: u32) -> Envelope {
 async fn a_full_stream_is_told_and_takes_again_when_there_is_room() {
     let server = jetstream_server();
     let client = client(&server).await;
-    let config = Config { max_messages: 5, discard: DiscardPolicy::New, ..plain() };
+    let config = Config {
+        max_messages: 5,
+        discard: DiscardPolicy::New,
+        ..plain()
+    };
     make(&client, config).await;
     let sink = JetStreamEventSink::new(client.clone(), STREAM).await.unwrap();
     let sent: Vec<_> = (0..9).map(|number| event(1, number)).collect();
@@ -35,9 +39,18 @@ async fn a_full_stream_is_told_and_takes_again_when_there_is_room() {
     }
     check_stored(&sent, &answers, &read_stream(&client, STREAM).await);
     let error = send(&sink, &event(2, 0)).await.unwrap_err();
-    assert_eq!(error.to_string(), "the stream is full: maximum messages exceeded (10077)");
+    assert_eq!(
+        error.to_string(),
+        "the stream is full: maximum messages exceeded (10077)"
+    );
 
-    jetstream::new(client.clone()).get_stream(STREAM).await.unwrap().purge().await.unwrap();
+    jetstream::new(client.clone())
+        .get_stream(STREAM)
+        .await
+        .unwrap()
+        .purge()
+        .await
+        .unwrap();
     send(&sink, &event(2, 0)).await.unwrap();
 }
 
@@ -45,7 +58,14 @@ async fn a_full_stream_is_told_and_takes_again_when_there_is_room() {
 async fn failures_in_the_middle_of_a_batch_are_answered_in_their_places() {
     let server = jetstream_server();
     let client = client(&server).await;
-    make(&client, Config { max_message_size: 10_000, ..plain() }).await;
+    make(
+        &client,
+        Config {
+            max_message_size: 10_000,
+            ..plain()
+        },
+    )
+    .await;
     let sink = JetStreamEventSink::new(client.clone(), STREAM).await.unwrap();
     let batch = vec![
         event(1, 0),
@@ -59,10 +79,20 @@ async fn failures_in_the_middle_of_a_batch_are_answered_in_their_places() {
         samples::unknown_kind(samples::goal(2)),
     ];
     let answers = in_time(sink.send_batch(batch.clone())).await;
-    let kinds: Vec<_> = answers.iter().map(|answer| answer.as_ref().err().map(|error| error.kind())).collect();
-    let (too_large, encode, rejected) =
-        (Some(SinkErrorKind::TooLarge), Some(SinkErrorKind::Encode), Some(SinkErrorKind::Rejected));
-    assert_eq!(kinds, [None, too_large, None, None, encode, too_large, None, None, rejected], "{answers:?}");
+    let kinds: Vec<_> = answers
+        .iter()
+        .map(|answer| answer.as_ref().err().map(|error| error.kind()))
+        .collect();
+    let (too_large, encode, rejected) = (
+        Some(SinkErrorKind::TooLarge),
+        Some(SinkErrorKind::Encode),
+        Some(SinkErrorKind::Rejected),
+    );
+    assert_eq!(
+        kinds,
+        [None, too_large, None, None, encode, too_large, None, None, rejected],
+        "{answers:?}"
+    );
     check_stored(&batch, &answers, &read_stream(&client, STREAM).await);
 }
 
@@ -91,7 +121,10 @@ async fn a_stream_that_is_deleted_under_way_is_not_taken_for_a_slow_one() {
             assert_eq!(error.kind(), SinkErrorKind::Fatal, "{error}");
         }
         let error = send(&sink, &event(1, 1)).await.unwrap_err();
-        assert_eq!(error.to_string(), "the stream \"DRIVER\" does not exist any more: make it anew");
+        assert_eq!(
+            error.to_string(),
+            "the stream \"DRIVER\" does not exist any more: make it anew"
+        );
 
         ensure_stream(&client, &StreamSettings::new(STREAM)).await.unwrap();
         wait_until("the sink goes on with the new stream", PATIENCE, async || {
@@ -116,15 +149,26 @@ async fn a_permission_that_is_revoked_while_connected_is_told_and_so_is_its_retu
         .user_and_password("ada", "s3cret")
         .reconnect_delay(Duration::from_millis(10), Duration::from_millis(50));
     let connection = options.connect().await.unwrap();
-    ensure_stream(connection.client(), &StreamSettings::new(STREAM)).await.unwrap();
-    let sink = JetStreamEventSink::builder(STREAM).connection(connection).build().await.unwrap();
+    ensure_stream(connection.client(), &StreamSettings::new(STREAM))
+        .await
+        .unwrap();
+    let sink = JetStreamEventSink::builder(STREAM)
+        .connection(connection)
+        .build()
+        .await
+        .unwrap();
     send(&sink, &event(1, 0)).await.unwrap();
 
-    server.reload(config(ada().may_not_publish(&["agent.driver.compact.>"]))).unwrap();
+    server
+        .reload(config(ada().may_not_publish(&["agent.driver.compact.>"])))
+        .unwrap();
     let start = Instant::now();
     let error = send(&sink, &event(1, 1)).await.unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::Unauthorized, "{error}");
-    assert!(start.elapsed() < Duration::from_secs(3), "it is told when the server says so, not when the time is over");
+    assert!(
+        start.elapsed() < Duration::from_secs(3),
+        "it is told when the server says so, not when the time is over"
+    );
     assert!(error.to_string().contains("agent.driver.compact.completed"), "{error}");
     let allowed = samples::every_kind(samples::goal(1)).remove(0);
     in_time(sink.publish(allowed)).await.unwrap();
@@ -146,18 +190,31 @@ async fn credentials_that_turn_bad_are_told_under_way() {
         .user_and_password("ada", "s3cret")
         .reconnect_delay(Duration::from_millis(10), Duration::from_millis(50));
     let connection = options.connect().await.unwrap();
-    ensure_stream(connection.client(), &StreamSettings::new(STREAM)).await.unwrap();
-    let sink = JetStreamEventSink::builder(STREAM).connection(connection).build().await.unwrap();
+    ensure_stream(connection.client(), &StreamSettings::new(STREAM))
+        .await
+        .unwrap();
+    let sink = JetStreamEventSink::builder(STREAM)
+        .connection(connection)
+        .build()
+        .await
+        .unwrap();
     send(&sink, &event(1, 0)).await.unwrap();
-    server.reload(config(NatsUser::with_password("ada", "an0ther"))).unwrap();
+    server
+        .reload(config(NatsUser::with_password("ada", "an0ther")))
+        .unwrap();
     wait_until("sending is refused", PATIENCE, async || {
         let start = Instant::now();
         let error = sink.send(event(1, 1)).await.err();
         assert!(start.elapsed() < Duration::from_secs(5));
-        error.is_some_and(|error| error.kind() == SinkErrorKind::Unauthorized && !format!("{error:?}").contains("s3cret"))
+        error.is_some_and(|error| {
+            error.kind() == SinkErrorKind::Unauthorized && !format!("{error:?}").contains("s3cret")
+        })
     })
     .await;
     server.reload(config(ada())).unwrap();
-    wait_until("sending goes on", PATIENCE, async || sink.send(event(1, 1)).await.is_ok()).await;
+    wait_until("sending goes on", PATIENCE, async || {
+        sink.send(event(1, 1)).await.is_ok()
+    })
+    .await;
     in_time(sink.close()).await.unwrap();
 }

@@ -60,7 +60,9 @@ pub(crate) fn envelope_of(message: &Message) -> Envelope {
     for (name, values) in message.headers.iter().flat_map(|headers| headers.iter()) {
         let name: &str = name.as_ref();
         let Some(name) = name.strip_prefix("ce-") else { continue };
-        attributes.set(name, &percent_decode(values.first().unwrap().as_str())).unwrap();
+        attributes
+            .set(name, &percent_decode(values.first().unwrap().as_str()))
+            .unwrap();
     }
     attributes.apply_to(envelope).unwrap()
 }
@@ -77,7 +79,9 @@ fn percent_decode(value: &str) -> String {
 }
 
 pub(crate) async fn send(sink: &JetStreamEventSink, envelope: &Envelope) -> Result<Stored, SinkError> {
-    in_time(sink.send(envelope.clone())).await.map(|receipt| stored(&receipt))
+    in_time(sink.send(envelope.clone()))
+        .await
+        .map(|receipt| stored(&receipt))
 }
 
 pub(crate) fn stored(receipt: &Receipt) -> Stored {
@@ -102,7 +106,10 @@ pub(crate) fn check_stored(sent: &[Envelope], answers: &[Result<Receipt, SinkErr
         let place = places.remove(envelope.id());
         match answer {
             Ok(receipt) => assert_eq!(Some(stored(receipt).offset), place, "acknowledged, and not there"),
-            Err(error) => assert!(place.is_none() || error.fate() != driver_events_core::Fate::NotSent, "{error}"),
+            Err(error) => assert!(
+                place.is_none() || error.fate() != driver_events_core::Fate::NotSent,
+                "{error}"
+            ),
         }
         if let Some(place) = place {
             let last = last_of_goal.insert(envelope.goal_id(), place);
