@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use async_nats::jetstream::response::Response;
 use async_nats::{Request, RequestErrorKind};
-use driver_events_core::{SourceError, SourceErrorKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout};
@@ -138,16 +137,6 @@ impl ApiError {
             Self::Absent | Self::Silent | Self::Broken(_) => SetupErrorKind::Unreachable,
         };
         SetupError::new(kind, what).with_source(self)
-    }
-
-    pub(super) fn into_source_error(self, what: &str) -> SourceError {
-        let kind = match self {
-            Self::Refused(_) => SourceErrorKind::Fatal,
-            Self::Denied | Self::Credentials(_) => SourceErrorKind::Unauthorized,
-            Self::Absent | Self::Broken(_) => SourceErrorKind::Disconnected,
-            Self::Silent => SourceErrorKind::Timeout,
-        };
-        SourceError::new(kind, what).with_source(self)
     }
 }
 
