@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, Config, DeliverPolicy, Info, ReplayPolicy};
+use bytes::Bytes;
 use serde::Serialize;
 
-use super::api::{Api, ApiError};
+use super::api::{Api, ApiError, json};
 use super::stream_check::{STREAM_NOT_FOUND, not_looked_up};
 use crate::{SetupError, SetupErrorKind};
 
@@ -53,7 +54,9 @@ impl Wanted {
     /// The consumer that stays: made where it does not exist, and checked where it does.
     pub(super) async fn ensure_durable(&self, api: &Api, name: &str) -> Result<(), SetupError> {
         let stream = &self.stream;
-        let found: Result<Info, ApiError> = api.ask_patiently(&format!("CONSUMER.INFO.{stream}.{name}"), &()).await;
+        let found: Result<Info, ApiError> = api
+            .ask_patiently(&format!("CONSUMER.INFO.{stream}.{name}"), Bytes::new())
+            .await;
         match found {
             Ok(found) => self.check(name, &found.config),
             Err(error) if error.code() == Some(STREAM_NOT_FOUND) => Err(not_looked_up(stream, error)),
@@ -78,7 +81,9 @@ impl Wanted {
 
     /// Whether the consumer that stays is still there.
     pub(super) async fn look_up_durable(&self, api: &Api, name: &str) -> Result<(), SetupError> {
-        let found: Result<Info, ApiError> = api.ask(&format!("CONSUMER.INFO.{}.{name}", self.stream), &()).await;
+        let found: Result<Info, ApiError> = api
+            .ask(&format!("CONSUMER.INFO.{}.{name}", self.stream), Bytes::new())
+            .await;
         match found {
             Ok(_) => Ok(()),
             Err(error) if matches!(error.code(), Some(STREAM_NOT_FOUND | CONSUMER_NOT_FOUND)) => {
@@ -95,7 +100,7 @@ impl Wanted {
             config,
             action: "create",
         };
-        api.ask_patiently(&format!("CONSUMER.CREATE.{}.{name}", self.stream), &request)
+        api.ask_patiently(&format!("CONSUMER.CREATE.{}.{name}", self.stream), json(&request)?)
             .await
     }
 

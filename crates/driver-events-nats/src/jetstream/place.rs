@@ -6,8 +6,8 @@
 pub(super) struct Place {
     /// In the stream.
     pub(super) sequence: u64,
-    /// How often the message was delivered, this time included.
-    pub(super) deliveries: u64,
+    /// Among all that the consumer delivered, from 1: a gap is what did not arrive.
+    pub(super) delivery: u64,
 }
 
 impl Place {
@@ -21,9 +21,11 @@ impl Place {
             _ => return None,
         };
         let mut tokens = rest.split('.').skip(before);
-        let deliveries = tokens.next()?.parse().ok()?;
+        // How often this message was delivered.
+        tokens.next()?.parse::<u64>().ok()?;
         let sequence = tokens.next()?.parse().ok()?;
-        Some(Self { sequence, deliveries })
+        let delivery = tokens.next()?.parse().ok()?;
+        Some(Self { sequence, delivery })
     }
 }
 
@@ -35,7 +37,7 @@ mod tests {
     fn both_forms_tell_the_place() {
         let place = Some(Place {
             sequence: 45,
-            deliveries: 2,
+            delivery: 47,
         });
         assert_eq!(
             Place::of_reply("$JS.ACK.DRIVER.billing.2.45.47.1700000000000000000.3"),

@@ -255,7 +255,7 @@ impl Publisher {
             Some((when, exists)) if when.elapsed() < BELIEF => exists,
             _ => {
                 let request = format!("STREAM.INFO.{stream}");
-                let look = timeout(LOOK, self.api.ask::<Info>(&request, &())).await;
+                let look = timeout(LOOK, self.api.ask::<Info>(&request, Bytes::new())).await;
                 // Where there is no answer it may exist, and asking again at once would not tell.
                 let exists = !matches!(look, Ok(Err(error)) if error.code() == Some(STREAM_NOT_FOUND));
                 *last_look = Some((Instant::now(), exists));

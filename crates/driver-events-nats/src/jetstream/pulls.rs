@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::{Message, StatusCode, Subscriber};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
@@ -135,6 +135,19 @@ impl Pulls {
             return Pulled::Message(message);
         }
         self.told(status, &message)
+    }
+
+    /// Asks for nothing more, and gives what came and was not delivered back to the consumer, at once for others.
+    pub(super) async fn give_back(mut self, link: &Link) {
+        while let Some(Some(message)) = self.subscriber.next().now_or_never() {
+            if let (None, Some(reply)) = (message.status, message.reply)
+                && link.client().publish(reply, "-NAK".into()).await.is_err()
+            {
+                return;
+            }
+        }
+        // Where the connection has ended, so has the subscription.
+        let _ = self.subscriber.unsubscribe().await;
     }
 
     /// Forgets what was asked for.

@@ -24,8 +24,8 @@ use crate::{NatsConnection, SetupError, SetupErrorKind, headers};
 
 /// How long to wait before a consumer is made again, where that failed.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How long a link may be down before the reader is told.
-const DOWN: Duration = Duration::from_secs(10);
+/// How long something may be in the way before the reader is told.
+const LASTING: Duration = Duration::from_secs(10);
 /// How long `close` may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -91,6 +91,8 @@ pub struct JetStreamEventSource {
     pulls: Option<Pulls>,
     /// The sequence of the last message that came.
     last: Option<u64>,
+    /// What the consumer that goes with its reader delivers next, from 1.
+    next_delivery: u64,
     trouble: Trouble,
     is_over: bool,
 }
@@ -108,7 +110,7 @@ pub(super) struct Settings {
 /// What the reader was told of what is wrong, so that it is told once.
 #[derive(Debug, Default)]
 struct Trouble {
-    down_since: Option<Instant>,
+    since: Option<Instant>,
     is_told: bool,
     refusal: Option<Arc<str>>,
 }
@@ -128,6 +130,7 @@ impl JetStreamEventSource {
             settings,
             pulls: None,
             last: None,
+            next_delivery: 1,
             trouble: Trouble::default(),
             is_over: false,
         };
@@ -147,24 +150,35 @@ impl JetStreamEventSource {
         self.link.connection()
     }
 
-    /// Waits until the server has all answers, and ends the connection where it is the source's own.
+    /// Gives back what a durable consumer sent ahead and was not delivered yet, waits until the server has all answers,
+    /// and ends the connection where it is the source's own. Without it what was sent ahead comes again only after
+    /// [`ack_wait`](JetStreamEventSourceBuilder::ack_wait).
     ///
     /// # Errors
     /// The answers may not have arrived, and what they are for may come again.
-    pub async fn close(self) -> Result<(), SourceError> {
+    pub async fn close(mut self) -> Result<(), SourceError> {
         let deadline = Instant::now() + CLOSE_TIMEOUT;
-        let connection = self.link.connection_number();
-        let told = barrier::pass(&self.link, barrier::DEFAULT_SUBJECT, connection, deadline).await;
-        let told = told.map(drop).map_err(|error| {
-            let message = "the answers may not have arrived";
-            SourceError::new(SourceErrorKind::Disconnected, message).with_source(error)
-        });
+        let mut told = self.barrier(deadline).await;
+        if let (true, Some(pulls)) = (self.wanted.durable.is_some(), self.pulls.take()) {
+            // Behind the barrier all that the server had sent is here.
+            pulls.give_back(&self.link).await;
+            told = told.and(self.barrier(deadline).await);
+        }
         if let Some(connection) = self.link.own_connection() {
             let patience = deadline.saturating_duration_since(Instant::now());
             // What matters is whether the answers arrived.
             let _ = connection.close(patience).await;
         }
         told
+    }
+
+    async fn barrier(&self, deadline: Instant) -> Result<(), SourceError> {
+        let connection = self.link.connection_number();
+        let passed = barrier::pass(&self.link, barrier::DEFAULT_SUBJECT, connection, deadline).await;
+        passed.map(drop).map_err(|error| {
+            let message = "the answers may not have arrived";
+            SourceError::new(SourceErrorKind::Disconnected, message).with_source(error)
+        })
     }
 
     /// Makes a consumer behind the last message that came.
@@ -183,6 +197,7 @@ impl JetStreamEventSource {
             _ => error.into_setup_error("a consumer cannot be made"),
         })?;
         self.pulls = Some(self.pulls_of(&name).await?);
+        self.next_delivery = 1;
         Ok(())
     }
 
@@ -196,6 +211,12 @@ impl JetStreamEventSource {
         let place = Place::of_reply(&reply)?;
         let is_durable = self.wanted.durable.is_some();
         if !is_durable {
+            if place.delivery != self.next_delivery {
+                // Something was lost on the way: all behind it is read anew.
+                self.pulls = None;
+                return None;
+            }
+            self.next_delivery += 1;
             self.last = Some(place.sequence);
         }
         let own = self.settings.subjects.strip(&message.subject);
@@ -229,22 +250,23 @@ impl JetStreamEventSource {
 
     /// Goes on after a consumer that goes with its reader may have missed something, or is gone. A durable one is looked
     /// up.
-    async fn go_on(&mut self) -> Result<(), SourceError> {
+    async fn go_on(&mut self) -> Option<SourceError> {
         let made = match self.wanted.durable.clone() {
             Some(name) => self.wanted.look_up_durable(&self.api, &name).await,
-            None => {
-                self.pulls = None;
-                self.make_own().await
-            }
+            None => self.make_own().await,
         };
-        made.map_err(|error| match error.kind() {
+        let error = made.err()?;
+        match error.kind() {
             SetupErrorKind::NoStream => {
-                self.is_over = true;
                 let message = format!("the stream {:?}, or its consumer, was deleted", self.stream);
-                SourceError::new(SourceErrorKind::Closed, message).with_source(error)
+                Some(self.over(message).with_source(error))
             }
-            _ => error.into(),
-        })
+            SetupErrorKind::Unreachable => {
+                sleep(PAUSE).await;
+                self.lasting("JetStream does not serve the consumer", Some(error))
+            }
+            _ => Some(error.into()),
+        }
     }
 
     /// What the reader has to know of the link, and was not told yet.
@@ -258,17 +280,26 @@ impl JetStreamEventSource {
             }
         }
         if self.link.is_up() {
-            self.trouble.down_since = None;
-            self.trouble.is_told = false;
             return None;
         }
-        let since = *self.trouble.down_since.get_or_insert_with(Instant::now);
-        if self.trouble.is_told || since.elapsed() < DOWN {
+        self.lasting("the link to NATS is down", None)
+    }
+
+    /// What goes on for so long that the reader has to know, once.
+    fn lasting(&mut self, what: &str, error: Option<SetupError>) -> Option<SourceError> {
+        let since = *self.trouble.since.get_or_insert_with(Instant::now);
+        if self.trouble.is_told || since.elapsed() < LASTING {
             return None;
         }
         self.trouble.is_told = true;
-        let message = "the link to NATS is down; reading goes on when it is up";
-        Some(SourceError::new(SourceErrorKind::Disconnected, message))
+        let told = SourceError::new(
+            SourceErrorKind::Disconnected,
+            format!("{what}; reading goes on when that is over"),
+        );
+        Some(match error {
+            Some(error) => told.with_source(error),
+            None => told,
+        })
     }
 
     fn over(&mut self, why: impl Into<String>) -> SourceError {
@@ -292,18 +323,15 @@ impl DriverEventSource for JetStreamEventSource {
             let Some(pulls) = &mut self.pulls else {
                 if !self.link.is_up() {
                     sleep(PAUSE).await;
-                    continue;
+                } else if let Some(error) = self.go_on().await {
+                    return Some(Err(error));
                 }
-                match self.go_on().await {
-                    Ok(()) => continue,
-                    Err(error) => {
-                        sleep(PAUSE).await;
-                        return Some(Err(error));
-                    }
-                }
+                continue;
             };
             match pulls.next(&self.link).await {
                 Pulled::Message(message) => {
+                    self.trouble.since = None;
+                    self.trouble.is_told = false;
                     if let Some(delivery) = self.deliver(message).await {
                         return Some(Ok(delivery));
                     }
@@ -316,7 +344,7 @@ impl DriverEventSource for JetStreamEventSource {
                 Pulled::Reconnected => {}
                 Pulled::Silent => {
                     if self.link.is_up()
-                        && let Err(error) = self.go_on().await
+                        && let Some(error) = self.go_on().await
                     {
                         return Some(Err(error));
                     }

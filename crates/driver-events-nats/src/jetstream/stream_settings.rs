@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
+use bytes::Bytes;
 
 use super::StreamWarning;
-use super::api::{Api, ApiError};
+use super::api::{Api, ApiError, json};
 use super::stream_check::{STREAM_NOT_FOUND, check, check_name, look_up, not_looked_up};
 use crate::link::Link;
 use crate::subject::Subjects;
@@ -174,7 +175,7 @@ pub async fn ensure_stream(client: &Client, settings: &StreamSettings) -> Result
 }
 
 async fn find(api: &Api, name: &str) -> Result<Option<Info>, SetupError> {
-    match api.ask_patiently(&format!("STREAM.INFO.{name}"), &()).await {
+    match api.ask_patiently(&format!("STREAM.INFO.{name}"), Bytes::new()).await {
         Ok(info) => Ok(Some(info)),
         Err(error) if error.code() == Some(STREAM_NOT_FOUND) => Ok(None),
         Err(error) => Err(not_looked_up(name, error)),
@@ -183,10 +184,8 @@ async fn find(api: &Api, name: &str) -> Result<Option<Info>, SetupError> {
 
 async fn make(api: &Api, wanted: &Config, subjects: &Subjects) -> Result<EnsuredStream, SetupError> {
     let name = &wanted.name;
-    match api
-        .ask_patiently::<Info>(&format!("STREAM.CREATE.{name}"), wanted)
-        .await
-    {
+    let body = json(wanted).map_err(|error| not_made(name, error))?;
+    match api.ask_patiently::<Info>(&format!("STREAM.CREATE.{name}"), body).await {
         Ok(made) => {
             tracing::info!(stream = name, "the stream was made");
             Ok(EnsuredStream {
