@@ -74,6 +74,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let mut rows: Vec<(Scenario, Row)> = scenarios.map(|scenario| (*scenario, Row::default())).collect();
     let start = Instant::now();
     let mut rounds = 0;
+    let mut memory = (0, 0);
     let has_more = |rounds| match arguments.minutes {
         Some(minutes) => start.elapsed() < Duration::from_secs(60) * minutes,
         None => rounds < arguments.rounds,
@@ -91,8 +92,15 @@ fn run(arguments: &Arguments) -> Result<bool> {
                 begun.elapsed().as_secs_f64()
             );
         }
+        let resident = memory::resident();
+        memory = (if rounds == 1 { resident } else { memory.0 }, resident);
     }
+    let (first, last) = memory;
     let seconds = start.elapsed().as_secs();
-    println!("{rounds} rounds, seed {}, {seconds} s\n", arguments.seed);
+    println!(
+        "{rounds} rounds, seed {}, {seconds} s; this process had {first} KiB of memory after the first round, {last} KiB \
+         after the last\n",
+        arguments.seed
+    );
     Ok(row::print(&rows))
 }

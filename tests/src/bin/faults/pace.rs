@@ -11,6 +11,8 @@ use crate::random::Random;
 /// Longer than anything takes that works.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(1);
+/// By how many microseconds at most a fault comes after its message.
+const LATER: u64 = 15_000;
 
 /// Says when the next fault is due.
 #[derive(Debug)]
@@ -31,7 +33,10 @@ impl Pace {
         .await?;
         let left = || self.client.statistics().out_messages.load(Ordering::Relaxed);
         let due = left() + random.below(messages);
-        until("messages leave", || left() >= due).await
+        until("messages leave", || left() >= due).await?;
+        // Messages leave together, and the calls then wait for answers: a fault should hit that, too.
+        tokio::time::sleep(Duration::from_micros(random.below(LATER))).await;
+        Ok(())
     }
 }
 

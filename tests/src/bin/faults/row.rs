@@ -26,6 +26,8 @@ pub(crate) struct Row {
     errors: BTreeMap<String, u64>,
     longest: Duration,
     growth: u64,
+    /// Nobody could have read what may have been lost.
+    is_blind: bool,
     broken: Vec<String>,
 }
 
@@ -98,6 +100,11 @@ impl Row {
         });
     }
 
+    /// Whether what is missing arrived cannot be told.
+    pub(crate) fn cannot_see_missing(&mut self) {
+        self.is_blind = true;
+    }
+
     fn cells(&self) -> [String; 12] {
         let faults = [(self.kills, "kills"), (self.cuts, "cuts"), (self.others, "other")];
         let faults = faults.iter().filter(|(count, _)| *count > 0);
@@ -116,7 +123,10 @@ impl Row {
             self.verdict.doubled.to_string(),
             self.verdict.out_of_order.to_string(),
             self.at_risk.to_string(),
-            self.verdict.missing.to_string(),
+            match self.is_blind {
+                true => "not seen".to_owned(),
+                false => self.verdict.missing.to_string(),
+            },
             self.duplicates.to_string(),
             if errors.is_empty() {
                 "–".to_owned()

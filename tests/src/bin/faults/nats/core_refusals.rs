@@ -75,9 +75,9 @@ pub(super) async fn revoked(row: &mut Row) -> Result<()> {
             .await?
             .is_err_and(|error| error.kind() == SinkErrorKind::Unauthorized);
     }
-    // The server may close the connection to make the change felt; the flush after it tells why.
-    for _ in 0..2 {
-        let answer = flush(&sink, &account, &after).await?;
+    // The server may close the connection to make the change felt: then the flush after the one that tells so tells why.
+    for events in [after.as_slice(), &[]] {
+        let answer = flush(&sink, &account, events).await?;
         is_told |= answer.is_err_and(|error| error.kind() == SinkErrorKind::Unauthorized);
     }
     row.expect(is_told, || "a permission that was revoked is not told".into());

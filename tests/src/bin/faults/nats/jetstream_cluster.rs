@@ -46,18 +46,16 @@ pub(super) async fn leader_killed(random: &mut Random, row: &mut Row) -> Result<
         let pace = pace(&sink, &account)?;
         let sink: Arc<dyn DriverEventSink> = Arc::new(sink);
         let load = Load::start(&sink, &account, shape);
-        for _ in 0..2 {
-            let leader = leader(&client).await?;
-            pace.wait(random, MESSAGES).await?;
-            block_in_place(|| cluster.server(&leader)?.kill())?;
-            row.did(Fault::Kill);
-            // The two that are left go on, and the third catches up.
-            pace.wait(random, MESSAGES).await?;
-            block_in_place(|| {
-                cluster.server(&leader)?.restart()?;
-                cluster.wait_until_ready()
-            })?;
-        }
+        let leader = leader(&client).await?;
+        pace.wait(random, MESSAGES).await?;
+        block_in_place(|| cluster.server(&leader)?.kill())?;
+        row.did(Fault::Kill);
+        // The two that are left go on, and the third catches up.
+        pace.wait(random, MESSAGES).await?;
+        block_in_place(|| {
+            cluster.server(&leader)?.restart()?;
+            cluster.wait_until_ready()
+        })?;
         load.finish().await?;
         sink.close().await?;
         let client = connect(&cluster).await?;

@@ -7,7 +7,7 @@ use driver_events_core::DriverEventSink;
 use driver_events_harness::Direction;
 use driver_events_nats::StreamSettings;
 
-use super::stream::{Rig, STREAM, send};
+use super::stream::{Rig, STREAM, send, store};
 use crate::event::Event;
 use crate::row::{Fault, Row};
 
@@ -18,20 +18,17 @@ const RETRY_TIMEOUT: Duration = Duration::from_millis(500);
 pub(super) async fn stall(row: &mut Row) -> Result<()> {
     let rig = Rig::start(&StreamSettings::new(STREAM)).await?;
     let sink = rig.sink(RETRY_TIMEOUT).await?;
-    let event = |number| Event { goal: 0, number };
-    for number in 0..EVENTS {
-        row.expect(send(&sink, &rig.account, event(number)).await?, || {
-            "not stored on a sound link".into()
-        });
-    }
-    rig.proxy.stall();
-    row.did(Fault::Other);
-    row.expect(!send(&sink, &rig.account, event(EVENTS)).await?, || {
-        "stored over a stalled link".into()
-    });
-    rig.proxy.resume();
-    for number in EVENTS..2 * EVENTS {
-        while !send(&sink, &rig.account, event(number)).await? {}
+    for number in 0..2 * EVENTS {
+        let event = Event { goal: 0, number };
+        let envelope = event.envelope();
+        if number == EVENTS {
+            rig.proxy.stall();
+            row.did(Fault::Other);
+            let is_stored = send(&sink, &rig.account, event, &envelope).await?;
+            row.expect(!is_stored, || "acknowledged over a stalled link".into());
+            rig.proxy.resume();
+        }
+        store(&sink, &rig.account, event, &envelope).await?;
     }
     sink.close().await?;
     rig.settle(row, RETRY_TIMEOUT).await
@@ -41,19 +38,18 @@ pub(super) async fn stall(row: &mut Row) -> Result<()> {
 pub(super) async fn half_open(row: &mut Row) -> Result<()> {
     let rig = Rig::start(&StreamSettings::new(STREAM)).await?;
     let sink = rig.sink(RETRY_TIMEOUT).await?;
-    let mut number = 0;
-    for direction in [Direction::ToServer, Direction::ToClient] {
-        for _ in 0..EVENTS {
-            while !send(&sink, &rig.account, Event { goal: 0, number }).await? {}
-            number += 1;
+    for (number, swallowed) in (0..).zip([None, Some(Direction::ToServer), None, Some(Direction::ToClient), None]) {
+        let event = Event { goal: 0, number };
+        let envelope = event.envelope();
+        if let Some(direction) = swallowed {
+            rig.proxy.half_open(direction);
+            row.did(Fault::Other);
+            let is_stored = send(&sink, &rig.account, event, &envelope).await?;
+            row.expect(!is_stored, || "acknowledged over a half-open link".into());
+            rig.proxy.heal();
         }
-        rig.proxy.half_open(direction);
-        row.did(Fault::Other);
-        let is_stored = send(&sink, &rig.account, Event { goal: 0, number }).await?;
-        row.expect(!is_stored, || "acknowledged over a half-open link".into());
-        rig.proxy.heal();
+        store(&sink, &rig.account, event, &envelope).await?;
     }
-    while !send(&sink, &rig.account, Event { goal: 0, number }).await? {}
     sink.close().await?;
     rig.settle(row, RETRY_TIMEOUT).await
 }

@@ -1,13 +1,13 @@
 //! A stream that is tried: made by the crate, read back without it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use async_nats::Client;
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
-use driver_events_core::DriverEventSink;
+use driver_events_core::{DriverEventSink, Envelope};
 use driver_events_harness::{NatsConfig, NatsServer, Proxy};
 use driver_events_nats::{JetStreamEventSink, NatsOptions, StreamSettings, ensure_stream};
 use futures_util::StreamExt;
@@ -84,15 +84,35 @@ pub(super) fn pace(sink: &JetStreamEventSink, account: &Arc<Account>) -> Result<
     })
 }
 
-/// Sends one event and takes note of the answer. Whether it is stored now.
-pub(super) async fn send(sink: &JetStreamEventSink, account: &Account, event: Event) -> Result<bool> {
-    let called = std::time::Instant::now();
-    let answer = timeout(PATIENCE, sink.send(event.envelope()))
+/// Sends one event and takes note of the answer. Whether it is stored now. One that is not is sent again as the same
+/// envelope.
+pub(super) async fn send(
+    sink: &JetStreamEventSink,
+    account: &Account,
+    event: Event,
+    envelope: &Envelope,
+) -> Result<bool> {
+    let called = Instant::now();
+    let answer = timeout(PATIENCE, sink.send(envelope.clone()))
         .await
         .context("a call did not end")?;
     account.took(called.elapsed());
     account.answered(event, &answer);
     Ok(answer.is_ok())
+}
+
+/// Sends it until it is stored.
+pub(super) async fn store(
+    sink: &JetStreamEventSink,
+    account: &Account,
+    event: Event,
+    envelope: &Envelope,
+) -> Result<()> {
+    let start = Instant::now();
+    while !send(sink, account, event, envelope).await? {
+        ensure!(start.elapsed() < PATIENCE, "sent in vain for {PATIENCE:?}");
+    }
+    Ok(())
 }
 
 /// All that the stream has, in its order.

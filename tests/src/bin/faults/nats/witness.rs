@@ -12,9 +12,10 @@ use tokio::time::timeout;
 use crate::event::Event;
 use crate::pace::PATIENCE;
 
-/// A message by which the witness sees that it has all that the server parsed before. Not below `agent.driver.`, where
-/// permissions may be narrow.
-const MARK: &str = "faults.mark";
+/// What the witness listens to: not to everything, which a flush's barrier must not be heard by.
+const EVENTS: &str = "agent.driver.>";
+/// A message by which the witness sees that it has all that the server parsed before.
+const MARK: &str = "agent.driver.mark";
 /// More than is ever sent between two looks.
 const CAPACITY: usize = 1 << 20;
 
@@ -40,7 +41,7 @@ impl Witness {
             std::future::ready(())
         });
         let client = options.connect(server.client_url()).await?;
-        let messages = client.subscribe(">").await?;
+        let messages = client.subscribe(EVENTS).await?;
         let mut witness = Self {
             client,
             messages,
@@ -60,11 +61,10 @@ impl Witness {
                 .await
                 .context("the witness hears nothing")?;
             let message = message.context("the witness is cut off")?;
-            match message.subject.as_str() {
-                MARK => break,
-                subject if subject.starts_with("agent.driver.") => events.push(Event::read(&message.payload)?),
-                _ => {}
+            if message.subject.as_str() == MARK {
+                break;
             }
+            events.push(Event::read(&message.payload)?);
         }
         ensure!(!self.is_broken.load(Ordering::Relaxed), "the witness was too slow");
         Ok(events)
