@@ -6,4 +6,5 @@
 )]
 
 mod documents;
+mod faults;
 mod whole_way;

@@ -51,6 +51,11 @@ impl Row {
         }
     }
 
+    /// Errors told of this so often.
+    pub(crate) fn told(&mut self, what: &str, count: u64) {
+        *self.errors.entry(what.to_owned()).or_default() += count;
+    }
+
     /// A promise was broken.
     pub(crate) fn breaks(&mut self, what: String) {
         self.broken.push(what);
@@ -73,7 +78,7 @@ impl Row {
         self.duplicates += entries.duplicates;
         self.at_risk += entries.at_risk;
         for (kind, count) in &entries.errors {
-            *self.errors.entry(format!("{kind:?}")).or_default() += count;
+            self.told(&format!("{kind:?}"), *count);
         }
         self.longest = self.longest.max(entries.longest);
         self.growth = self.growth.max(growth);

@@ -123,6 +123,7 @@ pub(super) async fn slow_consumer(row: &mut Row) -> Result<()> {
             Err(error) => row.expect(error.kind() == SourceErrorKind::Lagged, || error.to_string()),
         }
     }
+    row.told("missed by the reader", source.dropped());
     row.expect(source.dropped() > 0, || "the reader was not too slow".into());
     row.expect(read + source.dropped() == u64::from(EVENTS), || {
         format!("{read} read and {} told as missed, of {EVENTS}", source.dropped())

@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use async_nats::jetstream;
-use driver_events_core::{DriverEventSink, Fate, SinkErrorKind};
-use driver_events_nats::{StreamSettings, ensure_stream};
+use driver_events_core::{DriverEventSink, Fate, SinkError, SinkErrorKind};
+use driver_events_nats::{JetStreamEventSink, StreamSettings, ensure_stream};
 use tokio::time::timeout;
 
 use super::stream::{Rig, STREAM};
+use crate::account::Account;
 use crate::event::Event;
-use crate::pace::PATIENCE;
+use crate::pace::{PATIENCE, until};
 use crate::row::{Fault, Row};
 
 const RETRY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,34 +22,19 @@ pub(super) async fn full(row: &mut Row) -> Result<()> {
     let sink = rig.sink(RETRY_TIMEOUT).await?;
     let mut full = 0;
     // Many goals, then one goal in atomic batches.
-    for (first_goal, goals) in [(0, 256), (256, 1)] {
-        for number in 0..10 {
-            let events: Vec<_> = match goals {
-                1 => (number * 256..(number + 1) * 256)
-                    .map(|number| Event {
-                        goal: first_goal,
-                        number,
-                    })
-                    .collect(),
-                goals => (first_goal..first_goal + goals)
-                    .map(|goal| Event { goal, number })
-                    .collect(),
-            };
-            let called = Instant::now();
-            let batch = sink.send_batch(events.iter().map(|event| event.envelope()).collect());
-            let answers = timeout(PATIENCE, batch).await.context("a call did not end")?;
-            rig.account.took(called.elapsed());
-            for (event, answer) in events.into_iter().zip(answers) {
-                rig.account.answered(event, &answer);
-                if let Err(error) = answer {
-                    ensure!(
-                        (error.kind(), error.fate()) == (SinkErrorKind::Full, Fate::NotSent),
-                        "a full stream answers {:?}: {error}",
-                        error.kind()
-                    );
-                    full += 1;
-                }
-            }
+    for number in 0..20 {
+        let events: Vec<_> = match number {
+            0..10 => (0..256).map(|goal| Event { goal, number }).collect(),
+            _ => (number * 256..(number + 1) * 256)
+                .map(|number| Event { goal: 256, number })
+                .collect(),
+        };
+        for error in send(&sink, &rig.account, &events).await? {
+            let told = (error.kind(), error.fate());
+            row.expect(told == (SinkErrorKind::Full, Fate::NotSent), || {
+                format!("a full stream answers {told:?}: {error}")
+            });
+            full += 1;
         }
     }
     row.did(Fault::Other);
@@ -57,46 +43,64 @@ pub(super) async fn full(row: &mut Row) -> Result<()> {
     rig.settle(row, RETRY_TIMEOUT).await
 }
 
-/// What was stored goes with the stream, and is not counted as lost. What comes afterwards is refused, and told soon.
+/// A stream that is deleted under load: what was stored goes with it, and is not counted as lost. All that comes
+/// afterwards is refused, and told so in time.
 pub(super) async fn deleted(row: &mut Row) -> Result<()> {
     let rig = Rig::start(&StreamSettings::new(STREAM)).await?;
-    let client = rig.client().await?;
-    let mut number = 0;
-    for _ in 0..2 {
+    let streams = jetstream::new(rig.client().await?);
+    for goals in [1, 256] {
         let sink = rig.sink(RETRY_TIMEOUT).await?;
-        for is_there in [true, false] {
-            if !is_there {
-                jetstream::new(client.clone()).delete_stream(STREAM).await?;
-                row.did(Fault::Other);
-                // With the stream goes what is noted of it.
-                rig.account.entries().forget_events();
+        let sending = async {
+            for number in 0.. {
+                let events: Vec<_> = (0..goals).map(|goal| Event { goal, number }).collect();
+                let refusals = send(&sink, &rig.account, &events).await?;
+                for error in &refusals {
+                    row.expect(error.kind() == SinkErrorKind::Fatal, || {
+                        format!("a deleted stream answers {:?}: {error}", error.kind())
+                    });
+                }
+                if !refusals.is_empty() {
+                    break;
+                }
             }
-            for _ in 0..20 {
-                let event = Event { goal: 0, number };
-                number += 1;
-                let called = Instant::now();
-                let answer = timeout(PATIENCE, sink.send(event.envelope()))
-                    .await
-                    .context("a call did not end")?;
-                rig.account.took(called.elapsed());
-                rig.account.answered(event, &answer);
-                let is_as_told = match answer {
-                    Ok(_) => is_there,
-                    Err(error) => !is_there && error.kind() == SinkErrorKind::Fatal,
-                };
-                row.expect(is_as_told, || {
-                    format!("a stream that is there ({is_there}) answers otherwise")
-                });
-            }
-        }
+            anyhow::Ok(())
+        };
+        let deleting = async {
+            let stored = rig.account.acknowledged();
+            until("events are stored", || rig.account.acknowledged() > stored + 1_000).await?;
+            streams.delete_stream(STREAM).await?;
+            anyhow::Ok(())
+        };
+        tokio::try_join!(sending, deleting)?;
+        row.did(Fault::Other);
+        rig.account.entries().forget_events();
         sink.close().await?;
-        ensure_stream(&client, &StreamSettings::new(STREAM)).await?;
+        ensure_stream(&rig.client().await?, &StreamSettings::new(STREAM)).await?;
     }
     let sink = rig.sink(RETRY_TIMEOUT).await?;
-    for number in number..number + 20 {
-        let event = Event { goal: 0, number };
-        rig.account.answered(event, &sink.send(event.envelope()).await);
-    }
+    let events: Vec<_> = (0..20).map(|number| Event { goal: 256, number }).collect();
+    let refusals = send(&sink, &rig.account, &events).await?;
+    row.expect(refusals.is_empty(), || {
+        format!("a stream that was made anew takes no events: {refusals:?}")
+    });
     sink.close().await?;
     rig.settle(row, RETRY_TIMEOUT).await
+}
+
+/// Sends a batch, takes note of the answers, and returns the errors.
+async fn send(sink: &JetStreamEventSink, account: &Account, events: &[Event]) -> Result<Vec<SinkError>> {
+    let called = Instant::now();
+    let batch = sink.send_batch(events.iter().map(|event| event.envelope()).collect());
+    let answers = timeout(PATIENCE, batch).await.context("a call did not end")?;
+    account.took(called.elapsed());
+    ensure!(
+        answers.len() == events.len(),
+        "a batch has {} answers for {}",
+        answers.len(),
+        events.len()
+    );
+    for (event, answer) in events.iter().zip(&answers) {
+        account.answered(*event, answer);
+    }
+    Ok(answers.into_iter().filter_map(Result::err).collect())
 }
