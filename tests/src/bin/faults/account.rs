@@ -17,8 +17,8 @@ pub(crate) struct Entries {
     /// Of those, how many the stream had already.
     pub(crate) duplicates: u64,
     pub(crate) errors: HashMap<SinkErrorKind, u64>,
-    /// How many events failed flushes told to be at risk.
-    pub(crate) at_risk: u64,
+    /// The events that each failed flush was to cover, and how many of them it told to be at risk.
+    pub(crate) risks: Vec<(Vec<Event>, u64)>,
     pub(crate) longest: Duration,
 }
 
@@ -34,6 +34,11 @@ pub(crate) enum Word {
 }
 
 impl Entries {
+    /// How many events failed flushes told to be at risk.
+    pub(crate) fn at_risk(&self) -> u64 {
+        self.risks.iter().map(|(_, at_risk)| at_risk).sum()
+    }
+
     /// What was stored so far was deleted on purpose.
     pub(crate) fn forget_events(&mut self) {
         self.events.retain(|_, word| *word == Word::NotSent);
@@ -89,7 +94,8 @@ impl Account {
             Err(error) => {
                 *entries.errors.entry(error.kind()).or_default() += 1;
                 let told = error.to_string();
-                entries.at_risk += told.split(' ').find_map(|word| word.parse::<u64>().ok()).unwrap_or(0);
+                let at_risk = told.split(' ').find_map(|word| word.parse().ok()).unwrap_or(0);
+                entries.risks.push((events.to_vec(), at_risk));
             }
         }
     }

@@ -16,8 +16,10 @@ pub(crate) struct Verdict {
     pub(crate) out_of_order: u64,
     /// There, although it was never sent, or was said not to be sent.
     pub(crate) unexpected: u64,
-    /// May be there, and is not. Failed calls told so.
+    /// May be there, and is not.
     pub(crate) missing: u64,
+    /// Of these, how many more than the failed flush told that was to cover them.
+    pub(crate) untold: u64,
 }
 
 impl Verdict {
@@ -42,6 +44,11 @@ impl Verdict {
             verdict.lost += u64::from(is_absent && *word == Word::Acknowledged);
             verdict.missing += u64::from(is_absent && *word == Word::Unknown);
         }
+        for (events, told) in &sent.risks {
+            let is_missing = |event: &&Event| sent.events.get(event) == Some(&Word::Unknown) && !seen.contains(event);
+            let missing = events.iter().filter(is_missing).count() as u64;
+            verdict.untold += missing.saturating_sub(*told);
+        }
         verdict
     }
 
@@ -52,6 +59,7 @@ impl Verdict {
         self.out_of_order += other.out_of_order;
         self.unexpected += other.unexpected;
         self.missing += other.missing;
+        self.untold += other.untold;
     }
 }
 
@@ -79,6 +87,7 @@ mod tests {
             (event(2, 1), Word::NotSent),
         ];
         sent.events.extend(said);
+        sent.risks = vec![(vec![event(1, 4)], 0), (vec![event(1, 5)], 0), (vec![event(1, 5)], 1)];
         let read = [(1, 0), (1, 2), (1, 0), (1, 1), (2, 0), (3, 0), (1, 4)].map(|(goal, number)| event(goal, number));
         let expected = Verdict {
             stored: 6,
@@ -87,6 +96,7 @@ mod tests {
             out_of_order: 1,
             unexpected: 2,
             missing: 1,
+            untold: 1,
         };
         assert_eq!(Verdict::of(&sent, &read), expected);
     }

@@ -70,16 +70,16 @@ pub(super) async fn kills(random: &mut Random, row: &mut Row) -> Result<()> {
         (server, killed) = dying.await?;
         killed?;
         row.did(Fault::Kill);
-        let told = account.entries().at_risk;
+        let told = account.entries().at_risk();
         let answer = flush(&sink, &account, &burst).await?;
         row.expect(answer.is_err(), || "a flush returned Ok across a kill".into());
-        let told = account.entries().at_risk - told;
+        let told = account.entries().at_risk() - told;
         row.expect((1..=burst.len() as u64).contains(&told), || {
             format!("{told} events of {} were told to be at risk", burst.len())
         });
     }
     sink.close().await?;
-    row.settle(&account, &read, LIMIT, memory);
     row.cannot_see_missing();
+    row.settle(&account, &read, LIMIT, memory);
     block_in_place(|| server.stop()).context("the server does not stop")
 }
