@@ -86,11 +86,9 @@ fn run(arguments: &Arguments) -> Result<bool> {
             if let Err(error) = runtime.block_on(scenario.run(&mut random, row)) {
                 row.breaks(format!("round {rounds} did not end: {error:#}"));
             }
-            eprintln!(
-                "round {rounds}: {}, {:.1} s",
-                scenario.name(),
-                begun.elapsed().as_secs_f64()
-            );
+            let seconds = begun.elapsed().as_secs_f64();
+            let memory = memory::resident() / 1024;
+            eprintln!("round {rounds}: {}, {seconds:.1} s, {memory} MiB", scenario.name());
         }
         let resident = memory::resident();
         memory = (if rounds == 1 { resident } else { memory.0 }, resident);
