@@ -17,6 +17,9 @@ pub struct Faults {
     /// Begin rounds for so many minutes instead.
     #[arg(long, conflicts_with = "rounds")]
     minutes: Option<u32>,
+    /// One round, with a fifth of the faults under load.
+    #[arg(long, conflicts_with_all = ["rounds", "minutes"])]
+    short: bool,
     /// What chance begins with: where faults hit [default: 1].
     #[arg(long)]
     seed: Option<u64>,
@@ -57,5 +60,6 @@ pub fn run(root: &Path, faults: &Faults) -> Result<()> {
     for (name, value) in options {
         cargo.args(value.map(|value| format!("{name}={value}")));
     }
+    cargo.args(faults.short.then_some("--short"));
     command::run(&mut cargo)
 }

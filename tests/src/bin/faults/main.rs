@@ -37,6 +37,9 @@ struct Arguments {
     /// Begin rounds for so many minutes instead.
     #[arg(long, conflicts_with = "rounds")]
     minutes: Option<u32>,
+    /// One round, with a fifth of the faults under load.
+    #[arg(long, conflicts_with_all = ["rounds", "minutes"])]
+    short: bool,
     /// What chance begins with: where faults hit.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -73,17 +76,19 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let scenarios = Scenario::ALL.iter().filter(|s| s.name().contains(&arguments.only));
     let mut rows: Vec<(Scenario, Row)> = scenarios.map(|scenario| (*scenario, Row::default())).collect();
     let start = Instant::now();
+    let share = if arguments.short { 5 } else { 1 };
     let mut rounds = 0;
     let mut memory = (0, 0);
     let has_more = |rounds| match arguments.minutes {
         Some(minutes) => start.elapsed() < Duration::from_secs(60) * minutes,
+        None if arguments.short => rounds == 0,
         None => rounds < arguments.rounds,
     };
     while has_more(rounds) {
         rounds += 1;
         for (scenario, row) in &mut rows {
             let begun = Instant::now();
-            if let Err(error) = runtime.block_on(scenario.run(&mut random, row)) {
+            if let Err(error) = runtime.block_on(scenario.run(&mut random, share, row)) {
                 row.breaks(format!("round {rounds} did not end: {error:#}"));
             }
             let seconds = begun.elapsed().as_secs_f64();

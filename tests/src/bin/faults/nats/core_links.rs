@@ -80,7 +80,7 @@ pub(super) async fn flush(sink: &NatsEventSink, account: &Account, events: &[Eve
 }
 
 /// What a flush that returned Ok covers arrives, and what may be missing was told, burst by burst.
-pub(super) async fn cuts(random: &mut Random, row: &mut Row) -> Result<()> {
+pub(super) async fn cuts(random: &mut Random, share: usize, row: &mut Row) -> Result<()> {
     let mut rig = Rig::start().await?;
     let sink = Arc::new(rig.sink().build().await?);
     let pace = Pace {
@@ -90,7 +90,7 @@ pub(super) async fn cuts(random: &mut Random, row: &mut Row) -> Result<()> {
     let stop = Arc::<AtomicBool>::default();
     let load = tokio::spawn(bursts(Arc::clone(&sink), Arc::clone(&rig.account), Arc::clone(&stop)));
     let mut read = Vec::new();
-    for _ in 0..CUTS {
+    for _ in 0..CUTS.div_ceil(share) {
         pace.wait(random, MESSAGES).await?;
         ensure!(rig.proxy.cut() > 0, "there was no link to cut");
         row.did(Fault::Cut);

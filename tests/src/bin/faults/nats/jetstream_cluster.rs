@@ -1,9 +1,9 @@
 //! A cluster whose stream loses its leader in the middle of batches.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use async_nats::Client;
 use async_nats::jetstream;
 use driver_events_core::DriverEventSink;
@@ -15,6 +15,7 @@ use super::stream::{GRACE, STREAM, pace, quick, read_back};
 use crate::account::Account;
 use crate::load::{Load, Shape};
 use crate::memory;
+use crate::pace::PATIENCE;
 use crate::random::Random;
 use crate::row::{Fault, Row};
 
@@ -31,7 +32,7 @@ pub(super) async fn leader_killed(random: &mut Random, row: &mut Row) -> Result<
     for shape in SHAPES {
         let memory = memory::resident();
         let client = connect(&cluster).await?;
-        ensure_stream(&client, &StreamSettings::new(STREAM).replicas(3)).await?;
+        make_stream(&client).await?;
         let mut servers = cluster
             .servers()
             .iter()
@@ -61,6 +62,16 @@ pub(super) async fn leader_killed(random: &mut Random, row: &mut Row) -> Result<
         let client = connect(&cluster).await?;
         row.settle(&account, &read_back(&client).await?, RETRY_TIMEOUT + GRACE, memory);
         jetstream::new(client).delete_stream(STREAM).await?;
+    }
+    Ok(())
+}
+
+/// A server that has just come back is not given replicas for a moment.
+async fn make_stream(client: &Client) -> Result<()> {
+    let start = Instant::now();
+    while let Err(error) = ensure_stream(client, &StreamSettings::new(STREAM).replicas(3)).await {
+        ensure!(start.elapsed() < PATIENCE, "no stream in {PATIENCE:?}: {error:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Ok(())
 }

@@ -19,13 +19,17 @@ const CUTS: usize = 20;
 const MESSAGES: u64 = 1_500;
 const RETRY_TIMEOUT: Duration = Duration::from_secs(20);
 
-pub(super) async fn run(shape: Shape, random: &mut Random, row: &mut Row) -> Result<()> {
+pub(super) async fn run(shape: Shape, random: &mut Random, share: usize, row: &mut Row) -> Result<()> {
     let mut rig = Rig::start(&StreamSettings::new(STREAM)).await?;
     let sink = rig.sink(RETRY_TIMEOUT).await?;
     let pace = pace(&sink, &rig.account)?;
     let sink: Arc<dyn DriverEventSink> = Arc::new(sink);
     let load = Load::start(&sink, &rig.account, shape);
-    let mut faults = [[Fault::Kill; KILLS].as_slice(), &[Fault::Cut; CUTS]].concat();
+    let mut faults = [
+        vec![Fault::Kill; KILLS.div_ceil(share)],
+        vec![Fault::Cut; CUTS.div_ceil(share)],
+    ]
+    .concat();
     random.shuffle(&mut faults);
     for fault in faults {
         pace.wait(random, MESSAGES).await?;
