@@ -122,7 +122,10 @@ impl Row {
             self.verdict.stored.to_string(),
             self.verdict.lost.to_string(),
             self.verdict.doubled.to_string(),
-            self.verdict.out_of_order.to_string(),
+            match self.verdict.late {
+                0 => self.verdict.out_of_order.to_string(),
+                late => format!("{}, {late} at risk", self.verdict.out_of_order),
+            },
             self.at_risk.to_string(),
             match self.is_blind {
                 true => "not seen".to_owned(),

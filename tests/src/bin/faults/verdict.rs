@@ -12,8 +12,11 @@ pub(crate) struct Verdict {
     pub(crate) lost: u64,
     /// There more than once.
     pub(crate) doubled: u64,
-    /// There after a later one of the same goal.
+    /// Acknowledged, and there after a later one of the same goal.
     pub(crate) out_of_order: u64,
+    /// The same of events that a failed flush told to be at risk: a server may read what is left of a lost connection
+    /// after it began to read the new one.
+    pub(crate) late: u64,
     /// There, although it was never sent, or was said not to be sent.
     pub(crate) unexpected: u64,
     /// May be there, and is not.
@@ -36,7 +39,12 @@ impl Verdict {
             verdict.stored += 1;
             verdict.unexpected += u64::from(matches!(sent.events.get(event), None | Some(Word::NotSent)));
             let last = last.entry(event.goal).or_insert(event.number);
-            verdict.out_of_order += u64::from(event.number < *last);
+            if event.number < *last {
+                match sent.events.get(event) {
+                    Some(Word::Unknown) => verdict.late += 1,
+                    _ => verdict.out_of_order += 1,
+                }
+            }
             *last = event.number.max(*last);
         }
         for (event, word) in &sent.events {
@@ -57,6 +65,7 @@ impl Verdict {
         self.lost += other.lost;
         self.doubled += other.doubled;
         self.out_of_order += other.out_of_order;
+        self.late += other.late;
         self.unexpected += other.unexpected;
         self.missing += other.missing;
         self.untold += other.untold;
@@ -83,17 +92,20 @@ mod tests {
             (event(1, 3), Word::Acknowledged),
             (event(1, 4), Word::Unknown),
             (event(1, 5), Word::Unknown),
+            (event(1, 6), Word::Acknowledged),
             (event(2, 0), Word::NotSent),
             (event(2, 1), Word::NotSent),
         ];
         sent.events.extend(said);
         sent.risks = vec![(vec![event(1, 4)], 0), (vec![event(1, 5)], 0), (vec![event(1, 5)], 1)];
-        let read = [(1, 0), (1, 2), (1, 0), (1, 1), (2, 0), (3, 0), (1, 4)].map(|(goal, number)| event(goal, number));
+        let read =
+            [(1, 0), (1, 2), (1, 0), (1, 1), (2, 0), (3, 0), (1, 6), (1, 4)].map(|(goal, number)| event(goal, number));
         let expected = Verdict {
-            stored: 6,
+            stored: 7,
             lost: 1,
             doubled: 1,
             out_of_order: 1,
+            late: 1,
             unexpected: 2,
             missing: 1,
             untold: 1,
