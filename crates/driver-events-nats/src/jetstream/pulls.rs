@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::{Message, StatusCode, Subscriber};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
@@ -139,15 +139,17 @@ impl Pulls {
 
     /// Asks for nothing more, and gives what came and was not delivered back to the consumer, at once for others.
     pub(super) async fn give_back(mut self, link: &Link) {
-        while let Some(Some(message)) = self.subscriber.next().now_or_never() {
+        // First, or the consumer would give them to this one again.
+        if self.subscriber.unsubscribe().await.is_err() {
+            return;
+        }
+        while let Some(message) = self.subscriber.next().await {
             if let (None, Some(reply)) = (message.status, message.reply)
                 && link.client().publish(reply, "-NAK".into()).await.is_err()
             {
                 return;
             }
         }
-        // Where the connection has ended, so has the subscription.
-        let _ = self.subscriber.unsubscribe().await;
     }
 
     /// Forgets what was asked for.
