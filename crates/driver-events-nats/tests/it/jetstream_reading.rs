@@ -404,7 +404,8 @@ async fn reads_all(source: &mut JetStreamEventSource, envelopes: &[Envelope]) {
 async fn a_reader_goes_on_by_itself_when_a_server_that_was_killed_is_back() {
     let (mut server, client) = server_with_stream().await;
     let mut source = reader(&server).build().await.unwrap();
-    let mut durable = reader(&server).durable("audit").build().await.unwrap();
+    let wait = Duration::from_secs(1);
+    let mut durable = reader(&server).durable("audit").ack_wait(wait).build().await.unwrap();
     for round in 0..3 {
         let envelopes = numbered(1, round * 1_000..(round + 1) * 1_000);
         store(&client, &envelopes).await;
