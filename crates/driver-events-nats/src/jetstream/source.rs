@@ -89,6 +89,8 @@ pub struct JetStreamEventSource {
     settings: Settings,
     /// None while the consumer has to be made.
     pulls: Option<Pulls>,
+    /// The name of the consumer that goes with its reader.
+    own_consumer: Option<String>,
     /// The sequence of the last message that came.
     last: Option<u64>,
     /// What the consumer that goes with its reader delivers next, from 1.
@@ -129,6 +131,7 @@ impl JetStreamEventSource {
             wanted,
             settings,
             pulls: None,
+            own_consumer: None,
             last: None,
             next_delivery: 1,
             trouble: Trouble::default(),
@@ -158,6 +161,7 @@ impl JetStreamEventSource {
     /// The answers may not have arrived, and what they are for may come again.
     pub async fn close(mut self) -> Result<(), SourceError> {
         let deadline = Instant::now() + CLOSE_TIMEOUT;
+        self.forget_own().await;
         let mut told = self.barrier(deadline).await;
         if let (true, Some(pulls)) = (self.wanted.durable.is_some(), self.pulls.take()) {
             // Behind the barrier all that the server had sent is here.
@@ -172,6 +176,14 @@ impl JetStreamEventSource {
         told
     }
 
+    /// Lets the server forget the consumer that goes with its reader. It would by itself, some minutes later.
+    async fn forget_own(&mut self) {
+        if let Some(name) = self.own_consumer.take() {
+            let subject = self.api.subject(&format!("CONSUMER.DELETE.{}.{name}", self.stream));
+            let _ = self.link.client().publish(subject, Bytes::new()).await;
+        }
+    }
+
     async fn barrier(&self, deadline: Instant) -> Result<(), SourceError> {
         let connection = self.link.connection_number();
         let passed = barrier::pass(&self.link, barrier::DEFAULT_SUBJECT, connection, deadline).await;
@@ -183,6 +195,7 @@ impl JetStreamEventSource {
 
     /// Makes a consumer behind the last message that came.
     async fn make_own(&mut self) -> Result<(), SetupError> {
+        self.forget_own().await;
         // The name is told apart from those of all other readers.
         let name = self.link.client().new_inbox().replace(['.', '*', '>'], "-");
         let start = match self.last {
@@ -197,6 +210,7 @@ impl JetStreamEventSource {
             _ => error.into_setup_error("a consumer cannot be made"),
         })?;
         self.pulls = Some(self.pulls_of(&name).await?);
+        self.own_consumer = Some(name);
         self.next_delivery = 1;
         Ok(())
     }

@@ -81,7 +81,7 @@ async fn both_fixtures_come_back_byte_for_byte_and_in_order() {
     for durable in [None, Some("audit")] {
         let (server, client) = server_with_stream().await;
         let lines: Vec<&str> = FIXTURES.iter().flat_map(|fixture| fixture.lines()).collect();
-        let sink = JetStreamEventSink::new(client, STREAM)
+        let sink = JetStreamEventSink::new(client.clone(), STREAM)
             .await
             .unwrap()
             .stamped("urn:test")
@@ -105,6 +105,9 @@ async fn both_fixtures_come_back_byte_for_byte_and_in_order() {
         }
         nothing_comes(&mut source).await;
         in_time(source.close()).await.unwrap();
+        let stream = jetstream::new(client).get_stream(STREAM).await.unwrap();
+        let consumers = stream.get_info().await.unwrap().state.consumer_count;
+        assert_eq!(consumers, usize::from(durable.is_some()), "nothing else is left behind");
     }
 }
 
