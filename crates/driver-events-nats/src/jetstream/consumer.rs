@@ -15,6 +15,9 @@ use crate::{SetupError, SetupErrorKind};
 const CONSUMER_NOT_FOUND: u64 = 10_014;
 /// For how long the server keeps a consumer that nobody asks any more, where it goes with its reader.
 const INACTIVE: Duration = Duration::from_secs(300);
+/// What one that stays is made with, where nothing else is said.
+const ACK_WAIT: Duration = Duration::from_secs(30);
+const MAX_IN_FLIGHT: usize = 1_024;
 
 /// What a reader wants of its consumer.
 #[derive(Clone, Debug)]
@@ -24,8 +27,8 @@ pub(super) struct Wanted {
     pub(super) durable: Option<String>,
     pub(super) start: DeliverPolicy,
     pub(super) subjects: Vec<String>,
-    pub(super) ack_wait: Duration,
-    pub(super) max_in_flight: usize,
+    pub(super) ack_wait: Option<Duration>,
+    pub(super) max_in_flight: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -37,8 +40,8 @@ struct Create<'a> {
 
 impl Wanted {
     /// A consumer that goes with the reader. Nobody answers for its messages: where some are lost with a link, the
-    /// reader makes another behind the last that came.
-    pub(super) async fn make_own(&self, api: &Api, name: &str, start: DeliverPolicy) -> Result<(), ApiError> {
+    /// reader makes another behind the last that came. Returns the sequence behind which it begins.
+    pub(super) async fn make_own(&self, api: &Api, name: &str, start: DeliverPolicy) -> Result<u64, ApiError> {
         let config = Config {
             name: Some(name.to_owned()),
             deliver_policy: start,
@@ -48,17 +51,18 @@ impl Wanted {
             num_replicas: 1,
             ..self.config()
         };
-        self.create(api, name, &config).await.map(|_| ())
+        let made = self.create(api, name, &config).await?;
+        Ok(made.delivered.stream_sequence)
     }
 
-    /// The consumer that stays: made where it does not exist, and checked where it does.
-    pub(super) async fn ensure_durable(&self, api: &Api, name: &str) -> Result<(), SetupError> {
+    /// The consumer that stays: made where it does not exist, and checked where it does. Returns how it is.
+    pub(super) async fn ensure_durable(&self, api: &Api, name: &str) -> Result<Config, SetupError> {
         let stream = &self.stream;
         let found: Result<Info, ApiError> = api
             .ask_patiently(&format!("CONSUMER.INFO.{stream}.{name}"), Bytes::new())
             .await;
         match found {
-            Ok(found) => self.check(name, &found.config),
+            Ok(found) => self.check(name, found.config),
             Err(error) if error.code() == Some(STREAM_NOT_FOUND) => Err(not_looked_up(stream, error)),
             Err(error) if error.code() == Some(CONSUMER_NOT_FOUND) => {
                 let config = Config {
@@ -66,14 +70,14 @@ impl Wanted {
                     name: Some(name.to_owned()),
                     deliver_policy: self.start,
                     ack_policy: AckPolicy::Explicit,
-                    ack_wait: self.ack_wait,
-                    max_ack_pending: i64::try_from(self.max_in_flight).unwrap_or(i64::MAX),
+                    ack_wait: self.ack_wait.unwrap_or(ACK_WAIT),
+                    max_ack_pending: pending(self.max_in_flight.unwrap_or(MAX_IN_FLIGHT)),
                     ..self.config()
                 };
                 let made = self.create(api, name, &config).await;
                 let made =
                     made.map_err(|error| error.into_setup_error(&format!("the consumer {name:?} cannot be made")))?;
-                self.check(name, &made.config)
+                self.check(name, made.config)
             }
             Err(error) => Err(error.into_setup_error(&format!("the consumer {name:?} cannot be looked up"))),
         }
@@ -114,7 +118,7 @@ impl Wanted {
     }
 
     /// One that exists is never changed, so it must be what is wanted.
-    fn check(&self, name: &str, found: &Config) -> Result<(), SetupError> {
+    fn check(&self, name: &str, found: Config) -> Result<Config, SetupError> {
         let unfit = |what: String| {
             let message = format!("the consumer {name:?} exists and {what}: choose another name, or delete it");
             Err(SetupError::new(SetupErrorKind::UnfitConsumer, message))
@@ -125,6 +129,9 @@ impl Wanted {
         if found.ack_policy != AckPolicy::Explicit {
             return unfit("does not ask for an answer to each message (ack_policy)".into());
         }
+        if found.headers_only {
+            return unfit("leaves out the events themselves (headers_only)".into());
+        }
         let subjects: BTreeSet<&String> = match found.filter_subject.is_empty() {
             true => found.filter_subjects.iter().collect(),
             false => [&found.filter_subject].into(),
@@ -132,6 +139,18 @@ impl Wanted {
         if subjects != self.subjects.iter().collect() {
             return unfit(format!("reads {subjects:?}, and not {:?}", self.subjects));
         }
-        Ok(())
+        if let Some(wait) = self.ack_wait.filter(|wait| *wait != found.ack_wait) {
+            return unfit(format!("has an ack_wait of {:?}, and not of {wait:?}", found.ack_wait));
+        }
+        let is_other = |wanted: &usize| pending(*wanted) != found.max_ack_pending;
+        if let Some(wanted) = self.max_in_flight.filter(is_other) {
+            let found = found.max_ack_pending;
+            return unfit(format!("has a max_ack_pending of {found}, and not of {wanted}"));
+        }
+        Ok(found)
     }
+}
+
+fn pending(deliveries: usize) -> i64 {
+    i64::try_from(deliveries).unwrap_or(i64::MAX)
 }

@@ -13,15 +13,18 @@ mod publisher;
 
 mod ack;
 mod acks;
+mod answer;
 mod api;
 mod atomic;
 mod batch;
 mod consumer;
 mod dead_letters;
+mod pace;
 mod patience;
 mod place;
 mod pulls;
 mod stream_check;
+mod trouble;
 
 pub use sink::JetStreamEventSink;
 pub use sink_builder::JetStreamEventSinkBuilder;

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use async_nats::{Message, StatusCode, Subscriber};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
 use super::api::Api;
+use super::pace::Pace;
 use crate::link::Link;
 use crate::{SetupError, SetupErrorKind};
 
@@ -28,7 +29,7 @@ pub(super) struct Pulls {
     inbox: String,
     /// Where a consumer is asked, `$JS.API.CONSUMER.MSG.NEXT.…`.
     subject: String,
-    batch: usize,
+    pace: Pace,
     /// How many messages the server may still send without being asked again.
     left: usize,
     connection: u64,
@@ -40,6 +41,8 @@ pub(super) struct Pulls {
 #[derive(Debug)]
 pub(super) enum Pulled {
     Message(Message),
+    /// The server is there and has nothing.
+    Heard,
     /// Nothing yet: time to look at the connection.
     Nothing,
     /// The connection was made anew; what was on its way may be lost.
@@ -67,7 +70,7 @@ impl Pulls {
         api: &Api,
         stream: &str,
         consumer: &str,
-        batch: usize,
+        pace: Pace,
     ) -> Result<Self, SetupError> {
         let inbox = link.client().new_inbox();
         let unreachable = |message: &str| SetupError::new(SetupErrorKind::Unreachable, message);
@@ -81,7 +84,7 @@ impl Pulls {
             subscriber,
             inbox,
             subject: api.subject(&format!("CONSUMER.MSG.NEXT.{stream}.{consumer}")),
-            batch,
+            pace,
             left: 0,
             connection: link.connection_number(),
             heard: Instant::now(),
@@ -89,8 +92,21 @@ impl Pulls {
         })
     }
 
+    /// Where the consumer is asked.
+    pub(super) fn subject(&self) -> &str {
+        &self.subject
+    }
+
     /// Waits for a little while. Cancel safe: what was not given is given by the next call.
     pub(super) async fn next(&mut self, link: &Link) -> Pulled {
+        let now = Instant::now();
+        self.pace.is_called(now);
+        // Most messages are here already, and need no look at the connection.
+        if self.left > self.pace.batch() / 2
+            && let Some(Some(message)) = self.subscriber.next().now_or_never()
+        {
+            return self.take(message, now);
+        }
         let connection = link.connection_number();
         if connection != self.connection {
             self.connection = connection;
@@ -100,41 +116,58 @@ impl Pulls {
         if !link.is_up() {
             // What is asked for now would be asked for twice.
             self.heard = Instant::now();
-        } else if self.left <= self.batch / 2 && self.not_before <= Instant::now() {
-            let request = Request {
-                batch: self.batch - self.left,
-                expires: EXPIRES.as_nanos(),
-                idle_heartbeat: HEARTBEAT.as_nanos(),
-            };
-            let Ok(request) = serde_json::to_vec(&request) else {
-                return Pulled::Refused("the request cannot be written".into());
-            };
-            // The number first: a request that is dropped midway may be under way, and is then asked for once less.
-            self.left = self.batch;
-            let client = link.client();
-            let publish = client.publish_with_reply(self.subject.clone(), self.inbox.clone(), request.into());
-            match timeout_at(Instant::now() + LOOK, publish).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => return Pulled::Ended,
-                Err(_) => self.left = 0,
-            }
+        } else if self.left <= self.pace.batch() / 2
+            && self.not_before <= now
+            && let Err(over) = self.ask(link).await
+        {
+            return over;
         }
-        let message = match timeout_at(Instant::now() + LOOK, self.subscriber.next()).await {
-            Ok(Some(message)) => message,
-            Ok(None) => return Pulled::Ended,
+        match timeout_at(Instant::now() + LOOK, self.subscriber.next()).await {
+            Ok(Some(message)) => self.take(message, Instant::now()),
+            Ok(None) => Pulled::Ended,
             Err(_) if self.heard.elapsed() > 2 * HEARTBEAT => {
                 self.ask_anew();
-                return Pulled::Silent;
+                Pulled::Silent
             }
-            Err(_) => return Pulled::Nothing,
-        };
-        self.heard = Instant::now();
-        let status = message.status.unwrap_or(StatusCode::OK);
-        if status == StatusCode::OK {
-            self.left = self.left.saturating_sub(1);
-            return Pulled::Message(message);
+            Err(_) => Pulled::Nothing,
         }
-        self.told(status, &message)
+    }
+
+    /// Asks for as many messages as there is room for.
+    async fn ask(&mut self, link: &Link) -> Result<(), Pulled> {
+        self.pace.adapt();
+        let batch = self.pace.batch().saturating_sub(self.left);
+        if batch == 0 {
+            return Ok(());
+        }
+        let request = Request {
+            batch,
+            expires: EXPIRES.as_nanos(),
+            idle_heartbeat: HEARTBEAT.as_nanos(),
+        };
+        let Ok(request) = serde_json::to_vec(&request) else {
+            return Err(Pulled::Refused("the request cannot be written".into()));
+        };
+        let client = link.client();
+        let publish = client.publish_with_reply(self.subject.clone(), self.inbox.clone(), request.into());
+        // A request that is given up midway was not sent.
+        match timeout_at(Instant::now() + LOOK, publish).await {
+            Ok(Ok(())) => self.left += batch,
+            Ok(Err(_)) => return Err(Pulled::Ended),
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, message: Message, now: Instant) -> Pulled {
+        self.heard = now;
+        let status = message.status.unwrap_or(StatusCode::OK);
+        if status != StatusCode::OK {
+            return self.told(status, &message);
+        }
+        self.left = self.left.saturating_sub(1);
+        self.pace.gives(now);
+        Pulled::Message(message)
     }
 
     /// Asks for nothing more, and gives what came and was not delivered back to the consumer, at once for others.
@@ -161,7 +194,7 @@ impl Pulls {
     fn told(&mut self, status: StatusCode, message: &Message) -> Pulled {
         let description = message.description.as_deref().unwrap_or_default();
         match status {
-            StatusCode::IDLE_HEARTBEAT => Pulled::Nothing,
+            StatusCode::IDLE_HEARTBEAT => Pulled::Heard,
             StatusCode::NO_RESPONDERS => {
                 self.ask_anew();
                 self.not_before = Instant::now() + PAUSE;
@@ -181,11 +214,11 @@ impl Pulls {
                     .as_ref()
                     .and_then(|headers| headers.get("Nats-Pending-Messages"));
                 let pending = pending.and_then(|pending| pending.as_str().parse().ok());
-                self.left = self.left.saturating_sub(pending.unwrap_or(self.batch));
+                self.left = self.left.saturating_sub(pending.unwrap_or(self.left));
                 if description == "Leadership Change" || description == "Server Shutdown" {
                     self.not_before = Instant::now() + PAUSE;
                 }
-                Pulled::Nothing
+                Pulled::Heard
             }
         }
     }

@@ -3,29 +3,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::{Client, Message, Subject};
+use async_nats::{Message, Subject};
 use async_trait::async_trait;
 use bytes::Bytes;
-use driver_events_core::{Delivery, DriverEventSource, EventFilter, Position, Settle, SourceError, SourceErrorKind};
+use driver_events_core::{Delivery, DriverEventSource, EventFilter, Position, SourceError, SourceErrorKind};
 use driver_events_types::Limits;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::JetStreamEventSourceBuilder;
+use super::answer::{Answer, acknowledge};
 use super::api::Api;
 use super::consumer::Wanted;
-use super::dead_letters;
+use super::pace::Pace;
 use super::place::Place;
 use super::pulls::{Pulled, Pulls};
-use super::stream_check::STREAM_NOT_FOUND;
+use super::stream_check::{STREAM_NOT_FOUND, look_up, not_looked_up};
+use super::trouble::Trouble;
 use crate::barrier;
 use crate::link::Link;
 use crate::subject::Subjects;
 use crate::{NatsConnection, SetupError, SetupErrorKind, headers};
 
-/// How long to wait before a consumer is made again, where that failed.
+/// How long to wait before a consumer is made or looked up again, where that failed.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How long something may be in the way before the reader is told.
-const LASTING: Duration = Duration::from_secs(10);
+/// How long to wait while the link is down.
+const LOOK: Duration = Duration::from_millis(100);
+/// As many messages as a consumer is asked for at once.
+const MAX_BATCH: usize = 512;
 /// How long `close` may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -87,11 +91,18 @@ pub struct JetStreamEventSource {
     stream: Arc<str>,
     wanted: Wanted,
     settings: Settings,
+    /// When the stream was made, by which one that was made anew is told apart.
+    made: i128,
     /// None while the consumer has to be made.
     pulls: Option<Pulls>,
+    /// Whether a durable consumer has to be looked up: nothing was heard of it.
+    is_in_doubt: bool,
+    /// When the next try is due to make or look up the consumer.
+    not_before: Instant,
     /// The name of the consumer that goes with its reader.
     own_consumer: Option<String>,
-    /// The sequence of the last message that came.
+    /// The sequence behind which a consumer that goes with its reader has to begin: at first where it began, then that
+    /// of the last message that came.
     last: Option<u64>,
     /// What the consumer that goes with its reader delivers next, from 1.
     next_delivery: u64,
@@ -105,16 +116,7 @@ pub(super) struct Settings {
     pub(super) subjects: Subjects,
     pub(super) filter: EventFilter,
     pub(super) limits: Limits,
-    pub(super) batch: usize,
     pub(super) dead_letters: Option<Subject>,
-}
-
-/// What the reader was told of what is wrong, so that it is told once.
-#[derive(Debug, Default)]
-struct Trouble {
-    since: Option<Instant>,
-    is_told: bool,
-    refusal: Option<Arc<str>>,
 }
 
 impl JetStreamEventSource {
@@ -123,14 +125,23 @@ impl JetStreamEventSource {
         JetStreamEventSourceBuilder::new(stream.into())
     }
 
-    pub(super) async fn begin(link: Link, api: Api, wanted: Wanted, settings: Settings) -> Result<Self, SetupError> {
+    pub(super) async fn begin(
+        link: Link,
+        api: Api,
+        made: i128,
+        wanted: Wanted,
+        settings: Settings,
+    ) -> Result<Self, SetupError> {
         let mut source = Self {
             link,
             api,
             stream: wanted.stream.as_str().into(),
             wanted,
             settings,
+            made,
             pulls: None,
+            is_in_doubt: false,
+            not_before: Instant::now(),
             own_consumer: None,
             last: None,
             next_delivery: 1,
@@ -139,8 +150,14 @@ impl JetStreamEventSource {
         };
         match source.wanted.durable.clone() {
             Some(name) => {
-                source.wanted.ensure_durable(&source.api, &name).await?;
-                source.pulls = Some(source.pulls_of(&name).await?);
+                let found = source.wanted.ensure_durable(&source.api, &name).await?;
+                let pending = usize::try_from(found.max_ack_pending)
+                    .ok()
+                    .filter(|pending| *pending > 0);
+                let most = pending.unwrap_or(usize::MAX).min(MAX_BATCH);
+                // As much again for what a reader does now and then, and for what is on its way.
+                let within = found.ack_wait / 4;
+                source.pulls = Some(source.pulls_of(&name, Pace::new(most, Some(within))).await?);
             }
             None => source.make_own().await?,
         }
@@ -161,19 +178,27 @@ impl JetStreamEventSource {
     /// The answers may not have arrived, and what they are for may come again.
     pub async fn close(mut self) -> Result<(), SourceError> {
         let deadline = Instant::now() + CLOSE_TIMEOUT;
-        self.forget_own().await;
-        let mut told = self.barrier(deadline).await;
-        if let (true, Some(pulls)) = (self.wanted.durable.is_some(), self.pulls.take()) {
-            // Behind the barrier all that the server had sent is here.
-            pulls.give_back(&self.link).await;
-            told = told.and(self.barrier(deadline).await);
-        }
+        let told = match timeout_at(deadline, self.give_back(deadline)).await {
+            Ok(told) => told,
+            Err(elapsed) => Err(unanswered(elapsed)),
+        };
         if let Some(connection) = self.link.own_connection() {
             let patience = deadline.saturating_duration_since(Instant::now());
             // What matters is whether the answers arrived.
             let _ = connection.close(patience).await;
         }
         told
+    }
+
+    async fn give_back(&mut self, deadline: Instant) -> Result<(), SourceError> {
+        self.forget_own().await;
+        self.barrier(deadline).await?;
+        if let (true, Some(pulls)) = (self.wanted.durable.is_some(), self.pulls.take()) {
+            // Behind the barrier all that the server had sent is here.
+            pulls.give_back(&self.link).await;
+            self.barrier(deadline).await?;
+        }
+        Ok(())
     }
 
     /// Lets the server forget the consumer that goes with its reader. It would by itself, some minutes later.
@@ -187,10 +212,7 @@ impl JetStreamEventSource {
     async fn barrier(&self, deadline: Instant) -> Result<(), SourceError> {
         let connection = self.link.connection_number();
         let passed = barrier::pass(&self.link, barrier::DEFAULT_SUBJECT, connection, deadline).await;
-        passed.map(drop).map_err(|error| {
-            let message = "the answers may not have arrived";
-            SourceError::new(SourceErrorKind::Disconnected, message).with_source(error)
-        })
+        passed.map(drop).map_err(unanswered)
     }
 
     /// Makes a consumer behind the last message that came.
@@ -198,6 +220,8 @@ impl JetStreamEventSource {
         self.forget_own().await;
         // The name is told apart from those of all other readers.
         let name = self.link.client().new_inbox().replace(['.', '*', '>'], "-");
+        // First, so that it is forgotten also where the answer does not come.
+        self.own_consumer = Some(name.clone());
         let start = match self.last {
             Some(last) => DeliverPolicy::ByStartSequence {
                 start_sequence: last + 1,
@@ -205,18 +229,28 @@ impl JetStreamEventSource {
             None => self.wanted.start,
         };
         let made = self.wanted.make_own(&self.api, &name, start).await;
-        made.map_err(|error| match error.code() {
-            Some(STREAM_NOT_FOUND) => super::stream_check::not_looked_up(&self.stream, error),
+        let behind = made.map_err(|error| match error.code() {
+            Some(STREAM_NOT_FOUND) => not_looked_up(&self.stream, error),
             _ => error.into_setup_error("a consumer cannot be made"),
         })?;
-        self.pulls = Some(self.pulls_of(&name).await?);
-        self.own_consumer = Some(name);
+        self.last.get_or_insert(behind);
+        self.pulls = Some(self.pulls_of(&name, Pace::new(MAX_BATCH, None)).await?);
         self.next_delivery = 1;
         Ok(())
     }
 
-    async fn pulls_of(&self, consumer: &str) -> Result<Pulls, SetupError> {
-        Pulls::of_consumer(&self.link, &self.api, &self.stream, consumer, self.settings.batch).await
+    /// Makes another consumer, where the stream is still the same.
+    async fn make_own_again(&mut self) -> Result<(), SetupError> {
+        let stream = look_up(&self.api, &self.stream).await?;
+        if stream.created.unix_timestamp_nanos() != self.made {
+            let message = "there is another stream of the same name, whose sequences begin anew";
+            return Err(SetupError::new(SetupErrorKind::NoStream, message));
+        }
+        self.make_own().await
+    }
+
+    async fn pulls_of(&self, consumer: &str, pace: Pace) -> Result<Pulls, SetupError> {
+        Pulls::of_consumer(&self.link, &self.api, &self.stream, consumer, pace).await
     }
 
     /// The delivery of a message; none where the filter does not select it.
@@ -227,7 +261,7 @@ impl JetStreamEventSource {
         if !is_durable {
             if place.delivery != self.next_delivery {
                 // Something was lost on the way: all behind it is read anew.
-                self.pulls = None;
+                self.read_anew();
                 return None;
             }
             self.next_delivery += 1;
@@ -235,18 +269,11 @@ impl JetStreamEventSource {
         }
         let own = self.settings.subjects.strip(&message.subject);
         let content = headers::read(own, message.headers.as_ref(), &message.payload, self.settings.limits);
-        let answer = Answer {
-            client: self.link.client().clone(),
-            reply,
-            dead_letter: None,
-        };
-        if content
-            .as_ref()
-            .is_ok_and(|envelope| !self.settings.filter.selects(envelope))
-        {
+        let is_selected = |envelope| self.settings.filter.selects(envelope);
+        if !content.as_ref().map_or(true, is_selected) {
             if is_durable {
                 // An answer that does not arrive lets the message come again, to be left out again.
-                let _ = answer.say("+ACK".into()).await;
+                let _ = acknowledge(self.link.client(), reply).await;
             }
             return None;
         }
@@ -258,62 +285,64 @@ impl JetStreamEventSource {
         if !is_durable {
             return Some(delivery);
         }
-        let dead_letter = self.settings.dead_letters.clone().map(|subject| (subject, message));
-        Some(delivery.with_settle(Answer { dead_letter, ..answer }))
+        let dead_letters = self.settings.dead_letters.clone();
+        Some(delivery.with_settle(Answer {
+            client: self.link.client().clone(),
+            reply,
+            dead_letter: dead_letters.map(|subject| (subject, message)),
+        }))
     }
 
     /// Goes on after a consumer that goes with its reader may have missed something, or is gone. A durable one is looked
     /// up.
     async fn go_on(&mut self) -> Option<SourceError> {
+        // The wait before the work, so that a caller who drops `next` again and again does not ask again and again.
+        sleep_until(self.not_before).await;
+        if !self.link.is_up() {
+            self.not_before = Instant::now() + LOOK;
+            return None;
+        }
+        self.not_before = Instant::now() + PAUSE;
         let made = match self.wanted.durable.clone() {
             Some(name) => self.wanted.look_up_durable(&self.api, &name).await,
-            None => self.make_own().await,
+            None => self.make_own_again().await,
         };
-        let error = made.err()?;
+        let Err(error) = made else {
+            self.is_in_doubt = false;
+            self.not_before = Instant::now();
+            return None;
+        };
         match error.kind() {
             SetupErrorKind::NoStream => {
                 let message = format!("the stream {:?}, or its consumer, was deleted", self.stream);
                 Some(self.over(message).with_source(error))
             }
             SetupErrorKind::Unreachable => {
-                sleep(PAUSE).await;
-                self.lasting("JetStream does not serve the consumer", Some(error))
+                self.trouble.begin_with(error);
+                None
             }
             _ => Some(error.into()),
         }
     }
 
-    /// What the reader has to know of the link, and was not told yet.
-    fn trouble(&mut self) -> Option<SourceError> {
-        let refusal = self.link.refusal();
-        if refusal != self.trouble.refusal {
-            self.trouble.refusal.clone_from(&refusal);
-            if let Some(why) = refusal {
-                let message = format!("the NATS server refuses this reader: {why}");
-                return Some(SourceError::new(SourceErrorKind::Unauthorized, message));
-            }
-        }
-        if self.link.is_up() {
-            return None;
-        }
-        self.lasting("the link to NATS is down", None)
+    /// What the reader has to know of the link and the server, and was not told yet.
+    fn tell(&mut self) -> Option<SourceError> {
+        let asks = self.pulls.as_ref().map(Pulls::subject);
+        let answers = self.wanted.durable.as_ref();
+        let answers = answers.map(|name| format!(".{}.{name}.", self.stream));
+        let is_mine = |subject: &str| {
+            let is_answer = |answers: &String| subject.starts_with("$JS.ACK.") && subject.contains(answers);
+            asks == Some(subject) || answers.as_ref().is_some_and(is_answer)
+        };
+        let refused = self.trouble.tell_refused(&self.link, is_mine);
+        refused.or_else(|| self.trouble.tell(&self.link))
     }
 
-    /// What goes on for so long that the reader has to know, once.
-    fn lasting(&mut self, what: &str, error: Option<SetupError>) -> Option<SourceError> {
-        let since = *self.trouble.since.get_or_insert_with(Instant::now);
-        if self.trouble.is_told || since.elapsed() < LASTING {
-            return None;
+    /// Lets a consumer that goes with its reader be made again behind the last message that came.
+    fn read_anew(&mut self) {
+        if self.wanted.durable.is_none() {
+            self.pulls = None;
         }
-        self.trouble.is_told = true;
-        let told = SourceError::new(
-            SourceErrorKind::Disconnected,
-            format!("{what}; reading goes on when that is over"),
-        );
-        Some(match error {
-            Some(error) => told.with_source(error),
-            None => told,
-        })
     }
 
     fn over(&mut self, why: impl Into<String>) -> SourceError {
@@ -331,38 +360,39 @@ impl DriverEventSource for JetStreamEventSource {
             }
             // A filter that selects little must not keep the thread from others.
             tokio::task::consume_budget().await;
-            if let Some(trouble) = self.trouble() {
-                return Some(Err(trouble));
-            }
-            let Some(pulls) = &mut self.pulls else {
-                if !self.link.is_up() {
-                    sleep(PAUSE).await;
-                } else if let Some(error) = self.go_on().await {
+            if self.is_in_doubt || self.pulls.is_none() {
+                if let Some(error) = self.tell() {
                     return Some(Err(error));
                 }
-                continue;
-            };
+                if let Some(error) = self.go_on().await {
+                    return Some(Err(error));
+                }
+            }
+            let Some(pulls) = &mut self.pulls else { continue };
             match pulls.next(&self.link).await {
                 Pulled::Message(message) => {
-                    self.trouble.since = None;
-                    self.trouble.is_told = false;
+                    self.trouble.end();
                     if let Some(delivery) = self.deliver(message).await {
                         return Some(Ok(delivery));
                     }
                 }
-                Pulled::Nothing => {}
-                Pulled::Reconnected | Pulled::Silent | Pulled::Deleted if self.wanted.durable.is_none() => {
-                    self.pulls = None;
-                }
-                // What was lost comes again.
-                Pulled::Reconnected => {}
-                Pulled::Silent => {
-                    if self.link.is_up()
-                        && let Some(error) = self.go_on().await
-                    {
+                Pulled::Heard => self.trouble.end(),
+                Pulled::Nothing => {
+                    if let Some(error) = self.tell() {
                         return Some(Err(error));
                     }
                 }
+                Pulled::Reconnected => {
+                    self.trouble.end();
+                    // What a durable consumer lost comes again.
+                    self.read_anew();
+                }
+                Pulled::Silent => {
+                    self.trouble.begin();
+                    self.is_in_doubt = true;
+                    self.read_anew();
+                }
+                Pulled::Deleted if self.wanted.durable.is_none() => self.read_anew(),
                 Pulled::Deleted => {
                     let message = format!("the consumer was deleted from the stream {:?}", self.stream);
                     return Some(Err(self.over(message)));
@@ -376,6 +406,11 @@ impl DriverEventSource for JetStreamEventSource {
     }
 }
 
+/// The answers may not have arrived.
+fn unanswered(error: impl std::error::Error + Send + Sync + 'static) -> SourceError {
+    SourceError::new(SourceErrorKind::Disconnected, "the answers may not have arrived").with_source(error)
+}
+
 impl fmt::Debug for JetStreamEventSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JetStreamEventSource")
@@ -383,43 +418,5 @@ impl fmt::Debug for JetStreamEventSource {
             .field("stream", &self.stream)
             .field("durable", &self.wanted.durable)
             .finish_non_exhaustive()
-    }
-}
-
-/// Answers one message of a durable consumer.
-#[derive(Debug)]
-struct Answer {
-    client: Client,
-    reply: Subject,
-    /// Where the message goes that is rejected.
-    dead_letter: Option<(Subject, Message)>,
-}
-
-impl Answer {
-    async fn say(&self, answer: Bytes) -> Result<(), SourceError> {
-        self.client.publish(self.reply.clone(), answer).await.map_err(|error| {
-            SourceError::new(SourceErrorKind::Closed, "the connection to NATS has ended").with_source(error)
-        })
-    }
-}
-
-#[async_trait]
-impl Settle for Answer {
-    async fn ack(self: Box<Self>) -> Result<(), SourceError> {
-        self.say("+ACK".into()).await
-    }
-
-    async fn nack(self: Box<Self>, delay: Duration) -> Result<(), SourceError> {
-        self.say(format!("-NAK {{\"delay\":{}}}", delay.as_nanos()).into())
-            .await
-    }
-
-    async fn reject(mut self: Box<Self>, why: &str) -> Result<(), SourceError> {
-        if let Some((subject, message)) = self.dead_letter.take() {
-            dead_letters::send(&self.client, subject, message, why).await?;
-        }
-        // A server before 2.11 takes the reason, and passes it on to nobody.
-        let why: String = why.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        self.say(format!("+TERM {why}").into()).await
     }
 }

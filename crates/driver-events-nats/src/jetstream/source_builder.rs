@@ -1,4 +1,4 @@
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::{Client, Subject};
@@ -9,13 +9,13 @@ use super::JetStreamEventSource;
 use super::api::Api;
 use super::consumer::Wanted;
 use super::source::Settings;
-use super::stream_check::{check_name, look_up};
+use super::stream_check::{check_for_reading, check_name, look_up};
 use crate::link::Target;
 use crate::subject::{Subjects, is_publishable};
 use crate::{NatsConnection, NatsOptions, SetupError};
 
-/// As many messages as a consumer is asked for at once.
-const BATCH: usize = 512;
+/// The last second that servers know, at the end of the year 9999, from 1970.
+const LAST_SECOND: u64 = 253_402_300_799;
 
 /// Makes a [`JetStreamEventSource`]. Nothing is checked before [`build`](Self::build).
 ///
@@ -42,11 +42,11 @@ pub struct JetStreamEventSourceBuilder {
     domain: Option<String>,
     prefix: Option<String>,
     durable: Option<String>,
-    start: DeliverPolicy,
+    start: Start,
     filter: EventFilter,
     limits: Limits,
-    ack_wait: Duration,
-    max_in_flight: usize,
+    ack_wait: Option<Duration>,
+    max_in_flight: Option<usize>,
     dead_letters: Option<String>,
 }
 
@@ -58,11 +58,11 @@ impl JetStreamEventSourceBuilder {
             domain: None,
             prefix: None,
             durable: None,
-            start: DeliverPolicy::All,
+            start: Start::First,
             filter: EventFilter::everything(),
             limits: Limits::default(),
-            ack_wait: Duration::from_secs(30),
-            max_in_flight: 1_024,
+            ack_wait: None,
+            max_in_flight: None,
             dead_letters: None,
         }
     }
@@ -107,21 +107,19 @@ impl JetStreamEventSourceBuilder {
     /// Begins with the first event that the stream has. So it is unless something else is said. A durable consumer that
     /// exists goes on where it was.
     pub fn from_start(mut self) -> Self {
-        self.start = DeliverPolicy::All;
+        self.start = Start::First;
         self
     }
 
     /// Begins with the events that are stored from now on.
     pub fn from_new(mut self) -> Self {
-        self.start = DeliverPolicy::New;
+        self.start = Start::New;
         self
     }
 
     /// Begins with the first event that was stored at this time or later.
     pub fn from_time(mut self, time: impl Into<SystemTime>) -> Self {
-        self.start = DeliverPolicy::ByStartTime {
-            start_time: time.into().into(),
-        };
+        self.start = Start::Time(time.into());
         self
     }
 
@@ -138,17 +136,18 @@ impl JetStreamEventSourceBuilder {
         self
     }
 
-    /// How long a delivery may be without an answer before it comes again. Begins as 30 seconds. For a durable consumer
-    /// that is made.
+    /// How long a delivery may be without an answer before it comes again: longer than the longest work takes. A durable
+    /// consumer is made with 30 seconds where nothing is said; one that exists must have what is said.
     pub fn ack_wait(mut self, wait: Duration) -> Self {
-        self.ack_wait = wait;
+        self.ack_wait = Some(wait);
         self
     }
 
     /// How many deliveries may be without an answer, of all who read with the durable consumer. With 1 the order of the
-    /// stream holds also where something comes again. Begins as 1,024. For a durable consumer that is made.
+    /// stream holds also where something comes again. A durable consumer is made with 1,024 where nothing is said; one
+    /// that exists must have what is said.
     pub fn max_in_flight(mut self, deliveries: usize) -> Self {
-        self.max_in_flight = deliveries;
+        self.max_in_flight = Some(deliveries);
         self
     }
 
@@ -164,9 +163,10 @@ impl JetStreamEventSourceBuilder {
     /// consumer.
     ///
     /// # Errors
-    /// [`NoStream`](crate::SetupErrorKind::NoStream); [`UnfitConsumer`](crate::SetupErrorKind::UnfitConsumer) where the
-    /// durable consumer exists and is another than is wanted; [`Invalid`](crate::SetupErrorKind::Invalid) for a name, a
-    /// prefix or a subject that is none, and where nothing to connect with was given;
+    /// [`NoStream`](crate::SetupErrorKind::NoStream); [`UnfitStream`](crate::SetupErrorKind::UnfitStream) where the
+    /// stream never has such events, as with a wrong prefix; [`UnfitConsumer`](crate::SetupErrorKind::UnfitConsumer)
+    /// where the durable consumer exists and is another than is wanted; [`Invalid`](crate::SetupErrorKind::Invalid) for
+    /// a name, a prefix, a subject or a time that is none, and where nothing to connect with was given;
     /// [`Unauthorized`](crate::SetupErrorKind::Unauthorized) where a request is not permitted;
     /// [`Unreachable`](crate::SetupErrorKind::Unreachable) where JetStream does not answer within seconds; else as
     /// [`NatsOptions::connect`].
@@ -178,9 +178,13 @@ impl JetStreamEventSourceBuilder {
         if let Some(name) = &self.durable {
             check_name(name)?;
         }
-        if self.max_in_flight == 0 {
+        if self.max_in_flight == Some(0) {
             return Err(SetupError::invalid("one delivery at least must be in flight"));
         }
+        if self.ack_wait == Some(Duration::ZERO) {
+            return Err(SetupError::invalid("an answer takes some time"));
+        }
+        let start = self.start.policy()?;
         let dead_letters = match self.dead_letters {
             Some(subject) if !is_publishable(&subject) => {
                 return Err(SetupError::invalid(format!(
@@ -191,12 +195,14 @@ impl JetStreamEventSourceBuilder {
         };
         let link = self.target.link().await?;
         let api = Api::new(link.clone(), self.domain.as_deref());
-        look_up(&api, &self.stream).await?;
+        let stream = look_up(&api, &self.stream).await?;
+        let wanted_subjects = wanted_subjects(&self.filter, &subjects);
+        check_for_reading(&stream.config, &wanted_subjects)?;
         let wanted = Wanted {
             stream: self.stream,
             durable: self.durable,
-            start: self.start,
-            subjects: wanted_subjects(&self.filter, &subjects),
+            start,
+            subjects: wanted_subjects,
             ack_wait: self.ack_wait,
             max_in_flight: self.max_in_flight,
         };
@@ -204,10 +210,35 @@ impl JetStreamEventSourceBuilder {
             subjects,
             filter: self.filter,
             limits: self.limits,
-            batch: BATCH.min(self.max_in_flight),
             dead_letters,
         };
-        JetStreamEventSource::begin(link, api, wanted, settings).await
+        JetStreamEventSource::begin(link, api, stream.created.unix_timestamp_nanos(), wanted, settings).await
+    }
+}
+
+/// Where to begin.
+#[derive(Clone, Copy, Debug)]
+enum Start {
+    First,
+    New,
+    Time(SystemTime),
+}
+
+impl Start {
+    fn policy(self) -> Result<DeliverPolicy, SetupError> {
+        let time = match self {
+            Self::First => return Ok(DeliverPolicy::All),
+            Self::New => return Ok(DeliverPolicy::New),
+            // Nothing is older.
+            Self::Time(time) => time.max(UNIX_EPOCH),
+        };
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        if since.as_secs() > LAST_SECOND {
+            return Err(SetupError::invalid("reading cannot begin after the year 9999"));
+        }
+        Ok(DeliverPolicy::ByStartTime {
+            start_time: time.into(),
+        })
     }
 }
 

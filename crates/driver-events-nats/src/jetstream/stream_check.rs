@@ -84,6 +84,24 @@ pub(super) fn check(config: &Config, subjects: &Subjects, horizon: Duration) -> 
     Ok(warnings(config, subjects))
 }
 
+/// Checks what a reader needs.
+///
+/// # Errors
+/// `UnfitStream`: nothing that the stream takes is what the reader asks for, as with a wrong prefix.
+pub(super) fn check_for_reading(config: &Config, wanted: &[String]) -> Result<(), SetupError> {
+    // What comes from another stream, or by another name, is not among the subjects.
+    let takes_others = config.mirror.is_some() || config.sources.is_some() || config.subject_transform.is_some();
+    let has_any = |wanted: &String| config.subjects.iter().any(|pattern| overlap(pattern, wanted));
+    if takes_others || wanted.iter().any(has_any) {
+        return Ok(());
+    }
+    let message = format!(
+        "the stream {:?} never has what is to be read: it takes {:?}, and not {wanted:?}",
+        config.name, config.subjects
+    );
+    Err(SetupError::new(SetupErrorKind::UnfitStream, message))
+}
+
 fn warnings(config: &Config, subjects: &Subjects) -> Vec<StreamWarning> {
     let mut warnings = Vec::new();
     if !config.max_age.is_zero() {
@@ -126,9 +144,47 @@ fn takes(pattern: &str, subject: &str) -> bool {
     subject.next().is_none()
 }
 
+/// Whether there is a subject for which both patterns stand.
+fn overlap(one: &str, other: &str) -> bool {
+    let mut others = other.split('.');
+    for token in one.split('.') {
+        match (token, others.next()) {
+            (_, None) => return false,
+            (">", Some(_)) | (_, Some(">")) => return true,
+            ("*", Some(_)) | (_, Some("*")) => {}
+            (token, Some(other)) if token == other => {}
+            _ => return false,
+        }
+    }
+    others.next().is_none()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{check_name, takes};
+    use super::{check_name, overlap, takes};
+
+    #[test]
+    fn patterns_overlap_where_one_subject_is_in_both() {
+        for (one, other) in [
+            (">", "a.b"),
+            ("a.>", "a.b.c"),
+            ("a.b", "a.b"),
+            ("*.b", "a.*"),
+            ("a.*", "a.>"),
+            ("*.b.>", "a.>"),
+        ] {
+            assert!(overlap(one, other) && overlap(other, one), "{one} {other}");
+        }
+        for (one, other) in [
+            ("a.>", "b.>"),
+            ("a", "a.>"),
+            ("a.b", "a.b.c"),
+            ("t.a.>", "a.>"),
+            ("*", "a.b"),
+        ] {
+            assert!(!overlap(one, other) && !overlap(other, one), "{one} {other}");
+        }
+    }
 
     #[test]
     fn a_pattern_takes_what_is_below_it() {

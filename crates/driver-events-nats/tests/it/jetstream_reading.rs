@@ -24,33 +24,33 @@ const FIXTURES: [&str; 2] = [
     include_str!("../../../driver-events-types/tests/fixtures/upstream-events.ndjson"),
 ];
 
-fn reader(server: &NatsServer) -> JetStreamEventSourceBuilder {
+pub(crate) fn reader(server: &NatsServer) -> JetStreamEventSourceBuilder {
     JetStreamEventSource::builder(STREAM).options(quick(options(server)))
 }
 
-fn quick(options: NatsOptions) -> NatsOptions {
+pub(crate) fn quick(options: NatsOptions) -> NatsOptions {
     options.reconnect_delay(Duration::from_millis(1), Duration::from_millis(20))
 }
 
-fn numbered(goals: u32, numbers: std::ops::Range<u32>) -> Vec<Envelope> {
+pub(crate) fn numbered(goals: u32, numbers: std::ops::Range<u32>) -> Vec<Envelope> {
     numbers
         .map(|number| Envelope::new(samples::numbered(samples::goal(number % goals), number)))
         .collect()
 }
 
-async fn store(client: &Client, envelopes: &[Envelope]) {
+pub(crate) async fn store(client: &Client, envelopes: &[Envelope]) {
     let sink = JetStreamEventSink::new(client.clone(), STREAM).await.unwrap();
     for answer in in_time(sink.send_batch(envelopes.to_vec())).await {
         answer.unwrap();
     }
 }
 
-async fn next(source: &mut JetStreamEventSource) -> Delivery {
+pub(crate) async fn next(source: &mut JetStreamEventSource) -> Delivery {
     in_time(source.next()).await.unwrap().unwrap()
 }
 
 /// Reads so many events, acknowledges them, and gives their ids.
-async fn ids(source: &mut JetStreamEventSource, count: usize) -> Vec<String> {
+pub(crate) async fn ids(source: &mut JetStreamEventSource, count: usize) -> Vec<String> {
     let mut ids = Vec::with_capacity(count);
     while ids.len() < count {
         let delivery = next(source).await;
@@ -60,7 +60,7 @@ async fn ids(source: &mut JetStreamEventSource, count: usize) -> Vec<String> {
     ids
 }
 
-fn ids_of(envelopes: &[Envelope]) -> Vec<String> {
+pub(crate) fn ids_of(envelopes: &[Envelope]) -> Vec<String> {
     envelopes.iter().map(|envelope| envelope.id().to_string()).collect()
 }
 
@@ -71,7 +71,7 @@ fn sequence(delivery: &Delivery) -> u64 {
     }
 }
 
-async fn nothing_comes(source: &mut JetStreamEventSource) {
+pub(crate) async fn nothing_comes(source: &mut JetStreamEventSource) {
     let quiet = tokio::time::timeout(Duration::from_millis(300), source.next()).await;
     assert!(quiet.is_err(), "{quiet:?}");
 }
@@ -378,7 +378,7 @@ async fn what_is_deleted_is_told_and_ends_the_source() {
 }
 
 /// Sees every event once, in order.
-async fn reads_through(source: &mut JetStreamEventSource, envelopes: &[Envelope]) {
+pub(crate) async fn reads_through(source: &mut JetStreamEventSource, envelopes: &[Envelope]) {
     let mut read = Vec::with_capacity(envelopes.len());
     while read.len() < envelopes.len() {
         match in_time(source.next()).await.unwrap() {

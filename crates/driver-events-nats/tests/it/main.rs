@@ -17,6 +17,7 @@ mod jetstream_batches;
 mod jetstream_contract;
 mod jetstream_faults;
 mod jetstream_reading;
+mod jetstream_reading_faults;
 mod jetstream_refusals;
 mod jetstream_streams;
 mod jetstream_support;
