@@ -43,7 +43,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// With a durable consumer the server keeps the place, also for readers that come later, and several share the events.
 /// Every delivery is answered: [`ack`](Delivery::ack) says that the work is done, [`nack`](Delivery::nack) asks for it
 /// again after a time, [`reject`](Delivery::reject) says that it can never be done. What has no answer for
-/// [`ack_wait`](JetStreamEventSourceBuilder::ack_wait), or was lost with a link, comes again.
+/// [`ack_wait`](JetStreamEventSourceBuilder::ack_wait), or was lost with a link, comes again. An answer is sent and not
+/// waited for, so that one may be lost with a link, too; [`close`](Self::close) tells whether the server has them all.
+/// The source asks ahead for no more than its reader gets through well within that time.
 ///
 /// # Order
 /// That of the stream, and so of every goal. With a durable consumer what comes again comes behind what was delivered
@@ -57,12 +59,14 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// letters](JetStreamEventSourceBuilder::dead_letters) where there is a subject for them.
 ///
 /// # Errors
-/// - [`Disconnected`](SourceErrorKind::Disconnected): the link is down for ten seconds, or nobody serves the consumer.
-///   It is told once, and the source goes on by itself.
-/// - [`Unauthorized`](SourceErrorKind::Unauthorized): the server refuses the credentials; told only with a connection
-///   made by [`NatsOptions`](crate::NatsOptions).
-/// - [`Closed`](SourceErrorKind::Closed): the stream or the durable consumer was deleted, or the connection has ended;
-///   then `None`.
+/// - [`Disconnected`](SourceErrorKind::Disconnected): for ten seconds the link has been down, or nobody has served the
+///   consumer. It is told once, and the source goes on by itself.
+/// - [`Unauthorized`](SourceErrorKind::Unauthorized): the server refuses the credentials, or does not let the reader ask
+///   or answer; told only with a connection made by [`NatsOptions`](crate::NatsOptions). The source goes on when that is
+///   over.
+/// - [`Closed`](SourceErrorKind::Closed): the stream or the durable consumer was deleted, also where there is another of
+///   the same name now, or the connection has ended; then `None`.
+/// - [`Fatal`](SourceErrorKind::Fatal): JetStream refuses another consumer. Calling again tries again.
 ///
 /// ```no_run
 /// use driver_events_core::DriverEventSource;
