@@ -29,7 +29,8 @@ pub enum SetupErrorKind {
     Unreachable,
     /// The stream does not exist. [Make it](crate::ensure_stream), or correct the name.
     NoStream,
-    /// The stream does not take the events, or would break what the sink promises. The message says what to change.
+    /// The stream does not take the events, never has those that are to be read, or would break what the sink promises.
+    /// The message says what to change.
     UnfitStream,
     /// The durable consumer exists, and is another than is wanted. Choose another name, or delete it.
     UnfitConsumer,

@@ -199,6 +199,7 @@ impl JetStreamEventSourceBuilder {
         let wanted_subjects = wanted_subjects(&self.filter, &subjects);
         check_for_reading(&stream.config, &wanted_subjects)?;
         let wanted = Wanted {
+            reads_all: wanted_subjects == [subjects.wildcard()],
             stream: self.stream,
             durable: self.durable,
             start,

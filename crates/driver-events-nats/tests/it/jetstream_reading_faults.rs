@@ -38,6 +38,32 @@ async fn what_is_stored_while_the_link_is_down_is_new_to_who_reads_what_is_new()
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_down_for_long_is_told_once_and_a_short_while_never() {
+    let (server, client) = server_with_stream().await;
+    let proxy = Proxy::start(server.client_address()).unwrap();
+    let options = quick(NatsOptions::new(proxy.address().to_string()));
+    let builder = JetStreamEventSource::builder(STREAM).options(options);
+    let mut source = builder.build().await.unwrap();
+    proxy.refuse(true);
+    assert_eq!(proxy.cut(), 1);
+    let error = in_time(source.next()).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), SourceErrorKind::Disconnected, "{error}");
+    nothing_comes(&mut source).await;
+    proxy.refuse(false);
+    let connection = source.connection().unwrap().clone();
+    wait_until("the link is back", PATIENCE, async || connection.is_connected()).await;
+    nothing_comes(&mut source).await;
+    proxy.refuse(true);
+    assert_eq!(proxy.cut(), 1);
+    wait_until("the link is down", PATIENCE, async || !connection.is_connected()).await;
+    nothing_comes(&mut source).await;
+    proxy.refuse(false);
+    let envelopes = numbered(1, 0..5);
+    store(&client, &envelopes).await;
+    assert_eq!(ids(&mut source, 5).await, ids_of(&envelopes));
+}
+
 /// Its numbers begin again, so that a place in the old one means nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_was_made_anew_is_not_taken_for_the_old_one() {
