@@ -159,7 +159,7 @@ impl JetStreamEventSource {
                     .ok()
                     .filter(|pending| *pending > 0);
                 let most = pending.unwrap_or(usize::MAX).min(MAX_BATCH);
-                // As much again for what a reader does now and then, and for what is on its way.
+                // A part of it: the reader's pace changes, and its answers take their time.
                 let within = found.ack_wait / 4;
                 source.pulls = Some(source.pulls_of(&name, Pace::new(most, Some(within))).await?);
             }
@@ -303,6 +303,9 @@ impl JetStreamEventSource {
         // The wait before the work, so that a caller who drops `next` again and again does not ask again and again.
         sleep_until(self.not_before).await;
         if !self.link.is_up() {
+            if self.link.state().is_some_and(|state| state.status().is_closed) {
+                return Some(self.over("the connection to NATS has ended"));
+            }
             self.not_before = Instant::now() + LOOK;
             return None;
         }
