@@ -68,7 +68,7 @@ impl ClientContext for Context {
 
     fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
         match &self.token {
-            Some(token) => Ok(token(config)?),
+            Some(token) => token(config).map_err(|error| -> Box<dyn Error> { error }),
             None => Err("no token provider was given for the SASL mechanism OAUTHBEARER".into()),
         }
     }
