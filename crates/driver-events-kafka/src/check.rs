@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::TopicPartitionList;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::{Metadata, MetadataTopic};
 use rdkafka::producer::Producer as _;
 
 use crate::generation::Generation;
@@ -25,21 +28,56 @@ pub(crate) async fn topics_exist(
 }
 
 fn look(generation: &Generation, topics: &[String], state: &KafkaState) -> Result<(), SetupError> {
-    let Some(producer) = generation.producer() else {
-        return Err(SetupError::new(SetupErrorKind::Unreachable, "the producer has ended"));
-    };
-    // Asking for one topic by its name would make it where brokers make topics by themselves.
-    let metadata = producer
-        .client()
-        .fetch_metadata(None, PATIENCE)
-        .map_err(|error| no_answer(error, state))?;
+    match generation.producer() {
+        Some(producer) => partitions(producer.client(), topics, state).map(|_| ()),
+        None => Err(SetupError::new(SetupErrorKind::Unreachable, "the producer has ended")),
+    }
+}
+
+/// The partitions of the topics. Blocks until a broker has answered.
+pub(crate) fn partitions<C: ClientContext>(
+    client: &Client<C>,
+    topics: &[String],
+    state: &KafkaState,
+) -> Result<TopicPartitionList, SetupError> {
+    let metadata = metadata(client, state)?;
+    let mut partitions = TopicPartitionList::new();
     for topic in topics {
-        if !metadata.topics().iter().any(|found| found.name() == topic) {
-            let message = format!("the topic {topic:?} does not exist, or may not be seen: make it, or allow DESCRIBE");
-            return Err(SetupError::new(SetupErrorKind::NoTopic, message));
+        for partition in find(&metadata, topic)?.partitions() {
+            partitions.add_partition(topic, partition.id());
         }
     }
-    Ok(())
+    Ok(partitions)
+}
+
+/// How many partitions a topic has, and how many replicas each of them at least. Blocks until a broker has answered.
+pub(crate) fn shape<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    state: &KafkaState,
+) -> Result<(usize, usize), SetupError> {
+    let metadata = metadata(client, state)?;
+    let partitions = find(&metadata, topic)?.partitions();
+    let replicas = partitions.iter().map(|partition| partition.replicas().len()).min();
+    Ok((partitions.len(), replicas.unwrap_or_default()))
+}
+
+fn metadata<C: ClientContext>(client: &Client<C>, state: &KafkaState) -> Result<Metadata, SetupError> {
+    // Asking for one topic by its name would make it where brokers make topics by themselves.
+    client
+        .fetch_metadata(None, PATIENCE)
+        .map_err(|error| no_answer(error, state))
+}
+
+fn find<'a>(metadata: &'a Metadata, topic: &str) -> Result<&'a MetadataTopic, SetupError> {
+    metadata
+        .topics()
+        .iter()
+        .find(|found| found.name() == topic)
+        .ok_or_else(|| {
+            let message = format!("the topic {topic:?} does not exist, or may not be seen: make it, or allow DESCRIBE");
+            SetupError::new(SetupErrorKind::NoTopic, message)
+        })
 }
 
 fn no_answer(error: KafkaError, state: &KafkaState) -> SetupError {

@@ -1,5 +1,4 @@
 use std::fmt;
-use std::thread;
 
 use driver_events_core::SinkError;
 use rdkafka::ClientConfig;
@@ -8,24 +7,25 @@ use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer
 
 use crate::SetupError;
 use crate::batch::Ticket;
-use crate::context::Context;
+use crate::context::{Context, Producing};
+use crate::drop_elsewhere::drop_elsewhere;
 use crate::record::Prepared;
 
 /// One producer of librdkafka's, from when it is made until an error from which it does not recover.
 pub(crate) struct Generation {
     pub(crate) number: u64,
     /// None once it is being dropped.
-    producer: Option<ThreadedProducer<Context>>,
+    producer: Option<ThreadedProducer<Context<Producing>>>,
 }
 
 impl Generation {
-    pub(crate) fn new(number: u64, config: &ClientConfig, context: Context) -> Result<Self, SetupError> {
+    pub(crate) fn new(number: u64, config: &ClientConfig, context: Context<Producing>) -> Result<Self, SetupError> {
         let producer = config.create_with_context(context).map_err(SetupError::of_client)?;
         let producer = Some(producer);
         Ok(Self { number, producer })
     }
 
-    pub(crate) fn producer(&self) -> Option<&ThreadedProducer<Context>> {
+    pub(crate) fn producer(&self) -> Option<&ThreadedProducer<Context<Producing>>> {
         self.producer.as_ref()
     }
 
@@ -102,10 +102,7 @@ impl Drop for Generation {
                 "a Kafka producer ends with records that were not delivered"
             );
         }
-        // Where no thread can be had, it ends here.
-        let _ = thread::Builder::new()
-            .name("driver-events-kafka-end".to_owned())
-            .spawn(move || drop(producer));
+        drop_elsewhere(producer);
     }
 }
 

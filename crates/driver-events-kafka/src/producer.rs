@@ -7,7 +7,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use tokio::time::{Instant, timeout_at};
 
 use crate::batch::{Batch, Report, Ticket};
-use crate::context::Context;
+use crate::context::{Context, Producing};
 use crate::errors::error_of;
 use crate::generation::{Generation, NotTaken};
 use crate::properties::Acks;
@@ -24,7 +24,7 @@ pub(crate) struct Producer {
     pub(crate) has_headers: bool,
     pub(crate) acks: Acks,
     config: ClientConfig,
-    context: Context,
+    context: Context<Producing>,
     /// For how long an event may wait for room: as long as librdkafka tries to deliver it.
     patience: Option<Duration>,
     current: RwLock<Arc<Generation>>,
@@ -33,7 +33,7 @@ pub(crate) struct Producer {
 impl Producer {
     pub(crate) fn new(
         config: ClientConfig,
-        context: Context,
+        context: Context<Producing>,
         topics: Topics,
         has_headers: bool,
         acks: Acks,
@@ -166,7 +166,7 @@ impl Producer {
                 Ok(()) => return Ok(()),
                 Err((refused, NotTaken::Failed(RDKafkaErrorCode::QueueFull))) => {
                     ticket = refused;
-                    let room = self.context.room().notified();
+                    let room = self.context.role().room.notified();
                     match deadline {
                         None => room.await,
                         Some(deadline) if timeout_at(deadline, room).await.is_ok() => {}

@@ -85,21 +85,67 @@ pub(crate) fn producer(mut config: ClientConfig, acks: Acks) -> Result<ClientCon
     Ok(config)
 }
 
+/// What a consumer is given, unless the caller says otherwise.
+const CONSUMER: [(&str, &str); 7] = [
+    // The group hands partitions over without a stop.
+    ("partition.assignment.strategy", "cooperative-sticky"),
+    // What was answered is committed soon.
+    ("auto.commit.interval.ms", "1000"),
+    // The lag is known.
+    ("statistics.interval.ms", "5000"),
+    // Events that wait for a slow reader wait in 16 MiB a partition at most.
+    ("queued.max.messages.kbytes", "16384"),
+    ("reconnect.backoff.ms", "50"),
+    ("reconnect.backoff.max.ms", "1000"),
+    ("socket.keepalive.enable", "true"),
+];
+
+/// The properties of a consumer that commits what was answered, and no more.
+///
+/// # Errors
+/// One of the caller's properties would break it.
+pub(crate) fn consumer(mut config: ClientConfig, is_grouped: bool) -> Result<ClientConfig, SetupError> {
+    let why = "offsets are committed once deliveries are answered";
+    refuse(&config, "enable.auto.offset.store", is_true, why)?;
+    if is_grouped {
+        refuse(&config, "enable.auto.commit", |value| !is_true(value), why)?;
+    }
+    refuse(&config, "group.id", |_| true, "give the group to the builder")?;
+    refuse(
+        &config,
+        "auto.offset.reset",
+        |_| true,
+        "say to the builder where to start",
+    )?;
+    set_unless_there(&mut config, &CONSUMER);
+    config.set("enable.auto.offset.store", "false");
+    config.set("enable.auto.commit", is_grouped.to_string());
+    Ok(config)
+}
+
+/// How to reach the brokers: what a producer may take over from a consumer.
+pub(crate) fn of_clients(config: &ClientConfig) -> ClientConfig {
+    const SHARED: [&str; 5] = ["bootstrap.servers", "client.id", "security.", "ssl.", "sasl."];
+    let mut shared = ClientConfig::new();
+    shared.set_log_level(config.log_level);
+    for (name, _) in config.config_map() {
+        if let (true, Some(value)) = (SHARED.iter().any(|start| name.starts_with(start)), config.get(name)) {
+            shared.set(name, value);
+        }
+    }
+    shared
+}
+
 /// # Errors
 /// The property is there, and its value is bad.
-pub(crate) fn refuse(
-    config: &ClientConfig,
-    property: &str,
-    is_bad: impl Fn(&str) -> bool,
-    why: &str,
-) -> Result<(), SetupError> {
+fn refuse(config: &ClientConfig, property: &str, is_bad: impl Fn(&str) -> bool, why: &str) -> Result<(), SetupError> {
     match config.get(property) {
         Some(value) if is_bad(value) => Err(SetupError::invalid(format!("{property}={value} is refused: {why}"))),
         _ => Ok(()),
     }
 }
 
-pub(crate) fn set_unless_there(config: &mut ClientConfig, properties: &[(&str, &str)]) {
+fn set_unless_there(config: &mut ClientConfig, properties: &[(&str, &str)]) {
     for (name, value) in properties {
         if config.get(name).is_none() {
             config.set(*name, *value);
@@ -108,7 +154,7 @@ pub(crate) fn set_unless_there(config: &mut ClientConfig, properties: &[(&str, &
 }
 
 /// As librdkafka reads it.
-pub(crate) fn is_true(value: &str) -> bool {
+fn is_true(value: &str) -> bool {
     ["true", "t", "1"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use driver_events_core::Envelope;
 use rdkafka::ClientConfig;
 
-use crate::context::Context;
+use crate::context::{Context, Producing};
 use crate::producer::Producer;
 use crate::properties::{self, Acks};
 use crate::topics::{Naming, Topics};
@@ -106,7 +106,7 @@ impl KafkaEventSinkBuilder {
     pub fn build(self) -> Result<KafkaEventSink, SetupError> {
         let topics = Topics::new(self.naming, self.prefix.as_deref())?;
         let config = properties::producer(self.config, self.acks)?;
-        let context = Context::new(KafkaState::default(), self.token);
+        let context = Context::new(KafkaState::default(), self.token, Producing::default());
         let producer = Producer::new(config, context, topics, self.has_headers, self.acks)?;
         Ok(KafkaEventSink::over(producer))
     }
