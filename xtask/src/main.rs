@@ -105,7 +105,7 @@ fn run(command: Command) -> Result<()> {
         Command::Catalogue { check: true } => catalogue::check(&root),
         Command::Catalogue { check: false } => catalogue::write(&root),
         Command::Bench { bench } => bench::run(&root, bench),
-        Command::Brokers { action } => brokers::run(action),
+        Command::Brokers { action } => brokers::run(&root, action),
     }
 }
 

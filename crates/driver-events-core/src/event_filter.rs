@@ -73,6 +73,12 @@ impl EventFilter {
             && self.predicates.iter().all(|predicate| predicate(envelope))
     }
 
+    /// The kinds that are selected, by the text of `"kind"`; none where that is no condition. A source whose broker can
+    /// select by kind asks it for these.
+    pub fn selected_kinds(&self) -> impl Iterator<Item = &str> {
+        self.kinds.iter().map(String::as_str)
+    }
+
     /// Whether the filter has no condition, and so selects everything.
     #[must_use]
     pub fn is_everything(&self) -> bool {

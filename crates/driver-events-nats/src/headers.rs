@@ -5,15 +5,14 @@ use std::borrow::Cow;
 
 use async_nats::header::{HeaderMap, HeaderName, HeaderValue, NATS_MESSAGE_ID};
 use bytes::Bytes;
-use driver_events_core::cloudevents::{ReceivedAttributes, attributes, read_structured};
+use driver_events_core::cloudevents::{ReceivedAttributes, attributes, is_structured, read_structured};
 use driver_events_core::{Envelope, Malformed, SinkError, SinkErrorKind};
-use driver_events_types::{DecodeError, Limits};
+use driver_events_types::Limits;
 
 use crate::percent;
 
 const PREFIX: &str = "ce-";
 const CONTENT_TYPE: &str = "content-type";
-const STRUCTURED: &str = "application/cloudevents";
 
 /// The attributes as headers, and `Nats-Msg-Id`, by which JetStream tells duplicates.
 ///
@@ -22,16 +21,22 @@ const STRUCTURED: &str = "application/cloudevents";
 pub(crate) fn write(envelope: &Envelope) -> Result<HeaderMap, SinkError> {
     let mut headers = HeaderMap::new();
     for (name, value) in attributes(envelope)? {
-        // What is encoded has no character that a header could not hold.
-        let value: HeaderValue = percent::encode(&value).parse().map_err(|error| {
-            let message = format!("the attribute `{name}` cannot be a header");
-            SinkError::new(SinkErrorKind::Rejected, message).with_source(error)
-        })?;
+        let value = self::value(name, &value)?;
         if name == "id" {
             headers.insert(NATS_MESSAGE_ID, value.clone());
         }
         headers.insert(header_name(name)?, value);
     }
+    Ok(headers)
+}
+
+/// Only `Nats-Msg-Id`, by which JetStream tells duplicates.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn write_id(envelope: &Envelope) -> Result<HeaderMap, SinkError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(NATS_MESSAGE_ID, value("id", envelope.id().as_str())?);
     Ok(headers)
 }
 
@@ -78,8 +83,10 @@ pub(crate) fn read(
         has_id |= attribute == "id";
     }
     if let (false, Some(id)) = (has_id, headers.get(NATS_MESSAGE_ID)) {
-        // An id that CloudEvents does not allow tells duplicates to the server all the same: it is no fault.
-        let _ = received.set("id", id.as_str());
+        // Encoded as `write_id` does. An id that CloudEvents does not allow tells duplicates to the server all the same:
+        // it is no fault.
+        let id = percent::decode(id.as_str()).unwrap_or(Cow::Borrowed(id.as_str()));
+        let _ = received.set("id", &id);
     }
     let envelope = read_payload(payload, limits)?;
     let envelope = received
@@ -97,25 +104,7 @@ fn with_type_of_subject(envelope: Envelope, subject: Option<&str>) -> Envelope {
 }
 
 fn read_payload(payload: &Bytes, limits: Limits) -> Result<Envelope, Malformed> {
-    Envelope::from_json_with(payload.clone(), limits)
-        .map_err(|error| Malformed::new(payload.clone(), reason(&error), error.offset()))
-}
-
-/// Where in the event the fault is, and what it is.
-fn reason(error: &DecodeError) -> String {
-    let place: Vec<&str> = [error.event_kind().unwrap_or_default(), error.path()]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect();
-    if place.is_empty() {
-        return error.message().to_owned();
-    }
-    format!("{}: {}", place.join(".").escape_debug(), error.message())
-}
-
-fn is_structured(content_type: &str) -> bool {
-    let start = content_type.trim_start().get(..STRUCTURED.len());
-    start.is_some_and(|start| start.eq_ignore_ascii_case(STRUCTURED))
+    Envelope::from_json_with(payload.clone(), limits).map_err(|error| Malformed::undecodable(payload.clone(), &error))
 }
 
 /// The attribute that a header holds, in lower case: the names of headers differ by case on the wire, but not in the
@@ -129,6 +118,14 @@ fn attribute_name(header: &str) -> Option<Cow<'_, str>> {
         return Some(Cow::Owned(name.to_ascii_lowercase()));
     }
     Some(Cow::Borrowed(name))
+}
+
+fn value(attribute: &str, text: &str) -> Result<HeaderValue, SinkError> {
+    // What is encoded has no character that a header could not hold.
+    percent::encode(text).parse().map_err(|error| {
+        let message = format!("the attribute `{attribute}` cannot be a header");
+        SinkError::new(SinkErrorKind::Rejected, message).with_source(error)
+    })
 }
 
 /// The names as constants, so that sending an event copies none of them.

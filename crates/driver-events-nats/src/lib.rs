@@ -58,6 +58,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod core_nats;
+mod jetstream;
 
 mod connection;
 mod options;
@@ -69,6 +70,7 @@ mod subject;
 
 mod count;
 mod credentials;
+mod gate;
 mod link;
 mod servers;
 mod state;
@@ -76,6 +78,9 @@ mod tls;
 
 pub use connection::NatsConnection;
 pub use core_nats::{NatsEventSink, NatsEventSinkBuilder, NatsEventSource, NatsEventSourceBuilder};
+pub use jetstream::{
+    EnsuredStream, JetStreamEventSink, JetStreamEventSinkBuilder, StreamSettings, StreamWarning, ensure_stream,
+};
 pub use options::NatsOptions;
 pub use setup_error::{SetupError, SetupErrorKind};
 

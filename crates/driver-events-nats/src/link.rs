@@ -78,6 +78,11 @@ impl Link {
         self.client.connection_state() == State::Connected
     }
 
+    /// Why the server refuses the credentials, where that is so and can be known.
+    pub(crate) fn refusal(&self) -> Option<Arc<str>> {
+        self.connection.as_ref().and_then(NatsConnection::refusal)
+    }
+
     pub(crate) fn state(&self) -> Option<&ConnectionState> {
         self.connection.as_ref().map(NatsConnection::state)
     }

@@ -27,6 +27,10 @@ pub enum SetupErrorKind {
     /// No server answered. Try again later, or let the connection
     /// [be made in the background](crate::NatsOptions::connect_in_background).
     Unreachable,
+    /// The stream does not exist. [Make it](crate::ensure_stream), or correct the name.
+    NoStream,
+    /// The stream does not take the events, or would break what the sink promises. The message says what to change.
+    UnfitStream,
 }
 
 impl SetupError {
@@ -73,7 +77,9 @@ impl From<SetupError> for SinkError {
         let kind = match error.kind {
             SetupErrorKind::Unauthorized => SinkErrorKind::Unauthorized,
             SetupErrorKind::Unreachable => SinkErrorKind::Disconnected,
-            SetupErrorKind::Invalid | SetupErrorKind::Tls => SinkErrorKind::Fatal,
+            SetupErrorKind::Invalid | SetupErrorKind::Tls | SetupErrorKind::NoStream | SetupErrorKind::UnfitStream => {
+                SinkErrorKind::Fatal
+            }
         };
         Self::new(kind, "the connection to NATS could not be made")
             .with_fate(Fate::NotSent)
@@ -87,7 +93,9 @@ impl From<SetupError> for SourceError {
         let kind = match error.kind {
             SetupErrorKind::Unauthorized => SourceErrorKind::Unauthorized,
             SetupErrorKind::Unreachable => SourceErrorKind::Disconnected,
-            SetupErrorKind::Invalid | SetupErrorKind::Tls => SourceErrorKind::Fatal,
+            SetupErrorKind::Invalid | SetupErrorKind::Tls | SetupErrorKind::NoStream | SetupErrorKind::UnfitStream => {
+                SourceErrorKind::Fatal
+            }
         };
         Self::new(kind, "the connection to NATS could not be made").with_source(error)
     }

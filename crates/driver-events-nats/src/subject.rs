@@ -80,6 +80,11 @@ impl Subjects {
         Ok(Subject::from(format!("{}{subject}", self.prefix)))
     }
 
+    /// Where events of a kind are published.
+    pub(crate) fn of_kind(&self, kind: EventKind) -> String {
+        format!("{}{}", self.prefix, kind.subject())
+    }
+
     /// What a reader subscribes to for all of them.
     pub(crate) fn wildcard(&self) -> String {
         format!("{}{SUBJECT_WILDCARD}", self.prefix)

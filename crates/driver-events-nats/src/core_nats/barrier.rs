@@ -107,7 +107,7 @@ fn explain(link: &Link, subject: &str, inbox: &str, deadline: Instant) -> Result
 }
 
 /// The error of a call that needs the server while it refuses the credentials.
-pub(super) fn refused_credentials(why: &str) -> SinkError {
+pub(crate) fn refused_credentials(why: &str) -> SinkError {
     SinkError::new(
         SinkErrorKind::Unauthorized,
         format!("the NATS server refuses the credentials: {why}"),

@@ -7,9 +7,11 @@ mod source;
 mod source_builder;
 
 mod barrier;
-mod gate;
 mod ledger;
 mod queue;
+
+pub(crate) use barrier::refused_credentials;
+pub(crate) use sink::not_published;
 
 pub use sink::NatsEventSink;
 pub use sink_builder::NatsEventSinkBuilder;

@@ -14,9 +14,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::NatsEventSinkBuilder;
 use super::barrier;
-use super::gate::Gate;
 use super::ledger::Ledger;
 use crate::count::count;
+use crate::gate::Gate;
 use crate::link::Link;
 use crate::subject::Subjects;
 use crate::{NatsConnection, headers};
@@ -326,7 +326,8 @@ impl fmt::Debug for NatsEventSink {
     }
 }
 
-fn not_published(error: PublishError) -> SinkError {
+/// Why the client did not take an event.
+pub(crate) fn not_published(error: PublishError) -> SinkError {
     let (kind, message) = match error.kind() {
         PublishErrorKind::MaxPayloadExceeded => {
             (SinkErrorKind::TooLarge, "the server takes no message as large as this")

@@ -7,7 +7,7 @@ const CLOSED: usize = 1 << (usize::BITS - 1);
 
 /// Counts the calls that are under way, and lets none in once it is closed.
 #[derive(Debug, Default)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     /// The number of calls, and [`CLOSED`].
     state: AtomicUsize,
     emptied: Notify,
@@ -15,14 +15,14 @@ pub(super) struct Gate {
 
 /// One call that is under way, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Entered<'a>(&'a Gate);
+pub(crate) struct Entered<'a>(&'a Gate);
 
 impl Gate {
     /// Lets a call in.
     ///
     /// # Errors
     /// [`Closed`](SinkErrorKind::Closed).
-    pub(super) fn enter(&self) -> Result<Entered<'_>, SinkError> {
+    pub(crate) fn enter(&self) -> Result<Entered<'_>, SinkError> {
         let before = self.state.fetch_add(1, Ordering::AcqRel);
         let entered = Entered(self);
         if before & CLOSED == 0 {
@@ -33,12 +33,12 @@ impl Gate {
     }
 
     /// Lets no more calls in.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.state.fetch_or(CLOSED, Ordering::AcqRel);
     }
 
     /// Waits until the gate is closed and the calls that were let in have ended. What they did is then visible here.
-    pub(super) async fn emptied(&self) {
+    pub(crate) async fn emptied(&self) {
         loop {
             let notified = self.emptied.notified();
             if self.state.load(Ordering::Acquire) == CLOSED {

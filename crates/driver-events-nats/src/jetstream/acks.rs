@@ -1,0 +1,247 @@
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use async_nats::{Message, Subject, Subscriber};
+use futures_util::StreamExt;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::link::Link;
+use crate::{SetupError, SetupErrorKind};
+
+/// How often it is looked for answers that will not come.
+const TICK: Duration = Duration::from_millis(50);
+/// How long the client has to take the subscription.
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The answers of the stream to what was published, told apart by the last token of the subject on which they come.
+///
+/// The client could wait for answers itself, but it starts its timer only when the answer is asked for, waits all of
+/// that time where the connection was lost meanwhile, and never forgets an answer that did not come. Here the time
+/// starts when the event is published, a lost connection is noticed at once, and nothing is left behind.
+#[derive(Debug)]
+pub(super) struct Acks {
+    shared: Arc<Shared>,
+    link: Link,
+    /// What the subjects of answers begin with, its last dot included.
+    inbox: String,
+    next: AtomicU64,
+    pump: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    /// Wakes those who wait for a link, whenever it is seen to be up.
+    is_up: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    by_token: HashMap<u64, Awaited>,
+    /// The connection has ended, and with it the task that answers.
+    has_ended: bool,
+}
+
+#[derive(Debug)]
+struct Awaited {
+    answer: oneshot::Sender<Answer>,
+    /// Where the event is published.
+    subject: Subject,
+    /// The number of the connection by which it is published.
+    connection: u64,
+    deadline: Instant,
+}
+
+/// What came of an event that was published.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// The server answered.
+    Came(Message),
+    /// No answer in time.
+    Late,
+    /// The connection was made anew: the event or its answer may be lost.
+    Reconnected,
+    /// The server does not take events on this subject, or refuses the credentials.
+    Refused,
+}
+
+/// Waits for one answer. Forgets about it when it is dropped.
+#[derive(Debug)]
+pub(super) struct Expected<'a> {
+    acks: &'a Acks,
+    token: u64,
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl Acks {
+    pub(super) async fn subscribe(link: &Link) -> Result<Self, SetupError> {
+        let inbox = format!("{}.", link.client().new_inbox());
+        let subscribe = link.client().subscribe(format!("{inbox}*"));
+        let unreachable = |message: &str| SetupError::new(SetupErrorKind::Unreachable, message);
+        let subscriber = match tokio::time::timeout(SUBSCRIBE_TIMEOUT, subscribe).await {
+            Ok(Ok(subscriber)) => subscriber,
+            Ok(Err(error)) => return Err(unreachable("the connection to NATS has ended").with_source(error)),
+            Err(elapsed) => return Err(unreachable("the link to NATS is down").with_source(elapsed)),
+        };
+        let shared = Arc::<Shared>::default();
+        Ok(Self {
+            pump: tokio::spawn(pump(subscriber, Arc::clone(&shared), link.clone())),
+            shared,
+            link: link.clone(),
+            inbox,
+            next: AtomicU64::new(0),
+        })
+    }
+
+    /// Begins to wait for the answer to an event that is about to be published on `subject`.
+    pub(super) fn expect(&self, subject: &Subject, patience: Duration) -> Expected<'_> {
+        let token = self.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, answer) = oneshot::channel();
+        let awaited = Awaited {
+            answer: sender,
+            subject: subject.clone(),
+            connection: self.link.connection_number(),
+            deadline: Instant::now() + patience,
+        };
+        let mut waiting = self.shared.waiting();
+        if !waiting.has_ended {
+            waiting.by_token.insert(token, awaited);
+        }
+        drop(waiting);
+        Expected {
+            acks: self,
+            token,
+            answer,
+        }
+    }
+
+    /// Whether answers come below what the server refused, a subject or an inbox prefix.
+    pub(super) fn is_below(&self, refused: &str) -> bool {
+        self.inbox.starts_with(refused.trim_end_matches(['*', '>']))
+    }
+
+    /// Waits until the link is up.
+    pub(super) async fn link_is_up(&self) {
+        loop {
+            let seen = self.shared.is_up.notified();
+            if self.link.is_up() {
+                return;
+            }
+            seen.await;
+        }
+    }
+}
+
+impl Drop for Acks {
+    fn drop(&mut self) {
+        // With its task the subscription ends.
+        self.pump.abort();
+    }
+}
+
+impl Expected<'_> {
+    /// A word that nobody else has.
+    pub(super) fn unique(&self) -> String {
+        let inbox = self.acks.inbox.trim_end_matches('.');
+        let inbox = inbox.rsplit('.').next().unwrap_or(inbox);
+        format!("{inbox}-{}", self.token)
+    }
+
+    /// The subject on which the answer is to come.
+    pub(super) fn reply(&self) -> String {
+        format!("{}{}", self.acks.inbox, self.token)
+    }
+}
+
+impl Future for Expected<'_> {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
+        let answer = ready!(Pin::new(&mut self.answer).poll(context));
+        // The task that answers has ended with the connection.
+        Poll::Ready(answer.unwrap_or(Answer::Late))
+    }
+}
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        self.acks.shared.waiting().by_token.remove(&self.token);
+    }
+}
+
+impl Shared {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing panics while it holds the lock.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, message: Message) {
+        let token = message.subject.rsplit('.').next().and_then(|token| token.parse().ok());
+        let awaited = token.and_then(|token: u64| self.waiting().by_token.remove(&token));
+        if let Some(awaited) = awaited {
+            // Whoever waited may just have gone.
+            let _ = awaited.answer.send(Answer::Came(message));
+        }
+    }
+
+    /// Answers for what will have no answer.
+    fn look(&self, link: &Link) {
+        let now = Instant::now();
+        let connection = link.connection_number();
+        let refusals = link.state().filter(|state| state.has_refusals());
+        let credentials_are_refused = refusals.is_some() && link.refusal().is_some();
+        let verdict = |awaited: &Awaited| {
+            let is_refused =
+                credentials_are_refused || refusals.is_some_and(|state| state.refuses_publishing(&awaited.subject));
+            if is_refused {
+                Some(Answer::Refused)
+            } else if awaited.connection < connection {
+                Some(Answer::Reconnected)
+            } else if awaited.deadline <= now {
+                Some(Answer::Late)
+            } else {
+                None
+            }
+        };
+        let mut waiting = self.waiting();
+        let over: Vec<_> = waiting
+            .by_token
+            .iter()
+            .filter_map(|(token, awaited)| verdict(awaited).map(|answer| (*token, answer)))
+            .collect();
+        for (token, answer) in over {
+            if let Some(awaited) = waiting.by_token.remove(&token) {
+                let _ = awaited.answer.send(answer);
+            }
+        }
+    }
+}
+
+async fn pump(mut subscriber: Subscriber, shared: Arc<Shared>, link: Link) {
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            message = subscriber.next() => match message {
+                Some(message) => shared.take(message),
+                None => break,
+            },
+            _ = tick.tick() => {
+                shared.look(&link);
+                if link.is_up() {
+                    shared.is_up.notify_waiters();
+                }
+            }
+        }
+    }
+    let mut waiting = shared.waiting();
+    waiting.has_ended = true;
+    waiting.by_token.clear();
+}
