@@ -2,14 +2,13 @@
 //! [binary mode](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md#32-binary-content-mode).
 
 use bytes::Bytes;
-use driver_events_core::cloudevents::{ReceivedAttributes, attributes, read_structured};
+use driver_events_core::cloudevents::{ReceivedAttributes, attributes, is_structured, read_structured};
 use driver_events_core::{Envelope, Malformed, SinkError};
-use driver_events_types::{DecodeError, Limits};
+use driver_events_types::Limits;
 use rdkafka::message::{BorrowedHeaders, Header, Headers, OwnedHeaders};
 
 const PREFIX: &str = "ce_";
 const CONTENT_TYPE: &str = "content-type";
-const STRUCTURED: &str = "application/cloudevents";
 
 /// The attributes as headers.
 ///
@@ -58,25 +57,8 @@ pub(crate) fn read(headers: Option<&BorrowedHeaders>, value: &Bytes, limits: Lim
             .map_err(|error| malformed(error.to_string()))?;
     }
     let envelope = Envelope::from_json_with(value.clone(), limits)
-        .map_err(|error| Malformed::new(value.clone(), reason(&error), error.offset()))?;
+        .map_err(|error| Malformed::undecodable(value.clone(), &error))?;
     received
         .apply_to(envelope)
         .map_err(|error| malformed(error.to_string()))
-}
-
-/// Where in the event the fault is, and what it is.
-fn reason(error: &DecodeError) -> String {
-    let place: Vec<&str> = [error.event_kind().unwrap_or_default(), error.path()]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect();
-    if place.is_empty() {
-        return error.message().to_owned();
-    }
-    format!("{}: {}", place.join(".").escape_debug(), error.message())
-}
-
-fn is_structured(content_type: &str) -> bool {
-    let start = content_type.trim_start().get(..STRUCTURED.len());
-    start.is_some_and(|start| start.eq_ignore_ascii_case(STRUCTURED))
 }
