@@ -1,1 +1,10 @@
-fn main() {}
+//! The sink and the source, against brokers.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that fails should panic"
+)]
+
+mod broken_producers;
+mod support;
