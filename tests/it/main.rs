@@ -11,5 +11,6 @@
 )]
 
 mod documents;
+mod faults;
 mod nats;
 mod whole_way;

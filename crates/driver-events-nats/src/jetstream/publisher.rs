@@ -14,7 +14,8 @@ use super::api::Api;
 use super::atomic::Atomic;
 use super::patience::Patience;
 use super::stream_check::STREAM_NOT_FOUND;
-use crate::core_nats::{not_published, refused_credentials};
+use crate::barrier::refused_credentials;
+use crate::core_nats::not_published;
 use crate::headers;
 use crate::link::Link;
 use crate::subject::Subjects;
@@ -118,11 +119,18 @@ impl Publisher {
     async fn try_once(&self, event: &Prepared, deadline: Instant) -> Result<Stored, Miss> {
         self.check_refusals(&event.subject).map_err(Miss::Final)?;
         // What is published while the link is down waits in the client, and would be there once for every try.
-        if timeout_at(deadline, self.acks.link_is_up()).await.is_err() {
-            self.check_refusals(&event.subject).map_err(Miss::Final)?;
-            return Err(Miss::Lost(
-                SinkError::new(SinkErrorKind::Disconnected, "the link to NATS is down").with_fate(Fate::NotSent),
-            ));
+        match timeout_at(deadline, self.acks.link_is_up()).await {
+            Ok(true) => {}
+            Ok(false) => {
+                let error = SinkError::new(SinkErrorKind::Closed, "the connection to NATS has ended");
+                return Err(Miss::Final(error.with_fate(Fate::NotSent)));
+            }
+            Err(_) => {
+                self.check_refusals(&event.subject).map_err(Miss::Final)?;
+                return Err(Miss::Lost(
+                    SinkError::new(SinkErrorKind::Disconnected, "the link to NATS is down").with_fate(Fate::NotSent),
+                ));
+            }
         }
         let headers = self.headers(&event.envelope).map_err(Miss::Final)?;
         let patience = self
@@ -247,7 +255,7 @@ impl Publisher {
             Some((when, exists)) if when.elapsed() < BELIEF => exists,
             _ => {
                 let request = format!("STREAM.INFO.{stream}");
-                let look = timeout(LOOK, self.api.ask::<Info>(&request, &())).await;
+                let look = timeout(LOOK, self.api.ask::<Info>(&request, Bytes::new())).await;
                 // Where there is no answer it may exist, and asking again at once would not tell.
                 let exists = !matches!(look, Ok(Err(error)) if error.code() == Some(STREAM_NOT_FOUND));
                 *last_look = Some((Instant::now(), exists));

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use async_nats::Client;
 use async_trait::async_trait;
@@ -28,10 +29,11 @@ use crate::{NatsConnection, SetupError};
 /// [`send_batch`](DriverEventSink::send_batch) has many goals under way at once, but of each goal one event at a time, so
 /// that none overtakes another that has to be sent again. Where few goals have many events, they are sent as atomic
 /// batches, if the stream allows them ([`ensure_stream`](crate::ensure_stream) lets it; servers from 2.12 on): in order,
-/// all or none, and then one by one where that fails. Such a message has headers of the server's, `Nats-Batch-Id` among
-/// them.
+/// all or none; from the first such batch on that fails, one by one. Such a message has headers of the server's,
+/// `Nats-Batch-Id` among them.
 ///
-/// Where an event of a goal could not be stored in time, those that follow it in the batch are not tried.
+/// Where an event of a goal fails with an error that [may pass](SinkError::is_retryable), those that follow it in the
+/// batch are not tried, and have an error of the same kind: who sends again what failed keeps the order.
 ///
 /// # Errors
 /// Beside what every sink does:
@@ -61,6 +63,7 @@ use crate::{NatsConnection, SetupError};
 /// ```
 pub struct JetStreamEventSink {
     publisher: Publisher,
+    duplicate_window: Duration,
     warnings: Vec<StreamWarning>,
     gate: Gate,
     /// Whether the connection was given back.
@@ -85,9 +88,14 @@ impl JetStreamEventSink {
         JetStreamEventSinkBuilder::new(stream.into())
     }
 
-    pub(super) fn with_publisher(publisher: Publisher, warnings: Vec<StreamWarning>) -> Self {
+    pub(super) fn with_publisher(
+        publisher: Publisher,
+        duplicate_window: Duration,
+        warnings: Vec<StreamWarning>,
+    ) -> Self {
         Self {
             publisher,
+            duplicate_window,
             warnings,
             gate: Gate::default(),
             closed: Mutex::default(),
@@ -104,6 +112,13 @@ impl JetStreamEventSink {
     #[must_use]
     pub fn stream(&self) -> &str {
         &self.publisher.stream
+    }
+
+    /// For how long the stream knows an event again, as it was when the sink was made: what is sent again later may be
+    /// stored twice.
+    #[must_use]
+    pub fn duplicate_window(&self) -> Duration {
+        self.duplicate_window
     }
 
     /// What the owner of the stream should know about it, as it was when the sink was made.
