@@ -1,5 +1,9 @@
 //! Where the servers come from.
 
+mod kafka;
+
+pub use self::kafka::{kafka, kafka_if_there, kafka_version};
+
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -6,6 +6,12 @@
     reason = "tests say what went wrong by panicking, in their helpers too"
 )]
 
+mod kafka_client;
+
+mod kafka_broker;
+mod kafka_cluster;
+mod kafka_security;
+
 mod nats_client;
 
 mod nats_cluster;
