@@ -103,7 +103,7 @@ impl KafkaAdmin {
             request = request.string(key).string(value);
         }
         let mut answer = self.ask(CREATE_TOPICS, request.i32(PATIENCE_IN_MILLISECONDS).bool(false))?;
-        answer.i32()?;
+        let _throttled = answer.i32()?;
         let results = answer.list(|answer| {
             let topic = answer.string()?;
             let (code, message) = (answer.i16()?, answer.string()?);
@@ -127,7 +127,7 @@ impl KafkaAdmin {
     pub fn delete_topic(&self, topic: &str) -> Result<()> {
         let request = Request::new().i32(1).string(topic).i32(PATIENCE_IN_MILLISECONDS);
         let mut answer = self.ask(DELETE_TOPICS, request)?;
-        answer.i32()?;
+        let _throttled = answer.i32()?;
         answer.list(|answer| {
             let (topic, code) = (answer.string()?, answer.i16()?);
             ensure!(code == 0, "topic {topic} was not deleted, error {code}");
@@ -169,8 +169,8 @@ impl KafkaAdmin {
     pub fn allow(&self, principal: &str, resource: KafkaResource<'_>, operation: KafkaOperation) -> Result<()> {
         let request = Request::new().i32(1).rule(principal, resource, operation);
         let mut answer = self.ask(CREATE_ACLS, request)?;
-        answer.i32()?;
-        answer.list(|answer| rule_result(answer))?;
+        let _throttled = answer.i32()?;
+        answer.list(rule_result)?;
         Ok(())
     }
 
@@ -181,14 +181,12 @@ impl KafkaAdmin {
     pub fn revoke(&self, principal: &str, resource: KafkaResource<'_>, operation: KafkaOperation) -> Result<()> {
         let request = Request::new().i32(1).rule(principal, resource, operation);
         let mut answer = self.ask(DELETE_ACLS, request)?;
-        answer.i32()?;
+        let _throttled = answer.i32()?;
         let revoked = answer.list(|answer| {
             rule_result(answer)?;
             answer.list(|answer| {
                 rule_result(answer)?;
-                (answer.i8()?, answer.string()?, answer.i8()?);
-                (answer.string()?, answer.string()?, answer.i8()?, answer.i8()?);
-                Ok(())
+                skip_rule(answer)
             })
         })?;
         if revoked.iter().all(Vec::is_empty) {
@@ -201,13 +199,13 @@ impl KafkaAdmin {
         // Of all topics, and none is created.
         let request = Request::new().i32(-1).bool(false);
         let mut answer = wire::ask(self.broker, METADATA, request, patience)?;
-        answer.i32()?;
+        let _throttled = answer.i32()?;
         let brokers = answer.list(|answer| {
             let id = answer.i32()?;
-            (answer.string()?, answer.i32()?, answer.string()?);
+            let (_host, _port, _rack) = (answer.string()?, answer.i32()?, answer.string()?);
             Ok(id)
         })?;
-        (answer.string()?, answer.i32()?);
+        let (_cluster, _controller) = (answer.string()?, answer.i32()?);
         let topics = answer.list(topic)?;
         Ok(Metadata {
             brokers,
@@ -256,12 +254,19 @@ fn rule_result(answer: &mut Answer) -> Result<()> {
     Ok(())
 }
 
+fn skip_rule(answer: &mut Answer) -> Result<()> {
+    let (_type, _name, _pattern) = (answer.i8()?, answer.string()?, answer.i8()?);
+    let (_principal, _host) = (answer.string()?, answer.string()?);
+    let (_operation, _permission) = (answer.i8()?, answer.i8()?);
+    Ok(())
+}
+
 fn topic(answer: &mut Answer) -> Result<Vec<KafkaPartition>> {
-    answer.i16()?;
+    let _error = answer.i16()?;
     let topic = answer.string()?;
-    answer.bool()?;
+    let _is_internal = answer.bool()?;
     answer.list(|answer| {
-        answer.i16()?;
+        let _error = answer.i16()?;
         Ok(KafkaPartition {
             topic: topic.clone(),
             partition: answer.i32()?,
