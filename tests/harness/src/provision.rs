@@ -1,9 +1,5 @@
 //! Where the servers come from.
 
-mod kafka;
-
-pub use self::kafka::{kafka, kafka_if_there, kafka_version};
-
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +9,10 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::file_lock::FileLock;
 use crate::folders;
+
+mod kafka;
+
+pub use self::kafka::{kafka, kafka_if_there, kafka_version};
 
 /// Names an installation of nats-server that is already there.
 const NATS_SERVER: &str = "NATS_SERVER";
