@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use driver_events_core::{SourceError, SourceErrorKind};
@@ -11,25 +11,55 @@ use crate::context::Context;
 use crate::drop_elsewhere::drop_elsewhere;
 use crate::offsets::{Delivered, Offsets, Progress};
 
-/// One consumer of librdkafka's, and what it has delivered.
+/// One consumer of librdkafka's. It ends with its source, whatever was not answered.
+pub(crate) struct Client(Option<StreamConsumer<Context<Arc<Offsets>>>>);
+
+impl Client {
+    pub(crate) fn new(consumer: StreamConsumer<Context<Arc<Offsets>>>) -> Arc<Self> {
+        Arc::new(Self(Some(consumer)))
+    }
+
+    pub(crate) fn consumer(&self) -> Option<&StreamConsumer<Context<Arc<Offsets>>>> {
+        self.0.as_ref()
+    }
+
+    /// Commits what was answered, and waits for the broker.
+    pub(crate) fn commit(&self) -> Result<(), SourceError> {
+        let Some(consumer) = &self.0 else {
+            return Ok(());
+        };
+        match consumer.commit_consumer_state(CommitMode::Sync) {
+            // Nothing was answered since the last commit.
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset) => Ok(()),
+            committed => committed.map_err(|error| {
+                SourceError::new(SourceErrorKind::Disconnected, "the offsets could not be committed").with_source(error)
+            }),
+        }
+    }
+}
+
+/// Leaving a group waits for its broker.
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Some(consumer) = self.0.take() {
+            drop_elsewhere(consumer);
+        }
+    }
+}
+
+/// What answers need of the consumer that delivered, as long as that is there.
 pub(crate) struct Member {
     state: KafkaState,
     offsets: Arc<Offsets>,
-    /// None once it is being dropped.
-    consumer: Option<StreamConsumer<Context<Arc<Offsets>>>>,
+    client: Weak<Client>,
 }
 
 impl Member {
-    pub(crate) fn new(
-        state: KafkaState,
-        offsets: Arc<Offsets>,
-        consumer: StreamConsumer<Context<Arc<Offsets>>>,
-    ) -> Self {
-        let consumer = Some(consumer);
+    pub(crate) fn new(state: KafkaState, offsets: Arc<Offsets>, client: &Arc<Client>) -> Self {
         Self {
             state,
             offsets,
-            consumer,
+            client: Arc::downgrade(client),
         }
     }
 
@@ -39,10 +69,6 @@ impl Member {
 
     pub(crate) fn offsets(&self) -> &Offsets {
         &self.offsets
-    }
-
-    pub(crate) fn consumer(&self) -> Option<&StreamConsumer<Context<Arc<Offsets>>>> {
-        self.consumer.as_ref()
     }
 
     /// Takes note that the work on a record is done: librdkafka commits it soon.
@@ -69,7 +95,8 @@ impl Member {
 
     /// Goes on with a partition that waits, from this offset.
     pub(crate) fn read_from(&self, topic: &str, partition: i32, offset: Offset) -> Result<(), SourceError> {
-        let Some(consumer) = &self.consumer else {
+        let client = self.client.upgrade();
+        let Some(consumer) = client.as_ref().and_then(|client| client.consumer()) else {
             return Ok(());
         };
         self.offsets.forget(topic, partition);
@@ -85,41 +112,20 @@ impl Member {
         }
     }
 
-    /// Commits what was answered, and waits for the broker.
-    pub(crate) fn commit(&self) -> Result<(), SourceError> {
-        let Some(consumer) = &self.consumer else {
-            return Ok(());
-        };
-        match consumer.commit_consumer_state(CommitMode::Sync) {
-            // Nothing was answered since the last commit.
-            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset) => Ok(()),
-            committed => committed.map_err(|error| {
-                SourceError::new(SourceErrorKind::Disconnected, "the offsets could not be committed").with_source(error)
-            }),
-        }
-    }
-
     fn with_partition(
         &self,
         delivered: &Delivered,
         offset: Offset,
         work: impl FnOnce(&StreamConsumer<Context<Arc<Offsets>>>, &TopicPartitionList) -> Result<(), KafkaError>,
     ) -> Result<(), KafkaError> {
-        let Some(consumer) = &self.consumer else {
-            return Ok(());
+        let client = self.client.upgrade();
+        let Some(consumer) = client.as_ref().and_then(|client| client.consumer()) else {
+            // The source has ended, and with it its partitions.
+            return Err(KafkaError::StoreOffset(RDKafkaErrorCode::State));
         };
         let mut list = TopicPartitionList::with_capacity(1);
         list.add_partition_offset(&delivered.topic, delivered.partition, offset)?;
         work(consumer, &list)
-    }
-}
-
-/// Leaving a group waits for its broker.
-impl Drop for Member {
-    fn drop(&mut self) {
-        if let Some(consumer) = self.consumer.take() {
-            drop_elsewhere(consumer);
-        }
     }
 }
 

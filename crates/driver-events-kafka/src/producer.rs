@@ -4,7 +4,7 @@ use std::time::Duration;
 use driver_events_core::{Envelope, Fate, Receipt, SinkError, SinkErrorKind, Stored};
 use rdkafka::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use crate::batch::{Batch, Report, Ticket};
 use crate::context::{Context, Producing};
@@ -14,6 +14,9 @@ use crate::properties::Acks;
 use crate::record::Prepared;
 use crate::topics::Topics;
 use crate::{KafkaState, SetupError};
+
+/// How long a full queue is left alone at most.
+const LOOK: Duration = Duration::from_millis(5);
 
 type Answer = Result<Receipt, SinkError>;
 
@@ -166,15 +169,12 @@ impl Producer {
                 Ok(()) => return Ok(()),
                 Err((refused, NotTaken::Failed(RDKafkaErrorCode::QueueFull))) => {
                     ticket = refused;
-                    let room = self.context.role().room.notified();
-                    match deadline {
-                        None => room.await,
-                        Some(deadline) if timeout_at(deadline, room).await.is_ok() => {}
-                        Some(_) => {
-                            ticket.settle(Report::Failed(RDKafkaErrorCode::QueueFull));
-                            return Ok(());
-                        }
+                    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                        ticket.settle(Report::Failed(RDKafkaErrorCode::QueueFull));
+                        return Ok(());
                     }
+                    // A record makes room a moment after its report was passed on: so it is also looked again later.
+                    let _ = timeout(LOOK, self.context.role().room.notified()).await;
                     continue;
                 }
                 Err((refused, NotTaken::Failed(code))) => {

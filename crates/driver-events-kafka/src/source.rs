@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::dead_letters::{DeadLetter, DeadLetters};
-use crate::member::Member;
+use crate::member::{Client, Member};
 use crate::offsets::Delivered;
 use crate::{KafkaEventSourceBuilder, KafkaState, headers};
 
@@ -49,6 +49,7 @@ use crate::{KafkaEventSourceBuilder, KafkaState, headers};
 /// - [`Unauthorized`](SourceErrorKind::Unauthorized): the brokers refuse the credentials, or a permission is missing.
 /// - [`Fatal`](SourceErrorKind::Fatal): the consumer broke down.
 pub struct KafkaEventSource {
+    client: Arc<Client>,
     member: Arc<Member>,
     retries: Arc<Retries>,
     filter: EventFilter,
@@ -64,6 +65,7 @@ impl KafkaEventSource {
     }
 
     pub(crate) fn over(
+        client: Arc<Client>,
         member: Member,
         filter: EventFilter,
         limits: Limits,
@@ -71,6 +73,7 @@ impl KafkaEventSource {
         dead_letters: Option<DeadLetters>,
     ) -> Self {
         Self {
+            client,
             member: Arc::new(member),
             retries: Arc::default(),
             filter,
@@ -94,15 +97,17 @@ impl KafkaEventSource {
     }
 
     /// Commits what was answered, and leaves the group. Without it that happens in the background, as far as the process
-    /// lives on.
+    /// lives on. What is answered later is not taken, and comes again.
     ///
     /// # Errors
     /// The offsets could not be committed: what they stand for comes again.
     pub async fn close(self) -> Result<(), SourceError> {
-        let member = Arc::clone(&self.member);
         let is_grouped = self.is_grouped;
         // librdkafka blocks until the broker has answered.
-        let committed = tokio::task::spawn_blocking(move || if is_grouped { member.commit() } else { Ok(()) });
+        let committed = tokio::task::spawn_blocking(move || match is_grouped {
+            true => self.client.commit(),
+            false => Ok(()),
+        });
         match committed.await {
             Ok(committed) => committed,
             Err(error) => {
@@ -155,7 +160,7 @@ impl DriverEventSource for KafkaEventSource {
         loop {
             // A filter that selects little must not keep the thread from others.
             tokio::task::consume_budget().await;
-            let consumer = self.member.consumer()?;
+            let consumer = self.client.consumer()?;
             let received = tokio::select! {
                 received = consumer.recv() => received,
                 retry = self.retries.due() => {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::context::Context;
 use crate::dead_letters::DeadLetters;
-use crate::member::Member;
+use crate::member::{Client, Member};
 use crate::offsets::Offsets;
 use crate::properties::{self, Acks};
 use crate::start::{PATIENCE, StartFrom};
@@ -164,12 +164,14 @@ impl KafkaEventSourceBuilder {
         let offsets = Arc::<Offsets>::default();
         let context = Context::new(state.clone(), self.token, Arc::clone(&offsets));
         let consumer: StreamConsumer<_> = config.create_with_context(context).map_err(SetupError::of_client)?;
-        let member = Member::new(state, offsets, consumer);
-        if let Some(consumer) = member.consumer() {
+        let client = Client::new(consumer);
+        let member = Member::new(state, offsets, &client);
+        if let Some(consumer) = client.consumer() {
             let partitions = check::partitions(consumer.client(), &topics, member.state())?;
             begin(consumer, is_grouped, self.start, &topics, &partitions).map_err(not_begun)?;
         }
         Ok(KafkaEventSource::over(
+            client,
             member,
             self.filter,
             self.limits,

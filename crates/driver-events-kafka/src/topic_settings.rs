@@ -1,5 +1,6 @@
 use std::fmt;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
@@ -10,6 +11,9 @@ use crate::{DEFAULT_TOPIC, KafkaState, SetupError, SetupErrorKind, check, topics
 
 /// How long the brokers have to make the topic.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long to wait before a broker is asked again for a topic that was made.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What a topic for events should be like. What is not set is as the brokers' own settings say.
 #[derive(Clone, Debug)]
@@ -228,7 +232,17 @@ async fn finish(
     // librdkafka blocks while it asks, and when it ends.
     let looked = tokio::task::spawn_blocking(move || {
         let client = admin.inner();
-        let (partitions, replicas) = check::shape(client, &settings.name, client.context().state())?;
+        let state = client.context().state();
+        let deadline = Instant::now() + PATIENCE;
+        let (partitions, replicas) = loop {
+            match check::shape(client, &settings.name, state) {
+                // The broker that was asked has not heard of it yet.
+                Err(error) if is_new && error.kind() == SetupErrorKind::NoTopic && Instant::now() < deadline => {
+                    thread::sleep(PAUSE);
+                }
+                shape => break shape?,
+            }
+        };
         let wanted = |number: Option<i32>| number.and_then(|number| usize::try_from(number).ok());
         if let Some(wanted) = wanted(settings.partitions).filter(|wanted| *wanted != partitions) {
             let found = partitions;
