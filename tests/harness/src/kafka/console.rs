@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::java::Java;
 
 /// How long the consumer waits for the next record.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 // Characters that JSON has only escaped, and names not at all.
 const FIELD: char = '\u{1f}';
