@@ -27,8 +27,20 @@ use crate::{EventId, InvalidAttribute, SOURCE_UNSET, Stamp};
 /// ```
 #[derive(Clone)]
 pub struct Envelope {
-    body: Arc<Body>,
-    attributes: Arc<Attributes>,
+    shared: Arc<Shared>,
+}
+
+/// What clones share. One allocation an event: it is made for each of them.
+struct Shared {
+    body: SharedBody,
+    attributes: Attributes,
+}
+
+#[expect(clippy::large_enum_variant, reason = "the large one is what nearly every envelope has")]
+enum SharedBody {
+    Own(Body),
+    /// The body of an envelope that this one is a copy of, with other attributes. That one has a body of its own.
+    Of(Arc<Shared>),
 }
 
 struct Body {
@@ -81,49 +93,57 @@ impl Envelope {
         json: OnceLock<Result<Bytes, EncodeError>>,
         attributes: Attributes,
     ) -> Self {
+        let body = SharedBody::Own(Body {
+            content,
+            limits,
+            json,
+            goal_id: OnceLock::new(),
+            was_encoded: AtomicBool::new(false),
+        });
         Self {
-            body: Arc::new(Body {
-                content,
-                limits,
-                json,
-                goal_id: OnceLock::new(),
-                was_encoded: AtomicBool::new(false),
-            }),
-            attributes: Arc::new(attributes),
+            shared: Arc::new(Shared { body, attributes }),
         }
+    }
+
+    fn body(&self) -> &Body {
+        self.shared.body()
+    }
+
+    fn attributes(&self) -> &Attributes {
+        &self.shared.attributes
     }
 
     /// The event, known or not.
     #[must_use]
     pub fn decoded(&self) -> &Decoded {
-        &self.body.content
+        &self.body().content
     }
 
     /// The event, where this version knows it.
     #[must_use]
     pub fn event(&self) -> Option<&DriverEvent> {
-        self.body.content.known()
+        self.body().content.known()
     }
 
     /// The text of the event's `"kind"`.
     #[must_use]
     pub fn kind(&self) -> &str {
-        self.body.content.kind()
+        self.body().content.kind()
     }
 
     /// The goal that the event is about; none where an unknown event does not tell.
     #[must_use]
     pub fn goal_id(&self) -> Option<GoalId> {
-        *self.body.goal_id.get_or_init(|| self.body.content.goal_id())
+        *self.body().goal_id.get_or_init(|| self.body().content.goal_id())
     }
 
     /// Where the event is published: the subject of its kind. Of a kind that is not known it is the CloudEvents type
     /// that it came with, and none where it came without.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
-        match self.body.content.known_kind() {
+        match self.body().content.known_kind() {
             Some(kind) => Some(kind.subject()),
-            None => self.attributes.event_type.as_deref(),
+            None => self.attributes().event_type.as_deref(),
         }
     }
 
@@ -132,110 +152,109 @@ impl Envelope {
     /// # Errors
     /// As [`DriverEvent::to_json`]; the same error for every call.
     pub fn json(&self) -> Result<&Bytes, &EncodeError> {
-        self.body.json.get_or_init(|| self.body.encode()).as_ref()
+        self.body().json.get_or_init(|| self.body().encode()).as_ref()
     }
 
-    /// Appends the JSON that [`json`](Self::json) gives to `out`: for a sink that copies it into a buffer of its own.
+    /// Appends the JSON to `out` as one line, without its ending: what [`json`](Self::json) gives, with a blank for each
+    /// line feed between its tokens, of which only JSON that was received has any.
     ///
     /// While nobody shares the envelope, the JSON is encoded straight into `out` and not kept, which saves a copy.
     ///
     /// # Errors
     /// As [`json`](Self::json); `out` is then as it was.
-    pub fn write_json(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        if self.body.json.get().is_none() && Arc::strong_count(&self.body) == 1 {
-            return self.body.write(out);
+    pub fn write_line(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let body = self.body();
+        if let (Decoded::Known(_), None, 1) = (&body.content, body.json.get(), Arc::strong_count(&self.shared)) {
+            return body.write(out);
         }
+        let start = out.len();
         out.extend_from_slice(self.json().map_err(Clone::clone)?);
+        put_on_one_line(out.get_mut(start..).unwrap_or_default());
         Ok(())
     }
 
     /// Names the event through every retry, replay and transport. Minted at the first call where it was not given.
     #[must_use]
     pub fn id(&self) -> &EventId {
-        self.attributes.id()
+        self.attributes().id()
     }
 
     /// When the event happened; none where it was received without.
     #[must_use]
     pub fn time(&self) -> Option<DateTime<Utc>> {
-        self.attributes.time
+        self.attributes().time
     }
 
     /// Who published the event, as a URI-reference; [`SOURCE_UNSET`] where nobody said.
     #[must_use]
     pub fn source(&self) -> &str {
-        self.attributes.source().map_or(SOURCE_UNSET, AsRef::as_ref)
+        self.attributes().source().map_or(SOURCE_UNSET, AsRef::as_ref)
     }
 
     /// The event's place among the events of its goal, where it was stamped.
     #[must_use]
     pub fn stamp(&self) -> Option<&Stamp> {
-        self.attributes.stamp()
+        self.attributes().stamp()
     }
 
     /// The [W3C trace context](https://www.w3.org/TR/trace-context/) in which the event happened.
     #[must_use]
     pub fn traceparent(&self) -> Option<&str> {
-        self.attributes.traceparent.as_deref()
+        self.attributes().traceparent.as_deref()
     }
 
     /// Sets the source for this envelope and all of its clones, unless it is set.
     pub(crate) fn source_or_set(&self, source: &Arc<str>) {
-        self.attributes.source_or_set(source);
+        self.attributes().source_or_set(source);
     }
 
     /// Sets the stamp for this envelope and all of its clones, unless it is set.
     pub(crate) fn stamp_or_set(&self, stamp: impl FnOnce() -> Stamp) {
-        self.attributes.stamp_or_set(stamp);
+        self.attributes().stamp_or_set(stamp);
     }
 
     /// The same event with this id. Earlier clones are left as they are.
     #[must_use]
-    pub fn with_id(mut self, id: EventId) -> Self {
-        self.attributes_mut().set_id(id);
-        self
+    pub fn with_id(self, id: EventId) -> Self {
+        self.with(|attributes| attributes.set_id(id))
     }
 
     /// The same event with this time. Earlier clones are left as they are.
     ///
     /// # Errors
     /// The year has more than four digits, or is before the year 0: no RFC 3339 text can say it.
-    pub fn with_time(mut self, time: DateTime<Utc>) -> Result<Self, InvalidAttribute> {
+    pub fn with_time(self, time: DateTime<Utc>) -> Result<Self, InvalidAttribute> {
         check_time(time)?;
-        self.attributes_mut().time = Some(time);
-        Ok(self)
+        Ok(self.with(|attributes| attributes.time = Some(time)))
     }
 
     /// The same event with this stamp. Earlier clones are left as they are.
     ///
     /// # Errors
     /// The run is empty or holds a control character.
-    pub fn with_stamp(mut self, stamp: Stamp) -> Result<Self, InvalidAttribute> {
+    pub fn with_stamp(self, stamp: Stamp) -> Result<Self, InvalidAttribute> {
         check_text("producerrun", &stamp.run)?;
-        self.attributes_mut().set_stamp(stamp);
-        Ok(self)
+        Ok(self.with(|attributes| attributes.set_stamp(stamp)))
     }
 
     /// The same event with this source. Earlier clones are left as they are.
     ///
     /// # Errors
     /// The source is no URI-reference ([RFC 3986](https://www.rfc-editor.org/rfc/rfc3986)), or empty.
-    pub fn with_source(mut self, source: impl Into<Arc<str>>) -> Result<Self, InvalidAttribute> {
+    pub fn with_source(self, source: impl Into<Arc<str>>) -> Result<Self, InvalidAttribute> {
         let source = source.into();
         check_uri_reference("source", &source)?;
-        self.attributes_mut().set_source(source);
-        Ok(self)
+        Ok(self.with(|attributes| attributes.set_source(source)))
     }
 
     /// The same event with this trace context. Earlier clones are left as they are.
     ///
     /// # Errors
     /// The text is no [`traceparent`](https://www.w3.org/TR/trace-context/#traceparent-header).
-    pub fn with_traceparent(mut self, traceparent: impl Into<Arc<str>>) -> Result<Self, InvalidAttribute> {
+    pub fn with_traceparent(self, traceparent: impl Into<Arc<str>>) -> Result<Self, InvalidAttribute> {
         let traceparent = traceparent.into();
         check_traceparent(&traceparent)?;
-        self.attributes_mut().traceparent = Some(traceparent);
-        Ok(self)
+        Ok(self.with(|attributes| attributes.traceparent = Some(traceparent)))
     }
 
     /// The same event with the CloudEvents type that it came with: the [`subject`](Self::subject) of an unknown kind.
@@ -243,19 +262,28 @@ impl Envelope {
     ///
     /// # Errors
     /// The text is empty or holds a control character.
-    pub fn with_event_type(mut self, event_type: impl Into<Arc<str>>) -> Result<Self, InvalidAttribute> {
+    pub fn with_event_type(self, event_type: impl Into<Arc<str>>) -> Result<Self, InvalidAttribute> {
         let event_type = event_type.into();
         check_text("type", &event_type)?;
-        self.attributes_mut().event_type = Some(event_type);
-        Ok(self)
+        Ok(self.with(|attributes| attributes.event_type = Some(event_type)))
     }
 
-    fn attributes_mut(&mut self) -> &mut Attributes {
-        if Arc::get_mut(&mut self.attributes).is_none() {
-            // Clones name the same event: the id is fixed before the ways part.
-            self.attributes.id();
+    fn with(mut self, change: impl FnOnce(&mut Attributes)) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            change(&mut shared.attributes);
+            return self;
         }
-        Arc::make_mut(&mut self.attributes)
+        // Clones name the same event: the id is fixed before the ways part.
+        self.attributes().id();
+        let mut attributes = self.attributes().clone();
+        change(&mut attributes);
+        let body = SharedBody::Of(match &self.shared.body {
+            SharedBody::Own(_) => self.shared,
+            SharedBody::Of(owner) => Arc::clone(owner),
+        });
+        Self {
+            shared: Arc::new(Shared { body, attributes }),
+        }
     }
 }
 
@@ -274,6 +302,15 @@ impl fmt::Debug for Envelope {
 impl From<DriverEvent> for Envelope {
     fn from(event: DriverEvent) -> Self {
         Self::new(event)
+    }
+}
+
+impl Shared {
+    fn body(&self) -> &Body {
+        match &self.body {
+            SharedBody::Own(body) => body,
+            SharedBody::Of(owner) => owner.body(),
+        }
     }
 }
 
@@ -311,5 +348,14 @@ impl Drop for Body {
                 event.dismantle();
             }
         }
+    }
+}
+
+/// Puts JSON on one line, as [NDJSON](https://github.com/ndjson/ndjson-spec) counts lines: by `\n`. Inside of a string
+/// JSON has no raw line feed, so what is found is white space between tokens, and a blank means the same. Everything else
+/// stays as it is, to the byte.
+fn put_on_one_line(json: &mut [u8]) {
+    for byte in json {
+        *byte = if *byte == b'\n' { b' ' } else { *byte };
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use driver_events_core::cloudevents::{put_on_one_line, write_structured};
+use driver_events_core::cloudevents::write_structured;
 use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError};
 
 use crate::pretty::{self, Style};
@@ -99,7 +99,7 @@ impl WriterEventSink {
 
     async fn take(&self, envelope: &Envelope) -> Result<Receipt, SinkError> {
         if let Some(line) = self.append(envelope)? {
-            self.queue.push(&line).await?;
+            Box::pin(self.queue.push(&line)).await?;
         }
         Ok(Receipt::Buffered)
     }
@@ -119,10 +119,7 @@ impl WriterEventSink {
     /// Writes the envelope as a line without its ending. An event is refused in every format, or in none.
     fn write_line(&self, envelope: &Envelope, line: &mut Vec<u8>) -> Result<(), SinkError> {
         match self.format {
-            Format::Json => {
-                envelope.write_json(line)?;
-                put_on_one_line(line);
-            }
+            Format::Json => envelope.write_line(line)?,
             Format::CloudEvents => write_structured(envelope, line)?,
             Format::Pretty => {
                 envelope.json()?;

@@ -12,10 +12,10 @@ use crate::{Envelope, InvalidAttribute, SinkError};
 /// Appends the envelope in structured mode: one JSON object on one line, without a line ending.
 ///
 /// # Errors
-/// As [`attributes`] and [`Envelope::json`]; `out` is then as it was.
+/// As [`attributes`] and [`Envelope::write_line`]; `out` is then as it was.
 pub fn write_structured(envelope: &Envelope, out: &mut Vec<u8>) -> Result<(), SinkError> {
     let attributes = attributes(envelope)?;
-    let json = envelope.json()?;
+    let start = out.len();
     out.push(b'{');
     for (name, value) in &attributes {
         write_json_string(name, out);
@@ -24,20 +24,12 @@ pub fn write_structured(envelope: &Envelope, out: &mut Vec<u8>) -> Result<(), Si
         out.push(b',');
     }
     out.extend_from_slice(b"\"data\":");
-    let start = out.len();
-    out.extend_from_slice(json);
-    put_on_one_line(out.get_mut(start..).unwrap_or_default());
+    if let Err(error) = envelope.write_line(out) {
+        out.truncate(start);
+        return Err(error.into());
+    }
     out.push(b'}');
     Ok(())
-}
-
-/// Puts JSON on one line, as [NDJSON](https://github.com/ndjson/ndjson-spec) counts lines: by `\n`. Inside of a string
-/// JSON has no raw line feed, so what is found is white space between tokens, and a blank means the same. Everything else
-/// stays as it is, to the byte.
-pub fn put_on_one_line(json: &mut [u8]) {
-    for byte in json {
-        *byte = if *byte == b'\n' { b' ' } else { *byte };
-    }
 }
 
 fn write_json_string(text: &str, out: &mut Vec<u8>) {

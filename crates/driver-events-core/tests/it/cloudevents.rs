@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use chrono::DateTime;
 use driver_events_core::cloudevents::{
-    ReceivedAttributes, attributes, looks_structured, put_on_one_line, read_structured, write_structured,
+    ReceivedAttributes, attributes, looks_structured, read_structured, write_structured,
 };
 use driver_events_core::conformance::samples;
 use driver_events_core::{Envelope, EventId, SinkErrorKind, Stamp};
@@ -242,11 +242,4 @@ fn tells_bare_events_from_structured_ones() {
     assert!(!looks_structured(br#"{"id":"1"}"#));
     assert!(!looks_structured(b"specversion"));
     assert!(!looks_structured("[".repeat(100_000).as_bytes()));
-}
-
-#[test]
-fn line_feeds_between_tokens_become_blanks() {
-    let mut json = b"{\r\n\"kind\":\n\"x\"}".to_vec();
-    put_on_one_line(&mut json);
-    assert_eq!(json, b"{\r \"kind\": \"x\"}");
 }

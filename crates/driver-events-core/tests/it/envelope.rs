@@ -116,28 +116,43 @@ fn prints_no_text_of_the_event() {
 }
 
 #[test]
-fn json_is_appended_and_kept_only_for_those_who_share_it() {
+fn a_line_is_appended_and_its_json_kept_only_for_those_who_share_it() {
     let event = samples::every_kind(samples::goal(1)).swap_remove(0);
     let json = event.to_json().unwrap();
 
     let alone = Envelope::new(event.clone());
     let mut out = b"before ".to_vec();
-    alone.write_json(&mut out).unwrap();
+    alone.write_line(&mut out).unwrap();
     assert_eq!(out, [b"before ", &json[..]].concat());
 
     let shared = Envelope::new(event);
     let other = shared.clone();
     out.clear();
-    shared.write_json(&mut out).unwrap();
+    shared.write_line(&mut out).unwrap();
     assert_eq!(out, json);
     assert_eq!(shared.json().unwrap().as_ptr(), other.json().unwrap().as_ptr());
 
     let refused = samples::deep(samples::goal(1), 100_000);
     assert_eq!(
-        refused.write_json(&mut out).unwrap_err().kind(),
+        refused.write_line(&mut out).unwrap_err().kind(),
         EncodeErrorKind::TooDeep
     );
     assert_eq!(out, json);
+}
+
+#[test]
+fn line_feeds_between_the_tokens_of_received_json_become_blanks() {
+    for kind in ["escalate", "unheard_of"] {
+        let json = format!(
+            "{{\r\n\"kind\":\n\"{kind}\",\"goal_id\":\"{}\",\n\"reason\":\"\\n\"}}",
+            samples::goal(1)
+        );
+        let envelope = Envelope::from_json(json.clone()).unwrap();
+        let mut line = b"\n".to_vec();
+        envelope.write_line(&mut line).unwrap();
+        assert_eq!(line, format!("\n{}", json.replace('\n', " ")).into_bytes());
+        assert_eq!(envelope.json().unwrap(), json.as_bytes());
+    }
 }
 
 /// Dropping a value that nests so deep the usual way would overflow this stack and abort.
