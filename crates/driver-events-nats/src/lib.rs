@@ -3,10 +3,14 @@
 //! [`NatsEventSink`] publishes every event on its subject, and [`NatsEventSource`] reads them. They are a
 //! [`DriverEventSink`](driver_events_core::DriverEventSink) and a
 //! [`DriverEventSource`](driver_events_core::DriverEventSource) over core NATS: at most once, to whoever is listening.
+//! [`JetStreamEventSink`] publishes on the same subjects, and waits until a stream has stored the event.
 //!
 //! # When to use it
-//! For dashboards, chat hooks and all who want to see events as they happen, in any language. NATS keeps nothing: for
-//! what must not be lost, keep the envelopes until a flush, or publish to something that stores.
+//! Core NATS for dashboards, chat hooks and all who want to see events as they happen, in any language: it keeps nothing.
+//! JetStream for what must not be lost, for auditors and cost reports, and for who reads later: every event costs a round
+//! trip to the disk of a server, of which [`send_batch`](driver_events_core::DriverEventSink::send_batch) has many under
+//! way. Who listens to the subjects by core NATS sees the events of both. Where the driver must go on while NATS is away
+//! for long, neither is enough: that needs a store on the driver's own machine.
 //!
 //! # Example
 //! ```no_run

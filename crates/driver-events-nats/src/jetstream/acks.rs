@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -38,8 +38,8 @@ pub(super) struct Acks {
 #[derive(Debug, Default)]
 struct Shared {
     waiting: Mutex<Waiting>,
-    /// Wakes those who wait for a link, whenever it is seen to be up.
-    is_up: Notify,
+    /// Wakes those who wait for a link, whenever it is seen to be up, and when the connection has ended.
+    has_changed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -127,12 +127,16 @@ impl Acks {
         self.inbox.starts_with(refused.trim_end_matches(['*', '>']))
     }
 
-    /// Waits until the link is up.
-    pub(super) async fn link_is_up(&self) {
+    /// Waits until the link is up. False where the connection has ended, and it never will be.
+    pub(super) async fn link_is_up(&self) -> bool {
         loop {
-            let seen = self.shared.is_up.notified();
+            let mut seen = pin!(self.shared.has_changed.notified());
+            seen.as_mut().enable();
+            if self.shared.waiting().has_ended {
+                return false;
+            }
             if self.link.is_up() {
-                return;
+                return true;
             }
             seen.await;
         }
@@ -236,7 +240,7 @@ async fn pump(mut subscriber: Subscriber, shared: Arc<Shared>, link: Link) {
             _ = tick.tick() => {
                 shared.look(&link);
                 if link.is_up() {
-                    shared.is_up.notify_waiters();
+                    shared.has_changed.notify_waiters();
                 }
             }
         }
@@ -244,4 +248,41 @@ async fn pump(mut subscriber: Subscriber, shared: Arc<Shared>, link: Link) {
     let mut waiting = shared.waiting();
     waiting.has_ended = true;
     waiting.by_token.clear();
+    drop(waiting);
+    shared.has_changed.notify_waiters();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use driver_events_harness::{NatsConfig, NatsServer};
+    use tokio::time::timeout;
+
+    use super::{Acks, Answer};
+    use crate::link::Target;
+
+    /// The trap: the client keeps what it knows of an answer that never comes, for as long as it lives.
+    #[tokio::test]
+    async fn nothing_is_left_of_answers_that_never_come() {
+        let server = NatsServer::start(NatsConfig::new()).unwrap();
+        let client = async_nats::connect(server.client_url()).await.unwrap();
+        let acks = Acks::subscribe(&Target::Client(client).link().await.unwrap())
+            .await
+            .unwrap();
+        let subject = "a.b".into();
+        let waiting = || acks.shared.waiting().by_token.len();
+        let late: Vec<_> = (0..1_000).map(|_| acks.expect(&subject, Duration::ZERO)).collect();
+        let dropped: Vec<_> = (0..1_000)
+            .map(|_| acks.expect(&subject, Duration::from_secs(3_600)))
+            .collect();
+        assert_eq!(waiting(), 2_000);
+        drop(dropped);
+        assert_eq!(waiting(), 1_000);
+        for expected in late {
+            let answer = timeout(Duration::from_secs(10), expected).await.unwrap();
+            assert!(matches!(answer, Answer::Late), "{answer:?}");
+        }
+        assert_eq!(waiting(), 0);
+    }
 }

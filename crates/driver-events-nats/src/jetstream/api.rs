@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::link::Link;
+use crate::state::ConnectionState;
 use crate::{SetupError, SetupErrorKind};
 
 /// How long an answer may take.
@@ -62,12 +63,13 @@ impl Api {
         let body = serde_json::to_vec(body).map_err(|error| ApiError::Broken(error.into()))?;
         // An inbox of its own, which is forgotten with the request: the client never forgets a shared one's requests.
         let inbox = client.new_inbox();
+        let refused_before = self.refused_publishing(&subject);
         let request = Request::new().inbox(inbox.clone()).payload(body.into()).timeout(None);
         let answer = match timeout(PATIENCE, client.send_request(subject.clone(), request)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => return Err(ApiError::Absent),
             Ok(Err(error)) => return Err(ApiError::Broken(error.into())),
-            Err(_) => return Err(self.silence(&subject, &inbox)),
+            Err(_) => return Err(self.silence(self.refused_publishing(&subject) > refused_before, &inbox)),
         };
         match serde_json::from_slice(&answer.payload) {
             Ok(Response::Ok(answer)) => Ok(answer),
@@ -91,14 +93,23 @@ impl Api {
         }
     }
 
-    fn silence(&self, subject: &str, inbox: &str) -> ApiError {
+    /// Why no answer came.
+    fn silence(&self, was_refused: bool, inbox: &str) -> ApiError {
         if let Some(why) = self.link.refusal() {
             return ApiError::Credentials(why.to_string());
         }
-        let is_denied = self.link.state().is_some_and(|state| {
-            state.refuses_publishing(subject) || state.refuses_subscribing(|refused| inbox.starts_with(refused))
-        });
-        if is_denied { ApiError::Denied } else { ApiError::Silent }
+        let refuses_inbox = |state: &ConnectionState| state.refuses_subscribing(|refused| inbox.starts_with(refused));
+        if was_refused || self.link.state().is_some_and(refuses_inbox) {
+            ApiError::Denied
+        } else {
+            ApiError::Silent
+        }
+    }
+
+    /// How often the server refused this request so far, where that is told.
+    fn refused_publishing(&self, subject: &str) -> u64 {
+        let state = self.link.state();
+        state.map_or(0, |state| state.refused_publishing(|refused| refused == subject).0)
     }
 }
 

@@ -29,27 +29,27 @@ impl Publisher {
         let patience = Patience::new(self.settings.retry_timeout);
         let goals = items.iter().map(|(_, event)| event.envelope.goal_id());
         if self.atomic.is_faster(goals) {
-            while !items.is_empty() {
-                let rest = items.split_off(batch_size(items.iter().map(|(_, event)| event)));
-                self.store_together(items, &patience, &mut answers).await;
-                items = rest;
-            }
-        } else {
-            self.store_by_goals(items, &patience, &mut answers).await;
+            items = self.store_together(items, &patience, &mut answers).await;
         }
+        self.store_by_goals(items, &patience, &mut answers).await;
         answers.into_all()
     }
 
-    async fn store_together(&self, items: Vec<Item>, patience: &Patience, answers: &mut Answers) {
-        let events: Vec<_> = items.iter().map(|(_, event)| event).collect();
-        match self.store_atomically(&events, patience).await {
-            Some(stored) => {
-                for ((place, _), stored) in items.iter().zip(stored) {
-                    answers.set(*place, Ok(Receipt::Stored(stored)));
-                }
+    /// Stores them in atomic batches, and returns what is left from the first batch on that failed.
+    async fn store_together(&self, mut items: Vec<Item>, patience: &Patience, answers: &mut Answers) -> Vec<Item> {
+        while !items.is_empty() {
+            let rest = items.split_off(batch_size(items.iter().map(|(_, event)| event)));
+            let events: Vec<_> = items.iter().map(|(_, event)| event).collect();
+            let Some(stored) = self.store_atomically(&events, patience).await else {
+                items.extend(rest);
+                break;
+            };
+            for ((place, _), stored) in items.iter().zip(stored) {
+                answers.set(*place, Ok(Receipt::Stored(stored)));
             }
-            None => self.store_by_goals(items, patience, answers).await,
+            items = rest;
         }
+        items
     }
 
     /// One event of a goal is under way at a time, so that none overtakes one that has to be sent again.
@@ -84,7 +84,7 @@ impl Publisher {
                 ),
             };
             if let Err(error) = &answer {
-                stopped = fails_the_next_too(error.kind()).then_some(error.kind());
+                stopped = stops_the_goal(error).then(|| error.kind());
             }
             answers.push((place, answer));
         }
@@ -92,12 +92,9 @@ impl Publisher {
     }
 }
 
-/// Whether it was tried for as long as it may be, or need not be tried again.
-fn fails_the_next_too(kind: SinkErrorKind) -> bool {
-    matches!(
-        kind,
-        SinkErrorKind::Timeout | SinkErrorKind::Disconnected | SinkErrorKind::Closed | SinkErrorKind::Fatal
-    )
+/// Whether the event may be sent again later, before those that follow it, or nothing can be stored any more.
+fn stops_the_goal(error: &SinkError) -> bool {
+    error.is_retryable() || matches!(error.kind(), SinkErrorKind::Closed | SinkErrorKind::Fatal)
 }
 
 #[derive(Debug)]

@@ -118,11 +118,18 @@ impl Publisher {
     async fn try_once(&self, event: &Prepared, deadline: Instant) -> Result<Stored, Miss> {
         self.check_refusals(&event.subject).map_err(Miss::Final)?;
         // What is published while the link is down waits in the client, and would be there once for every try.
-        if timeout_at(deadline, self.acks.link_is_up()).await.is_err() {
-            self.check_refusals(&event.subject).map_err(Miss::Final)?;
-            return Err(Miss::Lost(
-                SinkError::new(SinkErrorKind::Disconnected, "the link to NATS is down").with_fate(Fate::NotSent),
-            ));
+        match timeout_at(deadline, self.acks.link_is_up()).await {
+            Ok(true) => {}
+            Ok(false) => {
+                let error = SinkError::new(SinkErrorKind::Closed, "the connection to NATS has ended");
+                return Err(Miss::Final(error.with_fate(Fate::NotSent)));
+            }
+            Err(_) => {
+                self.check_refusals(&event.subject).map_err(Miss::Final)?;
+                return Err(Miss::Lost(
+                    SinkError::new(SinkErrorKind::Disconnected, "the link to NATS is down").with_fate(Fate::NotSent),
+                ));
+            }
         }
         let headers = self.headers(&event.envelope).map_err(Miss::Final)?;
         let patience = self

@@ -28,10 +28,11 @@ use crate::{NatsConnection, SetupError};
 /// [`send_batch`](DriverEventSink::send_batch) has many goals under way at once, but of each goal one event at a time, so
 /// that none overtakes another that has to be sent again. Where few goals have many events, they are sent as atomic
 /// batches, if the stream allows them ([`ensure_stream`](crate::ensure_stream) lets it; servers from 2.12 on): in order,
-/// all or none, and then one by one where that fails. Such a message has headers of the server's, `Nats-Batch-Id` among
-/// them.
+/// all or none; from the first such batch on that fails, one by one. Such a message has headers of the server's,
+/// `Nats-Batch-Id` among them.
 ///
-/// Where an event of a goal could not be stored in time, those that follow it in the batch are not tried.
+/// Where an event of a goal fails with an error that [may pass](SinkError::is_retryable), those that follow it in the
+/// batch are not tried, and have an error of the same kind: who sends again what failed keeps the order.
 ///
 /// # Errors
 /// Beside what every sink does:

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::support::{PATIENCE, Reader, client, options, server};
 
-fn fixture(name: &str) -> Vec<String> {
+pub(crate) fn fixture(name: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../driver-events-types/tests/fixtures");
     let text = fs::read_to_string(folder.join(name)).unwrap();
     text.lines().map(String::from).collect()

@@ -1,0 +1,120 @@
+//! What the tests of JetStream need.
+
+use std::collections::HashMap;
+
+use async_nats::Client;
+use async_nats::jetstream::{self, Message, consumer::pull};
+use driver_events_core::cloudevents::ReceivedAttributes;
+use driver_events_core::{DriverEventSink, Envelope, EventId, Receipt, SinkError, Stored};
+use driver_events_harness::{NatsConfig, NatsServer};
+use driver_events_nats::{JetStreamEventSink, StreamSettings, ensure_stream};
+use futures_util::StreamExt;
+
+use crate::support::{client, in_time};
+
+pub(crate) const STREAM: &str = "DRIVER";
+
+pub(crate) fn jetstream_server() -> NatsServer {
+    NatsServer::start(NatsConfig::new().jetstream()).expect("a nats-server must be there")
+}
+
+/// A server with the stream, and a client of the test's own.
+pub(crate) async fn server_with_stream() -> (NatsServer, Client) {
+    let server = jetstream_server();
+    let client = client(&server).await;
+    ensure_stream(&client, &StreamSettings::new(STREAM)).await.unwrap();
+    (server, client)
+}
+
+/// Makes a stream that `ensure_stream` would not.
+pub(crate) async fn make(client: &Client, config: jetstream::stream::Config) {
+    let context = jetstream::new(client.clone());
+    context.create_stream(config).await.unwrap();
+}
+
+/// For all events, with the server's defaults.
+pub(crate) fn plain() -> jetstream::stream::Config {
+    jetstream::stream::Config {
+        name: STREAM.into(),
+        subjects: vec!["agent.driver.>".into()],
+        ..Default::default()
+    }
+}
+
+/// Everything that the stream has, in its order.
+pub(crate) async fn read_stream(client: &Client, stream: &str) -> Vec<Message> {
+    let read = async {
+        let stream = jetstream::new(client.clone()).get_stream(stream).await.unwrap();
+        let count = usize::try_from(stream.get_info().await.unwrap().state.messages).unwrap();
+        let consumer = stream.create_consumer(pull::OrderedConfig::default()).await.unwrap();
+        let messages = consumer.messages().await.unwrap();
+        messages.take(count).map(Result::unwrap).collect().await
+    };
+    in_time(read).await
+}
+
+/// The envelope as a consumer sees it that knows nothing of this library.
+pub(crate) fn envelope_of(message: &Message) -> Envelope {
+    let envelope = Envelope::from_json(message.payload.clone()).unwrap();
+    let mut attributes = ReceivedAttributes::default();
+    for (name, values) in message.headers.iter().flat_map(|headers| headers.iter()) {
+        let name: &str = name.as_ref();
+        let Some(name) = name.strip_prefix("ce-") else { continue };
+        attributes
+            .set(name, &percent_decode(values.first().unwrap().as_str()))
+            .unwrap();
+    }
+    attributes.apply_to(envelope).unwrap()
+}
+
+fn percent_decode(value: &str) -> String {
+    let mut parts = value.split('%');
+    let mut bytes = parts.next().unwrap().as_bytes().to_vec();
+    for part in parts {
+        let (hex, rest) = part.split_at(2);
+        bytes.push(u8::from_str_radix(hex, 16).unwrap());
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+pub(crate) async fn send(sink: &JetStreamEventSink, envelope: &Envelope) -> Result<Stored, SinkError> {
+    in_time(sink.send(envelope.clone()))
+        .await
+        .map(|receipt| stored(&receipt))
+}
+
+pub(crate) fn stored(receipt: &Receipt) -> Stored {
+    match receipt {
+        Receipt::Stored(stored) => stored.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What every fault must leave true: the stream has all that was acknowledged, nothing twice, and the events of each
+/// goal in the order in which they were sent.
+pub(crate) fn check_stored(sent: &[Envelope], answers: &[Result<Receipt, SinkError>], messages: &[Message]) {
+    assert_eq!(sent.len(), answers.len());
+    let mut places: HashMap<EventId, u64> = HashMap::new();
+    for message in messages {
+        let id = envelope_of(message).id().clone();
+        let sequence = message.info().unwrap().stream_sequence;
+        assert_eq!(places.insert(id.clone(), sequence), None, "{id:?} is stored twice");
+    }
+    let mut last_of_goal = HashMap::new();
+    for (envelope, answer) in sent.iter().zip(answers) {
+        let place = places.remove(envelope.id());
+        match answer {
+            Ok(receipt) => assert_eq!(Some(stored(receipt).offset), place, "acknowledged, and not there"),
+            Err(error) => assert!(
+                place.is_none() || error.fate() != driver_events_core::Fate::NotSent,
+                "{error}"
+            ),
+        }
+        if let Some(place) = place {
+            let last = last_of_goal.insert(envelope.goal_id(), place);
+            assert!(last < Some(place), "{envelope:?} is out of order");
+        }
+    }
+    assert!(places.is_empty(), "what nobody sent is stored");
+}
