@@ -50,30 +50,58 @@ fn the_commands_of_the_readme_run() {
     assert_eq!(fs::read(written).unwrap(), fs::read(fixture).unwrap());
 }
 
+/// The pages of the project and of its crates.
+fn documents() -> Vec<PathBuf> {
+    let folders = [
+        root(),
+        root().join("docs"),
+        root().join("docs/adr"),
+        root().join("tests/harness"),
+    ];
+    folders
+        .into_iter()
+        .chain(files(&root().join("crates")))
+        .flat_map(|folder| files(&folder))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect()
+}
+
 #[test]
 fn links_between_documents_lead_somewhere() {
-    let documents = [
-        "README.md",
-        "CHANGELOG.md",
-        "CONTRIBUTING.md",
-        "SECURITY.md",
-        "docs/architecture.md",
-        "docs/delivery.md",
-        "docs/events.md",
-        "docs/writing-a-sink.md",
-        "docs/adr/README.md",
-    ];
-    for document in documents {
-        let path = root().join(document);
-        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{document}: {error}"));
+    let documents = documents();
+    assert!(documents.len() >= 15, "{documents:?}");
+    for path in documents {
+        let text = fs::read_to_string(&path).unwrap();
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = target.split('#').next().unwrap();
             if !file.is_empty() && !file.contains("://") {
                 assert!(
                     path.parent().unwrap().join(file).exists(),
-                    "{document} links to {target}"
+                    "{} links to {target}",
+                    path.display()
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn every_crate_carries_the_licences_to_the_byte() {
+    for folder in files(&root().join("crates")) {
+        for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
+            let (ours, theirs) = (fs::read(root().join(licence)).unwrap(), fs::read(folder.join(licence)));
+            assert!(
+                theirs.is_ok_and(|theirs| theirs == ours),
+                "{}/{licence}",
+                folder.display()
+            );
         }
     }
 }

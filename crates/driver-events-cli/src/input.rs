@@ -73,7 +73,7 @@ impl Input {
         }
     }
 
-    /// What it is read from, where that is a file that exists.
+    /// What it is read from, where that is a file.
     pub(crate) fn file_id(&self) -> Option<FileId> {
         match self {
             Self::Stdin => FileId::of_stdin(),

@@ -25,3 +25,23 @@ pub(crate) async fn take_ready(source: &mut dyn DriverEventSource) -> Vec<Result
     }
     taken
 }
+
+#[cfg(test)]
+mod tests {
+    use driver_events_core::NdjsonSource;
+
+    use super::*;
+
+    /// How many lines of this length are taken at once where 3,000 are ready.
+    async fn taken_at_once(line_length: usize) -> usize {
+        let line = "x".repeat(line_length - 1) + "\n";
+        let text = line.repeat(3_000);
+        take_ready(&mut NdjsonSource::new("-", text.as_bytes())).await.len()
+    }
+
+    #[tokio::test]
+    async fn what_is_taken_at_once_is_bounded() {
+        assert_eq!(taken_at_once(10).await, MOST_DELIVERIES);
+        assert_eq!(taken_at_once(64 * 1024).await, MOST_BYTES / (64 * 1024));
+    }
+}

@@ -1,7 +1,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use driver_events_core::DriverEventSink;
@@ -60,15 +60,7 @@ impl Target {
         matches!(self.place, Place::Stdout)
     }
 
-    /// The file, where it is one by its URL.
-    pub(crate) fn path(&self) -> Option<&Path> {
-        match &self.place {
-            Place::Stdout => None,
-            Place::File(path) => Some(path),
-        }
-    }
-
-    /// What is written to, where that is a file that exists.
+    /// What is written to, where that is a file.
     pub(crate) fn file_id(&self) -> Option<FileId> {
         match &self.place {
             Place::Stdout => FileId::of_stdout(),

@@ -36,7 +36,10 @@ struct Shared {
     attributes: Attributes,
 }
 
-#[expect(clippy::large_enum_variant, reason = "the large one is what nearly every envelope has")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is what nearly every envelope has"
+)]
 enum SharedBody {
     Own(Body),
     /// The body of an envelope that this one is a copy of, with other attributes. That one has a body of its own.

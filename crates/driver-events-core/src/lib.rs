@@ -78,6 +78,7 @@ mod sequence_tracker;
 pub mod conformance;
 
 mod batch;
+mod decode_reason;
 mod lock;
 
 #[cfg(doctest)]

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use driver_events_types::{DecodeErrorKind, Limits};
 use tokio::io::AsyncBufRead;
 
-use crate::cloudevents::{looks_structured, read_structured};
+use crate::cloudevents::{StructuredError, looks_structured, read_structured};
+use crate::decode_reason::reason_of;
 use crate::{Delivery, DriverEventSource, Envelope, Malformed, Position, SourceError, SourceErrorKind};
 
 /// What a CloudEvent may take beside the event in it, in bytes.
@@ -194,7 +195,12 @@ enum End {
 fn read_line(raw: Bytes, limits: Limits) -> Result<Envelope, Malformed> {
     let text = raw.slice(..raw.len() - ending_length(&raw));
     if text.starts_with(STRUCTURED_START) {
-        return read_structured_line(raw, &text, limits);
+        match read_structured(&text, limits) {
+            Ok(envelope) => return Ok(envelope),
+            Err(error) if looks_structured(&text) => return Err(malformed_cloudevent(raw, &error)),
+            // A bare event may have a field of that name, which is ignored.
+            Err(_) => {}
+        }
     }
     let error = match Envelope::from_json_with(text.clone(), limits) {
         Ok(envelope) => return Ok(envelope),
@@ -206,23 +212,13 @@ fn read_line(raw: Bytes, limits: Limits) -> Result<Envelope, Malformed> {
         DecodeErrorKind::MissingKind | DecodeErrorKind::TooLarge | DecodeErrorKind::TooDeep
     );
     if may_be_structured && looks_structured(&text) {
-        return read_structured_line(raw, &text, limits);
+        return read_structured(&text, limits).map_err(|error| malformed_cloudevent(raw, &error));
     }
-    let mut reason = String::new();
-    if let Some(kind) = error.event_kind() {
-        reason.extend(kind.escape_debug());
-        if !error.path().is_empty() {
-            reason.push('.');
-            reason.push_str(error.path());
-        }
-        reason.push_str(": ");
-    }
-    reason.push_str(error.message());
-    Err(Malformed::new(raw, reason, error.offset()))
+    Err(Malformed::new(raw, reason_of(&error), error.offset()))
 }
 
-fn read_structured_line(raw: Bytes, text: &Bytes, limits: Limits) -> Result<Envelope, Malformed> {
-    read_structured(text, limits).map_err(|error| Malformed::new(raw, error.to_string(), error.offset()))
+fn malformed_cloudevent(raw: Bytes, error: &StructuredError) -> Malformed {
+    Malformed::new(raw, error.to_string(), error.offset())
 }
 
 fn ending_length(line: &[u8]) -> usize {

@@ -65,8 +65,9 @@ pub trait DriverEventSink: fmt::Debug + Send + Sync + 'static {
 
     /// Takes many events, and answers for each in the same place of the list.
     ///
-    /// Events of one goal keep their order. One that fails does not stop the others: what follows it in its goal may
-    /// be delivered before it is sent again. Cancelling the call leaves each event published or not.
+    /// Events of one goal keep their order. One that can never be sent does not stop the others. Where one fails for a
+    /// reason that may pass, what follows it in its goal may be delivered before it is sent again, unless the sink leaves
+    /// it untried, as it should where it can. Cancelling the call leaves each event published or not.
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
         let mut results = Vec::with_capacity(envelopes.len());
         for envelope in envelopes {

@@ -36,8 +36,6 @@
 //! # Features
 //! None.
 
-#![cfg_attr(docsrs, feature(doc_cfg))]
-
 mod stdout;
 mod writer;
 

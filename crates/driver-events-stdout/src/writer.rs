@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use driver_events_core::cloudevents::write_structured;
-use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError};
+use driver_events_core::{DriverEventSink, Envelope, Fate, Guarantee, Receipt, SinkError};
 
 use crate::pretty::{self, Style};
 use crate::queue::Queue;
@@ -33,8 +33,9 @@ use crate::{Format, WriterEventSinkBuilder, terminal};
 /// - **Any other error**: what is not written is held, to the byte, so that no line is torn or doubled. Everyone who
 ///   waits in `flush` or for room is told: [`Full`](driver_events_core::SinkErrorKind::Full) where the disk or the quota
 ///   is full, else [`Disconnected`](driver_events_core::SinkErrorKind::Disconnected). While this lasts `send` refuses
-///   new events with the same error, and each `send` and each `flush` makes the thread try again. Where `close` failed
-///   like this the sink takes no more events, and `flush` and `close` may be called again.
+///   new events with the same error, and each `send` and each `flush` makes the thread try again. Of a batch nothing is
+///   taken behind the first event that was refused like this, so that the rest can be sent again in order. Where `close`
+///   failed like this the sink takes no more events, and `flush` and `close` may be called again.
 /// - **The writer panics**: [`Fatal`](driver_events_core::SinkErrorKind::Fatal), and what was not written is lost.
 ///
 /// The messages tell how many accepted events have not been written.
@@ -142,8 +143,21 @@ impl DriverEventSink for WriterEventSink {
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
         let mut results = Vec::with_capacity(envelopes.len());
+        let mut stopped = None;
         for envelope in envelopes {
-            results.push(self.take(&envelope).await);
+            let result = match stopped {
+                None => self.take(&envelope).await,
+                // The writer may have recovered since, and would take it before the one that has to be sent again.
+                Some(kind) => Err(
+                    SinkError::new(kind, "it was not tried, since an event before it failed").with_fate(Fate::NotSent),
+                ),
+            };
+            if let Err(error) = &result
+                && error.is_retryable()
+            {
+                stopped = Some(error.kind());
+            }
+            results.push(result);
         }
         results
     }

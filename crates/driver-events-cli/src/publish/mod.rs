@@ -115,24 +115,34 @@ pub(crate) async fn run(arguments: PublishArguments, stop: Stop) -> Exit {
 }
 
 impl PublishArguments {
-    /// A file that is read and written at once would never end, and one that is both a target and for rejects would mix
-    /// what shall be kept apart. The error is what to tell the person.
+    /// A file that is read and written at once would never end, one that is both a target and for rejects would mix what
+    /// shall be kept apart, and of two targets that are one file the one may write over the other's lines. The error is
+    /// what to tell the person.
     fn check_files(&self) -> Result<(), String> {
         let rejects_id = self.rejects.as_deref().and_then(FileId::of_path);
-        if let Some(input_id) = self.input.file_id() {
-            let mut target_ids = self.targets.iter().filter_map(Target::file_id);
-            if target_ids.any(|id| id == input_id) || rejects_id.as_ref() == Some(&input_id) {
-                return Err(self.input.read_and_written());
+        let target_ids: Vec<_> = self
+            .targets
+            .iter()
+            .filter_map(|target| Some((target, target.file_id()?)))
+            .collect();
+        if let Some(input_id) = self.input.file_id()
+            && target_ids
+                .iter()
+                .map(|(_, id)| id)
+                .chain(&rejects_id)
+                .any(|id| *id == input_id)
+        {
+            return Err(self.input.read_and_written());
+        }
+        for (index, (target, id)) in target_ids.iter().enumerate() {
+            if rejects_id.as_ref() == Some(id) {
+                return Err(format!("{target} is for rejects too"));
+            }
+            if let Some((other, _)) = target_ids.iter().take(index).find(|(_, other)| other == id) {
+                return Err(format!("{other} and {target} are the same file"));
             }
         }
-        let is_rejects = |target: &&Target| {
-            target.path().is_some_and(|path| Some(path) == self.rejects.as_deref())
-                || target.file_id().is_some_and(|id| Some(id) == rejects_id)
-        };
-        match self.targets.iter().find(is_rejects) {
-            Some(target) => Err(format!("{target} is for rejects too")),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 

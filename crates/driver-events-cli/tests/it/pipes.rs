@@ -42,6 +42,27 @@ fn a_reader_that_goes_away_ends_it_quietly() {
     }
 }
 
+/// The end is quiet only where nothing else went wrong.
+#[cfg(target_os = "linux")]
+#[test]
+fn rejects_that_were_lost_count_also_when_nobody_reads_the_events() {
+    use std::io::Write;
+
+    let mut child = command(["publish", "--to", "stdout:", "--rejects", "/dev/full"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let input = format!("{}\nbad\n", escalate("x"));
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("error: cannot write to /dev/full: "), "{stderr}");
+}
+
 #[test]
 fn where_there_are_other_targets_a_reader_that_goes_away_is_told() {
     let folder = tempdir().unwrap();

@@ -205,3 +205,26 @@ fn rejects_are_kept_apart_from_events() {
         fs::write(path, GOAL_RUN).unwrap();
     }
 }
+
+/// Standard output may have a place of its own in the file, and write over what the other appended.
+#[test]
+fn a_file_is_no_target_twice() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("events.ndjson");
+    let url = format!("file:{}", path.display());
+    // Before the file is there, and when it is.
+    for _ in 0..2 {
+        let ended = run_with(GOAL_RUN.as_bytes(), ["publish", "--to", &url, "--to", &url]);
+        assert_eq!(ended.code, 2);
+        assert_eq!(ended.stderr, format!("error: {url} and {url} are the same file\n"));
+        fs::write(&path, "").unwrap();
+    }
+    if cfg!(unix) {
+        let status = command(["publish", "--to", "stdout:", "--to", &url])
+            .stdin(Stdio::null())
+            .stdout(OpenOptions::new().write(true).open(&path).unwrap())
+            .stderr(Stdio::null())
+            .status();
+        assert_eq!(status.unwrap().code(), Some(2));
+    }
+}

@@ -7,6 +7,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{ReceivedAttributes, attributes};
+use crate::decode_reason::reason_of;
 use crate::{Envelope, InvalidAttribute, SinkError};
 
 /// Appends the envelope in structured mode: one JSON object on one line, without a line ending.
@@ -79,17 +80,19 @@ pub fn read_structured(text: &Bytes, limits: Limits) -> Result<Envelope, Structu
         ("id", received.id.is_some()),
         ("source", received.source.is_some()),
         ("type", received.event_type.is_some()),
-        ("data", data.is_some()),
     ];
     if let Some((name, _)) = missing.iter().find(|(_, present)| !present) {
         return Err(at(0)(InvalidAttribute::new(name, "is missing, or no text")));
     }
-    let json = data.map(RawValue::get).unwrap_or_default();
-    let envelope =
-        Envelope::from_json_with(text.slice_ref(json.as_bytes()), limits).map_err(|error| StructuredError {
-            offset: data.map_or(0, offset_of) + error.offset(),
-            reason: Reason::Data(error),
-        })?;
+    let data = data.ok_or(StructuredError {
+        offset: 0,
+        reason: Reason::NoData,
+    })?;
+    let json = text.slice_ref(data.get().as_bytes());
+    let envelope = Envelope::from_json_with(json, limits).map_err(|error| StructuredError {
+        offset: offset_of(data) + error.offset(),
+        reason: Reason::Data(error),
+    })?;
     received.apply_to(envelope).map_err(at(0))
 }
 
@@ -114,6 +117,7 @@ pub struct StructuredError {
 enum Reason {
     Json(serde_json::Error),
     Attribute(InvalidAttribute),
+    NoData,
     Data(DecodeError),
 }
 
@@ -129,7 +133,7 @@ impl StructuredError {
     pub fn decode_error(&self) -> Option<&DecodeError> {
         match &self.reason {
             Reason::Data(error) => Some(error),
-            Reason::Json(_) | Reason::Attribute(_) => None,
+            Reason::Json(_) | Reason::Attribute(_) | Reason::NoData => None,
         }
     }
 }
@@ -139,15 +143,8 @@ impl fmt::Display for StructuredError {
         match &self.reason {
             Reason::Json(_) => f.write_str("the CloudEvent is no JSON object"),
             Reason::Attribute(error) => write!(f, "{error}"),
-            Reason::Data(error) => {
-                if let Some(kind) = error.event_kind() {
-                    write!(f, "{kind}: ")?;
-                }
-                if !error.path().is_empty() {
-                    write!(f, "data.{}: ", error.path())?;
-                }
-                f.write_str(error.message())
-            }
+            Reason::NoData => f.write_str("the CloudEvent has no `data`"),
+            Reason::Data(error) => f.write_str(&reason_of(error)),
         }
     }
 }
@@ -156,7 +153,7 @@ impl std::error::Error for StructuredError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.reason {
             Reason::Json(error) => Some(error),
-            Reason::Attribute(_) | Reason::Data(_) => None,
+            Reason::Attribute(_) | Reason::NoData | Reason::Data(_) => None,
         }
     }
 }

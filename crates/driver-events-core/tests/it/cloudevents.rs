@@ -168,7 +168,10 @@ fn tells_the_place_of_what_is_malformed() {
     assert_eq!(with(r#""id":"an \"id\"""#, r#""id":7"#), missing("id"));
     assert_eq!(with(r#""source""#, r#""sauce""#), missing("source"));
     assert_eq!(with(r#""type""#, r#""typo""#), missing("type"));
-    assert_eq!(with(r#""data""#, r#""data_base64""#), missing("data"));
+    assert_eq!(
+        with(r#""data""#, r#""data_base64""#),
+        Err((0, "the CloudEvent has no `data`".into()))
+    );
     assert_eq!(
         with(r#""1.0""#, r#""2.0""#),
         Err((
@@ -202,7 +205,7 @@ fn tells_the_place_of_what_is_malformed() {
         with(r#""reason":"x""#, r#""reason":7"#),
         Err((
             at(r#""x"}"#),
-            "escalate: data.reason: invalid type: integer `7`, expected a string".into()
+            "escalate.reason: invalid type: integer `7`, expected a string".into()
         ))
     );
     assert_eq!(
@@ -219,6 +222,21 @@ fn tells_the_place_of_what_is_malformed() {
         read(on_two_lines).map(drop).unwrap_err().0,
         on_two_lines.find('}').unwrap()
     );
+}
+
+/// It may end up on a terminal or in a log.
+#[test]
+fn what_is_told_of_a_malformed_event_is_short_and_printable() {
+    let kind = format!("\\u001b[31m\\n{}", "x".repeat(3000));
+    let event = format!(r#"{{"kind":"{kind}","deep":{}{}}}"#, "[".repeat(70), "]".repeat(70));
+    let structured = format!(r#"{{"specversion":"1.0","id":"1","source":"s","type":"t","data":{event}}}"#);
+    let (_, reason) = read(&structured).unwrap_err();
+    assert!(reason.starts_with("\\u{1b}[31m\\nxxx"), "{reason}");
+    assert!(
+        reason.ends_with("xxx: the JSON nests deeper than the limit of 64 levels"),
+        "{reason}"
+    );
+    assert!(reason.len() < 250, "{reason}");
 }
 
 #[test]

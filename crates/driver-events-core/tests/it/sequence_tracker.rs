@@ -132,6 +132,17 @@ fn too_many_gaps_are_joined_from_below() {
     );
 }
 
+/// Late events cut one gap into many.
+#[test]
+fn too_many_parts_of_a_gap_are_joined_from_below() {
+    let mut tracker = SequenceTracker::default();
+    observe_all(&mut tracker, &[1, 2_001]);
+    let every_other: Vec<u64> = (3..2_000).step_by(2).collect();
+    observe_all(&mut tracker, &every_other);
+    use Observation::{Duplicate, Late};
+    assert_eq!(observe_all(&mut tracker, &[3, 1_999]), [Late, Duplicate]);
+}
+
 proptest! {
     #[test]
     fn agrees_with_a_set(sequences in prop::collection::vec(1_u64..60, 1..200)) {

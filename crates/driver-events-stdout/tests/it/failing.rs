@@ -68,6 +68,27 @@ async fn a_send_is_enough_to_recover() {
     assert_eq!(written.text(), lines(0..2));
 }
 
+/// The writer recovers while the batch is being taken.
+#[tokio::test]
+async fn of_a_batch_nothing_overtakes_what_was_refused() {
+    let (writer, written) = ScriptedWriter::new([Step::Fail(ErrorKind::StorageFull)]);
+    let sink = WriterEventSink::new(writer);
+    send_all(&sink, 0..1).await;
+    sink.flush().await.unwrap_err();
+
+    let batch: Vec<_> = (1..500).map(event).collect();
+    for result in sink.send_batch(batch.clone()).await {
+        let error = result.unwrap_err();
+        assert_eq!((error.kind(), error.fate()), (SinkErrorKind::Full, Fate::NotSent));
+    }
+    sink.flush().await.unwrap();
+    for result in sink.send_batch(batch).await {
+        result.unwrap();
+    }
+    sink.close().await.unwrap();
+    assert_eq!(written.text(), lines(0..500));
+}
+
 #[tokio::test]
 async fn other_errors_are_held_the_same_way() {
     let (writer, written) = ScriptedWriter::new([]);

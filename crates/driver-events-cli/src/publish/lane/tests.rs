@@ -100,7 +100,7 @@ fn sends(answers: &[Option<SinkErrorKind>]) -> Scripted {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_fails_for_now_is_sent_again_in_order() {
+async fn what_fails_for_now_is_sent_again() {
     use SinkErrorKind::{Disconnected, Full, Timeout};
     let outcome = deliver_three(sends(&[Some(Full), Some(Timeout), Some(Disconnected), Some(Full)])).await;
     assert_eq!((outcome.taken.as_str(), outcome.is_open), ("bca", true));
@@ -108,6 +108,22 @@ async fn what_fails_for_now_is_sent_again_in_order() {
 
     let outcome = deliver_three(sends(&[Some(Full); 30])).await;
     assert_eq!((outcome.taken.as_str(), outcome.is_open), ("abc", true));
+}
+
+/// The patience is for a target that takes nothing, not for one that is slow.
+#[tokio::test(start_paused = true)]
+async fn each_event_that_goes_through_renews_the_patience() {
+    let begun = tokio::time::Instant::now();
+    let mut script = Vec::new();
+    for waiting in [3, 2, 1] {
+        script.extend(vec![Some(SinkErrorKind::Full); waiting * 100]);
+        // The first goes through, those behind it do not.
+        script.push(None);
+        script.extend(vec![Some(SinkErrorKind::Full); waiting - 1]);
+    }
+    let outcome = deliver_three(sends(&script)).await;
+    assert_eq!((outcome.taken.as_str(), outcome.is_open), ("abc", true));
+    assert!(begun.elapsed() > Duration::from_secs(300));
 }
 
 /// What was accepted is not sent again when the flush fails: the sink holds it.
