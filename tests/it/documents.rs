@@ -4,12 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn root() -> PathBuf {
+use driver_events_core::{DriverEventSink, Envelope};
+use driver_events_harness::{NatsConfig, NatsServer};
+use driver_events_nats::{JetStreamEventSink, StreamSettings, ensure_stream};
+
+pub(super) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
 /// The lines of the fenced blocks of this language.
-fn fenced<'a>(markdown: &'a str, language: &str) -> Vec<&'a str> {
+pub(super) fn fenced<'a>(markdown: &'a str, language: &str) -> Vec<&'a str> {
     let mut lines = Vec::new();
     let mut inside = false;
     for line in markdown.lines() {
@@ -48,6 +52,33 @@ fn the_commands_of_the_readme_run() {
     }
     let fixture = root().join("crates/driver-events-types/tests/fixtures/goal-run.ndjson");
     assert_eq!(fs::read(written).unwrap(), fs::read(fixture).unwrap());
+}
+
+/// They read a stream that has the 44 events of a run.
+#[tokio::test]
+async fn the_commands_of_the_page_on_nats_run() {
+    let server = NatsServer::start(NatsConfig::new().jetstream()).unwrap();
+    let client = async_nats::connect(server.client_url()).await.unwrap();
+    ensure_stream(&client, &StreamSettings::new("DRIVER")).await.unwrap();
+    let sink = JetStreamEventSink::new(client, "DRIVER").await.unwrap();
+    let events = fs::read_to_string(root().join("crates/driver-events-types/tests/fixtures/goal-run.ndjson")).unwrap();
+    for line in events.lines() {
+        sink.send(Envelope::from_json(line.to_owned()).unwrap()).await.unwrap();
+    }
+    let page = fs::read_to_string(root().join("docs/nats.md")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let packages = folder.path().join("nats-py");
+    let commands = fenced(&page, "sh").join("\n");
+    let output = Command::new("sh")
+        .args(["-euc", &commands.replace("/tmp/nats-py", packages.to_str().unwrap())])
+        .current_dir(root())
+        .env("NATS_URL", server.client_url())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {stderr}", output.status);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(printed.lines().count(), 2 * events.lines().count(), "{printed}{stderr}");
 }
 
 /// The pages of the project and of its crates.

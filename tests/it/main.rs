@@ -1,9 +1,16 @@
 //! What crosses the crates.
 
 #![expect(
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "tests say what went wrong by panicking, in their helpers too"
 )]
+#![expect(
+    clippy::print_stderr,
+    reason = "a test that fails shows what the programs that it ran said"
+)]
 
 mod documents;
+mod faults;
+mod nats;
 mod whole_way;

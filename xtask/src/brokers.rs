@@ -4,14 +4,16 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use cargo_metadata::MetadataCommand;
-use driver_events_harness::{brokers, provision};
+use driver_events_harness::{brokers, provision, witness};
 
 const HARNESS: &str = "driver-events-harness";
+/// The consumers in other languages, which the tests run.
+const CONSUMERS: &str = "docs/examples/nats";
 
 /// What to do with the servers.
 #[derive(Clone, Copy, Debug, clap::Subcommand)]
 pub enum Action {
-    /// Install the servers that the tests need, where they are missing.
+    /// Install the servers that the tests need, and the consumers in other languages, where they are missing.
     Install,
     /// Start servers that stay until `down`, and print where they are.
     Up {
@@ -37,13 +39,18 @@ pub enum Server {
 /// Does it, and prints what a shell can take up.
 ///
 /// # Errors
-/// When a server cannot be had, does not start, or does not end.
+/// When a server or a consumer cannot be had, and when a server does not start or end.
 #[expect(clippy::print_stdout, reason = "the output is for a shell's `eval`, and for people")]
-pub fn run(action: Action) -> Result<()> {
+pub fn run(root: &Path, action: Action) -> Result<()> {
     match action {
         Action::Install => {
             let program = provision::nats_server()?;
             println!("{}", nats_server(&program)?);
+            let consumers = root.join(CONSUMERS);
+            witness::python(&consumers.join("requirements.txt"))?;
+            println!("consumer in Python, {CONSUMERS}/consumer.py");
+            let program = witness::go_program(&consumers)?;
+            println!("consumer in Go, {}", program.display());
         }
         Action::Up {
             server: Server::Nats,

@@ -17,6 +17,7 @@ pub mod vendor;
 
 pub mod bench;
 pub mod brokers;
+pub mod faults;
 
 pub mod command;
 pub mod components;

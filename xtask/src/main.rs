@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{ArgGroup, Parser, Subcommand};
 use xtask::bench::{self, Bench};
+use xtask::faults::{self, Faults};
 use xtask::{brokers, catalogue, deps, rust_steps, rust_version, steps, subjects, vendor, workspace};
 
-/// What the project runs on itself: tests, gates, benchmarks and the event catalogue.
+/// What the project runs on itself: tests, gates, faults, benchmarks and the event catalogue.
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask")]
 struct Arguments {
@@ -59,6 +60,8 @@ enum Command {
         /// Which.
         bench: Bench,
     },
+    /// Send events over real servers and links, break those, and tell what became of the events, optimised.
+    Faults(Faults),
     /// Real servers, for tests and to try something out with.
     Brokers {
         /// What to do with them.
@@ -105,7 +108,8 @@ fn run(command: Command) -> Result<()> {
         Command::Catalogue { check: true } => catalogue::check(&root),
         Command::Catalogue { check: false } => catalogue::write(&root),
         Command::Bench { bench } => bench::run(&root, bench),
-        Command::Brokers { action } => brokers::run(action),
+        Command::Faults(faults) => faults::run(&root, &faults),
+        Command::Brokers { action } => brokers::run(&root, action),
     }
 }
 

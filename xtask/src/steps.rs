@@ -26,7 +26,7 @@ const GATES: [Step; 7] = [
 
 /// The tests, with the servers that they need.
 const TESTS: [Step; 2] = [
-    ("brokers install", |_| brokers::run(Action::Install)),
+    ("brokers install", |root| brokers::run(root, Action::Install)),
     ("tests", rust_steps::tests),
 ];
 

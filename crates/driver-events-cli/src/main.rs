@@ -13,6 +13,7 @@ mod file_id;
 mod format;
 mod input;
 mod intake;
+mod nats;
 mod target;
 mod url;
 

@@ -1,14 +1,20 @@
 use std::ffi::OsString;
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use driver_events_core::DriverEventSink;
+use driver_events_nats::{JetStreamEventSink, NatsEventSink, SetupError};
 use driver_events_stdout::{Format, StdoutEventSink, WriterEventSink};
 
 use crate::file_id::FileId;
+use crate::nats::{JetStreamAddress, NatsAddress, NatsArguments};
+use crate::report::with_causes;
 use crate::url::{Url, UrlError};
+
+/// How long a sink of a stream tries by itself.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where events are sent to: a URL, read.
 #[derive(Clone, Debug)]
@@ -22,30 +28,71 @@ pub(crate) struct Target {
 enum Place {
     Stdout,
     File(PathBuf),
+    Nats(NatsAddress),
+    JetStream(JetStreamAddress),
+}
+
+/// What a target is opened with.
+#[derive(Clone, Debug)]
+pub(crate) struct Opening {
+    pub(crate) nats: NatsArguments,
+    /// Makes a stream that is not there.
+    pub(crate) create_stream: bool,
+    /// How long a target may fail.
+    pub(crate) timeout: Duration,
+}
+
+/// A sink, and what to know of it.
+pub(crate) struct Opened {
+    pub(crate) sink: Arc<dyn DriverEventSink>,
+    /// For how long it may fail before what is sent again could be stored twice.
+    pub(crate) longest_outage: Duration,
+    /// What the person should know of the target.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Target {
     pub(crate) fn parse(text: OsString) -> Result<Self, UrlError> {
         let url = Url::parse(&text)?;
-        let place = match url.scheme.as_str() {
+        let mut place = match url.scheme.as_str() {
             "stdout" if url.path.is_empty() => Place::Stdout,
             "stdout" => return Err(UrlError::new("`stdout:` takes no path")),
             "file" => Place::File(url.file_path()?),
+            "nats" | "tls" => match NatsAddress::parse(&url)? {
+                (address, "") => Place::Nats(address),
+                (_, path) => {
+                    return Err(UrlError::new(format!(
+                        "`{path}` is too much: write `jetstream://HOST:PORT/STREAM` for a stream"
+                    )));
+                }
+            },
+            "jetstream" => Place::JetStream(JetStreamAddress::parse(&url)?),
             scheme => {
                 return Err(UrlError::new(format!(
-                    "there is no target `{scheme}:`, but `stdout:` and `file:`"
+                    "there is no target `{scheme}:`, but `stdout:`, `file:`, `nats:`, `tls:` and `jetstream:`"
                 )));
             }
         };
         let mut format = Format::Json;
         for (key, value) in &url.parameters {
-            match *key {
-                "format" => format = value.parse().map_err(|error| UrlError::new(format!("{error}")))?,
-                _ => return Err(UrlError::new(format!("there is no parameter `{key}`, only `format`"))),
+            let (is_taken, known) = match &mut place {
+                Place::Stdout | Place::File(_) if *key == "format" => {
+                    format = value.parse().map_err(|error| UrlError::new(format!("{error}")))?;
+                    (true, "")
+                }
+                Place::Stdout | Place::File(_) => (false, "only `format`"),
+                Place::Nats(address) => (address.take(key, value)?, "but `prefix`, `bare` and `tls`"),
+                Place::JetStream(_) if *key == "offset" => {
+                    return Err(UrlError::new("`offset` is for reading"));
+                }
+                Place::JetStream(address) => (address.take(key, value)?, "but `prefix`, `domain`, `bare` and `tls`"),
+            };
+            if !is_taken {
+                return Err(UrlError::new(format!("there is no parameter `{key}`, {known}")));
             }
         }
         Ok(Self {
-            url: text.to_string_lossy().into_owned(),
+            url: without_user(&text.to_string_lossy()),
             place,
             format,
         })
@@ -65,19 +112,104 @@ impl Target {
         match &self.place {
             Place::Stdout => FileId::of_stdout(),
             Place::File(path) => FileId::of_path(path),
+            Place::Nats(_) | Place::JetStream(_) => None,
         }
     }
 
-    /// Makes the sink. Blocks: a named pipe waits for its reader.
-    pub(crate) fn open(&self) -> io::Result<Arc<dyn DriverEventSink>> {
-        Ok(match &self.place {
-            Place::Stdout => stdout_sink(self.format),
-            Place::File(path) => Arc::new(WriterEventSink::builder().format(self.format).append_to(path)?),
-        })
+    /// Makes the sink. It waits: for the reader of a named pipe, and for servers. The error is what to tell the person.
+    pub(crate) async fn open(&self, opening: &Opening) -> Result<Opened, String> {
+        let opened = match &self.place {
+            Place::Stdout => Ok(Opened::local(stdout_sink(self.format))),
+            Place::File(path) => {
+                let (format, path) = (self.format, path.clone());
+                let open = move || WriterEventSink::builder().format(format).append_to(path);
+                match tokio::task::spawn_blocking(open).await {
+                    Ok(Ok(sink)) => Ok(Opened::local(Arc::new(sink))),
+                    Ok(Err(error)) => Err(with_causes(&error)),
+                    Err(error) => Err(with_causes(&error)),
+                }
+            }
+            Place::Nats(address) => open_nats(address, opening).await.map_err(|error| with_causes(&error)),
+            Place::JetStream(address) => open_jetstream(address, opening)
+                .await
+                .map_err(|error| with_causes(&error)),
+        };
+        opened.map_err(|why| format!("cannot open {self}: {why}"))
+    }
+
+    /// Whether it is a stream, which may be made.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.place, Place::JetStream(_))
     }
 }
 
-/// The URL as it was given.
+impl Opened {
+    fn local(sink: Arc<dyn DriverEventSink>) -> Self {
+        Self {
+            sink,
+            longest_outage: Duration::MAX,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+async fn open_nats(address: &NatsAddress, opening: &Opening) -> Result<Opened, SetupError> {
+    let mut builder = NatsEventSink::builder().options(opening.nats.options(address));
+    if let Some(prefix) = &address.prefix {
+        builder = builder.prefix(prefix);
+    }
+    if address.bare {
+        builder = builder.bare();
+    }
+    Ok(Opened::local(Arc::new(builder.build().await?)))
+}
+
+async fn open_jetstream(address: &JetStreamAddress, opening: &Opening) -> Result<Opened, SetupError> {
+    let connection = opening.nats.options(&address.servers).connect().await?;
+    let mut warnings = Vec::new();
+    if opening.create_stream {
+        let stream = connection.ensure_stream(&address.settings(opening.timeout)).await?;
+        warnings.extend(stream.warnings.iter().map(ToString::to_string));
+    }
+    let mut builder = JetStreamEventSink::builder(&address.stream)
+        .connection(connection)
+        .retry_timeout(RETRY_TIMEOUT);
+    if let Some(prefix) = &address.servers.prefix {
+        builder = builder.prefix(prefix);
+    }
+    if let Some(domain) = &address.domain {
+        builder = builder.domain(domain);
+    }
+    if address.servers.bare {
+        builder = builder.bare();
+    }
+    let sink = builder.build().await?;
+    if !opening.create_stream {
+        warnings.extend(sink.warnings().iter().map(ToString::to_string));
+    }
+    // The sink itself tries for a while, before and after.
+    let longest_outage = sink.duplicate_window().saturating_sub(3 * RETRY_TIMEOUT);
+    Ok(Opened {
+        sink: Arc::new(sink),
+        longest_outage,
+        warnings,
+    })
+}
+
+/// The URL without what stands before the `@` of its hosts, which may be a secret.
+pub(crate) fn without_user(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| *scheme != "file") else {
+        return url.to_owned();
+    };
+    let authority_end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, behind) = rest.split_at(authority_end);
+    match authority.rsplit_once('@') {
+        Some((_, hosts)) => format!("{scheme}://…@{hosts}{behind}"),
+        None => url.to_owned(),
+    }
+}
+
+/// The URL as it was given, without a user.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.url)

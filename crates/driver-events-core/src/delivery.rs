@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use driver_events_types::DecodeError;
 
+use crate::decode_reason::reason_of;
 use crate::{Envelope, SourceError};
 
 /// One thing that a source delivered: an event, or something that is none.
@@ -175,6 +177,13 @@ impl Malformed {
             offset,
             is_continuation: false,
         }
+    }
+
+    /// Bytes that are no event, and why. The reason is `KIND.PATH: MESSAGE`: short, on one line, and harmless to a
+    /// terminal, whatever the bytes are. The place of the fault counts from where the event begins in `raw`.
+    #[must_use]
+    pub fn undecodable(raw: Bytes, error: &DecodeError) -> Self {
+        Self::new(raw, reason_of(error), error.offset())
     }
 
     /// Marks the bytes as more of what the delivery before this one began.

@@ -9,7 +9,6 @@ use driver_events_types::{DecodeErrorKind, Limits};
 use tokio::io::AsyncBufRead;
 
 use crate::cloudevents::{StructuredError, looks_structured, read_structured};
-use crate::decode_reason::reason_of;
 use crate::{Delivery, DriverEventSource, Envelope, Malformed, Position, SourceError, SourceErrorKind};
 
 /// What a CloudEvent may take beside the event in it, in bytes.
@@ -214,7 +213,7 @@ fn read_line(raw: Bytes, limits: Limits) -> Result<Envelope, Malformed> {
     if may_be_structured && looks_structured(&text) {
         return read_structured(&text, limits).map_err(|error| malformed_cloudevent(raw, &error));
     }
-    Err(Malformed::new(raw, reason_of(&error), error.offset()))
+    Err(Malformed::undecodable(raw, &error))
 }
 
 fn malformed_cloudevent(raw: Bytes, error: &StructuredError) -> Malformed {

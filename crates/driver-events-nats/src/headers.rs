@@ -5,15 +5,14 @@ use std::borrow::Cow;
 
 use async_nats::header::{HeaderMap, HeaderName, HeaderValue, NATS_MESSAGE_ID};
 use bytes::Bytes;
-use driver_events_core::cloudevents::{ReceivedAttributes, attributes, read_structured};
+use driver_events_core::cloudevents::{ReceivedAttributes, attributes, is_structured, read_structured};
 use driver_events_core::{Envelope, Malformed, SinkError, SinkErrorKind};
-use driver_events_types::{DecodeError, Limits};
+use driver_events_types::Limits;
 
 use crate::percent;
 
 const PREFIX: &str = "ce-";
 const CONTENT_TYPE: &str = "content-type";
-const STRUCTURED: &str = "application/cloudevents";
 
 /// The attributes as headers, and `Nats-Msg-Id`, by which JetStream tells duplicates.
 ///
@@ -84,8 +83,10 @@ pub(crate) fn read(
         has_id |= attribute == "id";
     }
     if let (false, Some(id)) = (has_id, headers.get(NATS_MESSAGE_ID)) {
-        // An id that CloudEvents does not allow tells duplicates to the server all the same: it is no fault.
-        let _ = received.set("id", id.as_str());
+        // Encoded as `write_id` does. An id that CloudEvents does not allow tells duplicates to the server all the same:
+        // it is no fault.
+        let id = percent::decode(id.as_str()).unwrap_or(Cow::Borrowed(id.as_str()));
+        let _ = received.set("id", &id);
     }
     let envelope = read_payload(payload, limits)?;
     let envelope = received
@@ -103,25 +104,7 @@ fn with_type_of_subject(envelope: Envelope, subject: Option<&str>) -> Envelope {
 }
 
 fn read_payload(payload: &Bytes, limits: Limits) -> Result<Envelope, Malformed> {
-    Envelope::from_json_with(payload.clone(), limits)
-        .map_err(|error| Malformed::new(payload.clone(), reason(&error), error.offset()))
-}
-
-/// Where in the event the fault is, and what it is.
-fn reason(error: &DecodeError) -> String {
-    let place: Vec<&str> = [error.event_kind().unwrap_or_default(), error.path()]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect();
-    if place.is_empty() {
-        return error.message().to_owned();
-    }
-    format!("{}: {}", place.join(".").escape_debug(), error.message())
-}
-
-fn is_structured(content_type: &str) -> bool {
-    let start = content_type.trim_start().get(..STRUCTURED.len());
-    start.is_some_and(|start| start.eq_ignore_ascii_case(STRUCTURED))
+    Envelope::from_json_with(payload.clone(), limits).map_err(|error| Malformed::undecodable(payload.clone(), &error))
 }
 
 /// The attribute that a header holds, in lower case: the names of headers differ by case on the wire, but not in the

@@ -72,6 +72,7 @@ mod headers;
 mod percent;
 mod subject;
 
+mod barrier;
 mod count;
 mod credentials;
 mod gate;
@@ -83,7 +84,8 @@ mod tls;
 pub use connection::NatsConnection;
 pub use core_nats::{NatsEventSink, NatsEventSinkBuilder, NatsEventSource, NatsEventSourceBuilder};
 pub use jetstream::{
-    EnsuredStream, JetStreamEventSink, JetStreamEventSinkBuilder, StreamSettings, StreamWarning, ensure_stream,
+    EnsuredStream, JetStreamEventSink, JetStreamEventSinkBuilder, JetStreamEventSource, JetStreamEventSourceBuilder,
+    StreamSettings, StreamWarning, ensure_stream,
 };
 pub use options::NatsOptions;
 pub use setup_error::{SetupError, SetupErrorKind};

@@ -51,7 +51,7 @@ impl Link {
         }
     }
 
-    fn of_connection(connection: NatsConnection, is_own: bool) -> Self {
+    pub(crate) fn of_connection(connection: NatsConnection, is_own: bool) -> Self {
         let client = connection.client().clone();
         Self {
             statistics: client.statistics(),

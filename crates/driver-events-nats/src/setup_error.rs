@@ -31,6 +31,8 @@ pub enum SetupErrorKind {
     NoStream,
     /// The stream does not take the events, or would break what the sink promises. The message says what to change.
     UnfitStream,
+    /// The durable consumer exists, and is another than is wanted. Choose another name, or delete it.
+    UnfitConsumer,
 }
 
 impl SetupError {
@@ -77,9 +79,11 @@ impl From<SetupError> for SinkError {
         let kind = match error.kind {
             SetupErrorKind::Unauthorized => SinkErrorKind::Unauthorized,
             SetupErrorKind::Unreachable => SinkErrorKind::Disconnected,
-            SetupErrorKind::Invalid | SetupErrorKind::Tls | SetupErrorKind::NoStream | SetupErrorKind::UnfitStream => {
-                SinkErrorKind::Fatal
-            }
+            SetupErrorKind::Invalid
+            | SetupErrorKind::Tls
+            | SetupErrorKind::NoStream
+            | SetupErrorKind::UnfitStream
+            | SetupErrorKind::UnfitConsumer => SinkErrorKind::Fatal,
         };
         Self::new(kind, "the connection to NATS could not be made")
             .with_fate(Fate::NotSent)
@@ -93,9 +97,11 @@ impl From<SetupError> for SourceError {
         let kind = match error.kind {
             SetupErrorKind::Unauthorized => SourceErrorKind::Unauthorized,
             SetupErrorKind::Unreachable => SourceErrorKind::Disconnected,
-            SetupErrorKind::Invalid | SetupErrorKind::Tls | SetupErrorKind::NoStream | SetupErrorKind::UnfitStream => {
-                SourceErrorKind::Fatal
-            }
+            SetupErrorKind::Invalid
+            | SetupErrorKind::Tls
+            | SetupErrorKind::NoStream
+            | SetupErrorKind::UnfitStream
+            | SetupErrorKind::UnfitConsumer => SourceErrorKind::Fatal,
         };
         Self::new(kind, "the connection to NATS could not be made").with_source(error)
     }

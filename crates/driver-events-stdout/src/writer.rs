@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use driver_events_core::cloudevents::write_structured;
 use driver_events_core::{DriverEventSink, Envelope, Fate, Guarantee, Receipt, SinkError};
+use driver_events_types::DriverEvent;
 
 use crate::pretty::{self, Style};
 use crate::queue::Queue;
@@ -172,6 +173,11 @@ impl DriverEventSink for WriterEventSink {
 
     async fn close(&self) -> Result<(), SinkError> {
         self.queue.close().await
+    }
+
+    /// As the trait has it, without a second box for the call of `send`.
+    async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
+        self.take(&Envelope::new(event)).await.map(drop)
     }
 }
 

@@ -16,6 +16,7 @@ pub use wait::{wait_for, wait_until};
 
 pub mod brokers;
 pub mod provision;
+pub mod witness;
 
 mod file_lock;
 mod folders;

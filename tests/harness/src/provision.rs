@@ -87,7 +87,7 @@ fn nats_server_in(folder: &Path) -> Result<PathBuf> {
 /// Sees to it that `program` exists. `install` puts it into an empty folder and returns where in it.
 ///
 /// The program appears whole or not at all, and one process installs it while the others wait.
-fn once(program: &Path, install: impl FnOnce(&Path) -> Result<PathBuf>) -> Result<()> {
+pub(crate) fn once(program: &Path, install: impl FnOnce(&Path) -> Result<PathBuf>) -> Result<()> {
     let folder = program.parent().context("a program lies in a folder")?;
     let _lock = FileLock::wait(&folder.join("installation.lock"))?;
     if program.exists() {
@@ -113,7 +113,7 @@ fn nats_server_with_python(folder: &Path) -> Result<PathBuf> {
 }
 
 /// Runs the command and returns what it printed. A failure carries what it complained of.
-fn output(command: &mut Command) -> Result<String> {
+pub(crate) fn output(command: &mut Command) -> Result<String> {
     let program = command.get_program().display().to_string();
     let output = command.output().with_context(|| format!("{program} cannot be run"))?;
     if output.status.success() {

@@ -1,11 +1,12 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use driver_events_core::{DriverEventSink, Envelope, Position, SinkError, SinkErrorKind};
 
 use super::patience::{Outage, Patience};
 use crate::report::{Report, count, with_causes};
-use crate::target::Target;
+use crate::target::{Opened, Target};
 
 /// An event of the input.
 pub(super) struct Line {
@@ -27,6 +28,7 @@ pub(super) struct Refusal {
 pub(super) struct Lane {
     target: Target,
     sink: Arc<dyn DriverEventSink>,
+    longest_outage: Duration,
     /// Then its reader may go away, and that is the end, and no failure.
     is_only_stdout: bool,
     report: Report,
@@ -45,11 +47,12 @@ enum End {
 }
 
 impl Lane {
-    pub(super) fn new(target: Target, sink: Arc<dyn DriverEventSink>, is_only_target: bool, report: Report) -> Self {
+    pub(super) fn new(target: Target, opened: Opened, is_only_target: bool, report: Report) -> Self {
         Self {
             is_only_stdout: is_only_target && target.is_stdout(),
             target,
-            sink,
+            sink: opened.sink,
+            longest_outage: opened.longest_outage,
             report,
             delivered: 0,
             refused: 0,
@@ -85,7 +88,8 @@ impl Lane {
                 // Something went through: the target is not down, only slow.
                 outage = None;
             }
-            let outage = outage.get_or_insert_with(|| patience.begin_outage(&self.report, &self.target, &error));
+            let outage = outage
+                .get_or_insert_with(|| patience.begin_outage(&self.report, &self.target, self.longest_outage, &error));
             if !outage.wait().await {
                 break Some(error);
             }

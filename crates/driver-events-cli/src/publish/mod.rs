@@ -23,9 +23,10 @@ use self::rejects::Rejects;
 use crate::exit::Exit;
 use crate::file_id::FileId;
 use crate::input::{Input, Reader};
+use crate::nats::NatsArguments;
 use crate::report::{Report, with_causes};
 use crate::signals::Stop;
-use crate::target::Target;
+use crate::target::{Opening, Target};
 
 const AFTER_HELP: &str = "\
 Targets:
@@ -35,6 +36,12 @@ Targets:
              understood too.
   Both take `?format=json|cloudevents|pretty`; json is the default. On a
   terminal, what it would obey is escaped.
+  nats://HOST:PORT               core NATS, to whoever is listening
+  jetstream://HOST:PORT/STREAM   a stream, which stores each event once
+  Both take several hosts with commas between them, USER:PASSWORD@ or TOKEN@
+  before them, and `?prefix=TENANT`, `?bare=true` (no headers), `?tls=true`;
+  a stream `?domain=NAME` too. tls://HOST is nats://HOST?tls=true. Passwords
+  are better in NATS_USER and NATS_PASSWORD, NATS_TOKEN or NATS_NKEY_SEED.
 
 Lines:
   A bare event, or a CloudEvent in structured mode, which keeps its id. The
@@ -63,7 +70,10 @@ Examples:
   driver-events publish run.ndjson --to 'stdout:?format=pretty'
   driver-events publish run.ndjson --to stdout: --to file:all.ndjson
   driver-events publish run.ndjson --to file:all.ndjson --rejects bad.ndjson
-  my-agent | driver-events publish --source-name my-agent --to file:log.ndjson";
+  my-agent | driver-events publish --source-name my-agent --to file:log.ndjson
+  driver-events publish run.ndjson --to nats://127.0.0.1:4222
+  driver-events publish run.ndjson --create-stream \\
+    --to jetstream://127.0.0.1:4222/DRIVER";
 
 /// Publish the events in a file, or on standard input, to one or more targets
 ///
@@ -92,10 +102,17 @@ pub(crate) struct PublishArguments {
     /// How long a target may fail before it is given up, such as `30s` or `2h`
     #[arg(long, value_name = "DURATION", default_value = "5min", value_parser = humantime::parse_duration)]
     timeout: Duration,
+
+    /// Make the stream of a `jetstream:` target where it is not there; one that is there is checked, not changed
+    #[arg(long)]
+    create_stream: bool,
+
+    #[command(flatten)]
+    nats: NatsArguments,
 }
 
 pub(crate) async fn run(arguments: PublishArguments, stop: Stop) -> Exit {
-    if let Err(text) = arguments.check_files() {
+    if let Err(text) = arguments.check_streams().and_then(|()| arguments.check_files()) {
         Report::new().error(text);
         return Exit::Usage;
     }
@@ -115,6 +132,14 @@ pub(crate) async fn run(arguments: PublishArguments, stop: Stop) -> Exit {
 }
 
 impl PublishArguments {
+    /// The error is what to tell the person.
+    fn check_streams(&self) -> Result<(), String> {
+        match self.create_stream && !self.targets.iter().any(Target::is_stream) {
+            true => Err("--create-stream is for a `jetstream:` target, and there is none".to_owned()),
+            false => Ok(()),
+        }
+    }
+
     /// A file that is read and written at once would never end, one that is both a target and for rejects would mix what
     /// shall be kept apart, and of two targets that are one file the one may write over the other's lines. The error is
     /// what to tell the person.
@@ -165,19 +190,19 @@ async fn open(arguments: &PublishArguments, stop: &Stop) -> Result<(NdjsonSource
         None => None,
         Some(path) => Some(blocking(move || Rejects::open(path)).await?),
     };
+    let opening = Opening {
+        nats: arguments.nats.clone(),
+        create_stream: arguments.create_stream,
+        timeout: arguments.timeout,
+    };
     let mut lanes = Vec::with_capacity(arguments.targets.len());
     for target in &arguments.targets {
-        let sink = blocking({
-            let target = target.clone();
-            move || {
-                target
-                    .open()
-                    .map_err(|error| format!("cannot open {target}: {}", with_causes(&error)))
-            }
-        });
-        let sink = sink.await?;
+        let opened = target.open(&opening).await?;
+        for warning in &opened.warnings {
+            report.warning(format_args!("{}: {warning}", target.name()));
+        }
         let is_only_target = arguments.targets.len() == 1;
-        lanes.push(Lane::new(target.clone(), sink, is_only_target, report.clone()));
+        lanes.push(Lane::new(target.clone(), opened, is_only_target, report.clone()));
     }
     let source_name = arguments
         .source_name

@@ -19,17 +19,24 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// A target has begun to fail.
-    pub(super) fn begin_outage(&self, report: &Report, target: &Target, error: &SinkError) -> Outage<'_> {
+    /// A target has begun to fail. It is given up after `longest` at the latest.
+    pub(super) fn begin_outage(
+        &self,
+        report: &Report,
+        target: &Target,
+        longest: Duration,
+        error: &SinkError,
+    ) -> Outage<'_> {
         let outage = Outage {
             patience: self,
+            timeout: self.timeout.min(longest),
             since: Instant::now(),
             pause: FIRST_PAUSE,
         };
         if outage.may_go_on() {
             let target = target.name();
             let reason = with_causes(error);
-            let timeout = format_duration(self.timeout);
+            let timeout = format_duration(outage.timeout);
             report.warning(format_args!("{target}: {reason}; trying again for {timeout}"));
         }
         outage
@@ -39,6 +46,7 @@ impl Patience {
 /// The time since a target began to fail.
 pub(super) struct Outage<'a> {
     patience: &'a Patience,
+    timeout: Duration,
     since: Instant,
     pause: Duration,
 }
@@ -62,6 +70,6 @@ impl Outage<'_> {
     }
 
     fn left(&self) -> Duration {
-        self.patience.timeout.saturating_sub(self.since.elapsed())
+        self.timeout.saturating_sub(self.since.elapsed())
     }
 }

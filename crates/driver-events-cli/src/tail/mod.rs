@@ -1,23 +1,23 @@
 //! `driver-events tail`: events in, as a person or a program reads them.
 
 mod follow;
+mod origin;
 mod printer;
 
 use std::io::{self, IsTerminal};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
-use driver_events_core::{DriverEventSource, EventFilter};
+use driver_events_core::EventFilter;
 use driver_events_stdout::Format;
 use driver_events_types::{EventKind, GoalId};
 
-use self::follow::FollowedFile;
+use self::origin::{Origin, Reading};
 use self::printer::Printer;
 use crate::exit::Exit;
-use crate::file_id::FileId;
 use crate::format::FormatArgument;
-use crate::input::Input;
-use crate::report::{Report, with_causes};
+use crate::nats::{NatsArguments, Start};
+use crate::report::Report;
 use crate::signals::Stop;
 
 const AFTER_HELP: &str = "\
@@ -25,16 +25,26 @@ Sources:
   -          standard input
   file:PATH  a file. In PATH, `?` and `%` are written %3F and %25;
              file:///PATH is understood too.
+  nats://HOST:PORT  core NATS: what is published from now on
+  jetstream://HOST:PORT/STREAM  a stream: what it has, from the first event
+             on, and what it gets. `?offset=earliest`, `latest` or a time such
+             as 2026-01-31T12:00:00Z. Without --durable nothing is kept on the
+             server.
+  Both take several hosts with commas between them, USER:PASSWORD@ or TOKEN@
+  before them, `?prefix=TENANT` and `?tls=true`; a stream `?domain=NAME` too.
+  Passwords are better in NATS_USER and NATS_PASSWORD, NATS_TOKEN or
+  NATS_NKEY_SEED.
 
 Told on standard error:
   Lines that are no events, as NAME:LINE:COLUMN: reason. Duplicates, and
   gaps in the numbers that a publisher gave its events; gaps only where
-  nothing is filtered. A followed file that was cut short or replaced.
+  nothing is filtered. A followed file that was cut short or replaced. What
+  a reader of NATS missed, since it was slow or the link broke.
 
 Exit codes:
   0  all was shown; also after SIGINT (Ctrl-C), SIGTERM, and when the
      reader of standard output went away
-  1  something was malformed or could not be read or shown
+  1  something was malformed, missed, or could not be read or shown
   2  wrong usage
 
 Examples:
@@ -42,7 +52,9 @@ Examples:
   driver-events tail --from file:events.ndjson --kind decision --kind escalate
   driver-events tail --from file:events.ndjson --follow --format pretty
   my-agent | driver-events tail --from - --format pretty
-  driver-events tail --from - --goal 6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01";
+  driver-events tail --from - --goal 6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01
+  driver-events tail --from nats://127.0.0.1:4222 --kind escalate
+  driver-events tail --from jetstream://127.0.0.1:4222/DRIVER --since 1h";
 
 /// Read events and print those that are asked for
 #[derive(Debug, Args)]
@@ -50,8 +62,8 @@ Examples:
 pub(crate) struct TailArguments {
     /// Where to read from
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url,
-          value_parser = OsStringValueParser::new().try_map(Input::from_url))]
-    from: Input,
+          value_parser = OsStringValueParser::new().try_map(Origin::parse))]
+    from: Origin,
 
     /// Print only events of this goal; may be given more than once
     #[arg(long = "goal", value_name = "ID")]
@@ -72,18 +84,21 @@ pub(crate) struct TailArguments {
     /// At the end of a file wait for more; what has no line end yet is not read
     #[arg(long)]
     follow: bool,
+
+    /// Begin with what was stored so long ago, such as `10m`, or at a time such as `2026-01-31T12:00:00Z`
+    #[arg(long, value_name = "WHEN", value_parser = Start::since)]
+    since: Option<Start>,
+
+    /// Read with the durable consumer of this name, which is made where it is not there, and acknowledge what was printed
+    #[arg(long, value_name = "NAME")]
+    durable: Option<String>,
+
+    #[command(flatten)]
+    nats: NatsArguments,
 }
 
 pub(crate) async fn run(arguments: TailArguments, stop: Stop) -> Exit {
     let report = Report::new();
-    if arguments
-        .from
-        .file_id()
-        .is_some_and(|id| Some(id) == FileId::of_stdout())
-    {
-        report.error(arguments.from.read_and_written());
-        return Exit::Usage;
-    }
     for kind in &arguments.kinds {
         if kind.parse::<EventKind>().is_err() {
             report.warning(format_args!(
@@ -91,41 +106,44 @@ pub(crate) async fn run(arguments: TailArguments, stop: Stop) -> Exit {
             ));
         }
     }
+    let reading = Reading {
+        follow: arguments.follow,
+        since: arguments.since,
+        durable: arguments.durable,
+        filter: EventFilter::everything()
+            .kinds_named(arguments.kinds)
+            .goals(arguments.goals),
+        nats: arguments.nats,
+    };
+    if let Err(text) = arguments.from.check(&reading) {
+        report.error(text);
+        return Exit::Usage;
+    }
     let default_format = if io::stdout().is_terminal() {
         Format::Pretty
     } else {
         Format::Json
     };
     let format = arguments.format.map_or(default_format, Format::from);
-    let filter = EventFilter::everything()
-        .kinds_named(arguments.kinds)
-        .goals(arguments.goals);
-    let mut printer = Printer::new(format, filter, arguments.count, report.clone());
+    let opened = tokio::select! {
+        biased;
+        _ = stop.requested() => return Exit::Success,
+        opened = arguments.from.open(&reading, &report) => opened,
+    };
+    let mut source = match opened {
+        Ok(source) => source,
+        Err(text) => {
+            report.error(text);
+            return Exit::Failure;
+        }
+    };
+    let mut printer = Printer::new(format, reading.filter, arguments.count, report.clone());
     let exit = tokio::select! {
         biased;
         _ = stop.requested() => Exit::Success,
-        exit = read(&arguments.from, arguments.follow, &mut printer, &report) => exit,
+        exit = printer.print_all(&mut source) => exit,
     };
     printer.close().await;
+    source.close(&report).await;
     exit
-}
-
-async fn read(from: &Input, follow: bool, printer: &mut Printer, report: &Report) -> Exit {
-    let opened: io::Result<Box<dyn DriverEventSource>> = match from {
-        Input::File(path) if follow => match FollowedFile::open(path.clone(), report.clone()).await {
-            Ok(source) => Ok(Box::new(source)),
-            Err(error) => Err(error),
-        },
-        _ => match from.open().await {
-            Ok(source) => Ok(Box::new(source)),
-            Err(error) => Err(error),
-        },
-    };
-    match opened {
-        Ok(mut source) => printer.print_all(&mut *source).await,
-        Err(error) => {
-            report.error(format_args!("cannot open {}: {}", from.name(), with_causes(&error)));
-            Exit::Failure
-        }
-    }
 }

@@ -3,12 +3,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driver_events_core::{
-    Delivery, DriverEventSink, DriverEventSource, Envelope, EventFilter, Observation, Position, SequenceTracker,
-    SinkError, SinkErrorKind, SourceError,
+    Delivery, DriverEventSink, Envelope, EventFilter, Observation, Position, SequenceTracker, SinkError, SinkErrorKind,
+    SourceError, SourceErrorKind,
 };
 use driver_events_stdout::Format;
 use tokio::time::timeout;
 
+use super::origin::Source;
 use crate::exit::Exit;
 use crate::intake::take_ready;
 use crate::report::{Report, with_causes};
@@ -52,13 +53,14 @@ impl Printer {
 
     /// Prints until the source ends, or enough was printed. When the future is dropped, what was printed last may not
     /// be out yet: see [`close`](Self::close).
-    pub(super) async fn print_all(&mut self, source: &mut dyn DriverEventSource) -> Exit {
+    pub(super) async fn print_all(&mut self, source: &mut Source) -> Exit {
+        let goes_on = source.goes_on();
         loop {
             let taken = take_ready(source).await;
             if taken.is_empty() {
                 return Exit::failure_if(self.has_failed);
             }
-            match self.print(taken.into()).await {
+            match self.print(taken.into(), goes_on).await {
                 Ok(()) => {}
                 Err(End::Unread) => return Exit::Success,
                 Err(End::Enough) => return Exit::failure_if(self.has_failed),
@@ -67,7 +69,11 @@ impl Printer {
         }
     }
 
-    async fn print(&mut self, mut taken: VecDeque<Result<Delivery, SourceError>>) -> Result<(), End> {
+    async fn print(
+        &mut self,
+        mut taken: VecDeque<Result<Delivery, SourceError>>,
+        source_goes_on: bool,
+    ) -> Result<(), End> {
         while !taken.is_empty() {
             let mut read = Vec::new();
             let mut selected = Vec::new();
@@ -91,10 +97,15 @@ impl Printer {
                 }
             }
             if let Some(error) = failure {
-                self.report.error(with_causes(&error));
-                return Err(End::Failed);
+                if !(source_goes_on && error.is_retryable()) {
+                    self.report.error(with_causes(&error));
+                    return Err(End::Failed);
+                }
+                self.has_failed |= error.kind() == SourceErrorKind::Lagged;
+                self.report.warning(with_causes(&error));
             }
             if self.left == 0 {
+                give_back(taken).await;
                 return Err(End::Enough);
             }
         }
@@ -172,5 +183,13 @@ impl Printer {
     pub(super) async fn close(&self) {
         // Whoever does not read by then has stopped reading.
         let _ = timeout(CLOSING, self.sink.close()).await;
+    }
+}
+
+/// Lets what was taken and will not be printed come again, at once.
+async fn give_back(taken: VecDeque<Result<Delivery, SourceError>>) {
+    for delivery in taken.into_iter().flatten() {
+        // What cannot be given back comes again later.
+        let _ = delivery.nack(Duration::ZERO).await;
     }
 }

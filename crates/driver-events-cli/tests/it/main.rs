@@ -23,6 +23,8 @@ mod usage;
 #[cfg(unix)]
 mod follow;
 #[cfg(unix)]
+mod nats;
+#[cfg(unix)]
 mod pipes;
 #[cfg(unix)]
 mod readme;

@@ -108,6 +108,11 @@ impl Running {
         self.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
     }
 
+    /// Closes its standard input.
+    pub(crate) fn end_input(&mut self) {
+        self.stdin = None;
+    }
+
     /// The next line of standard output, without its ending.
     pub(crate) fn printed_line(&self) -> String {
         self.stdout.recv_timeout(PATIENCE).expect("a line on standard output")

@@ -32,7 +32,7 @@ fn the_version_is_the_crates() {
 
 #[test]
 fn wrong_usage_is_told_apart() {
-    let wrong: [(&[&str], &str); 21] = [
+    let wrong: [(&[&str], &str); 37] = [
         (&[], "Usage: "),
         (&["listen"], "unrecognized subcommand 'listen'"),
         (&["publish"], "--to <URL>"),
@@ -68,7 +68,56 @@ fn wrong_usage_is_told_apart() {
             "--timeout <DURATION>",
         ),
         (&["tail"], "--from <URL>"),
-        (&["tail", "--from", "stdout:"], "it is neither `-` nor a `file:` URL"),
+        (
+            &["tail", "--from", "stdout:"],
+            "it is neither `-` nor a `file:`, `nats:`",
+        ),
+        (&["publish", "--to", "nats:host"], "it names no host: nats://HOST:PORT"),
+        (&["publish", "--to", "nats://u:p@"], "it names no host"),
+        (
+            &["publish", "--to", "nats://h/DRIVER"],
+            "write `jetstream://HOST:PORT/STREAM`",
+        ),
+        (
+            &["publish", "--to", "nats://h?format=json"],
+            "there is no parameter `format`",
+        ),
+        (&["publish", "--to", "nats://h?bare=yes"], "`bare` is `true` or `false`"),
+        (&["publish", "--to", "jetstream://h"], "it names no stream"),
+        (
+            &["publish", "--to", "jetstream://h/D?offset=latest"],
+            "`offset` is for reading",
+        ),
+        (
+            &["publish", "--to", "nats://h", "--create-stream"],
+            "--create-stream is for a `jetstream:` target",
+        ),
+        (&["tail", "--from", "jetstream://h"], "it names no stream"),
+        (
+            &["tail", "--from", "jetstream://h/D?offset=first"],
+            "`offset` is `earliest`",
+        ),
+        (
+            &["tail", "--from", "jetstream://h/D?bare=true"],
+            "there is no parameter `bare`",
+        ),
+        (
+            &["tail", "--from", "nats://h", "--since", "1h"],
+            "--since is for a `jetstream:`",
+        ),
+        (
+            &["tail", "--from", "nats://h", "--since", "soon"],
+            "it is neither a duration",
+        ),
+        (
+            &["tail", "--from", "-", "--durable", "x"],
+            "--durable is for a `jetstream:`",
+        ),
+        (&["tail", "--from", "nats://h", "--follow"], "--follow is for a file"),
+        (
+            &["tail", "--from", "jetstream://h/D?offset=latest", "--since", "1h"],
+            "say both where to begin",
+        ),
         (
             &["tail", "--from", "file:x?format=json"],
             "there is no parameter `format` here",

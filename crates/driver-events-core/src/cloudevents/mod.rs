@@ -30,7 +30,7 @@ use chrono::SecondsFormat;
 use crate::{Envelope, SinkError, SinkErrorKind};
 
 pub use received::ReceivedAttributes;
-pub use structured::{StructuredError, looks_structured, read_structured, write_structured};
+pub use structured::{StructuredError, is_structured, looks_structured, read_structured, write_structured};
 
 /// The media type of an event's JSON.
 pub const DATA_CONTENT_TYPE: &str = "application/json";

@@ -10,6 +10,9 @@ use super::{ReceivedAttributes, attributes};
 use crate::decode_reason::reason_of;
 use crate::{Envelope, InvalidAttribute, SinkError};
 
+/// What the media types of structured mode begin with.
+const MEDIA_TYPE: &str = "application/cloudevents";
+
 /// Appends the envelope in structured mode: one JSON object on one line, without a line ending.
 ///
 /// # Errors
@@ -36,6 +39,14 @@ pub fn write_structured(envelope: &Envelope, out: &mut Vec<u8>) -> Result<(), Si
 fn write_json_string(text: &str, out: &mut Vec<u8>) {
     // Writing a string to memory cannot fail.
     let _ = serde_json::to_writer(out, text);
+}
+
+/// Whether a `content-type` says that a message is a CloudEvent in structured mode, and not an event with its attributes
+/// beside it.
+#[must_use]
+pub fn is_structured(content_type: &str) -> bool {
+    let start = content_type.trim_start().get(..MEDIA_TYPE.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(MEDIA_TYPE))
 }
 
 /// Whether JSON text looks like a CloudEvent in structured mode: it has a `specversion` and, unlike a bare event, no

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use chrono::DateTime;
 use driver_events_core::cloudevents::{
-    ReceivedAttributes, attributes, looks_structured, read_structured, write_structured,
+    ReceivedAttributes, attributes, is_structured, looks_structured, read_structured, write_structured,
 };
 use driver_events_core::conformance::samples;
 use driver_events_core::{Envelope, EventId, SinkErrorKind, Stamp};
@@ -251,6 +251,25 @@ fn times_that_utc_cannot_write_are_refused() {
         "time"
     );
     received.set("time", "9999-12-31T23:59:59+01:00").unwrap();
+}
+
+#[test]
+fn the_content_type_tells_structured_mode() {
+    for content_type in [
+        "application/cloudevents+json",
+        "application/cloudevents",
+        " Application/CloudEvents+JSON; charset=utf-8",
+    ] {
+        assert!(is_structured(content_type), "{content_type}");
+    }
+    for content_type in [
+        "application/json",
+        "",
+        "application/cloudevent",
+        "text/application/cloudevents",
+    ] {
+        assert!(!is_structured(content_type), "{content_type}");
+    }
 }
 
 #[test]

@@ -6,11 +6,9 @@ mod sink_builder;
 mod source;
 mod source_builder;
 
-mod barrier;
 mod ledger;
 mod queue;
 
-pub(crate) use barrier::refused_credentials;
 pub(crate) use sink::not_published;
 
 pub use sink::NatsEventSink;

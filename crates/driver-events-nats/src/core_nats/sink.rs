@@ -13,8 +13,8 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::NatsEventSinkBuilder;
-use super::barrier;
 use super::ledger::Ledger;
+use crate::barrier;
 use crate::count::count;
 use crate::gate::Gate;
 use crate::link::Link;

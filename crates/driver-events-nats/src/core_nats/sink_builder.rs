@@ -3,8 +3,8 @@ use std::time::Duration;
 use async_nats::Client;
 
 use super::NatsEventSink;
-use super::barrier;
 use super::sink::Settings;
+use crate::barrier;
 use crate::link::Target;
 use crate::subject::{Subjects, is_publishable};
 use crate::{NatsConnection, NatsOptions, SetupError};

@@ -5,8 +5,8 @@ use driver_events_core::EventFilter;
 use driver_events_types::Limits;
 use tokio::time::{Instant, timeout_at};
 
-use super::barrier;
 use super::source::{NatsEventSource, Settings};
+use crate::barrier;
 use crate::link::{Link, Target};
 use crate::subject::Subjects;
 use crate::{NatsConnection, NatsOptions, SetupError, SetupErrorKind};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::response::Response;
 use async_nats::{Request, RequestErrorKind};
-use driver_events_core::{SourceError, SourceErrorKind};
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout};
@@ -56,15 +56,14 @@ impl Api {
         format!("{}.{request}", self.prefix)
     }
 
-    /// Asks once.
-    pub(super) async fn ask<T: DeserializeOwned>(&self, request: &str, body: &impl Serialize) -> Result<T, ApiError> {
+    /// Asks once. A request that needs no body takes none.
+    pub(super) async fn ask<T: DeserializeOwned>(&self, request: &str, body: Bytes) -> Result<T, ApiError> {
         let client = self.link.client();
         let subject = self.subject(request);
-        let body = serde_json::to_vec(body).map_err(|error| ApiError::Broken(error.into()))?;
         // An inbox of its own, which is forgotten with the request: the client never forgets a shared one's requests.
         let inbox = client.new_inbox();
         let refused_before = self.refused_publishing(&subject);
-        let request = Request::new().inbox(inbox.clone()).payload(body.into()).timeout(None);
+        let request = Request::new().inbox(inbox.clone()).payload(body).timeout(None);
         let answer = match timeout(PATIENCE, client.send_request(subject.clone(), request)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => return Err(ApiError::Absent),
@@ -79,14 +78,10 @@ impl Api {
     }
 
     /// Asks again for a while where JetStream is not there, as while a cluster elects a leader.
-    pub(super) async fn ask_patiently<T: DeserializeOwned>(
-        &self,
-        request: &str,
-        body: &impl Serialize,
-    ) -> Result<T, ApiError> {
+    pub(super) async fn ask_patiently<T: DeserializeOwned>(&self, request: &str, body: Bytes) -> Result<T, ApiError> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match self.ask(request, body).await {
+            match self.ask(request, body.clone()).await {
                 Err(error) if error.may_pass() && Instant::now() < deadline => sleep(PAUSE).await,
                 answer => return answer,
             }
@@ -111,6 +106,13 @@ impl Api {
         let state = self.link.state();
         state.map_or(0, |state| state.refused_publishing(|refused| refused == subject).0)
     }
+}
+
+/// The body of a request.
+pub(super) fn json(body: &impl Serialize) -> Result<Bytes, ApiError> {
+    serde_json::to_vec(body)
+        .map(Bytes::from)
+        .map_err(|error| ApiError::Broken(error.into()))
 }
 
 impl ApiError {
@@ -138,16 +140,6 @@ impl ApiError {
             Self::Absent | Self::Silent | Self::Broken(_) => SetupErrorKind::Unreachable,
         };
         SetupError::new(kind, what).with_source(self)
-    }
-
-    pub(super) fn into_source_error(self, what: &str) -> SourceError {
-        let kind = match self {
-            Self::Refused(_) => SourceErrorKind::Fatal,
-            Self::Denied | Self::Credentials(_) => SourceErrorKind::Unauthorized,
-            Self::Absent | Self::Broken(_) => SourceErrorKind::Disconnected,
-            Self::Silent => SourceErrorKind::Timeout,
-        };
-        SourceError::new(kind, what).with_source(self)
     }
 }
 

@@ -14,7 +14,8 @@ use super::api::Api;
 use super::atomic::Atomic;
 use super::patience::Patience;
 use super::stream_check::STREAM_NOT_FOUND;
-use crate::core_nats::{not_published, refused_credentials};
+use crate::barrier::refused_credentials;
+use crate::core_nats::not_published;
 use crate::headers;
 use crate::link::Link;
 use crate::subject::Subjects;
@@ -254,7 +255,7 @@ impl Publisher {
             Some((when, exists)) if when.elapsed() < BELIEF => exists,
             _ => {
                 let request = format!("STREAM.INFO.{stream}");
-                let look = timeout(LOOK, self.api.ask::<Info>(&request, &())).await;
+                let look = timeout(LOOK, self.api.ask::<Info>(&request, Bytes::new())).await;
                 // Where there is no answer it may exist, and asking again at once would not tell.
                 let exists = !matches!(look, Ok(Err(error)) if error.code() == Some(STREAM_NOT_FOUND));
                 *last_look = Some((Instant::now(), exists));

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use async_nats::Client;
 use async_trait::async_trait;
@@ -62,6 +63,7 @@ use crate::{NatsConnection, SetupError};
 /// ```
 pub struct JetStreamEventSink {
     publisher: Publisher,
+    duplicate_window: Duration,
     warnings: Vec<StreamWarning>,
     gate: Gate,
     /// Whether the connection was given back.
@@ -86,9 +88,14 @@ impl JetStreamEventSink {
         JetStreamEventSinkBuilder::new(stream.into())
     }
 
-    pub(super) fn with_publisher(publisher: Publisher, warnings: Vec<StreamWarning>) -> Self {
+    pub(super) fn with_publisher(
+        publisher: Publisher,
+        duplicate_window: Duration,
+        warnings: Vec<StreamWarning>,
+    ) -> Self {
         Self {
             publisher,
+            duplicate_window,
             warnings,
             gate: Gate::default(),
             closed: Mutex::default(),
@@ -105,6 +112,13 @@ impl JetStreamEventSink {
     #[must_use]
     pub fn stream(&self) -> &str {
         &self.publisher.stream
+    }
+
+    /// For how long the stream knows an event again, as it was when the sink was made: what is sent again later may be
+    /// stored twice.
+    #[must_use]
+    pub fn duplicate_window(&self) -> Duration {
+        self.duplicate_window
     }
 
     /// What the owner of the stream should know about it, as it was when the sink was made.

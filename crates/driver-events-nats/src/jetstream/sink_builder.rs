@@ -146,6 +146,10 @@ impl JetStreamEventSinkBuilder {
             atomic: Atomic::of_stream(&stream),
             last_look: Mutex::default(),
         };
-        Ok(JetStreamEventSink::with_publisher(publisher, warnings))
+        Ok(JetStreamEventSink::with_publisher(
+            publisher,
+            stream.duplicate_window,
+            warnings,
+        ))
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
+use bytes::Bytes;
 use driver_events_types::EventKind;
 
 use super::StreamWarning;
@@ -19,7 +20,7 @@ pub(super) const STREAM_NOT_FOUND: u64 = 10_059;
 /// `NoStream`, or why there is no answer.
 pub(super) async fn look_up(api: &Api, stream: &str) -> Result<Info, SetupError> {
     check_name(stream)?;
-    match api.ask_patiently(&format!("STREAM.INFO.{stream}"), &()).await {
+    match api.ask_patiently(&format!("STREAM.INFO.{stream}"), Bytes::new()).await {
         Ok(info) => Ok(info),
         Err(error) => Err(not_looked_up(stream, error)),
     }

@@ -2,13 +2,14 @@ use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType};
+use bytes::Bytes;
 
 use super::StreamWarning;
-use super::api::{Api, ApiError};
+use super::api::{Api, ApiError, json};
 use super::stream_check::{STREAM_NOT_FOUND, check, check_name, look_up, not_looked_up};
 use crate::link::Link;
 use crate::subject::Subjects;
-use crate::{SetupError, SetupErrorKind};
+use crate::{NatsConnection, SetupError, SetupErrorKind};
 
 /// JetStream's number for a name that another stream has.
 const NAME_IN_USE: u64 = 10_058;
@@ -152,13 +153,30 @@ impl StreamSettings {
 /// # Cancel safety
 /// The stream may be made or not.
 pub async fn ensure_stream(client: &Client, settings: &StreamSettings) -> Result<EnsuredStream, SetupError> {
+    ensure(Link::of_client(client.clone()), settings).await
+}
+
+impl NatsConnection {
+    /// As [`ensure_stream`], and it sees what the server refuses at once.
+    ///
+    /// # Errors
+    /// As [`ensure_stream`].
+    ///
+    /// # Cancel safety
+    /// The stream may be made or not.
+    pub async fn ensure_stream(&self, settings: &StreamSettings) -> Result<EnsuredStream, SetupError> {
+        ensure(Link::of_connection(self.clone(), false), settings).await
+    }
+}
+
+async fn ensure(link: Link, settings: &StreamSettings) -> Result<EnsuredStream, SetupError> {
     let name = &settings.name;
     check_name(name)?;
     let subjects = match &settings.prefix {
         Some(prefix) => Subjects::under(prefix)?,
         None => Subjects::bare(),
     };
-    let api = Api::new(Link::of_client(client.clone()), settings.domain.as_deref());
+    let api = Api::new(link, settings.domain.as_deref());
     let wanted = settings.config(&subjects);
     let stream = match find(&api, name).await? {
         Some(found) => EnsuredStream {
@@ -174,7 +192,7 @@ pub async fn ensure_stream(client: &Client, settings: &StreamSettings) -> Result
 }
 
 async fn find(api: &Api, name: &str) -> Result<Option<Info>, SetupError> {
-    match api.ask_patiently(&format!("STREAM.INFO.{name}"), &()).await {
+    match api.ask_patiently(&format!("STREAM.INFO.{name}"), Bytes::new()).await {
         Ok(info) => Ok(Some(info)),
         Err(error) if error.code() == Some(STREAM_NOT_FOUND) => Ok(None),
         Err(error) => Err(not_looked_up(name, error)),
@@ -183,10 +201,8 @@ async fn find(api: &Api, name: &str) -> Result<Option<Info>, SetupError> {
 
 async fn make(api: &Api, wanted: &Config, subjects: &Subjects) -> Result<EnsuredStream, SetupError> {
     let name = &wanted.name;
-    match api
-        .ask_patiently::<Info>(&format!("STREAM.CREATE.{name}"), wanted)
-        .await
-    {
+    let body = json(wanted).map_err(|error| not_made(name, error))?;
+    match api.ask_patiently::<Info>(&format!("STREAM.CREATE.{name}"), body).await {
         Ok(made) => {
             tracing::info!(stream = name, "the stream was made");
             Ok(EnsuredStream {

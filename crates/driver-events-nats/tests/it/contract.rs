@@ -237,7 +237,7 @@ async fn events_of_other_publishers_read_just_as_well() {
     };
     let escalate = "agent.driver.escalate";
     publish(escalate, &[], json).await;
-    publish(escalate, &[("Nats-Msg-Id", "from 2024")], json).await;
+    publish(escalate, &[("Nats-Msg-Id", "100% from%202024")], json).await;
     publish("agent.driver.goal.paused", &[], r#"{"kind":"goal_paused"}"#).await;
     publish(
         escalate,
@@ -267,7 +267,7 @@ async fn events_of_other_publishers_read_just_as_well() {
     let bare = next().await;
     assert_eq!(bare.envelope().unwrap().json().unwrap(), json.as_bytes());
     assert_eq!(bare.position().to_string(), "agent.driver.escalate#1");
-    assert_eq!(next().await.envelope().unwrap().id().as_str(), "from 2024");
+    assert_eq!(next().await.envelope().unwrap().id().as_str(), "100% from 2024");
     let unknown = next().await;
     assert_eq!(unknown.envelope().unwrap().subject(), Some("agent.driver.goal.paused"));
     let foreign = next().await;

@@ -16,6 +16,7 @@ mod flush;
 mod jetstream_batches;
 mod jetstream_contract;
 mod jetstream_faults;
+mod jetstream_reading;
 mod jetstream_refusals;
 mod jetstream_streams;
 mod jetstream_support;

@@ -61,7 +61,11 @@ async fn deliver_three(sink: Scripted) -> Outcome {
     let target = Target::parse("stdout:".into()).unwrap();
     let mut lane = Lane::new(
         target,
-        Arc::clone(&sink) as Arc<dyn DriverEventSink>,
+        Opened {
+            sink: Arc::clone(&sink) as Arc<dyn DriverEventSink>,
+            longest_outage: Duration::MAX,
+            warnings: Vec::new(),
+        },
         false,
         Report::new(),
     );

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::link::Link;
 
 /// A subject that nobody serves.
-pub(super) const DEFAULT_SUBJECT: &str = "_driver_events.barrier";
+pub(crate) const DEFAULT_SUBJECT: &str = "_driver_events.barrier";
 /// How long the first attempt waits for an answer; every other waits twice as long, up to `LONGEST_ATTEMPT`.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(250);
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(2);
@@ -24,7 +24,7 @@ const LONGEST_ATTEMPT: Duration = Duration::from_secs(2);
 /// - `Timeout`, or `Disconnected` where the link is down: no answer before the deadline.
 /// - `Unauthorized`: the server does not let us ask, or refuses the credentials.
 /// - `Closed`: the connection has ended.
-pub(super) async fn pass(link: &Link, subject: &str, connection: u64, deadline: Instant) -> Result<u64, SinkError> {
+pub(crate) async fn pass(link: &Link, subject: &str, connection: u64, deadline: Instant) -> Result<u64, SinkError> {
     let client = link.client();
     let mut patience = SHORTEST_ATTEMPT;
     let mut asks_itself = false;

@@ -1,0 +1,289 @@
+//! NATS as a target and as a source, on a real server.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_nats::jetstream;
+use driver_events_harness::{NatsConfig, NatsServer, NatsUser, wait_until};
+use futures_util::StreamExt;
+
+use crate::support::{GOAL_RUN, PATIENCE, Running, command, fixture, run, run_with};
+
+/// A line with an event.
+fn escalate(reason: &str) -> String {
+    crate::support::escalate(reason) + "\n"
+}
+
+fn server() -> NatsServer {
+    NatsServer::start(NatsConfig::new().jetstream()).unwrap()
+}
+
+fn core(server: &NatsServer) -> String {
+    format!("nats://{}", server.client_address())
+}
+
+fn stream(server: &NatsServer) -> String {
+    format!("jetstream://{}/DRIVER", server.client_address())
+}
+
+async fn stored(server: &NatsServer) -> u64 {
+    let client = async_nats::connect(server.client_url()).await.unwrap();
+    match jetstream::new(client).get_stream("DRIVER").await {
+        Ok(stream) => stream.get_info().await.unwrap().state.messages,
+        Err(_) => 0,
+    }
+}
+
+/// The lines of each goal, in their order.
+fn by_goal(text: &str) -> HashMap<String, Vec<&str>> {
+    let mut goals: HashMap<String, Vec<&str>> = HashMap::new();
+    for line in text.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        let goal = ["goal_id", "id"]
+            .iter()
+            .find_map(|name| find(&event, name))
+            .unwrap_or_default();
+        goals.entry(goal).or_default().push(line);
+    }
+    goals
+}
+
+fn find(event: &serde_json::Value, name: &str) -> Option<String> {
+    let member = event.get(name).and_then(|value| value.as_str());
+    member
+        .map(String::from)
+        .or_else(|| event.as_object()?.values().find_map(|value| find(value, name)))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_published_into_a_stream_is_read_back_and_stored_once() {
+    let server = server();
+    let url = stream(&server);
+    for (name, count) in [("goal-run.ndjson", 44), ("upstream-events.ndjson", 157)] {
+        let url = format!("{url}?prefix=t{count}").replace("/DRIVER", &format!("/D{count}"));
+        let path = fixture(name);
+        let publish = ["publish", path.to_str().unwrap(), "--to", &url, "--create-stream"];
+        for _ in 0..2 {
+            let ended = run(publish);
+            assert_eq!(ended.code, 0, "{}", ended.stderr);
+            assert_eq!(ended.stderr, format!("{count} events delivered to {url}\n"));
+        }
+        let number = count.to_string();
+        let tail = ["tail", "--from", &url, "--count", &number, "--format", "json"];
+        let ended = run(tail);
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+        let published = std::fs::read_to_string(&path).unwrap();
+        assert!(by_goal(ended.stdout()) == by_goal(&published), "{name}");
+        let client = async_nats::connect(server.client_url()).await.unwrap();
+        let stream = jetstream::new(client).get_stream(format!("D{count}")).await.unwrap();
+        let info = stream.get_info().await.unwrap();
+        assert_eq!(info.state.messages, count, "the second time stores nothing more");
+        assert_eq!(info.config.num_replicas, 1);
+        assert!(
+            info.config.duplicate_window > Duration::from_secs(300),
+            "longer than it is tried"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_independent_subscriber_gets_every_event_on_its_subject_with_headers() {
+    let server = server();
+    let client = async_nats::connect(server.client_url()).await.unwrap();
+    let mut subscriber = client.subscribe("agent.driver.>").await.unwrap();
+    client.flush().await.unwrap();
+    let ended = run_with(GOAL_RUN.as_bytes(), ["publish", "--to", &core(&server)]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    for line in GOAL_RUN.lines() {
+        let message = tokio::time::timeout(PATIENCE, subscriber.next())
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(message.payload, line);
+        let headers = message.headers.unwrap();
+        assert_eq!(headers.get("ce-type").unwrap().as_str(), message.subject.as_str());
+        assert_eq!(headers.get("ce-id"), headers.get("Nats-Msg-Id"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tail_shows_what_is_published_from_now_on() {
+    let server = server();
+    let tail = Running::start(["tail", "--from", &core(&server), "--count", "44", "--format", "json"]);
+    let client = async_nats::connect(server.client_url()).await.unwrap();
+    wait_until("somebody listens", PATIENCE, async || {
+        let connections = server.monitoring("/subsz?subs=1").unwrap();
+        connections.to_string().contains("agent.driver.>")
+    })
+    .await;
+    drop(client);
+    assert_eq!(
+        run_with(GOAL_RUN.as_bytes(), ["publish", "--to", &core(&server)]).code,
+        0
+    );
+    let ended = tail.wait();
+    assert_eq!((ended.code, ended.stdout()), (0, GOAL_RUN));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn publish_goes_on_when_a_server_that_was_killed_is_back() {
+    let mut server = server();
+    let url = stream(&server);
+    let mut publish = Running::start(["publish", "--to", &url, "--create-stream"]);
+    let lines: Vec<String> = (0..600).map(|number| escalate(&number.to_string())).collect();
+    for (round, lines) in lines.chunks(200).enumerate() {
+        publish.write(&lines[..100].concat());
+        wait_until("it publishes", PATIENCE, async || {
+            stored(&server).await > round as u64 * 200
+        })
+        .await;
+        server.kill().unwrap();
+        publish.write(&lines[100..].concat());
+        server.restart().unwrap();
+        wait_until("all of it is stored", PATIENCE, async || {
+            stored(&server).await >= (round as u64 + 1) * 200
+        })
+        .await;
+    }
+    publish.end_input();
+    let ended = publish.wait();
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("600 events delivered"), "{}", ended.stderr);
+    assert_eq!(stored(&server).await, 600);
+    let ended = run(["tail", "--from", &url, "--count", "600", "--format", "json"]);
+    assert!(ended.stdout() == lines.concat(), "each once, and in order");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_durable_consumer_goes_on_behind_what_was_printed() {
+    let server = server();
+    let url = stream(&server);
+    let ended = run_with(GOAL_RUN.as_bytes(), ["publish", "--to", &url, "--create-stream"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let mut printed = Vec::new();
+    for count in ["10", "20", "14"] {
+        let ended = run([
+            "tail",
+            "--from",
+            &url,
+            "--durable",
+            "audit",
+            "--count",
+            count,
+            "--format",
+            "json",
+        ]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+        printed.extend(ended.stdout().lines().map(String::from));
+    }
+    let mut expected: Vec<&str> = GOAL_RUN.lines().collect();
+    printed.sort();
+    expected.sort();
+    assert_eq!(printed, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_begins_where_it_is_asked_to_and_selects() {
+    let server = server();
+    let url = stream(&server);
+    let ended = run_with(GOAL_RUN.as_bytes(), ["publish", "--to", &url, "--create-stream"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let since = run([
+        "tail", "--from", &url, "--since", "1h", "--count", "1", "--format", "json",
+    ]);
+    assert_eq!(since.stdout().lines().next(), GOAL_RUN.lines().next());
+    let kind = run([
+        "tail", "--from", &url, "--kind", "decision", "--count", "1", "--format", "json",
+    ]);
+    assert!(kind.stdout().contains("\"kind\":\"decision\""));
+    let new = Running::start([
+        "tail",
+        "--from",
+        &format!("{url}?offset=latest"),
+        "--count",
+        "1",
+        "--format",
+        "json",
+    ]);
+    wait_until("it reads", PATIENCE, async || {
+        let consumers = server.monitoring("/jsz?consumers=1").unwrap();
+        consumers["consumers"].as_u64() == Some(1)
+    })
+    .await;
+    let line = escalate("new");
+    assert_eq!(run_with(line.as_bytes(), ["publish", "--to", &url]).code, 0);
+    assert_eq!(new.wait().stdout(), line);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_malformed_is_told_with_its_place_and_the_rest_is_shown() {
+    let server = server();
+    let url = stream(&server);
+    assert_eq!(
+        run_with(
+            escalate("first").as_bytes(),
+            ["publish", "--to", &url, "--create-stream"]
+        )
+        .code,
+        0
+    );
+    let client = async_nats::connect(server.client_url()).await.unwrap();
+    let context = jetstream::new(client);
+    let published = context.publish("agent.driver.escalate", "{\"kind\":1}".into()).await;
+    published.unwrap().await.unwrap();
+    assert_eq!(
+        run_with(escalate("third").as_bytes(), ["publish", "--to", &url]).code,
+        0
+    );
+    let ended = run(["tail", "--from", &url, "--count", "2", "--format", "json"]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert_eq!(ended.stdout(), escalate("first") + &escalate("third"));
+    assert!(ended.stderr.starts_with("DRIVER#2:"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_credentials_and_missing_streams_end_in_time_and_tell_no_secret() {
+    let user = NatsUser::with_password("ada", "s3cret-right");
+    let server = NatsServer::start(NatsConfig::new().jetstream().user(user)).unwrap();
+    let address = server.client_address();
+    let wrong = |scheme: &str, path: &str| format!("{scheme}://ada:s3cret-wrong@{address}{path}");
+    for arguments in [
+        ["publish", "--to", &wrong("nats", "")],
+        ["publish", "--to", &wrong("jetstream", "/DRIVER")],
+        ["tail", "--from", &wrong("nats", "")],
+        ["tail", "--from", &wrong("jetstream", "/DRIVER")],
+    ] {
+        let ended = run(arguments);
+        assert_eq!(ended.code, 1, "{arguments:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains("refuses the credentials"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
+    }
+    let with_environment = |arguments: &[&str]| {
+        let output = command(arguments)
+            .env("NATS_USER", "ada")
+            .env("NATS_PASSWORD", "s3cret-right")
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let missing = format!("jetstream://{address}/DRIVER");
+    let (code, stderr) = with_environment(&["publish", "--to", &missing]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("the stream \"DRIVER\" does not exist"), "{stderr}");
+    assert_eq!(
+        with_environment(&["publish", "--to", &missing, "--create-stream"]).0,
+        Some(0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_is_told() {
+    let ended = run(["publish", "--to", "nats://127.0.0.1:1"]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("cannot open nats://127.0.0.1:1"),
+        "{}",
+        ended.stderr
+    );
+}

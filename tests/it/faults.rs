@@ -1,0 +1,14 @@
+//! The short form of `cargo xtask faults`: every scenario once, with fewer faults.
+
+use std::process::Command;
+
+#[test]
+fn what_is_promised_over_nats_holds_through_faults() {
+    let program = env!("CARGO_BIN_EXE_faults");
+    let output = Command::new(program).args(["nats", "--short"]).output().unwrap();
+    let table = String::from_utf8(output.stdout).unwrap();
+    let progress = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{progress}\n{table}");
+    assert!(table.contains(" 0 lost, 0 doubled, 0 out of order"), "{table}");
+    println!("{table}");
+}

@@ -1,0 +1,177 @@
+//! Core NATS over links that break. The witness listens on a sound one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use driver_events_core::{DriverEventSink, SinkError};
+use driver_events_harness::{Direction, NatsConfig, NatsServer, Proxy};
+use driver_events_nats::{NatsEventSink, NatsEventSinkBuilder, NatsOptions};
+use tokio::time::timeout;
+
+use super::stream::quick;
+use super::witness::Witness;
+use crate::account::Account;
+use crate::event::Event;
+use crate::memory;
+use crate::pace::{PATIENCE, Pace};
+use crate::random::Random;
+use crate::row::{Fault, Row};
+
+const CUTS: usize = 50;
+const MESSAGES: u64 = 1_000;
+/// What a call may take longer than it has.
+const GRACE: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A server, a link to it that can be broken, and the witness.
+struct Rig {
+    _server: NatsServer,
+    proxy: Proxy,
+    account: Arc<Account>,
+    witness: Witness,
+    memory: u64,
+}
+
+impl Rig {
+    async fn start() -> Result<Self> {
+        let memory = memory::resident();
+        let server = NatsServer::start(NatsConfig::new())?;
+        Ok(Self {
+            proxy: Proxy::start(server.client_address())?,
+            witness: Witness::start(&server).await?,
+            _server: server,
+            account: Arc::default(),
+            memory,
+        })
+    }
+
+    fn sink(&self) -> NatsEventSinkBuilder {
+        let options = quick(NatsOptions::new(self.proxy.address().to_string()));
+        NatsEventSink::builder().options(options).flush_timeout(FLUSH_TIMEOUT)
+    }
+
+    async fn settle(&mut self, row: &mut Row, read: Vec<Event>, limit: Duration) -> Result<()> {
+        let read = [read, self.witness.read().await?].concat();
+        row.settle(&self.account, &read, limit + GRACE, self.memory);
+        Ok(())
+    }
+}
+
+/// Sends, and takes note of the answer.
+pub(super) async fn send(sink: &NatsEventSink, account: &Account, event: Event) -> Result<Result<(), SinkError>> {
+    let called = Instant::now();
+    let answer = timeout(PATIENCE, sink.send(event.envelope()))
+        .await
+        .context("a call did not end")?;
+    account.took(called.elapsed());
+    account.answered(event, &answer);
+    Ok(answer.map(|_| ()))
+}
+
+/// Flushes, and takes note of what that says of these events: all that were sent since the flush before.
+pub(super) async fn flush(sink: &NatsEventSink, account: &Account, events: &[Event]) -> Result<Result<(), SinkError>> {
+    let called = Instant::now();
+    let answer = timeout(PATIENCE, sink.flush()).await.context("a flush did not end")?;
+    account.took(called.elapsed());
+    account.flushed(events, &answer);
+    Ok(answer)
+}
+
+/// What a flush that returned Ok covers arrives, and what may be missing was told, burst by burst.
+pub(super) async fn cuts(random: &mut Random, share: usize, row: &mut Row) -> Result<()> {
+    let mut rig = Rig::start().await?;
+    let sink = Arc::new(rig.sink().build().await?);
+    let pace = Pace {
+        account: Arc::clone(&rig.account),
+        client: sink.connection().context("the sink has a connection")?.client().clone(),
+    };
+    let stop = Arc::<AtomicBool>::default();
+    let load = tokio::spawn(bursts(Arc::clone(&sink), Arc::clone(&rig.account), Arc::clone(&stop)));
+    let mut read = Vec::new();
+    for _ in 0..CUTS.div_ceil(share) {
+        pace.wait(random, MESSAGES).await?;
+        ensure!(rig.proxy.cut() > 0, "there was no link to cut");
+        row.did(Fault::Cut);
+        read.extend(rig.witness.read().await?);
+    }
+    stop.store(true, Ordering::Relaxed);
+    timeout(PATIENCE, load).await???;
+    sink.close().await?;
+    rig.settle(row, read, FLUSH_TIMEOUT).await
+}
+
+/// Bursts of some hundred events over seven goals, each burst with a flush at its end.
+async fn bursts(sink: Arc<NatsEventSink>, account: Arc<Account>, stop: Arc<AtomicBool>) -> Result<()> {
+    let mut number = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let burst: Vec<_> = (0..400)
+            .map(|index| Event {
+                goal: index % 7,
+                number: number + index / 7,
+            })
+            .collect();
+        number += 400;
+        for event in &burst {
+            send(&sink, &account, *event).await?.ok();
+        }
+        flush(&sink, &account, &burst).await?.ok();
+    }
+    Ok(())
+}
+
+/// Calls end in time, and what was taken arrives when the link works again.
+pub(super) async fn stall(row: &mut Row) -> Result<()> {
+    let mut rig = Rig::start().await?;
+    let limit = Duration::from_millis(500);
+    // A dead link is not looked for here: it comes back.
+    let options = NatsOptions::new(rig.proxy.address().to_string()).queue_capacity(16);
+    let sink = NatsEventSink::builder()
+        .options(options)
+        .send_timeout(limit)
+        .flush_timeout(limit)
+        .build()
+        .await?;
+    rig.proxy.stall();
+    row.did(Fault::Other);
+    let mut events = Vec::new();
+    let mut is_full = false;
+    // The systems' buffers take some megabytes.
+    while !is_full {
+        ensure!(events.len() < 1_000_000, "what waits is not bounded");
+        let event = Event {
+            goal: 0,
+            number: u32::try_from(events.len())?,
+        };
+        is_full = send(&sink, &rig.account, event).await?.is_err();
+        events.push(event);
+    }
+    let answer = flush(&sink, &rig.account, &events).await?;
+    row.expect(answer.is_err(), || "a flush returned Ok on a stalled link".into());
+    rig.proxy.resume();
+    while flush(&sink, &rig.account, &events).await?.is_err() {}
+    sink.close().await?;
+    rig.settle(row, Vec::new(), limit).await
+}
+
+/// A link that swallows what is sent is found, and what it swallowed is told.
+pub(super) async fn half_open(row: &mut Row) -> Result<()> {
+    let mut rig = Rig::start().await?;
+    let sink = rig.sink().build().await?;
+    for (number, direction) in (0..).zip([Direction::ToServer, Direction::ToClient]) {
+        let burst: Vec<_> = (0..100).map(|goal| Event { goal, number }).collect();
+        rig.proxy.half_open(direction);
+        row.did(Fault::Other);
+        for event in &burst {
+            send(&sink, &rig.account, *event).await?.ok();
+        }
+        let connection = sink.connection().context("the sink has a connection")?;
+        crate::pace::until("the dead link is given up", || !connection.is_connected()).await?;
+        rig.proxy.heal();
+        let answer = flush(&sink, &rig.account, &burst).await?;
+        row.expect(answer.is_err(), || "a flush returned Ok for what was swallowed".into());
+    }
+    sink.close().await?;
+    rig.settle(row, Vec::new(), FLUSH_TIMEOUT).await
+}

@@ -1,0 +1,88 @@
+//! A cluster whose stream loses its leader in the middle of batches.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use async_nats::Client;
+use async_nats::jetstream;
+use driver_events_core::DriverEventSink;
+use driver_events_harness::{NatsCluster, NatsConfig};
+use driver_events_nats::{JetStreamEventSink, NatsOptions, StreamSettings, ensure_stream};
+use tokio::task::block_in_place;
+
+use super::stream::{GRACE, STREAM, pace, quick, read_back};
+use crate::account::Account;
+use crate::load::{Load, Shape};
+use crate::memory;
+use crate::pace::PATIENCE;
+use crate::random::Random;
+use crate::row::{Fault, Row};
+
+const MESSAGES: u64 = 1_500;
+const RETRY_TIMEOUT: Duration = Duration::from_secs(40);
+/// Many goals, one event of each at a time; and one goal, in atomic batches.
+const SHAPES: [Shape; 2] = [
+    Shape::Batch { goals: 128, events: 4 },
+    Shape::Batch { goals: 1, events: 500 },
+];
+
+pub(super) async fn leader_killed(random: &mut Random, row: &mut Row) -> Result<()> {
+    let mut cluster = block_in_place(|| NatsCluster::start(3, NatsConfig::new()))?;
+    for shape in SHAPES {
+        let memory = memory::resident();
+        let client = connect(&cluster).await?;
+        make_stream(&client).await?;
+        let mut servers = cluster
+            .servers()
+            .iter()
+            .map(|server| server.client_address().to_string());
+        let first = servers.next().context("the cluster has servers")?;
+        let options = quick(servers.fold(NatsOptions::new(first), NatsOptions::server));
+        let builder = JetStreamEventSink::builder(STREAM)
+            .options(options)
+            .retry_timeout(RETRY_TIMEOUT);
+        let sink = builder.build().await?;
+        let account = Arc::<Account>::default();
+        let pace = pace(&sink, &account)?;
+        let sink: Arc<dyn DriverEventSink> = Arc::new(sink);
+        let load = Load::start(&sink, &account, shape);
+        let leader = leader(&client).await?;
+        pace.wait(random, MESSAGES).await?;
+        block_in_place(|| cluster.server(&leader)?.kill())?;
+        row.did(Fault::Kill);
+        // The two that are left go on, and the third catches up.
+        pace.wait(random, MESSAGES).await?;
+        block_in_place(|| {
+            cluster.server(&leader)?.restart()?;
+            cluster.wait_until_ready()
+        })?;
+        load.finish().await?;
+        sink.close().await?;
+        let client = connect(&cluster).await?;
+        row.settle(&account, &read_back(&client).await?, RETRY_TIMEOUT + GRACE, memory);
+        jetstream::new(client).delete_stream(STREAM).await?;
+    }
+    Ok(())
+}
+
+/// A server that has just come back is not given replicas for a moment.
+async fn make_stream(client: &Client) -> Result<()> {
+    let start = Instant::now();
+    while let Err(error) = ensure_stream(client, &StreamSettings::new(STREAM).replicas(3)).await {
+        ensure!(start.elapsed() < PATIENCE, "no stream in {PATIENCE:?}: {error:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+async fn connect(cluster: &NatsCluster) -> Result<Client> {
+    Ok(async_nats::connect(cluster.client_url().split(',').collect::<Vec<_>>()).await?)
+}
+
+async fn leader(client: &Client) -> Result<String> {
+    let mut stream = jetstream::new(client.clone()).get_stream(STREAM).await?;
+    let cluster = stream.info().await?.cluster.as_ref();
+    let leader = cluster.and_then(|cluster| cluster.leader.clone());
+    leader.context("the stream has no leader")
+}

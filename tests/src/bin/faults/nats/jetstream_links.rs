@@ -1,0 +1,55 @@
+//! Links that are there and do not work.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use driver_events_core::DriverEventSink;
+use driver_events_harness::Direction;
+use driver_events_nats::StreamSettings;
+
+use super::stream::{Rig, STREAM, send, store};
+use crate::event::Event;
+use crate::row::{Fault, Row};
+
+const EVENTS: u32 = 20;
+const RETRY_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Every call ends in time, and what is sent again when the link works is stored once: what was under way arrives too.
+pub(super) async fn stall(row: &mut Row) -> Result<()> {
+    let rig = Rig::start(&StreamSettings::new(STREAM)).await?;
+    let sink = rig.sink(RETRY_TIMEOUT).await?;
+    for number in 0..2 * EVENTS {
+        let event = Event { goal: 0, number };
+        let envelope = event.envelope();
+        if number == EVENTS {
+            rig.proxy.stall();
+            row.did(Fault::Other);
+            let is_stored = send(&sink, &rig.account, event, &envelope).await?;
+            row.expect(!is_stored, || "acknowledged over a stalled link".into());
+            rig.proxy.resume();
+        }
+        store(&sink, &rig.account, event, &envelope).await?;
+    }
+    sink.close().await?;
+    rig.settle(row, RETRY_TIMEOUT).await
+}
+
+/// First what is sent vanishes, then what is answered: stored, and not told.
+pub(super) async fn half_open(row: &mut Row) -> Result<()> {
+    let rig = Rig::start(&StreamSettings::new(STREAM)).await?;
+    let sink = rig.sink(RETRY_TIMEOUT).await?;
+    for (number, swallowed) in (0..).zip([None, Some(Direction::ToServer), None, Some(Direction::ToClient), None]) {
+        let event = Event { goal: 0, number };
+        let envelope = event.envelope();
+        if let Some(direction) = swallowed {
+            rig.proxy.half_open(direction);
+            row.did(Fault::Other);
+            let is_stored = send(&sink, &rig.account, event, &envelope).await?;
+            row.expect(!is_stored, || "acknowledged over a half-open link".into());
+            rig.proxy.heal();
+        }
+        store(&sink, &rig.account, event, &envelope).await?;
+    }
+    sink.close().await?;
+    rig.settle(row, RETRY_TIMEOUT).await
+}

@@ -1,0 +1,49 @@
+//! A server that is killed and a link that is cut, again and again, while events are stored.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use driver_events_core::DriverEventSink;
+use driver_events_nats::StreamSettings;
+use tokio::task::block_in_place;
+
+use super::stream::{Rig, STREAM, pace};
+use crate::load::{Load, Shape};
+use crate::random::Random;
+use crate::row::{Fault, Row};
+
+const KILLS: usize = 4;
+const CUTS: usize = 20;
+/// A fault hits before so many more messages have left.
+const MESSAGES: u64 = 1_500;
+const RETRY_TIMEOUT: Duration = Duration::from_secs(20);
+
+pub(super) async fn run(shape: Shape, random: &mut Random, share: usize, row: &mut Row) -> Result<()> {
+    let mut rig = Rig::start(&StreamSettings::new(STREAM)).await?;
+    let sink = rig.sink(RETRY_TIMEOUT).await?;
+    let pace = pace(&sink, &rig.account)?;
+    let sink: Arc<dyn DriverEventSink> = Arc::new(sink);
+    let load = Load::start(&sink, &rig.account, shape);
+    let mut faults = [
+        vec![Fault::Kill; KILLS.div_ceil(share)],
+        vec![Fault::Cut; CUTS.div_ceil(share)],
+    ]
+    .concat();
+    random.shuffle(&mut faults);
+    for fault in faults {
+        pace.wait(random, MESSAGES).await?;
+        if fault == Fault::Kill {
+            block_in_place(|| {
+                rig.server.kill()?;
+                rig.server.restart()
+            })?;
+        } else {
+            ensure!(rig.proxy.cut() > 0, "there was no link to cut");
+        }
+        row.did(fault);
+    }
+    load.finish().await?;
+    sink.close().await?;
+    rig.settle(row, RETRY_TIMEOUT).await
+}

@@ -1,0 +1,106 @@
+//! Streams that take no more events.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use async_nats::jetstream;
+use driver_events_core::{DriverEventSink, Fate, SinkError, SinkErrorKind};
+use driver_events_nats::{JetStreamEventSink, StreamSettings, ensure_stream};
+use tokio::time::timeout;
+
+use super::stream::{Rig, STREAM};
+use crate::account::Account;
+use crate::event::Event;
+use crate::pace::{PATIENCE, until};
+use crate::row::{Fault, Row};
+
+const RETRY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A full stream refuses what comes and keeps what it has.
+pub(super) async fn full(row: &mut Row) -> Result<()> {
+    let rig = Rig::start(&StreamSettings::new(STREAM).max_bytes(1 << 20)).await?;
+    let sink = rig.sink(RETRY_TIMEOUT).await?;
+    let mut full = 0;
+    // Many goals, then one goal in atomic batches.
+    for number in 0..20 {
+        let events: Vec<_> = match number {
+            0..10 => (0..256).map(|goal| Event { goal, number }).collect(),
+            _ => (number * 256..(number + 1) * 256)
+                .map(|number| Event { goal: 256, number })
+                .collect(),
+        };
+        for error in send(&sink, &rig.account, &events).await? {
+            let told = (error.kind(), error.fate());
+            row.expect(told == (SinkErrorKind::Full, Fate::NotSent), || {
+                format!("a full stream answers {told:?}: {error}")
+            });
+            full += 1;
+        }
+    }
+    row.did(Fault::Other);
+    row.expect(full > 0, || "the stream was never full".into());
+    sink.close().await?;
+    rig.settle(row, RETRY_TIMEOUT).await
+}
+
+/// A stream that is deleted under load: what was stored goes with it, and is not counted as lost. All that comes
+/// afterwards is refused, and told so in time.
+pub(super) async fn deleted(row: &mut Row) -> Result<()> {
+    let rig = Rig::start(&StreamSettings::new(STREAM)).await?;
+    let streams = jetstream::new(rig.client().await?);
+    for goals in [1, 256] {
+        let sink = rig.sink(RETRY_TIMEOUT).await?;
+        let sending = async {
+            for number in 0.. {
+                let events: Vec<_> = (0..goals).map(|goal| Event { goal, number }).collect();
+                let refusals = send(&sink, &rig.account, &events).await?;
+                for error in &refusals {
+                    row.expect(error.kind() == SinkErrorKind::Fatal, || {
+                        format!("a deleted stream answers {:?}: {error}", error.kind())
+                    });
+                }
+                if !refusals.is_empty() {
+                    break;
+                }
+            }
+            anyhow::Ok(())
+        };
+        let deleting = async {
+            let stored = rig.account.acknowledged();
+            until("events are stored", || rig.account.acknowledged() > stored + 1_000).await?;
+            streams.delete_stream(STREAM).await?;
+            anyhow::Ok(())
+        };
+        tokio::try_join!(sending, deleting)?;
+        row.did(Fault::Other);
+        rig.account.entries().forget_events();
+        sink.close().await?;
+        ensure_stream(&rig.client().await?, &StreamSettings::new(STREAM)).await?;
+    }
+    let sink = rig.sink(RETRY_TIMEOUT).await?;
+    let events: Vec<_> = (0..20).map(|number| Event { goal: 256, number }).collect();
+    let refusals = send(&sink, &rig.account, &events).await?;
+    row.expect(refusals.is_empty(), || {
+        format!("a stream that was made anew takes no events: {refusals:?}")
+    });
+    sink.close().await?;
+    rig.settle(row, RETRY_TIMEOUT).await
+}
+
+/// Sends a batch, takes note of the answers, and returns the errors.
+async fn send(sink: &JetStreamEventSink, account: &Account, events: &[Event]) -> Result<Vec<SinkError>> {
+    let called = Instant::now();
+    let batch = sink.send_batch(events.iter().map(|event| event.envelope()).collect());
+    let answers = timeout(PATIENCE, batch).await.context("a call did not end")?;
+    account.took(called.elapsed());
+    ensure!(
+        answers.len() == events.len(),
+        "a batch has {} answers for {}",
+        answers.len(),
+        events.len()
+    );
+    for (event, answer) in events.iter().zip(&answers) {
+        account.answered(*event, answer);
+    }
+    Ok(answers.into_iter().filter_map(Result::err).collect())
+}

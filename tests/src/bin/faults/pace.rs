@@ -1,0 +1,51 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use async_nats::Client;
+
+use crate::account::Account;
+use crate::random::Random;
+
+/// Longer than anything takes that works.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(1);
+/// By how many microseconds at most a fault comes after its message.
+const LATER: u64 = 15_000;
+
+/// Says when the next fault is due.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    pub(crate) account: Arc<Account>,
+    /// The client of the sink.
+    pub(crate) client: Client,
+}
+
+impl Pace {
+    /// Waits until an event was acknowledged from now on, and then until a random number of messages below `messages`
+    /// have left.
+    pub(crate) async fn wait(&self, random: &mut Random, messages: u64) -> Result<()> {
+        let acknowledged = self.account.acknowledged();
+        until("an event is acknowledged", || {
+            self.account.acknowledged() > acknowledged
+        })
+        .await?;
+        let left = || self.client.statistics().out_messages.load(Ordering::Relaxed);
+        let due = left() + random.below(messages);
+        until("messages leave", || left() >= due).await?;
+        // Messages leave together, and the calls then wait for answers: a fault should hit that, too.
+        tokio::time::sleep(Duration::from_micros(random.below(LATER))).await;
+        Ok(())
+    }
+}
+
+/// Waits until it is so.
+pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Result<()> {
+    let start = Instant::now();
+    while !is_so() {
+        ensure!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain until {what}");
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
