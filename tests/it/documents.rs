@@ -26,8 +26,10 @@ pub(super) fn fenced<'a>(markdown: &'a str, language: &str) -> Vec<&'a str> {
     lines
 }
 
-#[test]
-fn the_commands_of_the_readme_run() {
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_readme_run() {
+    let server = NatsServer::start(NatsConfig::new().jetstream()).unwrap();
+    let address = server.client_address().to_string();
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let written = folder.path().join("events.ndjson");
@@ -35,6 +37,7 @@ fn the_commands_of_the_readme_run() {
         .into_iter()
         .filter(|line| line.starts_with("cargo run "))
         .map(|line| line.replace("/tmp/events.ndjson", written.to_str().unwrap()))
+        .map(|line| line.replace("127.0.0.1:4222", &address))
         .collect();
     assert!(commands.len() >= 4, "{commands:?}");
     for command in commands {
@@ -46,7 +49,7 @@ fn the_commands_of_the_readme_run() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{command}: {}\n{stderr}", output.status);
         assert!(
-            !output.stdout.is_empty() || command.contains("--to file:"),
+            !output.stdout.is_empty() || command.contains("--to file:") || command.contains("--to jetstream:"),
             "{command} printed nothing"
         );
     }

@@ -3,7 +3,8 @@
 //! [`NatsEventSink`] publishes every event on its subject, and [`NatsEventSource`] reads them. They are a
 //! [`DriverEventSink`](driver_events_core::DriverEventSink) and a
 //! [`DriverEventSource`](driver_events_core::DriverEventSource) over core NATS: at most once, to whoever is listening.
-//! [`JetStreamEventSink`] publishes on the same subjects, and waits until a stream has stored the event.
+//! [`JetStreamEventSink`] publishes on the same subjects, and waits until a stream has stored the event;
+//! [`JetStreamEventSource`] reads what a stream has, by itself or with a durable consumer.
 //!
 //! # When to use it
 //! Core NATS for dashboards, chat hooks and all who want to see events as they happen, in any language: it keeps nothing.

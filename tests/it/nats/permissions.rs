@@ -2,10 +2,11 @@
 
 use std::fs;
 
-use driver_events_core::{DriverEventSink, Envelope, SinkErrorKind};
+use driver_events_core::{DriverEventSink, DriverEventSource, Envelope, SinkErrorKind};
 use driver_events_harness::{NatsConfig, NatsServer};
 use driver_events_nats::{
-    JetStreamEventSink, NatsEventSink, NatsEventSource, NatsOptions, SetupErrorKind, StreamSettings, ensure_stream,
+    JetStreamEventSink, JetStreamEventSource, NatsEventSink, NatsEventSource, NatsOptions, SetupErrorKind,
+    StreamSettings, ensure_stream,
 };
 
 use super::consumer::LANGUAGES;
@@ -68,6 +69,18 @@ async fn the_documented_permissions_are_enough() {
         let archive = ["--stream=DRIVER", "--durable=archive", "--count=2"];
         assert_eq!(language.start(&url("archive"), &archive).lines().await.len(), 2);
     }
+    let mut source = JetStreamEventSource::builder("DRIVER")
+        .options(options(&server, "archive"))
+        .durable("archive")
+        .build()
+        .await
+        .unwrap();
+    let again = escalate();
+    stored.send(again.clone()).await.unwrap();
+    let delivery = source.next().await.unwrap().unwrap();
+    assert_eq!(delivery.envelope().unwrap().id(), again.id());
+    delivery.ack().await.unwrap();
+    source.close().await.unwrap();
     stored.close().await.unwrap();
     written.close().await.unwrap();
 }
@@ -88,7 +101,10 @@ async fn the_documented_permissions_are_no_more_than_enough() {
         assert_eq!(error.kind(), SetupErrorKind::Unauthorized, "{user}: {error}");
     }
     let driver = options(&server, "driver").connect().await.unwrap();
-    let made = ensure_stream(driver.client(), &StreamSettings::new("DRIVER")).await;
-    // The client does not tell what the server refuses.
+    let settings = StreamSettings::new("DRIVER");
+    let made = driver.ensure_stream(&settings).await;
+    assert_eq!(made.unwrap_err().kind(), SetupErrorKind::Unauthorized);
+    // A client alone does not tell what the server refuses.
+    let made = ensure_stream(driver.client(), &settings).await;
     assert_eq!(made.unwrap_err().kind(), SetupErrorKind::Unreachable);
 }

@@ -34,7 +34,8 @@ const TURNS_BEFORE_TIMER: usize = 4;
 ///
 /// `Ok` of [`flush`](DriverEventSink::flush) is more: the server has parsed everything that was sent before. Where the
 /// connection was made anew since, what was sent and not flushed before is at risk, and so is what waited in memory,
-/// which cannot be told apart: `flush` fails once with `Disconnected` and says how many events those are. The sink does
+/// which cannot be told apart: `flush` fails once with `Disconnected` and says how many events those are. Some of them may
+/// arrive late, behind what was sent by the new connection, since the server may still read the old one. The sink does
 /// not send them again. A caller who cannot lose them keeps the envelopes until the flush, or uses
 /// a stream.
 ///

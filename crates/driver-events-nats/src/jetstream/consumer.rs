@@ -24,6 +24,8 @@ pub(super) struct Wanted {
     pub(super) durable: Option<String>,
     pub(super) start: DeliverPolicy,
     pub(super) subjects: Vec<String>,
+    /// Whether these are all subjects of events.
+    pub(super) reads_all: bool,
     pub(super) ack_wait: Duration,
     pub(super) max_in_flight: usize,
 }
@@ -129,7 +131,9 @@ impl Wanted {
             true => found.filter_subjects.iter().collect(),
             false => [&found.filter_subject].into(),
         };
-        if subjects != self.subjects.iter().collect() {
+        // Without a filter it reads whatever the stream has: our subjects, unless the stream takes others too.
+        let reads_all = subjects.is_empty() && self.reads_all;
+        if !reads_all && subjects != self.subjects.iter().collect() {
             return unfit(format!("reads {subjects:?}, and not {:?}", self.subjects));
         }
         Ok(())

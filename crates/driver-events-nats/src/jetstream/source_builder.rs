@@ -192,11 +192,13 @@ impl JetStreamEventSourceBuilder {
         let link = self.target.link().await?;
         let api = Api::new(link.clone(), self.domain.as_deref());
         look_up(&api, &self.stream).await?;
+        let wanted_subjects = wanted_subjects(&self.filter, &subjects);
         let wanted = Wanted {
+            reads_all: wanted_subjects == [subjects.wildcard()],
             stream: self.stream,
             durable: self.durable,
             start: self.start,
-            subjects: wanted_subjects(&self.filter, &subjects),
+            subjects: wanted_subjects,
             ack_wait: self.ack_wait,
             max_in_flight: self.max_in_flight,
         };

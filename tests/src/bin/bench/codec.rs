@@ -1,15 +1,14 @@
 //! The codec against the plain serde derive of the same contract.
 
-use std::error::Error;
-
 use driver_events_types::DriverEvent;
 
+use crate::Failure;
 use crate::plain_contract::PlainEvent;
 use crate::rounds::{Ratio, compare, print_head, timed};
 
 const REPEATS: usize = 1_000;
 
-pub(crate) fn run() -> Result<(), Box<dyn Error>> {
+pub(crate) fn run() -> Result<(), Failure> {
     let lines: Vec<&[u8]> = crate::GOAL_RUN.lines().map(str::as_bytes).collect();
     let ours: Vec<DriverEvent> = lines
         .iter()

@@ -1,15 +1,19 @@
-//! Benchmarks that print ratios: `cargo xtask bench codec`, `cargo xtask bench stdout`.
+//! Benchmarks that print ratios: `cargo xtask bench codec`, `cargo xtask bench stdout`, `cargo xtask bench nats`.
 //!
 //! Both sides of a ratio run in one process, in turn, on the same events, so that a machine whose speed drifts slows
 //! both. What counts is the median over the rounds; the spread tells how much to trust it.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod codec;
+mod nats;
 mod plain_contract;
 mod rounds;
 mod stdout;
 
 use std::process::ExitCode;
+
+/// Why a benchmark could not be run.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// The realistic run: what drivers publish, in the mix in which they publish it.
 const GOAL_RUN: &str = include_str!("../../../../crates/driver-events-types/tests/fixtures/goal-run.ndjson");
@@ -18,9 +22,10 @@ fn main() -> ExitCode {
     let name = std::env::args().nth(1).unwrap_or_default();
     let result = match name.as_str() {
         "codec" => codec::run(),
+        "nats" => nats::run(),
         "stdout" => stdout::run(),
         _ => {
-            println!("usage: bench codec|stdout");
+            println!("usage: bench codec|nats|stdout");
             return ExitCode::from(2);
         }
     };

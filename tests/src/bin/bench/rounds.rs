@@ -1,5 +1,6 @@
-use std::error::Error;
 use std::time::{Duration, Instant};
+
+use crate::Failure;
 
 /// The rounds that count. One more is run first, to warm up.
 const ROUNDS: usize = 11;
@@ -17,9 +18,9 @@ pub(crate) fn compare(
     what: &str,
     events: usize,
     ratio: Ratio,
-    mut ours: impl FnMut() -> Result<Duration, Box<dyn Error>>,
-    mut raw: impl FnMut() -> Result<Duration, Box<dyn Error>>,
-) -> Result<(), Box<dyn Error>> {
+    mut ours: impl FnMut() -> Result<Duration, Failure>,
+    mut raw: impl FnMut() -> Result<Duration, Failure>,
+) -> Result<(), Failure> {
     ours()?;
     raw()?;
     let mut times = Vec::with_capacity(ROUNDS);
@@ -63,7 +64,7 @@ pub(crate) enum Ratio {
 }
 
 /// The time that a piece of work takes.
-pub(crate) fn timed<T>(work: impl FnOnce() -> Result<T, Box<dyn Error>>) -> Result<Duration, Box<dyn Error>> {
+pub(crate) fn timed<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<Duration, Failure> {
     let start = Instant::now();
     let result = work()?;
     let time = start.elapsed();

@@ -1,6 +1,5 @@
 //! The stdout sink against a `BufWriter` of 64 KiB, each into a pipe that a thread empties. Both sides encode.
 
-use std::error::Error;
 use std::io::{self, BufWriter, PipeWriter, Read, Write};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -9,6 +8,7 @@ use driver_events_core::{DriverEventSink, Envelope};
 use driver_events_stdout::WriterEventSink;
 use driver_events_types::DriverEvent;
 
+use crate::Failure;
 use crate::rounds::{Ratio, compare, print_head, timed};
 
 const REPEATS: usize = 2_000;
@@ -16,7 +16,7 @@ const REPEATS: usize = 2_000;
 /// What the command-line tool and other bulk senders hand over at once.
 const BATCH: usize = 256;
 
-pub(crate) fn run() -> Result<(), Box<dyn Error>> {
+pub(crate) fn run() -> Result<(), Failure> {
     let events: Vec<DriverEvent> = crate::GOAL_RUN
         .lines()
         .map(|line| DriverEvent::from_json(line.as_bytes()))
@@ -109,7 +109,7 @@ fn repeated(events: &[DriverEvent]) -> impl Iterator<Item = DriverEvent> {
     std::iter::repeat_n(events, REPEATS).flatten().cloned()
 }
 
-fn write_buffered(events: Vec<DriverEvent>, pipe: PipeWriter) -> Result<Duration, Box<dyn Error>> {
+fn write_buffered(events: Vec<DriverEvent>, pipe: PipeWriter) -> Result<Duration, Failure> {
     let mut pipe = BufWriter::with_capacity(64 * 1024, pipe);
     let mut line = Vec::with_capacity(4096);
     timed(|| {
@@ -125,7 +125,7 @@ fn write_buffered(events: Vec<DriverEvent>, pipe: PipeWriter) -> Result<Duration
 }
 
 /// Gives `work` one end of a pipe whose other end is read until it closes.
-fn through_pipe(work: impl FnOnce(PipeWriter) -> Result<Duration, Box<dyn Error>>) -> Result<Duration, Box<dyn Error>> {
+fn through_pipe(work: impl FnOnce(PipeWriter) -> Result<Duration, Failure>) -> Result<Duration, Failure> {
     let (mut reader, writer) = io::pipe()?;
     let emptied: JoinHandle<io::Result<u64>> = thread::spawn(move || {
         let mut chunk = vec![0; 256 * 1024];

@@ -1,0 +1,206 @@
+//! Core NATS: the sink against a loop over the client. Both end when the server has parsed everything.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use async_nats::Client;
+use driver_events_core::{DriverEventSink, Envelope};
+use driver_events_harness::NatsServer;
+use driver_events_nats::NatsEventSink;
+use tokio::runtime::Runtime;
+
+use super::{envelopes, many_threads, one_thread, raw};
+use crate::Failure;
+use crate::rounds::{Ratio, compare, print_head, timed};
+
+const EVENTS: usize = 44 * 500;
+/// The tasks that send at once on many threads.
+const TASKS: usize = 16;
+
+pub(super) fn run(server: &NatsServer) -> Result<(), Failure> {
+    println!("core NATS: {EVENTS} events, per event; ratio of speeds, more is better");
+    print_head();
+    let one = one_thread()?;
+    let many = many_threads()?;
+    for (has_headers, name) in [(false, "bare"), (true, "with headers")] {
+        row(
+            server,
+            &one,
+            1,
+            has_headers,
+            &format!("send, {name}, one thread / async-nats"),
+        )?;
+        row(
+            server,
+            &many,
+            TASKS,
+            has_headers,
+            &format!("send, {name}, {TASKS} tasks / async-nats"),
+        )?;
+    }
+    publish(server, &one)?;
+    minting(server, &one)
+}
+
+async fn sink(client: &Client, has_headers: bool) -> Result<Arc<NatsEventSink>, Failure> {
+    if has_headers {
+        return Ok(Arc::new(NatsEventSink::new(client.clone())));
+    }
+    let sink = NatsEventSink::builder().client(client.clone()).bare().build().await?;
+    Ok(Arc::new(sink))
+}
+
+fn parts(envelopes: Vec<Envelope>, tasks: usize) -> Vec<Vec<Envelope>> {
+    let size = envelopes.len().div_ceil(tasks);
+    let mut rest = envelopes.into_iter();
+    std::iter::repeat_with(|| rest.by_ref().take(size).collect())
+        .take(tasks)
+        .collect()
+}
+
+fn row(server: &NatsServer, runtime: &Runtime, tasks: usize, has_headers: bool, name: &str) -> Result<(), Failure> {
+    let client = runtime.block_on(async_nats::connect(server.client_url()))?;
+    compare(
+        name,
+        EVENTS,
+        Ratio::Speed,
+        || {
+            let parts = parts(envelopes(EVENTS)?, tasks);
+            let sink = runtime.block_on(sink(&client, has_headers))?;
+            timed(|| {
+                runtime.block_on(async {
+                    let sending = parts.into_iter().map(|part| {
+                        let sink = Arc::clone(&sink);
+                        async move {
+                            for envelope in part {
+                                sink.send(envelope).await?;
+                            }
+                            Ok::<_, Failure>(())
+                        }
+                    });
+                    all(sending, tasks).await?;
+                    sink.flush().await?;
+                    Ok(())
+                })
+            })
+        },
+        || {
+            let parts = parts(envelopes(EVENTS)?, tasks);
+            timed(|| {
+                runtime.block_on(async {
+                    let sending = parts.into_iter().map(|part| {
+                        let client = client.clone();
+                        async move {
+                            for envelope in part {
+                                raw::publish(&client, &envelope, has_headers).await?;
+                            }
+                            Ok::<_, Failure>(())
+                        }
+                    });
+                    all(sending, tasks).await?;
+                    raw::barrier(&client).await?;
+                    Ok(())
+                })
+            })
+        },
+    )
+}
+
+/// One of them here, many of them as tasks.
+async fn all(
+    sending: impl Iterator<Item = impl Future<Output = Result<(), Failure>> + Send + 'static>,
+    tasks: usize,
+) -> Result<(), Failure> {
+    if tasks == 1 {
+        for part in sending {
+            part.await?;
+        }
+        return Ok(());
+    }
+    let tasks: Vec<_> = sending.map(tokio::spawn).collect();
+    for task in tasks {
+        task.await??;
+    }
+    Ok(())
+}
+
+/// `publish` makes the id and the time too; so does the other side.
+fn publish(server: &NatsServer, runtime: &Runtime) -> Result<(), Failure> {
+    let client = runtime.block_on(async_nats::connect(server.client_url()))?;
+    let events = || -> Result<Vec<_>, Failure> {
+        let envelopes = envelopes(EVENTS)?;
+        Ok(envelopes
+            .iter()
+            .filter_map(|envelope| envelope.event().cloned())
+            .collect())
+    };
+    compare(
+        "publish, with headers, one thread / async-nats",
+        EVENTS,
+        Ratio::Speed,
+        || {
+            let events = events()?;
+            let sink = NatsEventSink::new(client.clone());
+            timed(|| {
+                runtime.block_on(async {
+                    for event in events {
+                        sink.publish(event).await?;
+                    }
+                    sink.flush().await?;
+                    Ok(())
+                })
+            })
+        },
+        || {
+            let events = events()?;
+            timed(|| {
+                runtime.block_on(async {
+                    for event in events {
+                        raw::publish(&client, &Envelope::new(event), true).await?;
+                    }
+                    raw::barrier(&client).await?;
+                    Ok(())
+                })
+            })
+        },
+    )
+}
+
+/// What minting an id and taking the time cost, beside what sending costs.
+fn minting(server: &NatsServer, runtime: &Runtime) -> Result<(), Failure> {
+    let client = runtime.block_on(async_nats::connect(server.client_url()))?;
+    let events = || -> Result<Vec<_>, Failure> {
+        let envelopes = envelopes(EVENTS)?;
+        Ok(envelopes
+            .iter()
+            .filter_map(|envelope| envelope.event().cloned())
+            .collect())
+    };
+    compare(
+        "an envelope, its time and id / sending it",
+        EVENTS,
+        Ratio::Time,
+        || {
+            let events = events()?;
+            timed(|| {
+                for event in events {
+                    black_box(Envelope::new(event).id());
+                }
+                Ok(())
+            })
+        },
+        || {
+            let envelopes = envelopes(EVENTS)?;
+            let sink = NatsEventSink::new(client.clone());
+            timed(|| {
+                runtime.block_on(async {
+                    for envelope in envelopes {
+                        sink.send(envelope).await?;
+                    }
+                    sink.flush().await?;
+                    Ok(())
+                })
+            })
+        },
+    )
+}

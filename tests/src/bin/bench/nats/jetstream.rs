@@ -1,0 +1,120 @@
+//! JetStream: batches against one acknowledgement after the other, and against a window that is written by hand.
+
+use std::time::Duration;
+
+use async_nats::{Client, jetstream};
+use driver_events_core::{DriverEventSink, Envelope};
+use driver_events_harness::NatsServer;
+use driver_events_nats::{JetStreamEventSink, StreamSettings, ensure_stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::runtime::Runtime;
+
+use super::{many_threads, of_goals, raw};
+use crate::Failure;
+use crate::rounds::{Ratio, compare, print_head, timed};
+
+const STREAM: &str = "BENCH";
+const EVENTS: u32 = 10_240;
+/// One acknowledgement after the other takes long: fewer events say as much.
+const EVENTS_ONE_BY_ONE: u32 = 1_024;
+const WINDOW: usize = 1_024;
+
+pub(super) fn run(server: &NatsServer) -> Result<(), Failure> {
+    println!("\nJetStream: one server, files, {EVENTS} events, per event; ratio of speeds, more is better");
+    print_head();
+    let runtime = many_threads()?;
+    let client = runtime.block_on(async_nats::connect(server.client_url()))?;
+    let sink = runtime.block_on(async {
+        ensure_stream(&client, &StreamSettings::new(STREAM)).await?;
+        JetStreamEventSink::new(client.clone(), STREAM).await
+    })?;
+    let batch = |goals: u32| batch(&runtime, &client, &sink, goals);
+    compare(
+        "send_batch, 1024 goals / ack-each",
+        EVENTS as usize,
+        Ratio::Speed,
+        || batch(1_024),
+        || one_by_one(&runtime, &client, &sink),
+    )?;
+    compare(
+        "send_batch, 1024 goals / window by hand",
+        EVENTS as usize,
+        Ratio::Speed,
+        || batch(1_024),
+        || window_by_hand(&runtime, &client),
+    )?;
+    compare(
+        "send_batch, one goal / ack-each",
+        EVENTS as usize,
+        Ratio::Speed,
+        || batch(1),
+        || one_by_one(&runtime, &client, &sink),
+    )?;
+    compare(
+        "send_batch, one goal / 1024 goals",
+        EVENTS as usize,
+        Ratio::Speed,
+        || batch(1),
+        || batch(1_024),
+    )
+}
+
+async fn empty(client: &Client) -> Result<(), Failure> {
+    let stream = jetstream::new(client.clone()).get_stream(STREAM).await?;
+    stream.purge().await?;
+    Ok(())
+}
+
+fn batch(runtime: &Runtime, client: &Client, sink: &JetStreamEventSink, goals: u32) -> Result<Duration, Failure> {
+    runtime.block_on(empty(client))?;
+    let envelopes = of_goals(goals, EVENTS);
+    timed(|| {
+        runtime.block_on(async {
+            for answer in sink.send_batch(envelopes).await {
+                answer?;
+            }
+            Ok(())
+        })
+    })
+}
+
+/// The time of as many events as the others send.
+fn one_by_one(runtime: &Runtime, client: &Client, sink: &JetStreamEventSink) -> Result<Duration, Failure> {
+    runtime.block_on(empty(client))?;
+    let envelopes = of_goals(1_024, EVENTS_ONE_BY_ONE);
+    let time = timed(|| {
+        runtime.block_on(async {
+            for envelope in envelopes {
+                sink.send(envelope).await?;
+            }
+            Ok(())
+        })
+    })?;
+    Ok(time * (EVENTS / EVENTS_ONE_BY_ONE))
+}
+
+fn window_by_hand(runtime: &Runtime, client: &Client) -> Result<Duration, Failure> {
+    runtime.block_on(empty(client))?;
+    let envelopes = of_goals(1_024, EVENTS);
+    let context = jetstream::new(client.clone());
+    let store = |envelope: Envelope| {
+        let context = context.clone();
+        async move {
+            let event = envelope.event().ok_or("a kind that is not known")?;
+            let subject = event.nats_subject();
+            let payload = event.to_json()?.into();
+            let published = context
+                .publish_with_headers(subject, raw::headers(&envelope)?, payload)
+                .await?;
+            published.await?;
+            Ok::<_, Failure>(())
+        }
+    };
+    timed(|| {
+        runtime.block_on(async {
+            let mut stored = stream::iter(envelopes).map(store).buffer_unordered(WINDOW);
+            while stored.try_next().await?.is_some() {}
+            Ok(())
+        })
+    })
+}
