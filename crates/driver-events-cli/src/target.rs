@@ -45,6 +45,9 @@ pub(crate) struct Opening {
 /// A sink, and what to know of it.
 pub(crate) struct Opened {
     pub(crate) sink: Arc<dyn DriverEventSink>,
+    /// Whether the sink holds what it could not flush, and another flush tries again. One that does not has told of what
+    /// may be lost, and knows it no more.
+    pub(crate) holds_unflushed: bool,
     /// For how long it may fail before what is sent again could be stored twice.
     pub(crate) longest_outage: Duration,
     /// What the person should know of the target.
@@ -147,6 +150,7 @@ impl Opened {
     fn local(sink: Arc<dyn DriverEventSink>) -> Self {
         Self {
             sink,
+            holds_unflushed: true,
             longest_outage: Duration::MAX,
             warnings: Vec::new(),
         }
@@ -161,7 +165,10 @@ async fn open_nats(address: &NatsAddress, opening: &Opening) -> Result<Opened, S
     if address.bare {
         builder = builder.bare();
     }
-    Ok(Opened::local(Arc::new(builder.build().await?)))
+    Ok(Opened {
+        holds_unflushed: false,
+        ..Opened::local(Arc::new(builder.build().await?))
+    })
 }
 
 async fn open_jetstream(address: &JetStreamAddress, opening: &Opening) -> Result<Opened, SetupError> {
@@ -191,6 +198,7 @@ async fn open_jetstream(address: &JetStreamAddress, opening: &Opening) -> Result
     let longest_outage = sink.duplicate_window().saturating_sub(3 * RETRY_TIMEOUT);
     Ok(Opened {
         sink: Arc::new(sink),
+        holds_unflushed: true,
         longest_outage,
         warnings,
     })

@@ -28,6 +28,7 @@ pub(super) struct Refusal {
 pub(super) struct Lane {
     target: Target,
     sink: Arc<dyn DriverEventSink>,
+    holds_unflushed: bool,
     longest_outage: Duration,
     /// Then its reader may go away, and that is the end, and no failure.
     is_only_stdout: bool,
@@ -52,6 +53,7 @@ impl Lane {
             is_only_stdout: is_only_target && target.is_stdout(),
             target,
             sink: opened.sink,
+            holds_unflushed: opened.holds_unflushed,
             longest_outage: opened.longest_outage,
             report,
             delivered: 0,
@@ -84,7 +86,9 @@ impl Lane {
             if !error.is_retryable() {
                 break Some(error);
             }
-            if batch.waiting.len() < waiting_before {
+            if batch.waiting.is_empty() && !self.holds_unflushed && error.kind() == SinkErrorKind::Disconnected {
+                batch.wait_again(lines);
+            } else if batch.waiting.len() < waiting_before {
                 // Something went through: the target is not down, only slow.
                 outage = None;
             }
@@ -206,6 +210,19 @@ struct Batch<'a> {
     waiting: Vec<(usize, &'a Line)>,
     accepted: u64,
     refusals: Vec<Refusal>,
+}
+
+impl<'a> Batch<'a> {
+    /// What was accepted may be lost: all has to be sent again but what the target refused.
+    fn wait_again(&mut self, lines: &'a [Line]) {
+        let is_refused = |index| self.refusals.iter().any(|refusal| refusal.index == index);
+        self.waiting = lines
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !is_refused(*index))
+            .collect();
+        self.accepted = 0;
+    }
 }
 
 /// Whether the target would take other events, but never this one.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_nats::jetstream;
-use driver_events_harness::{NatsConfig, NatsServer, NatsUser, wait_until};
+use driver_events_harness::{Direction, NatsConfig, NatsServer, NatsUser, Proxy, wait_until};
 use futures_util::StreamExt;
 
 use crate::support::{GOAL_RUN, PATIENCE, Running, command, fixture, run, run_with};
@@ -152,6 +152,40 @@ async fn publish_goes_on_when_a_server_that_was_killed_is_back() {
     assert_eq!(stored(&server).await, 600);
     let ended = run(["tail", "--from", &url, "--count", "600", "--format", "json"]);
     assert!(ended.stdout() == lines.concat(), "each once, and in order");
+}
+
+/// Core NATS forgets what was under way when a link breaks, and the sink does not send it again by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn publish_sends_again_what_a_broken_link_may_have_lost() {
+    let server = server();
+    let client = async_nats::connect(server.client_url()).await.unwrap();
+    let mut subscriber = client.subscribe("agent.driver.>").await.unwrap();
+    client.flush().await.unwrap();
+    let link = Proxy::start(server.client_address()).unwrap();
+    let mut publish = Running::start(["publish", "--to", &format!("nats://{}", link.address())]);
+    publish.write(&escalate("first"));
+    let mut next = async || {
+        let message = tokio::time::timeout(PATIENCE, subscriber.next()).await.unwrap();
+        String::from_utf8(message.unwrap().payload.to_vec()).unwrap() + "\n"
+    };
+    assert_eq!(next().await, escalate("first"));
+
+    link.half_open(Direction::ToServer);
+    let lines: Vec<String> = (0..100).map(|number| escalate(&number.to_string())).collect();
+    publish.write(&lines.concat());
+    wait_until("all of it is lost on its way", PATIENCE, async || {
+        link.counts().bytes_swallowed > lines.concat().len() as u64
+    })
+    .await;
+    link.heal();
+    for line in &lines {
+        assert_eq!(next().await, *line);
+    }
+    publish.end_input();
+    let ended = publish.wait();
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("; trying again for 5m\n"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("101 events delivered to "), "{}", ended.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
