@@ -60,7 +60,7 @@ struct Outcome {
 async fn deliver_three(sink: Scripted) -> Outcome {
     let holds_unflushed = !sink.forgets_unflushed;
     let sink = Arc::new(sink);
-    let target = Target::parse("stdout:".into()).unwrap();
+    let target = Target::parse("stdout:".as_ref()).unwrap();
     let mut lane = Lane::new(
         target,
         Opened {
