@@ -14,7 +14,10 @@ const CONSUMERS: &str = "docs/examples/nats";
 #[derive(Clone, Copy, Debug, clap::Subcommand)]
 pub enum Action {
     /// Install the servers that the tests need, and the consumers in other languages, where they are missing.
-    Install,
+    Install {
+        /// This one alone, with its consumers.
+        server: Option<Server>,
+    },
     /// Start servers that stay until `down`, and print where they are.
     Up {
         /// Which.
@@ -34,6 +37,8 @@ pub enum Action {
 pub enum Server {
     /// nats-server, with JetStream.
     Nats,
+    /// Apache Kafka, without ZooKeeper.
+    Kafka,
 }
 
 /// Does it, and prints what a shell can take up.
@@ -43,14 +48,13 @@ pub enum Server {
 #[expect(clippy::print_stdout, reason = "the output is for a shell's `eval`, and for people")]
 pub fn run(root: &Path, action: Action) -> Result<()> {
     match action {
-        Action::Install => {
-            let program = provision::nats_server()?;
-            println!("{}", nats_server(&program)?);
-            let consumers = root.join(CONSUMERS);
-            witness::python(&consumers.join("requirements.txt"))?;
-            println!("consumer in Python, {CONSUMERS}/consumer.py");
-            let program = witness::go_program(&consumers)?;
-            println!("consumer in Go, {}", program.display());
+        Action::Install { server } => {
+            if server != Some(Server::Kafka) {
+                install_nats(root)?;
+            }
+            if server != Some(Server::Nats) {
+                println!("{}", kafka(&provision::kafka()?)?);
+            }
         }
         Action::Up {
             server: Server::Nats,
@@ -58,6 +62,13 @@ pub fn run(root: &Path, action: Action) -> Result<()> {
         } => {
             let url = brokers::up_nats(cluster.into()).context("no nats-server was started")?;
             println!("export NATS_URL={url}");
+        }
+        Action::Up {
+            server: Server::Kafka,
+            cluster,
+        } => {
+            let servers = brokers::up_kafka(cluster.into()).context("no Kafka was started")?;
+            println!("export KAFKA_BOOTSTRAP_SERVERS={servers}");
         }
         Action::Down => {
             for broker in brokers::down()? {
@@ -71,6 +82,10 @@ pub fn run(root: &Path, action: Action) -> Result<()> {
             match provision::nats_server_if_there()? {
                 Some(program) => println!("{}", nats_server(&program)?),
                 None => println!("nats-server is not installed: `cargo xtask brokers install` does it"),
+            }
+            match provision::kafka_if_there()? {
+                Some(home) => println!("{}", kafka(&home)?),
+                None => println!("Kafka is not installed: `cargo xtask brokers install` does it"),
             }
         }
     }
@@ -101,6 +116,22 @@ pub fn warn_of_what_is_left_out(root: &Path) -> Result<()> {
         eprintln!("!!!   all tests of {package}");
     }
     Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "says what was installed")]
+fn install_nats(root: &Path) -> Result<()> {
+    let program = provision::nats_server()?;
+    println!("{}", nats_server(&program)?);
+    let consumers = root.join(CONSUMERS);
+    witness::python(&consumers.join("requirements.txt"))?;
+    println!("consumer in Python, {CONSUMERS}/consumer.py");
+    let program = witness::go_program(&consumers)?;
+    println!("consumer in Go, {}", program.display());
+    Ok(())
+}
+
+fn kafka(home: &Path) -> Result<String> {
+    Ok(format!("Kafka {}, {}", provision::kafka_version(home)?, home.display()))
 }
 
 fn nats_server(program: &Path) -> Result<String> {

@@ -145,15 +145,29 @@ pub enum Position {
         /// Its sequence in the stream.
         sequence: u64,
     },
+    /// A record in a partition of a topic.
+    Partition {
+        /// The topic.
+        topic: Arc<str>,
+        /// The partition.
+        partition: i32,
+        /// Its offset in the partition.
+        offset: u64,
+    },
 }
 
-/// `NAME:LINE`, `SUBJECT#NUMBER` or `STREAM#SEQUENCE`.
+/// `NAME:LINE`, `SUBJECT#NUMBER`, `STREAM#SEQUENCE` or `TOPIC[PARTITION]#OFFSET`.
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line { name, line, .. } => write!(f, "{name}:{line}"),
             Self::Subject { subject, number } => write!(f, "{subject}#{number}"),
             Self::Stream { stream, sequence } => write!(f, "{stream}#{sequence}"),
+            Self::Partition {
+                topic,
+                partition,
+                offset,
+            } => write!(f, "{topic}[{partition}]#{offset}"),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 use crate::run_folder::{Found, Place};
-use crate::{NatsCluster, NatsConfig, NatsServer};
+use crate::{KafkaBroker, KafkaCluster, KafkaConfig, KafkaListener, NatsCluster, NatsConfig, NatsServer};
 
 /// Starts a nats-server with JetStream, or a cluster of several, and leaves it running. Returns where clients connect.
 ///
@@ -29,6 +29,29 @@ pub fn up_nats(size: usize) -> Result<String> {
         server.leave()?;
     }
     Ok(url)
+}
+
+/// Starts an Apache Kafka broker, or a cluster of several, and leaves it running. Returns where clients connect.
+///
+/// # Errors
+/// As [`KafkaBroker::start`] and [`KafkaCluster::start`].
+pub fn up_kafka(size: usize) -> Result<String> {
+    let config = KafkaConfig::new();
+    let (servers, brokers) = match size {
+        0 => bail!("a cluster has at least one broker"),
+        1 => {
+            let broker = KafkaBroker::start_to_stay(&config)?;
+            (broker.bootstrap_servers(KafkaListener::Plain)?, vec![broker])
+        }
+        _ => {
+            let cluster = KafkaCluster::start_to_stay(size, &config)?;
+            (cluster.bootstrap_servers(KafkaListener::Plain)?, cluster.into_brokers())
+        }
+    };
+    for broker in brokers {
+        broker.leave()?;
+    }
+    Ok(servers)
 }
 
 /// Ends the servers that were started to stay, and those that a process which was killed left behind. Servers of tests
@@ -78,8 +101,8 @@ pub enum Origin {
     Stays {
         /// Where clients connect.
         url: String,
-        /// Where it tells about itself.
-        monitoring_url: String,
+        /// Where it tells about itself, if it does.
+        monitoring_url: Option<String>,
     },
     /// It belongs to a process that runs.
     Owned,
@@ -113,7 +136,12 @@ impl fmt::Display for Broker {
             None => f.write_str("not running, ")?,
         }
         match origin {
-            Origin::Stays { url, monitoring_url } => write!(f, "{url}, {monitoring_url}, ")?,
+            Origin::Stays { url, monitoring_url } => {
+                write!(f, "{url}, ")?;
+                if let Some(monitoring_url) = monitoring_url {
+                    write!(f, "{monitoring_url}, ")?;
+                }
+            }
             Origin::Owned => f.write_str("of a process that runs, ")?,
             Origin::LeftBehind => f.write_str("left behind, ")?,
         }

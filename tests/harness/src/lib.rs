@@ -5,6 +5,10 @@
 mod nats;
 pub use nats::{NatsCluster, NatsConfig, NatsServer, NatsUser};
 
+mod kafka;
+pub use kafka::{KafkaAdmin, KafkaBroker, KafkaCluster, KafkaConfig, KafkaListener, KafkaOperation};
+pub use kafka::{KafkaPartition, KafkaRecord, KafkaResource};
+
 mod proxy;
 pub use proxy::{Counts, Direction, Proxy};
 
@@ -21,6 +25,7 @@ pub mod witness;
 mod file_lock;
 mod folders;
 mod http;
+mod last_words;
 mod ports;
 mod process;
 mod run_folder;

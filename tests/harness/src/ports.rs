@@ -15,6 +15,9 @@ use crate::file_lock::FileLock;
 /// that is down could otherwise be given the server's own port, connect to itself, and keep the server from coming back.
 const RANGE: Range<u32> = 11_000..32_000;
 
+/// How often a start is tried when somebody else took a port.
+const ATTEMPTS: usize = 5;
+
 /// A port that no other user of this module on this machine is given as long as this value lives.
 #[derive(Debug)]
 pub(crate) struct Port {
@@ -40,6 +43,21 @@ impl Port {
     pub(crate) fn address(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.number))
     }
+}
+
+/// A port that was free when it was chosen may be another's when the server comes to it.
+pub(crate) fn retry_when_one_was_taken<T>(mut start: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut attempts = 1;
+    loop {
+        match start() {
+            Err(error) if attempts < ATTEMPTS && is_taken(&error) => attempts += 1,
+            result => return result,
+        }
+    }
+}
+
+fn is_taken(error: &anyhow::Error) -> bool {
+    error.to_string().to_lowercase().contains("address already in use")
 }
 
 /// Processes start at different places of the range, so that they seldom try for the same port.

@@ -10,6 +10,10 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::file_lock::FileLock;
 use crate::folders;
 
+mod kafka;
+
+pub use self::kafka::{kafka, kafka_if_there, kafka_version};
+
 /// Names an installation of nats-server that is already there.
 const NATS_SERVER: &str = "NATS_SERVER";
 /// What is built where Go is installed.

@@ -33,7 +33,8 @@ pub(crate) struct RunFolder {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) url: String,
-    pub(crate) monitoring_url: String,
+    /// Absent where a server has no such pages.
+    pub(crate) monitoring_url: Option<String>,
 }
 
 /// A folder that was found.
@@ -251,7 +252,7 @@ mod tests {
         let mut server = serve(&folder);
         let record = Record {
             url: "nats://127.0.0.1:1".to_owned(),
-            monitoring_url: "http://127.0.0.1:2".to_owned(),
+            monitoring_url: Some("http://127.0.0.1:2".to_owned()),
         };
         folder.leave(&record).unwrap();
         drop(folder);

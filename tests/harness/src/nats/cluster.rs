@@ -3,9 +3,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::instance::Member;
-use super::server::retry_when_a_port_was_taken;
 use super::{NatsConfig, NatsServer};
-use crate::ports::Port;
+use crate::ports::{Port, retry_when_one_was_taken};
 use crate::wait;
 
 /// A cluster elects its leaders within seconds.
@@ -81,7 +80,7 @@ impl NatsCluster {
 
     fn launch(size: usize, config: NatsConfig, stays: bool) -> Result<Self> {
         let config = config.jetstream();
-        let cluster = retry_when_a_port_was_taken(|| {
+        let cluster = retry_when_one_was_taken(|| {
             let ports = (0..size).map(|_| Port::reserve()).collect::<Result<Vec<_>>>()?;
             let routes: Vec<_> = ports.iter().map(Port::address).collect();
             let mut servers = Vec::new();

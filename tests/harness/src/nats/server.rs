@@ -12,17 +12,14 @@ use serde_json::Value;
 
 use super::NatsConfig;
 use super::instance::{Instance, Member};
+use crate::ports::retry_when_one_was_taken;
 use crate::run_folder::Record;
-use crate::{http, process, wait};
+use crate::{http, last_words, process, wait};
 
 /// A server has started or ended after this time, or never will.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// One that takes connections says its name at once. Another program on the port may say nothing.
 const GREETING: Duration = Duration::from_secs(1);
-/// How often a start is tried when somebody else took a port.
-const ATTEMPTS: usize = 5;
-/// The lines of its log that a server shows when a test fails.
-const LAST_WORDS: usize = 30;
 
 /// A nats-server of its own: free ports on 127.0.0.1, an own folder, a process that ends with this value.
 ///
@@ -42,12 +39,12 @@ impl NatsServer {
     /// # Errors
     /// When there is no nats-server and none can be had, and when the server does not start. The error carries its log.
     pub fn start(config: NatsConfig) -> Result<Self> {
-        retry_when_a_port_was_taken(|| Self::launch(Instance::new("nats", None, false)?, &config))
+        retry_when_one_was_taken(|| Self::launch(Instance::new("nats", None, false)?, &config))
     }
 
     /// The same for a server that outlives this process.
     pub(crate) fn start_to_stay(config: &NatsConfig) -> Result<Self> {
-        retry_when_a_port_was_taken(|| Self::launch(Instance::new("nats", None, true)?, config))
+        retry_when_one_was_taken(|| Self::launch(Instance::new("nats", None, true)?, config))
     }
 
     pub(super) fn start_member(name: &str, member: Member, stays: bool, config: &NatsConfig) -> Result<Self> {
@@ -176,7 +173,7 @@ impl NatsServer {
     pub(crate) fn leave(mut self) -> Result<()> {
         let record = Record {
             url: self.client_url(),
-            monitoring_url: self.monitoring_url(),
+            monitoring_url: Some(self.monitoring_url()),
         };
         self.instance.folder.leave(&record)?;
         self.child = None;
@@ -229,15 +226,7 @@ impl NatsServer {
 impl Drop for NatsServer {
     fn drop(&mut self) {
         if thread::panicking() {
-            let log = self.log();
-            let skipped = log.lines().count().saturating_sub(LAST_WORDS);
-            let last: Vec<_> = log.lines().skip(skipped).collect();
-            eprintln!(
-                "{} at {} logged last:\n{}",
-                self.name(),
-                self.client_url(),
-                last.join("\n")
-            );
+            last_words::show(self.name(), &self.client_url(), &self.log());
         }
         // There is nobody left to tell.
         let _ = self.kill();
@@ -258,15 +247,4 @@ fn greeting(server: SocketAddr) -> Result<String> {
 #[derive(Deserialize)]
 struct Greeting {
     server_name: String,
-}
-
-/// A port that was free when it was chosen may be another's when the server comes to it.
-pub(super) fn retry_when_a_port_was_taken<T>(mut start: impl FnMut() -> Result<T>) -> Result<T> {
-    let mut attempts = 1;
-    loop {
-        match start() {
-            Err(error) if attempts < ATTEMPTS && error.to_string().contains("address already in use") => attempts += 1,
-            result => return result,
-        }
-    }
 }

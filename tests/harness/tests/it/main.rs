@@ -3,8 +3,15 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "tests say what went wrong by panicking, in their helpers too"
 )]
+
+mod kafka_client;
+
+mod kafka_broker;
+mod kafka_cluster;
+mod kafka_security;
 
 mod nats_client;
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::nats_client::NatsClient;
 
 /// Trusts the authority of `trusted`, and shows the client's certificate of `own`.
-fn config(trusted: &Certificates, own: Option<&Certificates>) -> ClientConfig {
+pub(crate) fn config(trusted: &Certificates, own: Option<&Certificates>) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_file(trusted.authority()).unwrap())

@@ -96,7 +96,11 @@ fn one_by_one(runtime: &Runtime, client: &Client, sink: &JetStreamEventSink) -> 
 fn window_by_hand(runtime: &Runtime, client: &Client) -> Result<Duration, Failure> {
     runtime.block_on(empty(client))?;
     let envelopes = of_goals(1_024, EVENTS);
-    let context = jetstream::new(client.clone());
+    let context = {
+        // The client's context starts a task.
+        let _entered = runtime.enter();
+        jetstream::new(client.clone())
+    };
     let store = |envelope: Envelope| {
         let context = context.clone();
         async move {

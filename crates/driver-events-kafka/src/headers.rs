@@ -1,0 +1,64 @@
+//! An envelope as a Kafka record, and back: the bare JSON as the value, the attributes as headers in CloudEvents'
+//! [binary mode](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md#32-binary-content-mode).
+
+use bytes::Bytes;
+use driver_events_core::cloudevents::{ReceivedAttributes, attributes, is_structured, read_structured};
+use driver_events_core::{Envelope, Malformed, SinkError};
+use driver_events_types::Limits;
+use rdkafka::message::{BorrowedHeaders, Header, Headers, OwnedHeaders};
+
+const PREFIX: &str = "ce_";
+const CONTENT_TYPE: &str = "content-type";
+
+/// The attributes as headers.
+///
+/// # Errors
+/// As [`attributes`].
+pub(crate) fn write(envelope: &Envelope) -> Result<OwnedHeaders, SinkError> {
+    let attributes = attributes(envelope)?;
+    let mut headers = OwnedHeaders::new_with_capacity(attributes.len());
+    let mut key = String::from(PREFIX);
+    for (name, value) in &attributes {
+        key.truncate(PREFIX.len());
+        key.push_str(name);
+        headers = headers.insert(Header {
+            // The one attribute that the binding does not put below the prefix.
+            key: if *name == "datacontenttype" { CONTENT_TYPE } else { &key },
+            value: Some(value.as_bytes()),
+        });
+    }
+    Ok(headers)
+}
+
+/// The envelope of a record.
+///
+/// Where there are no CloudEvents headers the value is a bare event.
+///
+/// # Errors
+/// The record is no event; the offset is a place in the value.
+pub(crate) fn read(headers: Option<&BorrowedHeaders>, value: &Bytes, limits: Limits) -> Result<Envelope, Malformed> {
+    let malformed = |reason: String| Malformed::new(value.clone(), reason, 0);
+    let mut received = ReceivedAttributes::default();
+    for header in headers.into_iter().flat_map(Headers::iter) {
+        let text = || std::str::from_utf8(header.value.unwrap_or_default());
+        if header.key.eq_ignore_ascii_case(CONTENT_TYPE) {
+            if text().is_ok_and(is_structured) {
+                return read_structured(value, limits)
+                    .map_err(|error| Malformed::new(value.clone(), error.to_string(), error.offset()));
+            }
+            continue;
+        }
+        let Some(attribute) = header.key.strip_prefix(PREFIX) else {
+            continue;
+        };
+        let text = text().map_err(|_| malformed(format!("the attribute `{attribute}` is no UTF-8 text")))?;
+        received
+            .set(attribute, text)
+            .map_err(|error| malformed(error.to_string()))?;
+    }
+    let envelope = Envelope::from_json_with(value.clone(), limits)
+        .map_err(|error| Malformed::undecodable(value.clone(), &error))?;
+    received
+        .apply_to(envelope)
+        .map_err(|error| malformed(error.to_string()))
+}

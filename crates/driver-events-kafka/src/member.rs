@@ -1,0 +1,158 @@
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use driver_events_core::{SourceError, SourceErrorKind};
+use rdkafka::consumer::{CommitMode, Consumer as _, StreamConsumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::KafkaState;
+use crate::context::Context;
+use crate::drop_elsewhere::drop_elsewhere;
+use crate::offsets::{Delivered, Offsets, Progress};
+
+/// One consumer of librdkafka's. It ends with its source, whatever was not answered.
+pub(crate) struct Client(Option<StreamConsumer<Context<Arc<Offsets>>>>);
+
+impl Client {
+    pub(crate) fn new(consumer: StreamConsumer<Context<Arc<Offsets>>>) -> Arc<Self> {
+        Arc::new(Self(Some(consumer)))
+    }
+
+    pub(crate) fn consumer(&self) -> Option<&StreamConsumer<Context<Arc<Offsets>>>> {
+        self.0.as_ref()
+    }
+
+    /// Commits what was answered, and waits for the broker.
+    pub(crate) fn commit(&self) -> Result<(), SourceError> {
+        let Some(consumer) = &self.0 else {
+            return Ok(());
+        };
+        match consumer.commit_consumer_state(CommitMode::Sync) {
+            // Nothing was answered since the last commit.
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset) => Ok(()),
+            committed => committed.map_err(|error| {
+                SourceError::new(SourceErrorKind::Disconnected, "the offsets could not be committed").with_source(error)
+            }),
+        }
+    }
+}
+
+/// Leaving a group waits for its broker.
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Some(consumer) = self.0.take() {
+            drop_elsewhere(consumer);
+        }
+    }
+}
+
+/// What answers need of the consumer that delivered, as long as that is there.
+pub(crate) struct Member {
+    state: KafkaState,
+    offsets: Arc<Offsets>,
+    client: Weak<Client>,
+}
+
+impl Member {
+    pub(crate) fn new(state: KafkaState, offsets: Arc<Offsets>, client: &Arc<Client>) -> Self {
+        Self {
+            state,
+            offsets,
+            client: Arc::downgrade(client),
+        }
+    }
+
+    pub(crate) fn state(&self) -> &KafkaState {
+        &self.state
+    }
+
+    pub(crate) fn offsets(&self) -> &Offsets {
+        &self.offsets
+    }
+
+    /// Takes note that the work on a record is done: librdkafka commits it soon.
+    pub(crate) fn done(&self, delivered: &Delivered) -> Result<(), SourceError> {
+        let Progress::To(offset) = self.offsets.answer(delivered) else {
+            return Err(late(delivered));
+        };
+        let stored = self.with_partition(delivered, Offset::Offset(offset), |consumer, partition| {
+            consumer.store_offsets(partition)
+        });
+        match stored {
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::State) => Err(late(delivered)),
+            stored => stored.map_err(|error| broken("the offset cannot be stored", error)),
+        }
+    }
+
+    /// Delivers no more of the partition for now.
+    pub(crate) fn pause(&self, delivered: &Delivered) -> Result<(), SourceError> {
+        self.with_partition(delivered, Offset::Invalid, |consumer, partition| {
+            consumer.pause(partition)
+        })
+        .map_err(|error| broken("the partition cannot wait", error))
+    }
+
+    /// Goes on with a partition that waits, from this offset.
+    pub(crate) fn read_from(&self, topic: &str, partition: i32, offset: Offset) -> Result<(), SourceError> {
+        let client = self.client.upgrade();
+        let Some(consumer) = client.as_ref().and_then(|client| client.consumer()) else {
+            return Ok(());
+        };
+        self.offsets.forget(topic, partition);
+        let mut list = TopicPartitionList::new();
+        list.add_partition(topic, partition);
+        match consumer
+            .seek(topic, partition, offset, Duration::ZERO)
+            .and_then(|()| consumer.resume(&list))
+        {
+            // Another member has it now, and reads it from what was committed.
+            Err(error) if is_gone(&error) => Ok(()),
+            moved => moved.map_err(|error| broken("the partition cannot be read again", error)),
+        }
+    }
+
+    fn with_partition(
+        &self,
+        delivered: &Delivered,
+        offset: Offset,
+        work: impl FnOnce(&StreamConsumer<Context<Arc<Offsets>>>, &TopicPartitionList) -> Result<(), KafkaError>,
+    ) -> Result<(), KafkaError> {
+        let client = self.client.upgrade();
+        let Some(consumer) = client.as_ref().and_then(|client| client.consumer()) else {
+            // The source has ended, and with it its partitions.
+            return Err(KafkaError::StoreOffset(RDKafkaErrorCode::State));
+        };
+        let mut list = TopicPartitionList::with_capacity(1);
+        list.add_partition_offset(&delivered.topic, delivered.partition, offset)?;
+        work(consumer, &list)
+    }
+}
+
+impl std::fmt::Debug for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Member")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+fn is_gone(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(Code::State | Code::UnknownPartition | Code::UnknownTopicOrPartition)
+    )
+}
+
+fn late(delivered: &Delivered) -> SourceError {
+    let message = format!(
+        "the answer came too late: partition {} of {:?} is read anew, or by another consumer, and the record comes again",
+        delivered.partition, delivered.topic
+    );
+    SourceError::new(SourceErrorKind::Timeout, message)
+}
+
+fn broken(what: &str, error: KafkaError) -> SourceError {
+    SourceError::new(SourceErrorKind::Disconnected, what).with_source(error)
+}

@@ -1,0 +1,308 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use driver_events_core::{
+    Delivery, DriverEventSource, EventFilter, Malformed, Position, Settle, SourceError, SourceErrorKind,
+};
+use driver_events_types::Limits;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::{ClientConfig, Offset};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use crate::dead_letters::{DeadLetter, DeadLetters};
+use crate::member::{Client, Member};
+use crate::offsets::Delivered;
+use crate::{KafkaEventSourceBuilder, KafkaState, headers};
+
+/// Reads events from topics: as a member of a consumer group, or alone from a place of its choice.
+///
+/// # In a group
+/// The partitions are shared among the members of the [group](KafkaEventSourceBuilder::group), and each event is
+/// delivered to one of them. An offset is committed only when all records before it were answered, so that what was not
+/// comes again: after a restart, or to another member. The members hand partitions over without a stop
+/// (`cooperative-sticky`). A reader that does not call [`next`](DriverEventSource::next) for `max.poll.interval.ms`, five
+/// minutes unless that is set, loses its partitions to the others.
+///
+/// # Alone
+/// Without a group nothing is committed, answers do nothing, and the source reads all partitions that the topics have
+/// when it begins.
+///
+/// # Order
+/// In each partition, and so of each goal, in the order in which the records stand there.
+/// [`nack`](Delivery::nack) lets the partition wait, and goes back to that record: what was delivered behind it comes
+/// again too. Answers that come after that are not taken.
+///
+/// # What is malformed
+/// A record that is no event is a delivery too, with its topic, partition and offset, and the source goes on. Answer it
+/// with [`reject`](Delivery::reject): it counts as done, and goes to the [dead
+/// letters](KafkaEventSourceBuilder::dead_letters) where there is a topic for them.
+///
+/// # Errors
+/// - [`Disconnected`](SourceErrorKind::Disconnected): no broker can be reached. It is told once, and the source goes on
+///   by itself when one can.
+/// - [`Unauthorized`](SourceErrorKind::Unauthorized): the brokers refuse the credentials, or a permission is missing.
+/// - [`Fatal`](SourceErrorKind::Fatal): the consumer broke down.
+pub struct KafkaEventSource {
+    client: Arc<Client>,
+    member: Arc<Member>,
+    retries: Arc<Retries>,
+    filter: EventFilter,
+    limits: Limits,
+    is_grouped: bool,
+    dead_letters: Option<Arc<DeadLetters>>,
+}
+
+impl KafkaEventSource {
+    /// Sets what is to be read, and how. Of librdkafka's properties `bootstrap.servers` is the one that must be set.
+    pub fn builder(config: ClientConfig) -> KafkaEventSourceBuilder {
+        KafkaEventSourceBuilder::new(config)
+    }
+
+    pub(crate) fn over(
+        client: Arc<Client>,
+        member: Member,
+        filter: EventFilter,
+        limits: Limits,
+        is_grouped: bool,
+        dead_letters: Option<DeadLetters>,
+    ) -> Self {
+        Self {
+            client,
+            member: Arc::new(member),
+            retries: Arc::default(),
+            filter,
+            limits,
+            is_grouped,
+            dead_letters: dead_letters.map(Arc::new),
+        }
+    }
+
+    /// How the consumer is doing.
+    #[must_use]
+    pub fn state(&self) -> &KafkaState {
+        self.member.state()
+    }
+
+    /// How many records the partitions that are read now have which this source has not delivered, as of librdkafka's
+    /// last statistics, which come every five seconds; none before the first.
+    #[must_use]
+    pub fn lag(&self) -> Option<u64> {
+        self.state().lag()
+    }
+
+    /// Commits what was answered, and leaves the group. Without it that happens in the background, as far as the process
+    /// lives on. What is answered later is not taken, and comes again.
+    ///
+    /// # Errors
+    /// The offsets could not be committed: what they stand for comes again.
+    pub async fn close(self) -> Result<(), SourceError> {
+        let is_grouped = self.is_grouped;
+        // librdkafka blocks until the broker has answered.
+        let committed = tokio::task::spawn_blocking(move || match is_grouped {
+            true => self.client.commit(),
+            false => Ok(()),
+        });
+        match committed.await {
+            Ok(committed) => committed,
+            Err(error) => {
+                Err(SourceError::new(SourceErrorKind::Fatal, "the commit ended unfinished").with_source(error))
+            }
+        }
+    }
+
+    fn deliver(&self, message: &BorrowedMessage<'_>) -> Option<Delivery> {
+        let payload = Bytes::copy_from_slice(message.payload().unwrap_or_default());
+        let content = match message.payload() {
+            Some(_) => headers::read(message.headers(), &payload, self.limits),
+            None => Err(Malformed::new(payload, "the record has no value", 0)),
+        };
+        let delivered = self
+            .member
+            .offsets()
+            .deliver(message.topic(), message.partition(), message.offset());
+        if content.as_ref().is_ok_and(|envelope| !self.filter.selects(envelope)) {
+            // Nobody will answer it.
+            if self.is_grouped
+                && let Err(error) = self.member.done(&delivered)
+            {
+                tracing::debug!(%error, "a record that the filter left out comes again");
+            }
+            return None;
+        }
+        let position = Position::Partition {
+            topic: Arc::clone(&delivered.topic),
+            partition: delivered.partition,
+            offset: u64::try_from(delivered.offset).unwrap_or_default(),
+        };
+        let delivery = Delivery::new(content, position);
+        if !self.is_grouped {
+            return Some(delivery);
+        }
+        let dead_letters = self.dead_letters.as_ref();
+        Some(delivery.with_settle(Answer {
+            member: Arc::clone(&self.member),
+            retries: Arc::clone(&self.retries),
+            dead_letter: dead_letters.map(|letters| (Arc::clone(letters), letters.letter(message))),
+            delivered,
+        }))
+    }
+}
+
+#[async_trait]
+impl DriverEventSource for KafkaEventSource {
+    async fn next(&mut self) -> Option<Result<Delivery, SourceError>> {
+        loop {
+            // A filter that selects little must not keep the thread from others.
+            tokio::task::consume_budget().await;
+            let consumer = self.client.consumer()?;
+            let received = tokio::select! {
+                received = consumer.recv() => received,
+                retry = self.retries.due() => {
+                    if let Err(error) = self.member.read_from(&retry.topic, retry.partition, Offset::Offset(retry.offset)) {
+                        return Some(Err(error));
+                    }
+                    continue;
+                }
+            };
+            match received {
+                Ok(message) => match self.deliver(&message) {
+                    Some(delivery) => return Some(Ok(delivery)),
+                    None => continue,
+                },
+                Err(KafkaError::NoMessageReceived | KafkaError::PartitionEOF(_)) => continue,
+                Err(error) => return Some(Err(source_error(error, self.state()))),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for KafkaEventSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaEventSource")
+            .field("state", self.state())
+            .field("is_grouped", &self.is_grouped)
+            .finish_non_exhaustive()
+    }
+}
+
+fn source_error(error: KafkaError, state: &KafkaState) -> SourceError {
+    use RDKafkaErrorCode as Code;
+    if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+        return SourceError::new(SourceErrorKind::Fatal, "the Kafka consumer broke down").with_source(error);
+    }
+    let (kind, what) = match error.rdkafka_error_code() {
+        Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
+            (SourceErrorKind::Unauthorized, "the brokers refuse the credentials")
+        }
+        Some(Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed | Code::ClusterAuthorizationFailed) => (
+            SourceErrorKind::Unauthorized,
+            "a permission is missing: allow the principal READ on the topics and on the group",
+        ),
+        Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
+            (SourceErrorKind::Closed, "a topic does not exist any more")
+        }
+        Some(Code::PollExceeded) => (
+            SourceErrorKind::Timeout,
+            "the reader was too slow (`max.poll.interval.ms`), and other members have its partitions now",
+        ),
+        _ => (SourceErrorKind::Disconnected, "nothing can be read from Kafka now"),
+    };
+    let last = state.last_error().map(|last| format!(": {last}")).unwrap_or_default();
+    SourceError::new(kind, format!("{what}{last}")).with_source(error)
+}
+
+/// Answers for one delivery.
+#[derive(Debug)]
+struct Answer {
+    member: Arc<Member>,
+    retries: Arc<Retries>,
+    delivered: Delivered,
+    dead_letter: Option<(Arc<DeadLetters>, DeadLetter)>,
+}
+
+#[async_trait]
+impl Settle for Answer {
+    async fn ack(self: Box<Self>) -> Result<(), SourceError> {
+        self.member.done(&self.delivered)
+    }
+
+    async fn nack(self: Box<Self>, delay: Duration) -> Result<(), SourceError> {
+        self.member.pause(&self.delivered)?;
+        self.retries.add(&self.delivered, Instant::now() + delay);
+        Ok(())
+    }
+
+    async fn reject(self: Box<Self>, why: &str) -> Result<(), SourceError> {
+        if let Some((letters, letter)) = self.dead_letter {
+            letters.send(letter, why).await?;
+        }
+        self.member.done(&self.delivered)
+    }
+}
+
+/// The partitions that wait, and go back to a record.
+#[derive(Debug, Default)]
+struct Retries {
+    by_partition: Mutex<HashMap<(Arc<str>, i32), Retry>>,
+    changed: Notify,
+}
+
+#[derive(Clone, Debug)]
+struct Retry {
+    topic: Arc<str>,
+    partition: i32,
+    /// The first record that was asked for again.
+    offset: i64,
+    /// No sooner than any of them.
+    due: Instant,
+}
+
+impl Retries {
+    fn add(&self, delivered: &Delivered, due: Instant) {
+        let mut retries = self.by_partition.lock().unwrap_or_else(PoisonError::into_inner);
+        retries
+            .entry((Arc::clone(&delivered.topic), delivered.partition))
+            .and_modify(|retry| {
+                retry.offset = retry.offset.min(delivered.offset);
+                retry.due = retry.due.max(due);
+            })
+            .or_insert_with(|| Retry {
+                topic: Arc::clone(&delivered.topic),
+                partition: delivered.partition,
+                offset: delivered.offset,
+                due,
+            });
+        drop(retries);
+        self.changed.notify_waiters();
+    }
+
+    fn first(&self) -> Option<Retry> {
+        let retries = self.by_partition.lock().unwrap_or_else(PoisonError::into_inner);
+        retries.values().min_by_key(|retry| retry.due).cloned()
+    }
+
+    /// Waits until a partition is due, and gives it. Cancel safe.
+    async fn due(&self) -> Retry {
+        loop {
+            let changed = self.changed.notified();
+            let Some(retry) = self.first() else {
+                changed.await;
+                continue;
+            };
+            tokio::select! {
+                () = sleep_until(retry.due) => {}
+                () = changed => continue,
+            }
+            let mut retries = self.by_partition.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(retry) = retries.remove(&(retry.topic, retry.partition)) {
+                return retry;
+            }
+        }
+    }
+}

@@ -1,0 +1,244 @@
+use std::fmt;
+use std::sync::Arc;
+
+use driver_events_core::EventFilter;
+use driver_events_types::Limits;
+use rdkafka::client::OAuthToken;
+use rdkafka::consumer::{Consumer as _, StreamConsumer};
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
+use rdkafka::{ClientConfig, TopicPartitionList};
+use uuid::Uuid;
+
+use crate::context::Context;
+use crate::dead_letters::DeadLetters;
+use crate::member::{Client, Member};
+use crate::offsets::Offsets;
+use crate::properties::{self, Acks};
+use crate::start::{PATIENCE, StartFrom};
+use crate::topics::{Naming, Topics};
+use crate::{KafkaEventSource, KafkaState, SetupError, SetupErrorKind, TokenProvider, check, topics};
+
+/// Makes a [`KafkaEventSource`]. Nothing is checked before [`build`](Self::build).
+///
+/// ```no_run
+/// use driver_events_core::DriverEventSource;
+/// use driver_events_kafka::KafkaEventSource;
+/// use rdkafka::ClientConfig;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut config = ClientConfig::new();
+/// config.set("bootstrap.servers", "127.0.0.1:9092");
+/// let mut source = KafkaEventSource::builder(config).group("billing").build().await?;
+/// while let Some(delivery) = source.next().await {
+///     let delivery = delivery?;
+///     match delivery.envelope() {
+///         Ok(envelope) => println!("{} {:?}", envelope.kind(), envelope.goal_id()),
+///         Err(malformed) => eprintln!("{}: {malformed}", delivery.position()),
+///     }
+///     delivery.ack().await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct KafkaEventSourceBuilder {
+    config: ClientConfig,
+    naming: Naming,
+    prefix: Option<String>,
+    group: Option<String>,
+    start: StartFrom,
+    filter: EventFilter,
+    limits: Limits,
+    dead_letters: Option<String>,
+    token: Option<Arc<TokenProvider>>,
+}
+
+impl KafkaEventSourceBuilder {
+    pub(crate) fn new(config: ClientConfig) -> Self {
+        Self {
+            config,
+            naming: Naming::default(),
+            prefix: None,
+            group: None,
+            start: StartFrom::default(),
+            filter: EventFilter::default(),
+            limits: Limits::default(),
+            dead_letters: None,
+            token: None,
+        }
+    }
+
+    /// Reads this topic. Begins as [`agent.driver`](crate::DEFAULT_TOPIC).
+    pub fn topic(mut self, topic: impl Into<Arc<str>>) -> Self {
+        self.naming = Naming::One(topic.into());
+        self
+    }
+
+    /// Reads the topics that are named as the subjects of the kinds that this version knows.
+    pub fn topic_per_subject(mut self) -> Self {
+        self.naming = Naming::PerSubject;
+        self
+    }
+
+    /// Reads topics of a tenant, whose name and a dot stand before them.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = Some(prefix.into());
+        self
+    }
+
+    /// Reads as a member of this consumer group, and commits what is answered. Without it the source reads alone, and
+    /// commits nothing.
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.group = Some(group.into());
+        self
+    }
+
+    /// Where to begin: a group, where it has committed nothing yet. Begins as [`StartFrom::Earliest`].
+    pub fn start_from(mut self, start: StartFrom) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// Delivers only what the filter selects, and what is malformed. All of it crosses the network.
+    pub fn filter(mut self, filter: EventFilter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Takes events up to these limits; what is beyond is malformed.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Puts records that are [rejected](driver_events_core::Delivery::reject) aside in this topic, as they came, with
+    /// headers that tell where from and why: `dead-letter-topic`, `-partition`, `-offset` and `-reason`. In a group only.
+    pub fn dead_letters(mut self, topic: impl Into<String>) -> Self {
+        self.dead_letters = Some(topic.into());
+        self
+    }
+
+    /// Gives the tokens for the SASL mechanism OAUTHBEARER. Called on a thread of the runtime, where it must not block.
+    pub fn token_provider(
+        mut self,
+        token: impl Fn(Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error + Send + Sync>> + Send + Sync + 'static,
+    ) -> Self {
+        self.token = Some(Arc::new(token));
+        self
+    }
+
+    /// Makes the consumer, checks that the topics are there, and joins the group where there is one. It takes some ten
+    /// seconds at most.
+    ///
+    /// # Errors
+    /// [`Invalid`](SetupErrorKind::Invalid): a property does not exist, has no such value, or would break a promise of
+    /// the source; a name that Kafka does not take. [`NoTopic`](SetupErrorKind::NoTopic),
+    /// [`Unauthorized`](SetupErrorKind::Unauthorized), [`Unreachable`](SetupErrorKind::Unreachable).
+    pub async fn build(self) -> Result<KafkaEventSource, SetupError> {
+        // librdkafka blocks while it asks.
+        match tokio::task::spawn_blocking(move || self.build_blocking()).await {
+            Ok(built) => built,
+            Err(error) => {
+                Err(SetupError::new(SetupErrorKind::Unreachable, "the start ended unfinished").with_source(error))
+            }
+        }
+    }
+
+    fn build_blocking(self) -> Result<KafkaEventSource, SetupError> {
+        let topics = Topics::new(self.naming, self.prefix.as_deref())?.known();
+        let dead_letters = match &self.dead_letters {
+            Some(topic) => Some(dead_letters(topic, &self.config, self.token.clone())?),
+            None => None,
+        };
+        let is_grouped = self.group.is_some();
+        let mut config = properties::consumer(self.config, is_grouped)?;
+        // librdkafka wants a group of those, too, who have none.
+        let group = self
+            .group
+            .unwrap_or_else(|| format!("driver-events-{}", Uuid::now_v7()));
+        config
+            .set("group.id", group)
+            .set("auto.offset.reset", self.start.reset());
+        let state = KafkaState::default();
+        let offsets = Arc::<Offsets>::default();
+        let context = Context::new(state.clone(), self.token, Arc::clone(&offsets));
+        let consumer: StreamConsumer<_> = config.create_with_context(context).map_err(SetupError::of_client)?;
+        let client = Client::new(consumer);
+        let member = Member::new(state, offsets, &client);
+        if let Some(consumer) = client.consumer() {
+            let partitions = check::partitions(consumer.client(), &topics, member.state())?;
+            begin(consumer, is_grouped, self.start, &topics, &partitions).map_err(not_begun)?;
+        }
+        Ok(KafkaEventSource::over(
+            client,
+            member,
+            self.filter,
+            self.limits,
+            is_grouped,
+            dead_letters.filter(|_| is_grouped),
+        ))
+    }
+}
+
+fn begin(
+    consumer: &StreamConsumer<Context<Arc<Offsets>>>,
+    is_grouped: bool,
+    start: StartFrom,
+    topics: &[String],
+    partitions: &TopicPartitionList,
+) -> KafkaResult<()> {
+    if !is_grouped {
+        return start.assign(consumer, partitions);
+    }
+    match start.commit(consumer, partitions) {
+        Err(error) if has_members(error.rdkafka_error_code()) => {}
+        committed => committed?,
+    }
+    let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+    consumer.subscribe(&topics)
+}
+
+/// Whether a commit was refused because the group is at work.
+fn has_members(code: Option<RDKafkaErrorCode>) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Some(Code::UnknownMemberId | Code::IllegalGeneration | Code::RebalanceInProgress)
+    )
+}
+
+fn not_begun(error: rdkafka::error::KafkaError) -> SetupError {
+    use RDKafkaErrorCode as Code;
+    let kind = match error.rdkafka_error_code() {
+        Some(Code::GroupAuthorizationFailed | Code::TopicAuthorizationFailed) => SetupErrorKind::Unauthorized,
+        _ => SetupErrorKind::Unreachable,
+    };
+    let message = format!("reading cannot begin within {PATIENCE:?} for each answer");
+    SetupError::new(kind, message).with_source(error)
+}
+
+fn dead_letters(
+    topic: &str,
+    config: &ClientConfig,
+    token: Option<Arc<TokenProvider>>,
+) -> Result<DeadLetters, SetupError> {
+    topics::check(topic).map_err(|why| SetupError::invalid(format!("the topic {topic:?} {why}")))?;
+    let config = properties::producer(properties::of_clients(config), Acks::All)?;
+    let context = Context::new(KafkaState::default(), token, ());
+    let producer = config.create_with_context(context).map_err(SetupError::of_client)?;
+    Ok(DeadLetters::new(topic.into(), producer))
+}
+
+impl fmt::Debug for KafkaEventSourceBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // librdkafka's own leaves the secrets out.
+        f.debug_struct("KafkaEventSourceBuilder")
+            .field("config", &self.config)
+            .field("naming", &self.naming)
+            .field("prefix", &self.prefix)
+            .field("group", &self.group)
+            .field("start", &self.start)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,107 @@
+//! Where reading begins.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rdkafka::consumer::{CommitMode, Consumer as _, StreamConsumer};
+use rdkafka::error::KafkaResult;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::context::Context;
+
+/// How long the brokers have for each answer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where a reader begins, unless its group has committed something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StartFrom {
+    /// The first record that the topic still has.
+    #[default]
+    Earliest,
+    /// What is produced from now on.
+    Latest,
+    /// The first record whose time is this or later. Records have the time of their events.
+    Time(DateTime<Utc>),
+}
+
+impl StartFrom {
+    /// As librdkafka's property `auto.offset.reset`.
+    pub(crate) fn reset(self) -> &'static str {
+        match self {
+            Self::Earliest | Self::Time(_) => "earliest",
+            Self::Latest => "latest",
+        }
+    }
+
+    /// The offsets of these partitions.
+    fn offsets<R>(
+        self,
+        consumer: &StreamConsumer<Context<R>>,
+        partitions: &TopicPartitionList,
+    ) -> KafkaResult<TopicPartitionList>
+    where
+        Context<R>: rdkafka::consumer::ConsumerContext,
+    {
+        let mut starts = partitions.clone();
+        match self {
+            Self::Earliest => starts.set_all_offsets(Offset::Beginning)?,
+            Self::Latest => starts.set_all_offsets(Offset::End)?,
+            Self::Time(time) => {
+                starts.set_all_offsets(Offset::Offset(time.timestamp_millis().max(0)))?;
+                starts = consumer.offsets_for_times(starts, PATIENCE)?;
+            }
+        }
+        Ok(starts)
+    }
+
+    /// Reads all of these partitions, alone.
+    pub(crate) fn assign<R>(
+        self,
+        consumer: &StreamConsumer<Context<R>>,
+        partitions: &TopicPartitionList,
+    ) -> KafkaResult<()>
+    where
+        Context<R>: rdkafka::consumer::ConsumerContext,
+    {
+        consumer.assign(&self.offsets(consumer, partitions)?)
+    }
+
+    /// Commits the start of a group where it has committed nothing yet. Only a time needs it: the others are properties.
+    /// A group that has members has begun already, and takes no commit from others.
+    pub(crate) fn commit<R>(
+        self,
+        consumer: &StreamConsumer<Context<R>>,
+        partitions: &TopicPartitionList,
+    ) -> KafkaResult<()>
+    where
+        Context<R>: rdkafka::consumer::ConsumerContext,
+    {
+        let Self::Time(_) = self else {
+            return Ok(());
+        };
+        let committed = consumer.committed_offsets(partitions.clone(), PATIENCE)?;
+        let mut fresh = TopicPartitionList::new();
+        for partition in committed.elements() {
+            if partition.offset() == Offset::Invalid {
+                fresh.add_partition(partition.topic(), partition.partition());
+            }
+        }
+        if fresh.count() == 0 {
+            return Ok(());
+        }
+        let mut starts = TopicPartitionList::with_capacity(fresh.count());
+        for partition in self.offsets(consumer, &fresh)?.elements() {
+            let offset = match partition.offset() {
+                // Nothing is that young.
+                Offset::End => {
+                    let (_, end) = consumer.fetch_watermarks(partition.topic(), partition.partition(), PATIENCE)?;
+                    Offset::Offset(end)
+                }
+                offset => offset,
+            };
+            starts.add_partition_offset(partition.topic(), partition.partition(), offset)?;
+        }
+        consumer.commit(&starts, CommitMode::Sync)
+    }
+}

@@ -1,0 +1,130 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rdkafka::Statistics;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use tokio::sync::Notify;
+
+/// How a producer or a consumer is doing, as librdkafka tells it. Cheap to clone; all clones show the same.
+#[derive(Clone, Debug, Default)]
+pub struct KafkaState {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    told: Mutex<Told>,
+    /// Wakes those who wait for something that refused credentials will not let come.
+    refused: Notify,
+    rebuilds: AtomicU64,
+    possible_duplicates: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    last_error: Option<String>,
+    /// Why a broker refused the credentials last, until one takes them.
+    doubt: Option<String>,
+    /// The same, once no broker is left that may take them.
+    refusal: Option<String>,
+    refusals: u64,
+    statistics: Option<Arc<Statistics>>,
+}
+
+impl KafkaState {
+    /// What went wrong last with the connections to the brokers, in words; none where nothing did yet. It stays when the
+    /// trouble is over.
+    #[must_use]
+    pub fn last_error(&self) -> Option<String> {
+        self.told().last_error.clone()
+    }
+
+    /// librdkafka's newest statistics; none unless the property `statistics.interval.ms` asks for them.
+    #[must_use]
+    pub fn statistics(&self) -> Option<Arc<Statistics>> {
+        self.told().statistics.clone()
+    }
+
+    /// How many records the partitions that are read have which were not delivered, as of the newest statistics.
+    pub(crate) fn lag(&self) -> Option<u64> {
+        let statistics = self.statistics()?;
+        let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
+        // A partition that is not read has a lag of -1.
+        let lags = partitions.filter_map(|partition| u64::try_from(partition.consumer_lag).ok());
+        Some(lags.sum())
+    }
+
+    /// How often the producer was made anew after an error that librdkafka does not recover from.
+    #[must_use]
+    pub fn rebuilds(&self) -> u64 {
+        self.shared.rebuilds.load(Ordering::Relaxed)
+    }
+
+    /// How many events were sent again, with the same id, by a producer that was made anew, where it is not known
+    /// whether the one before it had stored them: at most so many are in their topics twice.
+    #[must_use]
+    pub fn possible_duplicates(&self) -> u64 {
+        self.shared.possible_duplicates.load(Ordering::Relaxed)
+    }
+
+    /// Why the brokers refuse the credentials, as long as all of them do.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        self.told().refusal.clone()
+    }
+
+    /// How often all brokers were found to refuse the credentials.
+    pub(crate) fn refusals(&self) -> u64 {
+        self.told().refusals
+    }
+
+    /// Waits until all brokers are found to refuse the credentials once more.
+    pub(crate) async fn refused_after(&self, refusals: u64) {
+        loop {
+            let refused = self.shared.refused.notified();
+            if self.refusals() > refusals {
+                return;
+            }
+            refused.await;
+        }
+    }
+
+    pub(crate) fn rebuilt(&self) {
+        self.shared.rebuilds.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn may_have_doubled(&self) {
+        self.shared.possible_duplicates.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes note of an error that is about no event.
+    pub(crate) fn erred(&self, error: &KafkaError, reason: &str) {
+        let mut told = self.told();
+        told.last_error = Some(reason.to_owned());
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::Authentication) => told.doubt = Some(reason.to_owned()),
+            Some(RDKafkaErrorCode::AllBrokersDown) if told.doubt.is_some() => {
+                told.refusal = told.doubt.clone();
+                told.refusals += 1;
+                drop(told);
+                self.shared.refused.notify_waiters();
+            }
+            _ => {}
+        }
+    }
+
+    /// A broker answered, so it takes the credentials.
+    pub(crate) fn answered(&self) {
+        let mut told = self.told();
+        told.doubt = None;
+        told.refusal = None;
+    }
+
+    pub(crate) fn measured(&self, statistics: Statistics) {
+        self.told().statistics = Some(Arc::new(statistics));
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        // Nothing panics while it holds the lock.
+        self.shared.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

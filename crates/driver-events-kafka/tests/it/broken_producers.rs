@@ -1,0 +1,109 @@
+//! Errors that a real broker cannot be made to give, from librdkafka's own mock of a cluster.
+
+use std::time::Duration;
+
+use driver_events_core::{DriverEventSink, Receipt, SinkErrorKind};
+use driver_events_kafka::KafkaEventSink;
+use driver_events_types::GoalId;
+use rdkafka::ClientConfig;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+use crate::support::events;
+
+fn cluster() -> MockCluster<'static, DefaultProducerContext> {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("agent.driver", 1, 1).unwrap();
+    cluster
+}
+
+fn config(cluster: &MockCluster<'static, DefaultProducerContext>) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", cluster.bootstrap_servers());
+    config
+}
+
+/// The head of what is under way being out of order is fatal to an idempotent producer: it takes no more records.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_that_broke_down_is_made_anew_and_sends_what_has_no_report() {
+    let cluster = cluster();
+    let sink = KafkaEventSink::new(config(&cluster)).unwrap();
+    let goal = GoalId::new();
+    for envelope in events(goal, 3) {
+        assert!(matches!(sink.send(envelope).await, Ok(Receipt::Stored(_))));
+    }
+    let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER; 1];
+    cluster.request_errors(RDKafkaApiKey::Produce, &errors);
+    for answer in sink.send_batch(events(goal, 50)).await {
+        assert!(matches!(answer, Ok(Receipt::Stored(_))), "{answer:?}");
+    }
+    assert_eq!(sink.state().rebuilds(), 1);
+    assert!(
+        (1..=50).contains(&sink.state().possible_duplicates()),
+        "{:?}",
+        sink.state()
+    );
+    // What was acknowledged before is not sent again, and the new producer works.
+    let answer = sink.send(events(goal, 1).remove(0)).await.unwrap();
+    let Receipt::Stored(stored) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(stored.offset, 53);
+    assert_eq!(sink.state().rebuilds(), 1);
+    sink.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_is_waited_for() {
+    let cluster = cluster();
+    let mut config = config(&cluster);
+    config.set("queue.buffering.max.messages", "10");
+    let sink = KafkaEventSink::new(config).unwrap();
+    let goal = GoalId::new();
+    for (place, answer) in sink.send_batch(events(goal, 500)).await.into_iter().enumerate() {
+        let Ok(Receipt::Stored(stored)) = answer else {
+            panic!("{answer:?}");
+        };
+        assert_eq!(usize::try_from(stored.offset).unwrap(), place);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_stays_full_is_told_in_time() {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", "127.0.0.1:1")
+        .set("message.timeout.ms", "500")
+        .set("queue.buffering.max.messages", "2");
+    let sink = KafkaEventSink::new(config).unwrap();
+    let answers = tokio::time::timeout(Duration::from_secs(20), sink.send_batch(events(GoalId::new(), 20))).await;
+    for answer in answers.unwrap() {
+        let kind = answer.unwrap_err().kind();
+        assert!(matches!(kind, SinkErrorKind::Timeout | SinkErrorKind::Full), "{kind:?}");
+    }
+}
+
+/// Dropping a producer of librdkafka's purges its queue.
+#[tokio::test(flavor = "multi_thread")]
+async fn close_waits_for_events_whose_send_was_dropped() {
+    let cluster = cluster();
+    let mut config = config(&cluster);
+    config.set("linger.ms", "200");
+    let sink = KafkaEventSink::new(config.clone()).unwrap();
+    for envelope in events(GoalId::new(), 100) {
+        let mut send = sink.send(envelope);
+        // Polled once, so that the record is in the queue.
+        assert!(futures_util::poll!(&mut send).is_pending());
+    }
+    sink.close().await.unwrap();
+    assert_eq!(
+        sink.send(events(GoalId::new(), 1).remove(0)).await.unwrap_err().kind(),
+        SinkErrorKind::Closed
+    );
+    let other = KafkaEventSink::new(config).unwrap();
+    let Receipt::Stored(stored) = other.send(events(GoalId::new(), 1).remove(0)).await.unwrap() else {
+        panic!("not stored");
+    };
+    assert_eq!(stored.offset, 100);
+}

@@ -1,0 +1,11 @@
+//! The sink and the source, against a real broker and, for what that cannot be made to do, librdkafka's mock.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panics")]
+
+mod broken_producers;
+mod conformance;
+mod contract;
+mod faults;
+mod reading;
+mod support;
+mod topics;

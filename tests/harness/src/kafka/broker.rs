@@ -1,0 +1,257 @@
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Child;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::Signal;
+
+use super::instance::{Instance, Voter};
+use super::{KafkaAdmin, KafkaConfig, KafkaListener, KafkaRecord, console};
+use crate::ports::retry_when_one_was_taken;
+use crate::proxy::Proxy;
+use crate::run_folder::Record;
+use crate::{last_words, process, wait};
+
+/// A broker has started or ended after this time, or never will. It needs four seconds where it has the processor to
+/// itself.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// A broker that starts takes requests early and answers them late.
+const ANSWER: Duration = Duration::from_secs(1);
+/// The only broker's id, and the first one's of a cluster.
+const FIRST: i32 = 1;
+
+/// An Apache Kafka broker of its own, which is its own controller: free ports on 127.0.0.1, an own folder, a process that
+/// ends with this value.
+///
+/// Calls block their thread until what they ask for is done; a start takes about five seconds. Where tasks on the same
+/// thread must go on meanwhile, call from another thread.
+#[derive(Debug)]
+pub struct KafkaBroker {
+    instance: Instance,
+    child: Option<Child>,
+}
+
+impl KafkaBroker {
+    /// Starts a broker, and returns when it serves clients.
+    ///
+    /// # Errors
+    /// When there is no Kafka and none can be had, when there is no Java, and when the broker does not start. The error
+    /// carries what its log complains of.
+    pub fn start(config: KafkaConfig) -> Result<Self> {
+        Self::start_alone(&config, false)
+    }
+
+    /// The same for a broker that outlives this process.
+    pub(crate) fn start_to_stay(config: &KafkaConfig) -> Result<Self> {
+        Self::start_alone(config, true)
+    }
+
+    /// Where clients connect, such as `127.0.0.1:12345`.
+    ///
+    /// # Errors
+    /// When the broker was started without this listener.
+    pub fn bootstrap_servers(&self, listener: KafkaListener) -> Result<String> {
+        Ok(self.instance.listener(listener.name())?.address().to_string())
+    }
+
+    /// The address of [`KafkaListener::Plain`].
+    #[must_use]
+    pub fn client_address(&self) -> SocketAddr {
+        self.instance.client
+    }
+
+    /// The proxy before [`KafkaListener::Proxied`].
+    ///
+    /// # Errors
+    /// When the broker was started without it, see [`KafkaConfig::proxied`].
+    pub fn proxy(&self) -> Result<&Proxy> {
+        let listener = self.instance.listener(KafkaListener::Proxied.name())?;
+        listener.proxy().context("the listener has no proxy")
+    }
+
+    /// Looks into the broker and arranges things there: topics, leaders, access rules.
+    #[must_use]
+    pub fn admin(&self) -> KafkaAdmin {
+        KafkaAdmin::new(self.client_address())
+    }
+
+    /// The first `count` records of a topic, by partition and offset, as Kafka's own console consumer reads them. That
+    /// takes two seconds. It reads as one with no name, and commits nothing that a test would see.
+    ///
+    /// # Errors
+    /// When there are fewer records, and no more come for twenty seconds; when a record is not text.
+    pub fn read_with_console(&self, topic: &str, count: usize) -> Result<Vec<KafkaRecord>> {
+        console::read(&self.instance.java, self.client_address(), topic, count)
+    }
+
+    /// Has Kafka's own console producer write records, each a key and a value, which takes two seconds. They may contain
+    /// no control characters.
+    ///
+    /// # Errors
+    /// When the producer fails.
+    pub fn write_with_console(&self, topic: &str, records: &[(&str, &str)]) -> Result<()> {
+        console::write(&self.instance.java, self.client_address(), topic, records)
+    }
+
+    /// The broker's id: 1, and 2 and so on in a cluster.
+    #[must_use]
+    pub fn id(&self) -> i32 {
+        self.instance.id
+    }
+
+    /// The broker's name: `kafka`, or `kafka-1` and so on in a cluster.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.instance.name
+    }
+
+    /// The broker's folder: its configuration, its log, and its data.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.instance.folder.path()
+    }
+
+    /// What the broker has written to its log so far, in all of its lives.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.instance.log()
+    }
+
+    /// The id of the broker's process; none after [`kill`](Self::kill) and [`stop`](Self::stop).
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// Kills the broker as `kill -9` does. Nothing happens to one that does not run.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn kill(&mut self) -> Result<()> {
+        if let Some(mut child) = self.child.take() {
+            child.kill()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Asks the broker to end, and waits until it has. Nothing happens to one that does not run.
+    ///
+    /// # Errors
+    /// When it does not end; it is killed then.
+    pub fn stop(&mut self) -> Result<()> {
+        let Some(child) = &mut self.child else {
+            return Ok(());
+        };
+        // Not waited for yet, so that the id is the broker's in any case.
+        process::signal(child.id(), Signal::TERM)?;
+        let ended = wait::became_true(PATIENCE, || child.try_wait().is_ok_and(|status| status.is_some()));
+        self.kill()?;
+        ensure!(ended, "{} did not end within {PATIENCE:?}", self.name());
+        Ok(())
+    }
+
+    /// Starts the broker again, on the same ports and with the same data, and returns when it serves clients. A broker
+    /// that runs is stopped first.
+    ///
+    /// A member of a cluster needs more than half of all members to run, itself among them. It may not have caught up
+    /// with them yet: see [`KafkaCluster::wait_until_ready`](super::KafkaCluster::wait_until_ready).
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn restart(&mut self) -> Result<()> {
+        self.stop()?;
+        let before = self.launch()?;
+        self.wait_until_it_serves(before)
+    }
+
+    /// Leaves the running broker behind.
+    pub(crate) fn leave(mut self) -> Result<()> {
+        let record = Record {
+            url: self.client_address().to_string(),
+            monitoring_url: None,
+        };
+        self.instance.folder.leave(&record)?;
+        self.child = None;
+        Ok(())
+    }
+
+    pub(super) fn new(index: usize, name: &str, stays: bool, config: &KafkaConfig) -> Result<Self> {
+        let id = FIRST + i32::try_from(index)?;
+        Ok(Self {
+            instance: Instance::new(name, id, stays, config)?,
+            child: None,
+        })
+    }
+
+    pub(super) fn voter(&self) -> Result<Voter> {
+        self.instance.voter()
+    }
+
+    pub(super) fn prepare(&self, voters: &[Voter], config: &KafkaConfig) -> Result<()> {
+        self.instance.prepare(voters, config)
+    }
+
+    /// Returns at once, with the length of the log before.
+    pub(super) fn launch(&mut self) -> Result<usize> {
+        let before = self.log().len();
+        self.child = Some(self.instance.launch()?);
+        Ok(before)
+    }
+
+    /// `before` is what [`launch`](Self::launch) said.
+    pub(super) fn wait_until_it_serves(&mut self, before: usize) -> Result<()> {
+        let (admin, id) = (self.admin(), self.id());
+        let child = self.child.as_mut().context("the broker does not run")?;
+        let mut serves = false;
+        wait::became_true(PATIENCE, || {
+            serves = admin.metadata(ANSWER).is_ok_and(|seen| seen.brokers.contains(&id));
+            serves || child.try_wait().is_ok_and(|status| status.is_some())
+        });
+        if !serves {
+            self.kill()?;
+            let log = self.log().split_off(before);
+            bail!("{} did not start: {}", self.name(), complaints(&log));
+        }
+        Ok(())
+    }
+
+    fn start_alone(config: &KafkaConfig, stays: bool) -> Result<Self> {
+        retry_when_one_was_taken(|| {
+            let mut broker = Self::new(0, "kafka", stays, config)?;
+            broker.prepare(&[broker.voter()?], config)?;
+            let before = broker.launch()?;
+            broker.wait_until_it_serves(before)?;
+            Ok(broker)
+        })
+    }
+}
+
+impl Drop for KafkaBroker {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            last_words::show(self.name(), &self.client_address().to_string(), &self.log());
+        }
+        // There is nobody left to tell.
+        let _ = self.kill();
+    }
+}
+
+/// The errors in a log, with their causes: a broker that cannot start writes pages about its end below them.
+fn complaints(log: &str) -> String {
+    let mut is_of_an_error = false;
+    let is_complaint = |line: &&str| {
+        // A new entry begins with its time, and the trace of an error with a blank.
+        if line.starts_with(|first: char| first.is_ascii_digit()) {
+            is_of_an_error = line.contains(" ERROR ");
+        }
+        is_of_an_error && !line.starts_with('\t')
+    };
+    let complaints: Vec<_> = log.lines().filter(is_complaint).take(10).collect();
+    match complaints.as_slice() {
+        [] => last_words::of(log),
+        _ => complaints.join("\n"),
+    }
+}

@@ -1,0 +1,172 @@
+//! What a broker is started with besides its configuration: its id, ports, folder, and its place in a cluster.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use super::java::Java;
+use super::listener::{CONTROLLER, INTERNAL, Listener};
+use super::{KafkaConfig, KafkaListener};
+use crate::provision;
+use crate::run_folder::{Place, RunFolder};
+
+/// Sixteen bytes in base64, as Kafka wants it. Clusters do not meet, so that all can have the same.
+const CLUSTER_ID: &str = "ZHJpdmVyLWV2ZW50cy0xMA";
+
+#[derive(Debug)]
+pub(super) struct Instance {
+    pub(super) id: i32,
+    pub(super) name: String,
+    /// Of the plain listener, which every broker has.
+    pub(super) client: SocketAddr,
+    listeners: Vec<Listener>,
+    pub(super) folder: RunFolder,
+    /// Outlives this process, and is not reached by the Ctrl-C that ends it.
+    pub(super) stays: bool,
+    pub(super) java: Java,
+    java_options: Vec<String>,
+}
+
+/// A controller's id and where it listens.
+pub(super) type Voter = (i32, SocketAddr);
+
+impl Instance {
+    /// The ports are taken, and nothing is written yet.
+    pub(super) fn new(name: &str, id: i32, stays: bool, config: &KafkaConfig) -> Result<Self> {
+        let kafka = provision::kafka()?;
+        let folder = Place::of_this_workspace().create(name)?;
+        let plain = KafkaListener::Plain.open()?;
+        let client = plain.address();
+        let mut listeners = vec![plain];
+        for listener in config.more_listeners() {
+            listeners.push(listener.open()?);
+        }
+        for name in [INTERNAL, CONTROLLER] {
+            listeners.push(Listener::between_brokers(name)?);
+        }
+        Ok(Self {
+            java: Java::new(kafka, folder.path())?,
+            id,
+            client,
+            name: name.to_owned(),
+            listeners,
+            folder,
+            stays,
+            java_options: config.java_options().to_owned(),
+        })
+    }
+
+    pub(super) fn voter(&self) -> Result<Voter> {
+        Ok((self.id, self.listener(CONTROLLER)?.address()))
+    }
+
+    pub(super) fn listener(&self, name: &str) -> Result<&Listener> {
+        let listener = self.listeners.iter().find(|listener| listener.name == name);
+        listener.with_context(|| format!("{} was not configured with a listener {name}", self.name))
+    }
+
+    /// Writes the configuration, and makes the folder for the data, which takes a second.
+    pub(super) fn prepare(&self, voters: &[Voter], config: &KafkaConfig) -> Result<()> {
+        for (listener, certificates) in config.certificates() {
+            // Kafka wants both in one file.
+            let pem = [certificates.server_key(), certificates.server()].map(fs::read_to_string);
+            let [key, certificate] = pem;
+            fs::write(self.key_store(listener), key? + &certificate?)?;
+        }
+        let mut file = String::new();
+        for (key, value) in self.properties(voters, config)? {
+            file.push_str(&format!("{key}={}\n", value.replace('\\', "\\\\")));
+        }
+        fs::write(self.config_file(), file).context("the broker's configuration cannot be written")?;
+        let mut format = self.java.command("kafka.tools.StorageTool", "64m", "WARN", &[]);
+        format.args(["format", "--cluster-id", CLUSTER_ID, "--config"]);
+        format.arg(self.config_file()).args(config.scram_arguments());
+        let output = format.output().context("java cannot be run")?;
+        ensure!(
+            output.status.success(),
+            "the folder of {} was not formatted: {}",
+            self.name,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
+    }
+
+    pub(super) fn launch(&self) -> Result<Child> {
+        let log = File::options().create(true).append(true).open(self.log_file())?;
+        let mut command = self.java.command("kafka.Kafka", "512m", "INFO", &self.java_options);
+        command
+            .arg(self.config_file())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        if self.stays {
+            command.process_group(0);
+        }
+        let child = command.spawn().context("java cannot be run")?;
+        fs::write(self.folder.pid_file(), child.id().to_string())?;
+        Ok(child)
+    }
+
+    /// What the broker has written so far, in all of its lives.
+    pub(super) fn log(&self) -> String {
+        let log = fs::read(self.log_file()).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    fn properties(&self, voters: &[Voter], config: &KafkaConfig) -> Result<BTreeMap<String, String>> {
+        let write = |(id, address): &Voter| format!("{id}@{address}");
+        let voters_written: Vec<_> = voters.iter().map(write).collect();
+        let replicas = voters.len().min(3).to_string();
+        // A cluster of three goes on without one of them.
+        let in_sync = voters.len().div_ceil(2).min(2).to_string();
+        let own = [
+            ("process.roles", "broker,controller".to_owned()),
+            ("node.id", self.id.to_string()),
+            ("controller.quorum.voters", voters_written.join(",")),
+            ("controller.listener.names", CONTROLLER.to_owned()),
+            ("inter.broker.listener.name", INTERNAL.to_owned()),
+            (
+                "log.dirs",
+                self.folder.path().join("data").to_string_lossy().into_owned(),
+            ),
+            ("auto.create.topics.enable", "false".to_owned()),
+            ("offsets.topic.num.partitions", "4".to_owned()),
+            ("offsets.topic.replication.factor", replicas.clone()),
+            ("transaction.state.log.replication.factor", replicas.clone()),
+            ("transaction.state.log.min.isr", in_sync.clone()),
+            ("share.coordinator.state.topic.replication.factor", replicas),
+            ("share.coordinator.state.topic.min.isr", in_sync),
+            // The first consumer of a group need not wait for a second one.
+            ("group.initial.rebalance.delay.ms", "0".to_owned()),
+            // A broker that was killed is let in again only when its last session has ended.
+            ("broker.session.timeout.ms", "2000".to_owned()),
+            ("broker.heartbeat.interval.ms", "500".to_owned()),
+        ];
+        let mut all: BTreeMap<_, _> = own
+            .into_iter()
+            .chain(Listener::properties(&self.listeners))
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect();
+        all.extend(config.properties(|listener| self.key_store(listener).to_string_lossy().into_owned()));
+        Ok(all)
+    }
+
+    fn key_store(&self, listener: KafkaListener) -> PathBuf {
+        self.folder
+            .path()
+            .join(format!("{}.pem", listener.name().to_lowercase()))
+    }
+
+    fn config_file(&self) -> PathBuf {
+        self.folder.path().join("server.properties")
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.path().join("kafka.log")
+    }
+}

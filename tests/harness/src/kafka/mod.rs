@@ -1,0 +1,18 @@
+//! Apache Kafka: one broker, or a cluster of them, without ZooKeeper.
+
+mod admin;
+mod broker;
+mod cluster;
+mod config;
+mod console;
+mod instance;
+pub(crate) mod java;
+mod listener;
+mod wire;
+
+pub use self::admin::{KafkaAdmin, KafkaOperation, KafkaPartition, KafkaResource};
+pub use self::broker::KafkaBroker;
+pub use self::cluster::KafkaCluster;
+pub use self::config::KafkaConfig;
+pub use self::console::KafkaRecord;
+pub use self::listener::KafkaListener;

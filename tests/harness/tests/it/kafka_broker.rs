@@ -1,0 +1,126 @@
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::panic::{self, AssertUnwindSafe};
+
+use driver_events_harness::{KafkaBroker, KafkaConfig, KafkaListener, brokers};
+
+use crate::kafka_client::{connect, metadata, names};
+
+/// A process that was killed and not waited for has files there still, and no command line.
+fn runs(process: u32) -> bool {
+    fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|line| !line.is_empty())
+}
+
+#[test]
+fn what_was_stored_survives_a_kill_and_the_ports_stay() {
+    let mut broker = KafkaBroker::start(KafkaConfig::new()).unwrap();
+    let (servers, process) = (
+        broker.bootstrap_servers(KafkaListener::Plain).unwrap(),
+        broker.process_id().unwrap(),
+    );
+    assert_eq!(servers, broker.client_address().to_string());
+    broker
+        .admin()
+        .create_topic("t", 1, 1, &[("retention.ms", "-1")])
+        .unwrap();
+    broker
+        .write_with_console("t", &[("one", "{\"a\":1}"), ("two", "ü")])
+        .unwrap();
+
+    broker.kill().unwrap();
+    assert!(!runs(process));
+    assert_eq!(broker.process_id(), None);
+    assert!(TcpStream::connect(broker.client_address()).is_err());
+    // A second time it is nothing.
+    broker.kill().unwrap();
+    broker.stop().unwrap();
+
+    // A port that somebody took is told.
+    let intruder = TcpListener::bind(broker.client_address()).unwrap();
+    let error = broker.restart().unwrap_err();
+    assert!(error.to_string().contains("Address already in use"), "{error}");
+    drop(intruder);
+
+    broker.restart().unwrap();
+    assert_eq!(broker.bootstrap_servers(KafkaListener::Plain).unwrap(), servers);
+    assert_ne!(broker.process_id(), Some(process));
+    assert_eq!(broker.admin().leader("t", 0).unwrap(), broker.id());
+    let records = broker.read_with_console("t", 2).unwrap();
+    let read: Vec<_> = records
+        .iter()
+        .map(|record| {
+            (
+                record.offset,
+                record.key.as_deref().unwrap(),
+                record.value.as_deref().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(read, [(0, "one", "{\"a\":1}"), (1, "two", "ü")]);
+    assert!(
+        records
+            .iter()
+            .all(|record| record.timestamp.is_some() && record.headers.is_empty())
+    );
+
+    broker.admin().delete_topic("t").unwrap();
+    assert!(broker.admin().delete_topic("t").is_err());
+    assert!(
+        broker
+            .admin()
+            .leader("u", 0)
+            .unwrap_err()
+            .to_string()
+            .contains("no partition 0 of u")
+    );
+    broker.stop().unwrap();
+    assert!(broker.log().contains("shut down completed"), "{}", broker.log());
+}
+
+#[test]
+fn a_test_that_panics_takes_its_broker_with_it() {
+    let mut left = None;
+    let panic = panic::catch_unwind(AssertUnwindSafe(|| {
+        let broker = KafkaBroker::start(KafkaConfig::new()).unwrap();
+        let listed = brokers::status().unwrap();
+        let listed = listed.iter().find(|listed| listed.folder == broker.folder()).unwrap();
+        assert_eq!(listed.process_id, broker.process_id());
+        assert_eq!(listed.origin, brokers::Origin::Owned);
+        left = Some((broker.process_id().unwrap(), broker.folder().to_owned()));
+        panic!("on purpose");
+    }));
+    assert!(panic.is_err());
+    let (process, folder) = left.unwrap();
+    assert!(!runs(process));
+    assert!(!folder.exists());
+}
+
+#[test]
+fn a_broker_that_cannot_start_says_why() {
+    let error = KafkaBroker::start(KafkaConfig::new().property("num.io.threads", "many")).unwrap_err();
+    assert!(error.to_string().contains("Invalid value many"), "{error}");
+}
+
+#[test]
+fn clients_of_a_broker_behind_a_proxy_are_told_of_the_proxy_alone() {
+    let mut broker = KafkaBroker::start(KafkaConfig::new().proxied()).unwrap();
+    let address = broker.proxy().unwrap().address();
+    assert_eq!(
+        broker.bootstrap_servers(KafkaListener::Proxied).unwrap(),
+        address.to_string()
+    );
+    assert!(broker.bootstrap_servers(KafkaListener::Sasl).is_err());
+
+    let mut client = connect(address);
+    let answer = metadata(&mut client, "t").unwrap();
+    assert!(names(&answer, address) && !names(&answer, broker.client_address()));
+    let answer = metadata(&mut connect(broker.client_address()), "t").unwrap();
+    assert!(!names(&answer, address) && names(&answer, broker.client_address()));
+
+    assert_eq!(broker.proxy().unwrap().cut(), 1);
+    assert!(metadata(&mut client, "t").is_err());
+    broker.kill().unwrap();
+    broker.restart().unwrap();
+    assert_eq!(broker.proxy().unwrap().address(), address);
+    assert!(metadata(&mut connect(address), "t").is_ok());
+}
