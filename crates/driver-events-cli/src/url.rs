@@ -90,6 +90,10 @@ fn split(bytes: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
 
 fn parameters(query: &[u8]) -> Result<Vec<(&str, Option<&str>)>, UrlError> {
     let query = std::str::from_utf8(query).map_err(|_| UrlError::new("what follows the `?` is no UTF-8"))?;
+    if query.contains('@') {
+        // It may be the rest of a password, which is not to be told.
+        return Err(UrlError::new("an `@` stands behind the `?`; in a password `?` is written %3F"));
+    }
     let mut parameters: Vec<(&str, Option<&str>)> = Vec::new();
     for parameter in query.split('&') {
         let (key, value) = match parameter.split_once('=') {

@@ -165,6 +165,7 @@ fn a_wrong_url_is_told_without_its_password() {
         ("nats://ada:s3cret@", "'nats://..@'"),
         ("nats://ada:s3cret@h/DRIVER", "'nats://..@h/DRIVER'"),
         ("nats://ada:s3/cr@et@h?bare=1", "'nats://..@h?bare=1'"),
+        ("nats://ada:s3?cret@h", "'nats://..@h'"),
         ("jetstream://s3cret@h", "'jetstream://..@h'"),
         ("natz://ada:s3cret@h", "'natz://..@h'"),
     ] {
