@@ -92,7 +92,9 @@ fn parameters(query: &[u8]) -> Result<Vec<(&str, Option<&str>)>, UrlError> {
     let query = std::str::from_utf8(query).map_err(|_| UrlError::new("what follows the `?` is no UTF-8"))?;
     if query.contains('@') {
         // It may be the rest of a password, which is not to be told.
-        return Err(UrlError::new("an `@` stands behind the `?`; in a password `?` is written %3F"));
+        return Err(UrlError::new(
+            "an `@` stands behind the `?`; in a password `?` is written %3F",
+        ));
     }
     let mut parameters: Vec<(&str, Option<&str>)> = Vec::new();
     for parameter in query.split('&') {
