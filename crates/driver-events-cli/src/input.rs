@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -35,11 +35,11 @@ impl Input {
     }
 
     /// `-` or a `file:` URL.
-    pub(crate) fn from_url(text: OsString) -> Result<Self, UrlError> {
+    pub(crate) fn from_url(text: &OsStr) -> Result<Self, UrlError> {
         if text == "-" {
             return Ok(Self::Stdin);
         }
-        let url = Url::parse(&text)?;
+        let url = Url::parse(text)?;
         if url.scheme != "file" {
             return Err(UrlError::new("it is neither `-` nor a `file:` URL"));
         }

@@ -14,8 +14,10 @@ mod format;
 mod input;
 mod intake;
 mod nats;
+mod open_error;
 mod target;
 mod url;
+mod url_parser;
 
 mod exit;
 mod output;

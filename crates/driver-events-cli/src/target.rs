@@ -1,20 +1,22 @@
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use driver_events_core::DriverEventSink;
-use driver_events_nats::{JetStreamEventSink, NatsEventSink, SetupError};
+use driver_events_nats::{JetStreamEventSink, NatsEventSink, SetupErrorKind};
 use driver_events_stdout::{Format, StdoutEventSink, WriterEventSink};
 
 use crate::file_id::FileId;
 use crate::nats::{JetStreamAddress, NatsAddress, NatsArguments};
-use crate::report::with_causes;
+use crate::open_error::OpenError;
 use crate::url::{Url, UrlError};
+use crate::url_parser::shown;
 
-/// How long a sink of a stream tries by itself.
-const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one call of a sink tries: it is `publish` that goes on trying, and hears signals meanwhile.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where events are sent to: a URL, read.
 #[derive(Clone, Debug)]
@@ -45,6 +47,9 @@ pub(crate) struct Opening {
 /// A sink, and what to know of it.
 pub(crate) struct Opened {
     pub(crate) sink: Arc<dyn DriverEventSink>,
+    /// Whether the sink holds what it could not flush, and another flush tries again. One that does not has told of what
+    /// may be lost, and knows it no more.
+    pub(crate) holds_unflushed: bool,
     /// For how long it may fail before what is sent again could be stored twice.
     pub(crate) longest_outage: Duration,
     /// What the person should know of the target.
@@ -52,19 +57,15 @@ pub(crate) struct Opened {
 }
 
 impl Target {
-    pub(crate) fn parse(text: OsString) -> Result<Self, UrlError> {
-        let url = Url::parse(&text)?;
+    pub(crate) fn parse(text: &OsStr) -> Result<Self, UrlError> {
+        let url = Url::parse(text)?;
         let mut place = match url.scheme.as_str() {
             "stdout" if url.path.is_empty() => Place::Stdout,
             "stdout" => return Err(UrlError::new("`stdout:` takes no path")),
             "file" => Place::File(url.file_path()?),
             "nats" | "tls" => match NatsAddress::parse(&url)? {
                 (address, "") => Place::Nats(address),
-                (_, path) => {
-                    return Err(UrlError::new(format!(
-                        "`{path}` is too much: write `jetstream://HOST:PORT/STREAM` for a stream"
-                    )));
-                }
+                _ => return Err(NatsAddress::takes_no_path()),
             },
             "jetstream" => Place::JetStream(JetStreamAddress::parse(&url)?),
             scheme => {
@@ -77,22 +78,27 @@ impl Target {
         for (key, value) in &url.parameters {
             let (is_taken, known) = match &mut place {
                 Place::Stdout | Place::File(_) if *key == "format" => {
-                    format = value.parse().map_err(|error| UrlError::new(format!("{error}")))?;
+                    format = UrlError::needs_value(key, *value)?
+                        .parse()
+                        .map_err(|error| UrlError::new(format!("{error}")))?;
                     (true, "")
                 }
                 Place::Stdout | Place::File(_) => (false, "only `format`"),
-                Place::Nats(address) => (address.take(key, value)?, "but `prefix`, `bare` and `tls`"),
+                Place::Nats(address) => (address.take(key, *value)?, "but `prefix`, `bare`, `inbox` and `tls`"),
                 Place::JetStream(_) if *key == "offset" => {
                     return Err(UrlError::new("`offset` is for reading"));
                 }
-                Place::JetStream(address) => (address.take(key, value)?, "but `prefix`, `domain`, `bare` and `tls`"),
+                Place::JetStream(address) => (
+                    address.take(key, *value)?,
+                    "but `prefix`, `bare`, `domain`, `inbox` and `tls`",
+                ),
             };
             if !is_taken {
                 return Err(UrlError::new(format!("there is no parameter `{key}`, {known}")));
             }
         }
         Ok(Self {
-            url: without_user(&text.to_string_lossy()),
+            url: shown(text),
             place,
             format,
         })
@@ -116,25 +122,15 @@ impl Target {
         }
     }
 
-    /// Makes the sink. It waits: for the reader of a named pipe, and for servers. The error is what to tell the person.
-    pub(crate) async fn open(&self, opening: &Opening) -> Result<Opened, String> {
+    /// Makes the sink. It waits: for the reader of a named pipe, and for servers.
+    pub(crate) async fn open(&self, opening: &Opening) -> Result<Opened, OpenError> {
         let opened = match &self.place {
             Place::Stdout => Ok(Opened::local(stdout_sink(self.format))),
-            Place::File(path) => {
-                let (format, path) = (self.format, path.clone());
-                let open = move || WriterEventSink::builder().format(format).append_to(path);
-                match tokio::task::spawn_blocking(open).await {
-                    Ok(Ok(sink)) => Ok(Opened::local(Arc::new(sink))),
-                    Ok(Err(error)) => Err(with_causes(&error)),
-                    Err(error) => Err(with_causes(&error)),
-                }
-            }
-            Place::Nats(address) => open_nats(address, opening).await.map_err(|error| with_causes(&error)),
-            Place::JetStream(address) => open_jetstream(address, opening)
-                .await
-                .map_err(|error| with_causes(&error)),
+            Place::File(path) => open_file(path.clone(), self.format).await,
+            Place::Nats(address) => open_nats(address, opening).await,
+            Place::JetStream(address) => open_jetstream(address, opening).await,
         };
-        opened.map_err(|why| format!("cannot open {self}: {why}"))
+        opened.map_err(|error| error.naming(self))
     }
 
     /// Whether it is a stream, which may be made.
@@ -147,25 +143,38 @@ impl Opened {
     fn local(sink: Arc<dyn DriverEventSink>) -> Self {
         Self {
             sink,
+            holds_unflushed: true,
             longest_outage: Duration::MAX,
             warnings: Vec::new(),
         }
     }
 }
 
-async fn open_nats(address: &NatsAddress, opening: &Opening) -> Result<Opened, SetupError> {
-    let mut builder = NatsEventSink::builder().options(opening.nats.options(address));
+async fn open_file(path: PathBuf, format: Format) -> Result<Opened, OpenError> {
+    let open = move || WriterEventSink::builder().format(format).append_to(path);
+    let sink = tokio::task::spawn_blocking(open).await.map_err(io::Error::from)??;
+    Ok(Opened::local(Arc::new(sink)))
+}
+
+async fn open_nats(address: &NatsAddress, opening: &Opening) -> Result<Opened, OpenError> {
+    let mut builder = NatsEventSink::builder()
+        .options(opening.nats.options(address)?)
+        .send_timeout(CALL_TIMEOUT)
+        .flush_timeout(CALL_TIMEOUT);
     if let Some(prefix) = &address.prefix {
         builder = builder.prefix(prefix);
     }
     if address.bare {
         builder = builder.bare();
     }
-    Ok(Opened::local(Arc::new(builder.build().await?)))
+    Ok(Opened {
+        holds_unflushed: false,
+        ..Opened::local(Arc::new(builder.build().await?))
+    })
 }
 
-async fn open_jetstream(address: &JetStreamAddress, opening: &Opening) -> Result<Opened, SetupError> {
-    let connection = opening.nats.options(&address.servers).connect().await?;
+async fn open_jetstream(address: &JetStreamAddress, opening: &Opening) -> Result<Opened, OpenError> {
+    let connection = opening.nats.options(&address.servers)?.connect().await?;
     let mut warnings = Vec::new();
     if opening.create_stream {
         let stream = connection.ensure_stream(&address.settings(opening.timeout)).await?;
@@ -173,7 +182,7 @@ async fn open_jetstream(address: &JetStreamAddress, opening: &Opening) -> Result
     }
     let mut builder = JetStreamEventSink::builder(&address.stream)
         .connection(connection)
-        .retry_timeout(RETRY_TIMEOUT);
+        .retry_timeout(CALL_TIMEOUT);
     if let Some(prefix) = &address.servers.prefix {
         builder = builder.prefix(prefix);
     }
@@ -183,30 +192,24 @@ async fn open_jetstream(address: &JetStreamAddress, opening: &Opening) -> Result
     if address.servers.bare {
         builder = builder.bare();
     }
-    let sink = builder.build().await?;
+    let sink = builder.build().await.map_err(|error| match error.kind() {
+        SetupErrorKind::NoStream => OpenError::failed(format!(
+            "the stream {:?} does not exist: correct its name, or make it with --create-stream",
+            address.stream
+        )),
+        _ => error.into(),
+    })?;
     if !opening.create_stream {
         warnings.extend(sink.warnings().iter().map(ToString::to_string));
     }
     // The sink itself tries for a while, before and after.
-    let longest_outage = sink.duplicate_window().saturating_sub(3 * RETRY_TIMEOUT);
+    let longest_outage = sink.duplicate_window().saturating_sub(3 * CALL_TIMEOUT);
     Ok(Opened {
         sink: Arc::new(sink),
+        holds_unflushed: true,
         longest_outage,
         warnings,
     })
-}
-
-/// The URL without what stands before the `@` of its hosts, which may be a secret.
-pub(crate) fn without_user(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| *scheme != "file") else {
-        return url.to_owned();
-    };
-    let authority_end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, behind) = rest.split_at(authority_end);
-    match authority.rsplit_once('@') {
-        Some((_, hosts)) => format!("{scheme}://…@{hosts}{behind}"),
-        None => url.to_owned(),
-    }
 }
 
 /// The URL as it was given, without a user.

@@ -11,7 +11,8 @@ pub(crate) struct Url<'a> {
     pub(crate) scheme: String,
     /// As it was written.
     pub(crate) path: &'a [u8],
-    pub(crate) parameters: Vec<(&'a str, &'a str)>,
+    /// A value is none where the key stands alone.
+    pub(crate) parameters: Vec<(&'a str, Option<&'a str>)>,
 }
 
 impl<'a> Url<'a> {
@@ -56,13 +57,20 @@ impl<'a> Url<'a> {
     }
 }
 
-/// What is wrong with a URL.
+/// What is wrong with a URL. What may be a secret is not told.
 #[derive(Debug)]
 pub(crate) struct UrlError(String);
 
 impl UrlError {
     pub(crate) fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
+    }
+
+    /// The value that a parameter must have.
+    pub(crate) fn needs_value<'a>(key: &str, value: Option<&'a str>) -> Result<&'a str, Self> {
+        value
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| Self::new(format!("the parameter `{key}` has no value")))
     }
 }
 
@@ -80,13 +88,20 @@ fn split(bytes: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     (parts.next().unwrap_or_default(), parts.next())
 }
 
-fn parameters(query: &[u8]) -> Result<Vec<(&str, &str)>, UrlError> {
+fn parameters(query: &[u8]) -> Result<Vec<(&str, Option<&str>)>, UrlError> {
     let query = std::str::from_utf8(query).map_err(|_| UrlError::new("what follows the `?` is no UTF-8"))?;
-    let mut parameters: Vec<(&str, &str)> = Vec::new();
+    if query.contains('@') {
+        // It may be the rest of a password, which is not to be told.
+        return Err(UrlError::new(
+            "an `@` stands behind the `?`; in a password `?` is written %3F",
+        ));
+    }
+    let mut parameters: Vec<(&str, Option<&str>)> = Vec::new();
     for parameter in query.split('&') {
-        let (key, value) = parameter
-            .split_once('=')
-            .ok_or_else(|| UrlError::new(format!("the parameter `{parameter}` has no value")))?;
+        let (key, value) = match parameter.split_once('=') {
+            Some((key, value)) => (key, Some(value)),
+            None => (parameter, None),
+        };
         if parameters.iter().any(|(known, _)| *known == key) {
             return Err(UrlError::new(format!("the parameter `{key}` stands twice")));
         }

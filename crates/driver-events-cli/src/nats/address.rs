@@ -8,6 +8,8 @@ pub(crate) struct NatsAddress {
     /// Each as a URL of its own, with the user where the URL has one.
     servers: Vec<String>,
     tls: bool,
+    /// What the subjects of answers begin with.
+    inbox: Option<String>,
     pub(crate) prefix: Option<String>,
     pub(crate) bare: bool,
 }
@@ -18,27 +20,32 @@ impl NatsAddress {
         let no_host = || UrlError::new(format!("it names no host: {}://HOST:PORT", url.scheme));
         let text = std::str::from_utf8(url.path).map_err(|_| UrlError::new("it is no UTF-8"))?;
         let rest = text.strip_prefix("//").ok_or_else(no_host)?;
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (user, hosts) = match authority.rsplit_once('@') {
-            Some((user, hosts)) => (format!("{user}@"), hosts),
-            None => (String::new(), authority),
-        };
+        // A password should be percent-encoded, and is not always: it may have an `@` and a `/` in it.
+        let (user, behind) = rest.split_at(rest.rfind('@').map_or(0, |at| at + 1));
+        let (hosts, path) = behind.split_once('/').unwrap_or((behind, ""));
         if hosts.split(',').any(str::is_empty) {
             return Err(no_host());
         }
         let address = Self {
             servers: hosts.split(',').map(|host| format!("nats://{user}{host}")).collect(),
             tls: url.scheme == "tls",
+            inbox: None,
             prefix: None,
             bare: false,
         };
         Ok((address, path))
     }
 
+    /// Core NATS has no streams to name.
+    pub(crate) fn takes_no_path() -> UrlError {
+        UrlError::new("nothing may follow the host: write `jetstream://HOST:PORT/STREAM` for a stream")
+    }
+
     /// Takes a parameter that all of these URLs have. False for one that is another's.
-    pub(crate) fn take(&mut self, key: &str, value: &str) -> Result<bool, UrlError> {
+    pub(crate) fn take(&mut self, key: &str, value: Option<&str>) -> Result<bool, UrlError> {
         match key {
-            "prefix" => self.prefix = Some(value.to_owned()),
+            "prefix" => self.prefix = Some(UrlError::needs_value(key, value)?.to_owned()),
+            "inbox" => self.inbox = Some(UrlError::needs_value(key, value)?.to_owned()),
             "bare" => self.bare = boolean(key, value)?,
             "tls" => self.tls = boolean(key, value)?,
             _ => return Ok(false),
@@ -57,6 +64,10 @@ impl NatsAddress {
         let first = servers.next().map(String::as_str).unwrap_or_default();
         let options = NatsOptions::new(first).name("driver-events");
         let options = servers.fold(options, |options, server| options.server(server));
+        let options = match &self.inbox {
+            Some(prefix) => options.inbox_prefix(prefix),
+            None => options,
+        };
         if self.tls { options.require_tls() } else { options }
     }
 }
@@ -68,7 +79,9 @@ impl std::fmt::Debug for NatsAddress {
     }
 }
 
-fn boolean(key: &str, value: &str) -> Result<bool, UrlError> {
+/// A parameter that stands alone is true.
+fn boolean(key: &str, value: Option<&str>) -> Result<bool, UrlError> {
+    let value = value.unwrap_or("true");
     value
         .parse()
         .map_err(|_| UrlError::new(format!("`{key}` is `true` or `false`, and not `{value}`")))

@@ -1,9 +1,9 @@
 //! NATS as a target and as a source: URLs, credentials, connections.
 
 mod address;
-mod credentials;
+mod arguments;
 mod jetstream;
 
 pub(crate) use address::NatsAddress;
-pub(crate) use credentials::NatsArguments;
+pub(crate) use arguments::NatsArguments;
 pub(crate) use jetstream::{JetStreamAddress, Start};

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use driver_events_core::{DriverEventSink, Envelope, Position, SinkError, SinkErrorKind};
+use driver_events_core::{DriverEventSink, Envelope, Position, Receipt, SinkError, SinkErrorKind, Stored};
 
 use super::patience::{Outage, Patience};
 use crate::report::{Report, count, with_causes};
@@ -28,11 +28,14 @@ pub(super) struct Refusal {
 pub(super) struct Lane {
     target: Target,
     sink: Arc<dyn DriverEventSink>,
+    holds_unflushed: bool,
     longest_outage: Duration,
     /// Then its reader may go away, and that is the end, and no failure.
     is_only_stdout: bool,
     report: Report,
     delivered: u64,
+    /// How many of those the target had before.
+    known: u64,
     refused: u64,
     undelivered: u64,
     end: Option<End>,
@@ -52,9 +55,11 @@ impl Lane {
             is_only_stdout: is_only_target && target.is_stdout(),
             target,
             sink: opened.sink,
+            holds_unflushed: opened.holds_unflushed,
             longest_outage: opened.longest_outage,
             report,
             delivered: 0,
+            known: 0,
             refused: 0,
             undelivered: 0,
             end: None,
@@ -73,6 +78,7 @@ impl Lane {
         let mut batch = Batch {
             waiting: lines.iter().enumerate().collect(),
             accepted: 0,
+            known: 0,
             refusals: Vec::new(),
         };
         let mut outage: Option<Outage<'_>> = None;
@@ -84,7 +90,9 @@ impl Lane {
             if !error.is_retryable() {
                 break Some(error);
             }
-            if batch.waiting.len() < waiting_before {
+            if batch.waiting.is_empty() && !self.holds_unflushed && error.kind() == SinkErrorKind::Disconnected {
+                batch.wait_again(lines);
+            } else if batch.waiting.len() < waiting_before {
                 // Something went through: the target is not down, only slow.
                 outage = None;
             }
@@ -95,6 +103,7 @@ impl Lane {
             }
         };
         self.refused += batch.refusals.len() as u64;
+        self.known += batch.known;
         match failure {
             None => self.delivered += batch.accepted,
             Some(error) => self.end(&error, &batch, lines).await,
@@ -113,7 +122,10 @@ impl Lane {
         let mut failure = None;
         for (index, line) in std::mem::take(&mut batch.waiting) {
             match results.next().unwrap_or_else(|| Err(no_answer())) {
-                Ok(_) => batch.accepted += 1,
+                Ok(receipt) => {
+                    batch.accepted += 1;
+                    batch.known += u64::from(is_duplicate(&receipt));
+                }
                 Err(error) if is_about_the_event(&error) => batch.refusals.push(Refusal {
                     index,
                     target: self.target.name().to_owned(),
@@ -189,6 +201,9 @@ impl Lane {
     /// The line of the summary; `malformed` is how many lines came to no target.
     pub(super) fn summary(&self, malformed: u64) -> String {
         let mut summary = format!("{} delivered to {}", count(self.delivered, "event"), self.target);
+        if self.known > 0 {
+            summary.push_str(&format!(", {} of them stored before", self.known));
+        }
         if self.undelivered > 0 {
             summary.push_str(&format!(", {} not known to be delivered", self.undelivered));
         }
@@ -205,7 +220,23 @@ struct Batch<'a> {
     /// What has to be sent, with its place in the batch.
     waiting: Vec<(usize, &'a Line)>,
     accepted: u64,
+    /// How many of those the target had before.
+    known: u64,
     refusals: Vec<Refusal>,
+}
+
+impl<'a> Batch<'a> {
+    /// What was accepted may be lost: all has to be sent again but what the target refused.
+    fn wait_again(&mut self, lines: &'a [Line]) {
+        let is_refused = |index| self.refusals.iter().any(|refusal| refusal.index == index);
+        self.waiting = lines
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !is_refused(*index))
+            .collect();
+        self.accepted = 0;
+        self.known = 0;
+    }
 }
 
 /// Whether the target would take other events, but never this one.
@@ -214,6 +245,11 @@ fn is_about_the_event(error: &SinkError) -> bool {
         error.kind(),
         SinkErrorKind::Encode | SinkErrorKind::TooLarge | SinkErrorKind::Rejected
     )
+}
+
+/// Whether a broker had stored the event before, and so did not store it again.
+fn is_duplicate(receipt: &Receipt) -> bool {
+    matches!(receipt, Receipt::Stored(Stored { duplicate: true, .. }))
 }
 
 fn no_answer() -> SinkError {

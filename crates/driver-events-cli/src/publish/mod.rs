@@ -24,9 +24,11 @@ use crate::exit::Exit;
 use crate::file_id::FileId;
 use crate::input::{Input, Reader};
 use crate::nats::NatsArguments;
+use crate::open_error::OpenError;
 use crate::report::{Report, with_causes};
 use crate::signals::Stop;
 use crate::target::{Opening, Target};
+use crate::url_parser::UrlParser;
 
 const AFTER_HELP: &str = "\
 Targets:
@@ -36,12 +38,26 @@ Targets:
              understood too.
   Both take `?format=json|cloudevents|pretty`; json is the default. On a
   terminal, what it would obey is escaped.
-  nats://HOST:PORT               core NATS, to whoever is listening
-  jetstream://HOST:PORT/STREAM   a stream, which stores each event once
+  nats://HOST:PORT
+             core NATS, to whoever is listening
+  jetstream://HOST:PORT/STREAM
+             a stream of NATS, which stores each event once
   Both take several hosts with commas between them, USER:PASSWORD@ or TOKEN@
-  before them, and `?prefix=TENANT`, `?bare=true` (no headers), `?tls=true`;
-  a stream `?domain=NAME` too. tls://HOST is nats://HOST?tls=true. Passwords
-  are better in NATS_USER and NATS_PASSWORD, NATS_TOKEN or NATS_NKEY_SEED.
+  before them, and parameters: `?prefix=TENANT&bare&tls&inbox=PREFIX`; bare
+  is without headers, inbox is for answers. A stream takes `domain=NAME`
+  too. tls://HOST:PORT is nats://HOST:PORT?tls.
+
+Connecting:
+  Who connects is said by the URL, else by one option, else by one variable:
+  NATS_CREDS, NATS_NKEY, NATS_NKEY_SEED, NATS_USER with NATS_PASSWORD, or
+  NATS_TOKEN. Everybody on the machine can read the arguments of a command:
+  a password or a token is better kept in a variable.
+
+Streams:
+  With --create-stream the stream has one replica, and knows an event again
+  for longer than --timeout. Another stream may forget it sooner: then it is
+  not tried for longer than that, so that nothing is stored twice. Publishing
+  a file again stores nothing more within that time.
 
 Lines:
   A bare event, or a CloudEvent in structured mode, which keeps its id. The
@@ -88,7 +104,7 @@ pub(crate) struct PublishArguments {
 
     /// Where to publish them; may be given more than once
     #[arg(long = "to", value_name = "URL", required = true, value_hint = ValueHint::Url,
-          value_parser = OsStringValueParser::new().try_map(Target::parse))]
+          value_parser = UrlParser::new(Target::parse))]
     targets: Vec<Target>,
 
     /// Append rejected lines to this file, byte for byte
@@ -123,9 +139,9 @@ pub(crate) async fn run(arguments: PublishArguments, stop: Stop) -> Exit {
     };
     let (source, publisher) = match opened {
         Ok(opened) => opened,
-        Err(text) => {
-            Report::new().error(text);
-            return Exit::Failure;
+        Err(error) => {
+            Report::new().error(&error);
+            return error.exit;
         }
     };
     publisher.run(source, &arguments.input.name()).await
@@ -171,14 +187,13 @@ impl PublishArguments {
     }
 }
 
-/// Opens everything before the first line is read, so that nothing is half done for a misspelt name. The error is what
-/// to tell the person.
-async fn open(arguments: &PublishArguments, stop: &Stop) -> Result<(NdjsonSource<Reader>, Publisher), String> {
+/// Opens everything before the first line is read, so that nothing is half done for a misspelt name.
+async fn open(arguments: &PublishArguments, stop: &Stop) -> Result<(NdjsonSource<Reader>, Publisher), OpenError> {
     let input = &arguments.input;
     let source = input
         .open()
         .await
-        .map_err(|error| format!("cannot open {}: {}", input.name(), with_causes(&error)))?;
+        .map_err(|error| OpenError::from(error).naming(input.name()))?;
     let prints_events = arguments.targets.iter().any(Target::is_stdout);
     let input_bytes = input
         .path()
@@ -188,7 +203,7 @@ async fn open(arguments: &PublishArguments, stop: &Stop) -> Result<(NdjsonSource
     let report = Report::beside(bar.clone());
     let rejects = match arguments.rejects.clone() {
         None => None,
-        Some(path) => Some(blocking(move || Rejects::open(path)).await?),
+        Some(path) => Some(blocking(move || Rejects::open(path)).await.map_err(OpenError::failed)?),
     };
     let opening = Opening {
         nats: arguments.nats.clone(),

@@ -37,7 +37,12 @@ impl Patience {
             let target = target.name();
             let reason = with_causes(error);
             let timeout = format_duration(outage.timeout);
-            report.warning(format_args!("{target}: {reason}; trying again for {timeout}"));
+            let why = if longest < self.timeout {
+                ", since later it could be stored twice"
+            } else {
+                ""
+            };
+            report.warning(format_args!("{target}: {reason}; trying again for {timeout}{why}"));
         }
         outage
     }

@@ -57,7 +57,7 @@ impl Publisher {
             let taken = tokio::select! {
                 biased;
                 signal = self.patience.stop.requested() => break Some(signal),
-                taken = take_ready(&mut source) => taken,
+                taken = take_ready(&mut source, u64::MAX) => taken,
             };
             if taken.is_empty() {
                 break None;

@@ -6,7 +6,6 @@ mod printer;
 
 use std::io::{self, IsTerminal};
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
 use driver_events_core::EventFilter;
 use driver_events_stdout::Format;
@@ -19,27 +18,41 @@ use crate::format::FormatArgument;
 use crate::nats::{NatsArguments, Start};
 use crate::report::Report;
 use crate::signals::Stop;
+use crate::url_parser::UrlParser;
 
 const AFTER_HELP: &str = "\
 Sources:
   -          standard input
   file:PATH  a file. In PATH, `?` and `%` are written %3F and %25;
              file:///PATH is understood too.
-  nats://HOST:PORT  core NATS: what is published from now on
-  jetstream://HOST:PORT/STREAM  a stream: what it has, from the first event
-             on, and what it gets. `?offset=earliest`, `latest` or a time such
-             as 2026-01-31T12:00:00Z. Without --durable nothing is kept on the
-             server.
+  nats://HOST:PORT
+             core NATS: what is published from now on
+  jetstream://HOST:PORT/STREAM
+             a stream of NATS: what it has, and what it gets
   Both take several hosts with commas between them, USER:PASSWORD@ or TOKEN@
-  before them, `?prefix=TENANT` and `?tls=true`; a stream `?domain=NAME` too.
-  Passwords are better in NATS_USER and NATS_PASSWORD, NATS_TOKEN or
-  NATS_NKEY_SEED.
+  before them, and parameters: `?prefix=TENANT&tls&inbox=PREFIX`. A stream
+  takes `domain=NAME` too, and where to begin: `offset=earliest`, as it is
+  without, `offset=latest`, or a time such as `offset=2026-01-31T12:00:00Z`.
+  tls://HOST:PORT is nats://HOST:PORT?tls.
+
+Connecting:
+  Who connects is said by the URL, else by one option, else by one variable:
+  NATS_CREDS, NATS_NKEY, NATS_NKEY_SEED, NATS_USER with NATS_PASSWORD, or
+  NATS_TOKEN. Everybody on the machine can read the arguments of a command:
+  a password or a token is better kept in a variable.
+
+Streams:
+  With --durable the server keeps how far a stream was read. What was printed
+  is acknowledged, and the next reader of that name gets the rest. What the
+  reader before had fetched and not printed may come a little out of order.
+  Without --durable nothing is kept.
 
 Told on standard error:
-  Lines that are no events, as NAME:LINE:COLUMN: reason. Duplicates, and
-  gaps in the numbers that a publisher gave its events; gaps only where
-  nothing is filtered. A followed file that was cut short or replaced. What
-  a reader of NATS missed, since it was slow or the link broke.
+  What is no event, as NAME:LINE:COLUMN: reason; from NATS the place is
+  SUBJECT#NUMBER:COLUMN or STREAM#SEQUENCE:COLUMN. Duplicates, and gaps in
+  the numbers that a publisher gave its events; gaps only where nothing is
+  filtered. A followed file that was cut short or replaced. What a reader of
+  NATS missed, since it was slow or the link broke.
 
 Exit codes:
   0  all was shown; also after SIGINT (Ctrl-C), SIGTERM, and when the
@@ -62,7 +75,7 @@ Examples:
 pub(crate) struct TailArguments {
     /// Where to read from
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url,
-          value_parser = OsStringValueParser::new().try_map(Origin::parse))]
+          value_parser = UrlParser::new(Origin::parse))]
     from: Origin,
 
     /// Print only events of this goal; may be given more than once
@@ -132,9 +145,9 @@ pub(crate) async fn run(arguments: TailArguments, stop: Stop) -> Exit {
     };
     let mut source = match opened {
         Ok(source) => source,
-        Err(text) => {
-            report.error(text);
-            return Exit::Failure;
+        Err(error) => {
+            report.error(&error);
+            return error.exit;
         }
     };
     let mut printer = Printer::new(format, reading.filter, arguments.count, report.clone());

@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,9 +11,10 @@ use super::follow::FollowedFile;
 use crate::file_id::FileId;
 use crate::input::Input;
 use crate::nats::{JetStreamAddress, NatsAddress, NatsArguments, Start};
+use crate::open_error::OpenError;
 use crate::report::{Report, with_causes};
-use crate::target::without_user;
 use crate::url::{Url, UrlError};
+use crate::url_parser::shown;
 
 /// How long the last answers may take.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -45,36 +46,39 @@ pub(super) enum Source {
 }
 
 impl Origin {
-    pub(super) fn parse(text: OsString) -> Result<Self, UrlError> {
+    pub(super) fn parse(text: &OsStr) -> Result<Self, UrlError> {
         if text == "-" {
             return Input::from_url(text).map(Self::Lines);
         }
-        let url = Url::parse(&text)?;
-        let shown = without_user(&text.to_string_lossy());
+        let url = Url::parse(text)?;
         let unknown = |key: &str, known: &str| UrlError::new(format!("there is no parameter `{key}`, but {known}"));
         match url.scheme.as_str() {
             "nats" | "tls" => {
                 let (mut address, path) = NatsAddress::parse(&url)?;
                 if !path.is_empty() {
-                    return Err(UrlError::new(format!(
-                        "`{path}` is too much: write `jetstream://HOST:PORT/STREAM` for a stream"
-                    )));
+                    return Err(NatsAddress::takes_no_path());
                 }
                 for (key, value) in &url.parameters {
-                    if *key == "bare" || !address.take(key, value)? {
-                        return Err(unknown(key, "`prefix` and `tls`"));
+                    if *key == "bare" || !address.take(key, *value)? {
+                        return Err(unknown(key, "`prefix`, `inbox` and `tls`"));
                     }
                 }
-                Ok(Self::Nats { url: shown, address })
+                Ok(Self::Nats {
+                    url: shown(text),
+                    address,
+                })
             }
             "jetstream" => {
                 let mut address = JetStreamAddress::parse(&url)?;
                 for (key, value) in &url.parameters {
-                    if *key == "bare" || !address.take(key, value)? {
-                        return Err(unknown(key, "`prefix`, `domain`, `tls` and `offset`"));
+                    if *key == "bare" || !address.take(key, *value)? {
+                        return Err(unknown(key, "`prefix`, `offset`, `domain`, `inbox` and `tls`"));
                     }
                 }
-                Ok(Self::JetStream { url: shown, address })
+                Ok(Self::JetStream {
+                    url: shown(text),
+                    address,
+                })
             }
             "file" => Input::from_url(text).map(Self::Lines),
             _ => Err(UrlError::new(
@@ -110,54 +114,50 @@ impl Origin {
         }
     }
 
-    /// Opens it. The error is what to tell the person.
-    pub(super) async fn open(&self, reading: &Reading, report: &Report) -> Result<Source, String> {
+    pub(super) async fn open(&self, reading: &Reading, report: &Report) -> Result<Source, OpenError> {
         let opened = match self {
-            Self::Lines(Input::File(path)) if reading.follow => FollowedFile::open(path.clone(), report.clone())
-                .await
-                .map(|source| Source::Lines(Box::new(source)))
-                .map_err(|error| with_causes(&error)),
-            Self::Lines(input) => input
-                .open()
-                .await
-                .map(|source| Source::Lines(Box::new(source)))
-                .map_err(|error| with_causes(&error)),
-            Self::Nats { address, .. } => {
-                let mut builder = NatsEventSource::builder()
-                    .options(reading.nats.options(address))
-                    .filter(reading.filter.clone());
-                if let Some(prefix) = &address.prefix {
-                    builder = builder.prefix(prefix);
-                }
-                let source = builder.build().await;
-                source
-                    .map(|source| Source::Nats(Box::new(source)))
-                    .map_err(|error| with_causes(&error))
-            }
-            Self::JetStream { address, .. } => {
-                let mut builder = JetStreamEventSource::builder(&address.stream)
-                    .options(reading.nats.options(&address.servers))
-                    .filter(reading.filter.clone());
-                if let Some(prefix) = &address.servers.prefix {
-                    builder = builder.prefix(prefix);
-                }
-                if let Some(domain) = &address.domain {
-                    builder = builder.domain(domain);
-                }
-                if let Some(name) = &reading.durable {
-                    builder = builder.durable(name);
-                }
-                if let Some(start) = reading.since.or(address.start) {
-                    builder = start.of(builder);
-                }
-                let source = builder.build().await;
-                source
-                    .map(|source| Source::JetStream(Box::new(source)))
-                    .map_err(|error| with_causes(&error))
-            }
+            Self::Lines(input) => open_lines(input, reading, report).await,
+            Self::Nats { address, .. } => open_nats(address, reading).await,
+            Self::JetStream { address, .. } => open_jetstream(address, reading).await,
         };
-        opened.map_err(|why| format!("cannot open {}: {why}", self.name()))
+        opened.map_err(|error| error.naming(self.name()))
     }
+}
+
+async fn open_lines(input: &Input, reading: &Reading, report: &Report) -> Result<Source, OpenError> {
+    Ok(Source::Lines(match input {
+        Input::File(path) if reading.follow => Box::new(FollowedFile::open(path.clone(), report.clone()).await?),
+        _ => Box::new(input.open().await?),
+    }))
+}
+
+async fn open_nats(address: &NatsAddress, reading: &Reading) -> Result<Source, OpenError> {
+    let mut builder = NatsEventSource::builder()
+        .options(reading.nats.options(address)?)
+        .filter(reading.filter.clone());
+    if let Some(prefix) = &address.prefix {
+        builder = builder.prefix(prefix);
+    }
+    Ok(Source::Nats(Box::new(builder.build().await?)))
+}
+
+async fn open_jetstream(address: &JetStreamAddress, reading: &Reading) -> Result<Source, OpenError> {
+    let mut builder = JetStreamEventSource::builder(&address.stream)
+        .options(reading.nats.options(&address.servers)?)
+        .filter(reading.filter.clone());
+    if let Some(prefix) = &address.servers.prefix {
+        builder = builder.prefix(prefix);
+    }
+    if let Some(domain) = &address.domain {
+        builder = builder.domain(domain);
+    }
+    if let Some(name) = &reading.durable {
+        builder = builder.durable(name);
+    }
+    if let Some(start) = reading.since.or(address.start) {
+        builder = start.of(builder);
+    }
+    Ok(Source::JetStream(Box::new(builder.build().await?)))
 }
 
 impl Source {

@@ -1,4 +1,3 @@
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,11 +55,12 @@ impl Printer {
     pub(super) async fn print_all(&mut self, source: &mut Source) -> Exit {
         let goes_on = source.goes_on();
         loop {
-            let taken = take_ready(source).await;
+            // What is taken and not printed would be lost to those who read on behind this one.
+            let taken = take_ready(source, self.left).await;
             if taken.is_empty() {
                 return Exit::failure_if(self.has_failed);
             }
-            match self.print(taken.into(), goes_on).await {
+            match self.print(taken, goes_on).await {
                 Ok(()) => {}
                 Err(End::Unread) => return Exit::Success,
                 Err(End::Enough) => return Exit::failure_if(self.has_failed),
@@ -69,47 +69,35 @@ impl Printer {
         }
     }
 
-    async fn print(
-        &mut self,
-        mut taken: VecDeque<Result<Delivery, SourceError>>,
-        source_goes_on: bool,
-    ) -> Result<(), End> {
-        while !taken.is_empty() {
-            let mut read = Vec::new();
-            let mut selected = Vec::new();
-            let mut failure = None;
-            while (selected.len() as u64) < self.left
-                && let Some(item) = taken.pop_front()
-            {
-                match item {
-                    Ok(delivery) => {
-                        selected.extend(self.select(&delivery));
-                        read.push(delivery);
-                    }
-                    Err(error) => failure = Some(error),
+    async fn print(&mut self, taken: Vec<Result<Delivery, SourceError>>, source_goes_on: bool) -> Result<(), End> {
+        let mut read = Vec::with_capacity(taken.len());
+        let mut selected = Vec::new();
+        let mut failure = None;
+        for item in taken {
+            match item {
+                Ok(delivery) => {
+                    selected.extend(self.select(&delivery));
+                    read.push(delivery);
                 }
-            }
-            self.show(selected).await?;
-            for delivery in read {
-                if let Err(error) = delivery.ack().await {
-                    self.report
-                        .warning(format_args!("cannot acknowledge: {}", with_causes(&error)));
-                }
-            }
-            if let Some(error) = failure {
-                if !(source_goes_on && error.is_retryable()) {
-                    self.report.error(with_causes(&error));
-                    return Err(End::Failed);
-                }
-                self.has_failed |= error.kind() == SourceErrorKind::Lagged;
-                self.report.warning(with_causes(&error));
-            }
-            if self.left == 0 {
-                give_back(taken).await;
-                return Err(End::Enough);
+                Err(error) => failure = Some(error),
             }
         }
-        Ok(())
+        self.show(selected).await?;
+        for delivery in read {
+            if let Err(error) = delivery.ack().await {
+                self.report
+                    .warning(format_args!("cannot acknowledge: {}", with_causes(&error)));
+            }
+        }
+        if let Some(error) = failure {
+            if !(source_goes_on && error.is_retryable()) {
+                self.report.error(with_causes(&error));
+                return Err(End::Failed);
+            }
+            self.has_failed |= error.kind() == SourceErrorKind::Lagged;
+            self.report.warning(with_causes(&error));
+        }
+        if self.left == 0 { Err(End::Enough) } else { Ok(()) }
     }
 
     /// The event, if it is asked for. Tells of what is malformed.
@@ -183,13 +171,5 @@ impl Printer {
     pub(super) async fn close(&self) {
         // Whoever does not read by then has stopped reading.
         let _ = timeout(CLOSING, self.sink.close()).await;
-    }
-}
-
-/// Lets what was taken and will not be printed come again, at once.
-async fn give_back(taken: VecDeque<Result<Delivery, SourceError>>) {
-    for delivery in taken.into_iter().flatten() {
-        // What cannot be given back comes again later.
-        let _ = delivery.nack(Duration::ZERO).await;
     }
 }

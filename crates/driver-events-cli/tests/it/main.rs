@@ -25,6 +25,8 @@ mod follow;
 #[cfg(unix)]
 mod nats;
 #[cfg(unix)]
+mod nats_access;
+#[cfg(unix)]
 mod pipes;
 #[cfg(unix)]
 mod readme;

@@ -38,6 +38,11 @@ pub(crate) fn numbered(id: &str, sequence: u64) -> String {
 pub(crate) fn command<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_driver-events"));
     command.args(arguments).env_remove("NO_COLOR");
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"NATS_") {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

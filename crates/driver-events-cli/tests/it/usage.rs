@@ -32,7 +32,7 @@ fn the_version_is_the_crates() {
 
 #[test]
 fn wrong_usage_is_told_apart() {
-    let wrong: [(&[&str], &str); 37] = [
+    let wrong: [(&[&str], &str); 45] = [
         (&[], "Usage: "),
         (&["listen"], "unrecognized subcommand 'listen'"),
         (&["publish"], "--to <URL>"),
@@ -85,6 +85,32 @@ fn wrong_usage_is_told_apart() {
         (&["publish", "--to", "nats://h?bare=yes"], "`bare` is `true` or `false`"),
         (&["publish", "--to", "jetstream://h"], "it names no stream"),
         (
+            &["publish", "--to", "nats://h:port"],
+            "cannot open nats://h:port: \"nats://h:port\" is no NATS server",
+        ),
+        (
+            &["publish", "--to", "nats://h?prefix=a..b"],
+            "cannot open nats://h?prefix=a..b: ",
+        ),
+        (&["publish", "--to", "nats://h?prefix"], "`prefix` has no value"),
+        (&["publish", "--to", "nats://h?prefix="], "`prefix` has no value"),
+        (
+            &["publish", "--to", "nats://h", "--nats-creds", "a", "--nats-nkey", "b"],
+            "--nats-creds and --nats-nkey both say who you are",
+        ),
+        (
+            &["publish", "--to", "nats://h", "--nats-user", "ada"],
+            "the user ada needs a password: set NATS_PASSWORD",
+        ),
+        (
+            &["publish", "--to", "nats://h", "--nats-nkey", "/missing/a.nk"],
+            "cannot read the NKey file /missing/a.nk: ",
+        ),
+        (
+            &["tail", "--from", "nats://h", "--nats-cert", "a"],
+            "a certificate needs its key: give --nats-key",
+        ),
+        (
             &["publish", "--to", "jetstream://h/D?offset=latest"],
             "`offset` is for reading",
         ),
@@ -130,6 +156,34 @@ fn wrong_usage_is_told_apart() {
         assert_eq!((ended.code, ended.stdout()), (2, ""), "{arguments:?}");
         assert!(ended.stderr.contains(reason), "{arguments:?}: {}", ended.stderr);
     }
+}
+
+/// What is wrong is told without it: standard error goes to logs.
+#[test]
+fn a_wrong_url_is_told_without_its_password() {
+    for (url, shown) in [
+        ("nats://ada:s3cret@", "'nats://..@'"),
+        ("nats://ada:s3cret@h/DRIVER", "'nats://..@h/DRIVER'"),
+        ("nats://ada:s3/cr@et@h?bare=1", "'nats://..@h?bare=1'"),
+        ("nats://ada:s3?cret@h", "'nats://..@h'"),
+        ("jetstream://s3cret@h", "'jetstream://..@h'"),
+        ("natz://ada:s3cret@h", "'natz://..@h'"),
+    ] {
+        for arguments in [["publish", "--to", url], ["tail", "--from", url]] {
+            let ended = run(arguments);
+            assert_eq!((ended.code, ended.stdout()), (2, ""), "{arguments:?}");
+            assert!(ended.stderr.contains(shown), "{}", ended.stderr);
+            assert!(!ended.stderr.contains("cret"), "{}", ended.stderr);
+        }
+    }
+    let ended = run(["publish", "--to", "nats://ada:s3cret@h:port"]);
+    assert_eq!(ended.code, 2);
+    assert!(
+        ended.stderr.starts_with("error: cannot open nats://..@h:port: "),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
 }
 
 #[test]

@@ -14,6 +14,7 @@ struct Scripted {
     flushes: Mutex<Vec<Option<SinkErrorKind>>>,
     taken: Mutex<Vec<String>>,
     forgets_the_last: bool,
+    forgets_unflushed: bool,
 }
 
 impl Scripted {
@@ -57,12 +58,14 @@ struct Outcome {
 }
 
 async fn deliver_three(sink: Scripted) -> Outcome {
+    let holds_unflushed = !sink.forgets_unflushed;
     let sink = Arc::new(sink);
-    let target = Target::parse("stdout:".into()).unwrap();
+    let target = Target::parse("stdout:".as_ref()).unwrap();
     let mut lane = Lane::new(
         target,
         Opened {
             sink: Arc::clone(&sink) as Arc<dyn DriverEventSink>,
+            holds_unflushed,
             longest_outage: Duration::MAX,
             warnings: Vec::new(),
         },
@@ -140,6 +143,34 @@ async fn a_flush_that_fails_for_now_is_tried_again_without_sending() {
     let outcome = deliver_three(sink).await;
     assert_eq!((outcome.taken.as_str(), outcome.is_open), ("abc", true));
     assert_eq!(outcome.summary, "3 events delivered to stdout:");
+}
+
+/// What was refused is not sent again, and refused once. Where there was no answer in time, the next flush has it.
+#[tokio::test(start_paused = true)]
+async fn what_a_flush_may_have_lost_is_sent_again_where_the_sink_does_not_hold_it() {
+    use SinkErrorKind::{Disconnected, Rejected, Timeout};
+    let sink = Scripted {
+        sends: Mutex::new(vec![None, Some(Rejected)]),
+        flushes: Mutex::new(vec![Some(Timeout), Some(Disconnected), Some(Disconnected)]),
+        forgets_unflushed: true,
+        ..Scripted::default()
+    };
+    let outcome = deliver_three(sink).await;
+    assert_eq!((outcome.taken.as_str(), outcome.is_open), ("acacac", true));
+    assert_eq!(outcome.refused, [1]);
+    assert_eq!(outcome.summary, "2 events delivered to stdout:, 1 line rejected");
+
+    let sink = Scripted {
+        flushes: Mutex::new(vec![Some(Disconnected); 10_000]),
+        forgets_unflushed: true,
+        ..Scripted::default()
+    };
+    let outcome = deliver_three(sink).await;
+    assert!(!outcome.is_open);
+    assert_eq!(
+        outcome.summary,
+        "0 events delivered to stdout:, 3 not known to be delivered"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,63 @@
+use std::error::Error;
+use std::fmt;
+
+use driver_events_nats::{SetupError, SetupErrorKind};
+
+use crate::exit::Exit;
+use crate::report::with_causes;
+
+/// Why something cannot be opened, in words for the person.
+#[derive(Debug)]
+pub(crate) struct OpenError {
+    reason: String,
+    pub(crate) exit: Exit,
+}
+
+impl OpenError {
+    pub(crate) fn failed(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            exit: Exit::Failure,
+        }
+    }
+
+    /// What was asked for makes no sense.
+    pub(crate) fn usage(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            exit: Exit::Usage,
+        }
+    }
+
+    /// With what could not be opened.
+    pub(crate) fn naming(self, name: impl fmt::Display) -> Self {
+        Self {
+            reason: format!("cannot open {name}: {}", self.reason),
+            ..self
+        }
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl Error for OpenError {}
+
+impl From<std::io::Error> for OpenError {
+    fn from(error: std::io::Error) -> Self {
+        Self::failed(with_causes(&error))
+    }
+}
+
+impl From<SetupError> for OpenError {
+    fn from(error: SetupError) -> Self {
+        let reason = with_causes(&error);
+        match error.kind() {
+            SetupErrorKind::Invalid => Self::usage(reason),
+            _ => Self::failed(reason),
+        }
+    }
+}
