@@ -99,7 +99,11 @@ impl KafkaState {
     /// Takes note of an error that is about no event.
     pub(crate) fn erred(&self, error: &KafkaError, reason: &str) {
         let mut told = self.told();
-        told.last_error = Some(reason.to_owned());
+        match error.rdkafka_error_code() {
+            // It only counts them: what went wrong with the last of them says more.
+            Some(RDKafkaErrorCode::AllBrokersDown) if told.last_error.is_some() => {}
+            _ => told.last_error = Some(reason.to_owned()),
+        }
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::Authentication) => told.doubt = Some(reason.to_owned()),
             Some(RDKafkaErrorCode::AllBrokersDown) if told.doubt.is_some() => {
