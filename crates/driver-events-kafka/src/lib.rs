@@ -94,8 +94,7 @@ pub use start::StartFrom;
 pub use state::KafkaState;
 pub use topic_settings::{EnsuredTopic, TopicSettings, TopicWarning, ensure_topic};
 
-/// The topic that has all events, unless a sink or a source is told otherwise. A part of the contract: it never changes.
-pub const DEFAULT_TOPIC: &str = "agent.driver";
+pub use driver_events_types::DEFAULT_TOPIC;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

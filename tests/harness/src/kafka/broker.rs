@@ -1,11 +1,8 @@
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Child;
-use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use rustix::process::Signal;
+use anyhow::{Context, Result, bail};
 
 use super::instance::{Instance, Voter};
 use super::config::scram_credentials;
@@ -13,7 +10,7 @@ use super::{KafkaAdmin, KafkaConfig, KafkaListener, KafkaRecord, console};
 use crate::ports::retry_when_one_was_taken;
 use crate::proxy::Proxy;
 use crate::run_folder::Record;
-use crate::{last_words, process, wait};
+use crate::{last_words, wait};
 
 /// A broker has started or ended after this time, or never will. It needs four seconds where it has the processor to
 /// itself.
@@ -31,7 +28,6 @@ const FIRST: i32 = 1;
 #[derive(Debug)]
 pub struct KafkaBroker {
     instance: Instance,
-    child: Option<Child>,
 }
 
 impl KafkaBroker {
@@ -125,25 +121,25 @@ impl KafkaBroker {
     /// The broker's name: `kafka`, or `kafka-1` and so on in a cluster.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.instance.name
+        self.instance.process.name()
     }
 
     /// The broker's folder: its configuration, its log, and its data.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.instance.folder.path()
+        self.instance.process.folder()
     }
 
     /// What the broker has written to its log so far, in all of its lives.
     #[must_use]
     pub fn log(&self) -> String {
-        self.instance.log()
+        self.instance.process.log()
     }
 
     /// The id of the broker's process; none after [`kill`](Self::kill) and [`stop`](Self::stop).
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        self.child.as_ref().map(Child::id)
+        self.instance.process.id()
     }
 
     /// Kills the broker as `kill -9` does. Nothing happens to one that does not run.
@@ -151,11 +147,7 @@ impl KafkaBroker {
     /// # Errors
     /// When the system refuses.
     pub fn kill(&mut self) -> Result<()> {
-        if let Some(mut child) = self.child.take() {
-            child.kill()?;
-            child.wait()?;
-        }
-        Ok(())
+        self.instance.process.kill()
     }
 
     /// Asks the broker to end, and waits until it has. Nothing happens to one that does not run.
@@ -163,15 +155,7 @@ impl KafkaBroker {
     /// # Errors
     /// When it does not end; it is killed then.
     pub fn stop(&mut self) -> Result<()> {
-        let Some(child) = &mut self.child else {
-            return Ok(());
-        };
-        // Not waited for yet, so that the id is the broker's in any case.
-        process::signal(child.id(), Signal::TERM)?;
-        let ended = wait::became_true(PATIENCE, || child.try_wait().is_ok_and(|status| status.is_some()));
-        self.kill()?;
-        ensure!(ended, "{} did not end within {PATIENCE:?}", self.name());
-        Ok(())
+        self.instance.process.stop(PATIENCE)
     }
 
     /// Starts the broker again, on the same ports and with the same data, and returns when it serves clients. A broker
@@ -194,16 +178,13 @@ impl KafkaBroker {
             url: self.client_address().to_string(),
             monitoring_url: None,
         };
-        self.instance.folder.leave(&record)?;
-        self.child = None;
-        Ok(())
+        self.instance.process.leave(&record)
     }
 
     pub(super) fn new(index: usize, name: &str, stays: bool, config: &KafkaConfig) -> Result<Self> {
         let id = FIRST + i32::try_from(index)?;
         Ok(Self {
             instance: Instance::new(name, id, stays, config)?,
-            child: None,
         })
     }
 
@@ -217,19 +198,16 @@ impl KafkaBroker {
 
     /// Returns at once, with the length of the log before.
     pub(super) fn launch(&mut self) -> Result<usize> {
-        let before = self.log().len();
-        self.child = Some(self.instance.launch()?);
-        Ok(before)
+        self.instance.launch()
     }
 
     /// `before` is what [`launch`](Self::launch) said.
     pub(super) fn wait_until_it_serves(&mut self, before: usize) -> Result<()> {
         let (admin, id) = (self.admin(), self.id());
-        let child = self.child.as_mut().context("the broker does not run")?;
         let mut serves = false;
         wait::became_true(PATIENCE, || {
             serves = admin.metadata(ANSWER).is_ok_and(|seen| seen.brokers.contains(&id));
-            serves || child.try_wait().is_ok_and(|status| status.is_some())
+            serves || self.instance.process.has_ended()
         });
         if !serves {
             self.kill()?;
@@ -247,16 +225,6 @@ impl KafkaBroker {
             broker.wait_until_it_serves(before)?;
             Ok(broker)
         })
-    }
-}
-
-impl Drop for KafkaBroker {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            last_words::show(self.name(), &self.client_address().to_string(), &self.log());
-        }
-        // There is nobody left to tell.
-        let _ = self.kill();
     }
 }
 
