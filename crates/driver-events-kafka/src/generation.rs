@@ -9,6 +9,7 @@ use crate::SetupError;
 use crate::batch::Ticket;
 use crate::context::{Context, Producing};
 use crate::drop_elsewhere::drop_elsewhere;
+use crate::properties;
 use crate::record::Prepared;
 
 /// One producer of librdkafka's, from when it is made until an error from which it does not recover.
@@ -20,8 +21,7 @@ pub(crate) struct Generation {
 
 impl Generation {
     pub(crate) fn new(number: u64, config: &ClientConfig, context: Context<Producing>) -> Result<Self, SetupError> {
-        let producer = config.create_with_context(context).map_err(SetupError::of_client)?;
-        let producer = Some(producer);
+        let producer = Some(properties::client(config, context)?);
         Ok(Self { number, producer })
     }
 

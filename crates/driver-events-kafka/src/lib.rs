@@ -82,8 +82,8 @@ mod generation;
 mod member;
 mod offsets;
 mod producer;
+mod tokens;
 
-pub use context::TokenProvider;
 pub use properties::Acks;
 pub use setup_error::{SetupError, SetupErrorKind};
 pub use sink::KafkaEventSink;
@@ -92,6 +92,7 @@ pub use source::KafkaEventSource;
 pub use source_builder::KafkaEventSourceBuilder;
 pub use start::StartFrom;
 pub use state::KafkaState;
+pub use tokens::TokenProvider;
 pub use topic_settings::{EnsuredTopic, TopicSettings, TopicWarning, ensure_topic};
 
 pub use driver_events_types::DEFAULT_TOPIC;

@@ -1,6 +1,11 @@
 //! librdkafka's properties: what this crate sets, what a caller may set, and what would break a promise.
 
+use std::fmt;
+
 use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use tracing::Level;
 
 use crate::SetupError;
 
@@ -125,7 +130,23 @@ pub(crate) fn consumer(mut config: ClientConfig, is_grouped: bool) -> Result<Cli
 
 /// How to reach the brokers: what a producer may take over from a consumer.
 pub(crate) fn of_clients(config: &ClientConfig) -> ClientConfig {
-    const SHARED: [&str; 5] = ["bootstrap.servers", "client.id", "security.", "ssl.", "sasl."];
+    // Beginnings of names.
+    const SHARED: [&str; 14] = [
+        "bootstrap.servers",
+        "metadata.broker.list",
+        "client.",
+        "security.",
+        "ssl.",
+        "enable.ssl.",
+        "sasl.",
+        "enable.sasl.",
+        "https.",
+        "broker.address.",
+        "socket.",
+        "reconnect.",
+        "connections.",
+        "debug",
+    ];
     let mut shared = ClientConfig::new();
     shared.set_log_level(config.log_level);
     for (name, _) in config.config_map() {
@@ -134,6 +155,62 @@ pub(crate) fn of_clients(config: &ClientConfig) -> ClientConfig {
         }
     }
     shared
+}
+
+/// A client of librdkafka's with these properties, which logs as much as `tracing` wants to hear.
+///
+/// # Errors
+/// librdkafka does not take the properties.
+pub(crate) fn client<C, T>(config: &ClientConfig, context: C) -> Result<T, SetupError>
+where
+    C: ClientContext,
+    T: FromClientConfigAndContext<C>,
+{
+    let mut config = config.clone();
+    let heard = heard();
+    if heard as i32 > config.log_level as i32 {
+        config.set_log_level(heard);
+    }
+    let refused = |error| match needs_tls(&config) && !cfg!(feature = "tls") {
+        true => SetupError::without_tls(),
+        false => SetupError::of_client(error),
+    };
+    config.create_with_context(context).map_err(refused)
+}
+
+/// The most talkative level that `tracing` takes of librdkafka.
+fn heard() -> RDKafkaLogLevel {
+    if tracing::enabled!(target: "librdkafka", Level::DEBUG) {
+        RDKafkaLogLevel::Debug
+    } else if tracing::enabled!(target: "librdkafka", Level::INFO) {
+        RDKafkaLogLevel::Info
+    } else if tracing::enabled!(target: "librdkafka", Level::WARN) {
+        RDKafkaLogLevel::Warning
+    } else {
+        RDKafkaLogLevel::Error
+    }
+}
+
+/// Whether there must be OpenSSL for these properties.
+fn needs_tls(config: &ClientConfig) -> bool {
+    let is = |names: &[&str], needs: fn(&str) -> bool| {
+        let mut values = names.iter().filter_map(|name| config.get(name));
+        values.any(|value| needs(&value.to_ascii_uppercase()))
+    };
+    is(&["security.protocol"], |protocol| protocol.ends_with("SSL"))
+        || is(&["sasl.mechanism", "sasl.mechanisms"], |mechanism| {
+            mechanism.starts_with("SCRAM-") || mechanism == "OAUTHBEARER"
+        })
+        || config.config_map().keys().any(|name| name.starts_with("ssl."))
+}
+
+/// The properties, in what is told of a builder: their values may be secrets, also those that librdkafka does not know.
+pub(crate) struct Names<'a>(pub(crate) &'a ClientConfig);
+
+impl fmt::Debug for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.config_map().keys()).finish()
+    }
 }
 
 /// # Errors

@@ -102,14 +102,23 @@ impl KafkaState {
         told.last_error = Some(reason.to_owned());
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::Authentication) => told.doubt = Some(reason.to_owned()),
-            Some(RDKafkaErrorCode::AllBrokersDown) if told.doubt.is_some() => {
-                told.refusal = told.doubt.clone();
-                told.refusals += 1;
-                drop(told);
-                self.shared.refused.notify_waiters();
+            Some(RDKafkaErrorCode::AllBrokersDown) => {
+                if let Some(why) = told.doubt.clone() {
+                    drop(told);
+                    self.refused(why);
+                }
             }
             _ => {}
         }
+    }
+
+    /// There is no broker that takes the credentials.
+    pub(crate) fn refused(&self, why: String) {
+        let mut told = self.told();
+        told.refusal = Some(why);
+        told.refusals += 1;
+        drop(told);
+        self.shared.refused.notify_waiters();
     }
 
     /// A broker answered, so it takes the credentials.
