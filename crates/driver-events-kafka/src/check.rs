@@ -9,7 +9,7 @@ use rdkafka::metadata::{Metadata, MetadataTopic};
 use rdkafka::producer::Producer as _;
 
 use crate::generation::Generation;
-use crate::{KafkaState, SetupError, SetupErrorKind};
+use crate::{KafkaState, SetupError, SetupErrorKind, permissions};
 
 /// How long the brokers have to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -77,7 +77,8 @@ fn find<'a>(metadata: &'a Metadata, topic: &str) -> Result<&'a MetadataTopic, Se
         .iter()
         .find(|found| found.name() == topic)
         .ok_or_else(|| {
-            let message = format!("the topic {topic:?} does not exist, or may not be seen: make it, or allow DESCRIBE");
+            let allow = permissions::topic("Describe", topic);
+            let message = format!("the topic {topic:?} does not exist, or may not be seen: make it, or {allow}");
             SetupError::new(SetupErrorKind::NoTopic, message)
         })
 }
@@ -98,5 +99,8 @@ fn no_answer(error: KafkaError, state: &KafkaState) -> SetupError {
 
 fn refused(state: &KafkaState) -> SetupError {
     let why = state.refusal().unwrap_or_default();
-    SetupError::new(SetupErrorKind::Unauthorized, format!("the brokers refuse the credentials: {why}"))
+    SetupError::new(
+        SetupErrorKind::Unauthorized,
+        format!("the brokers refuse the credentials: {why}"),
+    )
 }

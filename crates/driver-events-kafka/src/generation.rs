@@ -71,11 +71,12 @@ impl Generation {
         }
     }
 
-    /// Whether librdkafka takes no more records for good.
-    pub(crate) fn is_broken(&self) -> bool {
-        self.producer
-            .as_ref()
-            .is_none_or(|producer| producer.client().fatal_error().is_some())
+    /// Why librdkafka takes no more records for good; none while it does.
+    pub(crate) fn breakdown(&self) -> Option<RDKafkaErrorCode> {
+        match &self.producer {
+            Some(producer) => producer.client().fatal_error().map(|(code, _)| code),
+            None => Some(RDKafkaErrorCode::Fatal),
+        }
     }
 }
 

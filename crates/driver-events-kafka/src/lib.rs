@@ -81,6 +81,7 @@ mod gate;
 mod generation;
 mod member;
 mod offsets;
+mod permissions;
 mod producer;
 mod tokens;
 

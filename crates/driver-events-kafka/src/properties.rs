@@ -157,6 +157,15 @@ pub(crate) fn of_clients(config: &ClientConfig) -> ClientConfig {
     shared
 }
 
+/// Whether somebody must bring tokens: librdkafka does not make them itself.
+pub(crate) fn wants_tokens(config: &ClientConfig) -> bool {
+    let is = |name: &str, wanted: fn(&str) -> bool| config.get(name).is_some_and(wanted);
+    let is_by_token = |mechanism: &str| mechanism == "OAUTHBEARER";
+    (is("sasl.mechanism", is_by_token) || is("sasl.mechanisms", is_by_token))
+        && !is("enable.sasl.oauthbearer.unsecure.jwt", is_true)
+        && !is("sasl.oauthbearer.method", |method| method.eq_ignore_ascii_case("oidc"))
+}
+
 /// A client of librdkafka's with these properties, which logs as much as `tracing` wants to hear.
 ///
 /// # Errors

@@ -104,7 +104,7 @@ impl KafkaEventSinkBuilder {
     pub fn build(self) -> Result<KafkaEventSink, SetupError> {
         let topics = Topics::new(self.naming, self.prefix.as_deref())?;
         let config = properties::producer(self.config, self.acks)?;
-        let tokens = self.token.map(|provider| Tokens::new(provider, &config));
+        let tokens = Tokens::of(self.token, &config)?;
         let context = Context::new(KafkaState::default(), tokens, Producing::default());
         let producer = Producer::new(config, context, topics, self.has_headers, self.acks)?;
         Ok(KafkaEventSink::over(producer))

@@ -139,7 +139,8 @@ impl KafkaEventSourceBuilder {
     pub async fn build(self) -> Result<KafkaEventSource, SetupError> {
         let topics = Topics::new(self.naming.clone(), self.prefix.as_deref())?.known();
         let (filter, limits, start) = (self.filter.clone(), self.limits, self.start);
-        let is_grouped = self.group.is_some();
+        let group = self.group.clone();
+        let is_grouped = group.is_some();
         let state = KafkaState::default();
         // A token may have to be fetched.
         let made = check::ask(&state, {
@@ -157,6 +158,7 @@ impl KafkaEventSourceBuilder {
         };
         let begun = check::ask(&state, {
             let client = Arc::clone(&client);
+            let topics = topics.clone();
             move || begin(&client, &topics, starts.as_ref()).map_err(not_begun)
         });
         begun.await?;
@@ -166,7 +168,8 @@ impl KafkaEventSourceBuilder {
             member,
             filter,
             limits,
-            is_grouped,
+            topics,
+            group,
             dead_letters,
         ))
     }
@@ -184,7 +187,7 @@ impl KafkaEventSourceBuilder {
         config
             .set("group.id", group)
             .set("auto.offset.reset", self.start.reset());
-        let tokens = self.token.map(|provider| Tokens::new(provider, &config));
+        let tokens = Tokens::of(self.token, &config)?;
         if let Some(Err(error)) = tokens.as_ref().map(|tokens| tokens.fetch_first(PATIENCE)) {
             let message = format!("no token could be had: {error}");
             return Err(SetupError::new(SetupErrorKind::Unauthorized, message).with_source(error));
@@ -256,7 +259,7 @@ fn dead_letters(
 ) -> Result<DeadLetters, SetupError> {
     topics::check(topic).map_err(|why| SetupError::invalid(format!("the topic {topic:?} {why}")))?;
     let config = properties::producer(properties::of_clients(config), Acks::All)?;
-    let tokens = token.map(|provider| Tokens::new(provider, &config));
+    let tokens = Tokens::of(token, &config)?;
     let context = Context::new(KafkaState::default(), tokens, ());
     let producer = properties::client(&config, context)?;
     Ok(DeadLetters::new(topic.into(), producer))

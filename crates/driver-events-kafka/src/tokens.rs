@@ -9,10 +9,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rdkafka::ClientConfig;
 use rdkafka::client::OAuthToken;
 
-/// Gives a token for the SASL mechanism OAUTHBEARER whenever a new one is wanted: at the start, and when four fifths of
-/// the last one's time are over. It is given the value of the property `sasl.oauthbearer.config`.
+use crate::{SetupError, properties};
+
+/// Gives a token for the SASL mechanism OAUTHBEARER whenever a new one is wanted. It is given the value of the property
+/// `sasl.oauthbearer.config`.
 ///
-/// It is called on a thread of its own, where it may block and may use a runtime, and by one thread at a time. The first
+/// A token should live for half a minute or longer: the next one is asked for when four fifths of its time are over, and
+/// brokers that end connections with their tokens want it before nine tenths are.
+///
+/// The provider is called on a thread of its own, where it may block and may use a runtime, and by one thread at a time. The first
 /// token should be there in five seconds. After an error it is called again in about ten; the error's text is told to
 /// `tracing` and by [`KafkaState::last_error`](crate::KafkaState::last_error), so leave secrets out of it.
 pub type TokenProvider = dyn Fn(Option<&str>) -> Result<OAuthToken, TokenError> + Send + Sync + 'static;
@@ -52,12 +57,21 @@ struct Held {
 }
 
 impl Tokens {
-    /// For a client with these properties.
-    pub(crate) fn new(provider: Arc<TokenProvider>, config: &ClientConfig) -> Self {
-        Self {
-            provider,
-            config: config.get("sasl.oauthbearer.config").map(Arc::from),
-            shared: Arc::default(),
+    /// For a client with these properties; none where there is no provider.
+    ///
+    /// # Errors
+    /// There is none, and the properties want one.
+    pub(crate) fn of(provider: Option<Arc<TokenProvider>>, config: &ClientConfig) -> Result<Option<Self>, SetupError> {
+        match provider {
+            Some(provider) => Ok(Some(Self {
+                provider,
+                config: config.get("sasl.oauthbearer.config").map(Arc::from),
+                shared: Arc::default(),
+            })),
+            None if properties::wants_tokens(config) => Err(SetupError::invalid(
+                "the SASL mechanism OAUTHBEARER needs tokens: give the builder a `token_provider`",
+            )),
+            None => Ok(None),
         }
     }
 

@@ -5,13 +5,11 @@ mod permissions;
 mod tokens;
 
 use std::sync::OnceLock;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use data_encoding::BASE64URL_NOPAD;
 use driver_events_core::{DriverEventSink, Receipt};
-use driver_events_harness::{
-    Certificates, KafkaBroker, KafkaConfig, KafkaListener, KafkaOperation, KafkaResource,
-};
+use driver_events_harness::{Certificates, KafkaBroker, KafkaConfig, KafkaListener, KafkaOperation, KafkaResource};
 use driver_events_kafka::{KafkaEventSink, TopicSettings, ensure_topic};
 use driver_events_types::GoalId;
 use rdkafka::ClientConfig;
@@ -21,6 +19,9 @@ use crate::support::{config_of, events, in_time, prefix};
 
 /// What a file of properties, a shell or a URL would trip over. Kafka's own tools do not take commas.
 const PASSWORD: &str = "s3cret \"q'u:o=t\\e;{d}[%41]@/?#&$HOME";
+
+/// What only people can mend is told long before events would be given up.
+const SOON: Duration = Duration::from_secs(8);
 
 struct Secured {
     broker: KafkaBroker,
@@ -47,7 +48,13 @@ fn secured() -> &'static Secured {
 
 /// Each of one test, which gives and takes their permissions.
 const USERS: [&str; 7] = [
-    "no-write", "no-read", "no-group", "no-create", "no-describe", "revoked", "rotated",
+    "no-write",
+    "no-read",
+    "no-group",
+    "no-create",
+    "no-describe",
+    "revoked",
+    "rotated",
 ];
 
 impl Secured {
@@ -84,7 +91,9 @@ impl Secured {
     async fn topic(&self, rules: &[(&str, KafkaOperation)]) -> String {
         let topic = format!("{}.agent.driver", prefix());
         let settings = TopicSettings::named(&topic).partitions(1);
-        in_time(ensure_topic(&config_of(&self.broker), &settings)).await.unwrap();
+        in_time(ensure_topic(&config_of(&self.broker), &settings))
+            .await
+            .unwrap();
         for (user, operation) in rules {
             self.allow(user, KafkaResource::Topic(&topic), *operation);
         }
