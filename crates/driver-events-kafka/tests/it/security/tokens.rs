@@ -13,7 +13,7 @@ use super::{SOON, secured, stores, token};
 use crate::support::{PATIENCE, events, ids, in_time};
 
 /// Of a token. A broker takes no newer token within a second, so that it cannot be much shorter.
-const LIFE: Duration = Duration::from_secs(15);
+const LIFE: Duration = Duration::from_secs(20);
 
 /// On one thread, which the provider needs while it fetches: it must not wait on that thread.
 #[tokio::test(flavor = "current_thread")]
@@ -43,13 +43,13 @@ async fn a_sink_and_a_source_go_on_with_tokens_that_are_renewed() {
     // Longer than the first tokens live, and the broker ends connections with their tokens.
     let start = Instant::now();
     let mut load = tokio::time::interval(Duration::from_millis(50));
-    while start.elapsed() < 2 * LIFE {
+    while start.elapsed() < LIFE + LIFE / 4 {
         load.tick().await;
         stores(&sink).await;
         ids(&mut source, 1).await;
     }
-    assert!(fetched.load(Ordering::Relaxed) >= 3, "{fetched:?}");
-    assert!(read.load(Ordering::Relaxed) >= 3, "{read:?}");
+    assert!(fetched.load(Ordering::Relaxed) >= 2, "{fetched:?}");
+    assert!(read.load(Ordering::Relaxed) >= 2, "{read:?}");
     in_time(source.close()).await.unwrap();
     in_time(sink.close()).await.unwrap();
 }
