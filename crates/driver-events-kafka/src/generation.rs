@@ -5,12 +5,11 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer};
 
-use crate::SetupError;
 use crate::batch::Ticket;
 use crate::context::{Context, Producing};
 use crate::drop_elsewhere::drop_elsewhere;
-use crate::properties;
 use crate::record::Prepared;
+use crate::{SetupError, client};
 
 /// One producer of librdkafka's, from when it is made until an error from which it does not recover.
 pub(crate) struct Generation {
@@ -21,7 +20,7 @@ pub(crate) struct Generation {
 
 impl Generation {
     pub(crate) fn new(number: u64, config: &ClientConfig, context: Context<Producing>) -> Result<Self, SetupError> {
-        let producer = Some(properties::client(config, context)?);
+        let producer = Some(client::new(config, context)?);
         Ok(Self { number, producer })
     }
 

@@ -73,6 +73,7 @@ mod record;
 
 mod batch;
 mod check;
+mod client;
 mod context;
 mod dead_letters;
 mod drop_elsewhere;

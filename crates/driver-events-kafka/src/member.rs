@@ -50,6 +50,14 @@ impl Client {
             }),
         }
     }
+
+    /// Leaves the group, and waits for its broker. Where an answer is just being given, that ends it instead, in the
+    /// background.
+    pub(crate) fn end(self: Arc<Self>) {
+        if let Some(mut client) = Arc::into_inner(self) {
+            drop(client.0.take());
+        }
+    }
 }
 
 /// Leaving a group waits for its broker.

@@ -41,9 +41,9 @@ impl Producer {
         has_headers: bool,
         acks: Acks,
     ) -> Result<Self, SetupError> {
-        let patience = ["message.timeout.ms", "delivery.timeout.ms"]
-            .iter()
-            .find_map(|name| config.get(name)?.parse().ok())
+        let patience = config
+            .get("message.timeout.ms")
+            .and_then(|milliseconds| milliseconds.parse().ok())
             .filter(|milliseconds| *milliseconds != 0)
             .map(Duration::from_millis);
         let current = Arc::new(Generation::new(0, &config, context.clone())?);

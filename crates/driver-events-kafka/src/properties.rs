@@ -1,11 +1,6 @@
 //! librdkafka's properties: what this crate sets, what a caller may set, and what would break a promise.
 
-use std::fmt;
-
 use rdkafka::ClientConfig;
-use rdkafka::client::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
-use tracing::Level;
 
 use crate::SetupError;
 
@@ -35,6 +30,17 @@ impl Acks {
     }
 }
 
+/// Names that librdkafka has for the same property, and the one that is used here. It takes both, and of two values one
+/// by chance.
+const ALIASES: [(&str, &str); 6] = [
+    ("request.required.acks", "acks"),
+    ("delivery.timeout.ms", "message.timeout.ms"),
+    ("queue.buffering.max.ms", "linger.ms"),
+    ("compression.codec", "compression.type"),
+    ("auto.commit.enable", "enable.auto.commit"),
+    ("sasl.mechanism", "sasl.mechanisms"),
+];
+
 /// What a producer is given, unless the caller says otherwise.
 const PRODUCER: [(&str, &str); 9] = [
     // Fast where callers wait for their receipts, and hardly slower in bulk.
@@ -59,7 +65,8 @@ const PRODUCER: [(&str, &str); 9] = [
 ///
 /// # Errors
 /// One of the caller's properties would break it.
-pub(crate) fn producer(mut config: ClientConfig, acks: Acks) -> Result<ClientConfig, SetupError> {
+pub(crate) fn producer(config: ClientConfig, acks: Acks) -> Result<ClientConfig, SetupError> {
+    let mut config = by_one_name(config)?;
     refuse(
         &config,
         "delivery.report.only.error",
@@ -67,22 +74,15 @@ pub(crate) fn producer(mut config: ClientConfig, acks: Acks) -> Result<ClientCon
         "receipts come from delivery reports",
     )?;
     refuse(&config, "transactional.id", |_| true, "the sink makes no transactions")?;
-    for name in ["acks", "request.required.acks"] {
-        let differs = |value: &str| !(value == acks.value() || (acks == Acks::All && value == "-1"));
-        refuse(
-            &config,
-            name,
-            differs,
-            "choose the weaker promise by name, with `acks` of the builder",
-        )?;
-    }
+    let differs = |value: &str| !(value == acks.value() || (acks == Acks::All && value == "-1"));
+    let by_name = "choose the weaker promise by name, with `acks` of the builder";
+    refuse(&config, "acks", differs, by_name)?;
     if acks == Acks::All {
         let reason = "events that are sent again would be stored twice: choose the weaker promise by name, with `acks` \
                       of the builder";
         refuse(&config, "enable.idempotence", |value| !is_true(value), reason)?;
     }
     set_unless_there(&mut config, &PRODUCER);
-    config.remove("request.required.acks");
     config.set("acks", acks.value());
     if acks == Acks::All {
         config.set("enable.idempotence", "true");
@@ -109,7 +109,8 @@ const CONSUMER: [(&str, &str); 7] = [
 ///
 /// # Errors
 /// One of the caller's properties would break it.
-pub(crate) fn consumer(mut config: ClientConfig, is_grouped: bool) -> Result<ClientConfig, SetupError> {
+pub(crate) fn consumer(config: ClientConfig, is_grouped: bool) -> Result<ClientConfig, SetupError> {
+    let mut config = by_one_name(config)?;
     let why = "offsets are committed once deliveries are answered";
     refuse(&config, "enable.auto.offset.store", is_true, why)?;
     if is_grouped {
@@ -157,69 +158,24 @@ pub(crate) fn of_clients(config: &ClientConfig) -> ClientConfig {
     shared
 }
 
-/// Whether somebody must bring tokens: librdkafka does not make them itself.
-pub(crate) fn wants_tokens(config: &ClientConfig) -> bool {
-    let is = |name: &str, wanted: fn(&str) -> bool| config.get(name).is_some_and(wanted);
-    let is_by_token = |mechanism: &str| mechanism == "OAUTHBEARER";
-    (is("sasl.mechanism", is_by_token) || is("sasl.mechanisms", is_by_token))
-        && !is("enable.sasl.oauthbearer.unsecure.jwt", is_true)
-        && !is("sasl.oauthbearer.method", |method| method.eq_ignore_ascii_case("oidc"))
-}
-
-/// A client of librdkafka's with these properties, which logs as much as `tracing` wants to hear.
+/// The same with each property under one name only.
 ///
 /// # Errors
-/// librdkafka does not take the properties.
-pub(crate) fn client<C, T>(config: &ClientConfig, context: C) -> Result<T, SetupError>
-where
-    C: ClientContext,
-    T: FromClientConfigAndContext<C>,
-{
-    let mut config = config.clone();
-    let heard = heard();
-    if heard as i32 > config.log_level as i32 {
-        config.set_log_level(heard);
+/// A property is there under two names, with two values.
+fn by_one_name(mut config: ClientConfig) -> Result<ClientConfig, SetupError> {
+    for (alias, name) in ALIASES {
+        let Some(value) = config.get(alias).map(str::to_owned) else {
+            continue;
+        };
+        if config.get(name).is_some_and(|other| other != value) {
+            return Err(SetupError::invalid(format!(
+                "{alias} and {name} are one property, and differ"
+            )));
+        }
+        config.remove(alias);
+        config.set(name, value);
     }
-    let refused = |error| match needs_tls(&config) && !cfg!(feature = "tls") {
-        true => SetupError::without_tls(),
-        false => SetupError::of_client(error),
-    };
-    config.create_with_context(context).map_err(refused)
-}
-
-/// The most talkative level that `tracing` takes of librdkafka.
-fn heard() -> RDKafkaLogLevel {
-    if tracing::enabled!(target: "librdkafka", Level::DEBUG) {
-        RDKafkaLogLevel::Debug
-    } else if tracing::enabled!(target: "librdkafka", Level::INFO) {
-        RDKafkaLogLevel::Info
-    } else if tracing::enabled!(target: "librdkafka", Level::WARN) {
-        RDKafkaLogLevel::Warning
-    } else {
-        RDKafkaLogLevel::Error
-    }
-}
-
-/// Whether there must be OpenSSL for these properties.
-fn needs_tls(config: &ClientConfig) -> bool {
-    let is = |names: &[&str], needs: fn(&str) -> bool| {
-        let mut values = names.iter().filter_map(|name| config.get(name));
-        values.any(|value| needs(&value.to_ascii_uppercase()))
-    };
-    is(&["security.protocol"], |protocol| protocol.ends_with("SSL"))
-        || is(&["sasl.mechanism", "sasl.mechanisms"], |mechanism| {
-            mechanism.starts_with("SCRAM-") || mechanism == "OAUTHBEARER"
-        })
-        || config.config_map().keys().any(|name| name.starts_with("ssl."))
-}
-
-/// The properties, in what is told of a builder: their values may be secrets, also those that librdkafka does not know.
-pub(crate) struct Names<'a>(pub(crate) &'a ClientConfig);
-
-impl fmt::Debug for Names<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.config_map().keys()).finish()
-    }
+    Ok(config)
 }
 
 /// # Errors
@@ -240,7 +196,7 @@ fn set_unless_there(config: &mut ClientConfig, properties: &[(&str, &str)]) {
 }
 
 /// As librdkafka reads it.
-fn is_true(value: &str) -> bool {
+pub(crate) fn is_true(value: &str) -> bool {
     ["true", "t", "1"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
@@ -261,7 +217,6 @@ mod tests {
         for (property, value) in [
             ("acks", "0"),
             ("acks", "1"),
-            ("request.required.acks", "1"),
             ("enable.idempotence", "false"),
             ("delivery.report.only.error", "true"),
             ("transactional.id", "x"),
@@ -272,6 +227,18 @@ mod tests {
         for (property, value) in [("acks", "all"), ("acks", "-1"), ("enable.idempotence", "true")] {
             assert!(producer(with(property, value), Acks::All).is_ok(), "{property}={value}");
         }
+    }
+
+    #[test]
+    fn a_property_by_its_other_name_counts_and_none_has_two() {
+        let config = producer(with("queue.buffering.max.ms", "20"), Acks::All).unwrap();
+        assert_eq!(config.get("linger.ms"), Some("20"));
+        assert_eq!(config.get("queue.buffering.max.ms"), None);
+        let error = producer(with("request.required.acks", "1"), Acks::All).unwrap_err();
+        assert!(error.to_string().starts_with("acks=1 is refused"), "{error}");
+        let mut two = with("linger.ms", "5");
+        two.set("queue.buffering.max.ms", "20");
+        assert!(producer(two, Acks::All).is_err());
     }
 
     #[test]

@@ -5,9 +5,10 @@ use driver_events_core::Envelope;
 use rdkafka::ClientConfig;
 use rdkafka::client::OAuthToken;
 
+use crate::client::Names;
 use crate::context::{Context, Producing};
 use crate::producer::Producer;
-use crate::properties::{self, Acks, Names};
+use crate::properties::{self, Acks};
 use crate::tokens::Tokens;
 use crate::topics::{Naming, Topics};
 use crate::{KafkaEventSink, KafkaState, SetupError, TokenProvider};

@@ -100,19 +100,24 @@ impl KafkaEventSource {
         self.state().lag()
     }
 
-    /// Commits what was answered, and leaves the group. Without it that happens in the background, as far as the process
-    /// lives on. What is answered later is not taken, and comes again.
+    /// Commits what was answered, and leaves the group, so that other members have its partitions at once. Without it
+    /// that happens in the background, as far as the process lives on. What is answered later is not taken, and comes
+    /// again.
     ///
     /// # Errors
     /// The offsets could not be committed: what they stand for comes again.
     pub async fn close(self) -> Result<(), SourceError> {
         let is_grouped = self.group.is_some();
         // librdkafka blocks until the broker has answered.
-        let committed = tokio::task::spawn_blocking(move || match is_grouped {
-            true => self.client.commit(),
-            false => Ok(()),
+        let ended = tokio::task::spawn_blocking(move || {
+            let committed = match is_grouped {
+                true => self.client.commit(),
+                false => Ok(()),
+            };
+            self.client.end();
+            committed
         });
-        match committed.await {
+        match ended.await {
             Ok(committed) => committed,
             Err(error) => {
                 Err(SourceError::new(SourceErrorKind::Fatal, "the commit ended unfinished").with_source(error))

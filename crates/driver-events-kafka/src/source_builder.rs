@@ -9,15 +9,16 @@ use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, TopicPartitionList};
 use uuid::Uuid;
 
+use crate::client::Names;
 use crate::context::Context;
 use crate::dead_letters::DeadLetters;
 use crate::member::{Client, Member};
 use crate::offsets::Offsets;
-use crate::properties::{self, Acks, Names};
+use crate::properties::{self, Acks};
 use crate::start::{PATIENCE, StartFrom};
 use crate::tokens::Tokens;
 use crate::topics::{Naming, Topics};
-use crate::{KafkaEventSource, KafkaState, SetupError, SetupErrorKind, TokenProvider, check, topics};
+use crate::{KafkaEventSource, KafkaState, SetupError, SetupErrorKind, TokenProvider, check, client, topics};
 
 /// Makes a [`KafkaEventSource`]. Nothing is checked before [`build`](Self::build).
 ///
@@ -194,7 +195,7 @@ impl KafkaEventSourceBuilder {
         }
         let offsets = Arc::<Offsets>::default();
         let context = Context::new(state.clone(), tokens, Arc::clone(&offsets));
-        let consumer: StreamConsumer<_> = properties::client(&config, context)?;
+        let consumer: StreamConsumer<_> = client::new(&config, context)?;
         let client = Client::new(consumer);
         let member = Member::new(state, offsets, &client);
         Ok((client, member, dead_letters))
@@ -261,7 +262,7 @@ fn dead_letters(
     let config = properties::producer(properties::of_clients(config), Acks::All)?;
     let tokens = Tokens::of(token, &config)?;
     let context = Context::new(KafkaState::default(), tokens, ());
-    let producer = properties::client(&config, context)?;
+    let producer = client::new(&config, context)?;
     Ok(DeadLetters::new(topic.into(), producer))
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rdkafka::ClientConfig;
 use rdkafka::client::OAuthToken;
 
-use crate::{SetupError, properties};
+use crate::{SetupError, client};
 
 /// Gives a token for the SASL mechanism OAUTHBEARER whenever a new one is wanted. It is given the value of the property
 /// `sasl.oauthbearer.config`.
@@ -68,7 +68,7 @@ impl Tokens {
                 config: config.get("sasl.oauthbearer.config").map(Arc::from),
                 shared: Arc::default(),
             })),
-            None if properties::wants_tokens(config) => Err(SetupError::invalid(
+            None if client::wants_tokens(config) => Err(SetupError::invalid(
                 "the SASL mechanism OAUTHBEARER needs tokens: give the builder a `token_provider`",
             )),
             None => Ok(None),

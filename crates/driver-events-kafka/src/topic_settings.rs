@@ -9,7 +9,7 @@ use rdkafka::producer::{FutureProducer, Producer as _};
 
 use crate::context::Context;
 use crate::drop_elsewhere::drop_elsewhere;
-use crate::{DEFAULT_TOPIC, KafkaState, SetupError, SetupErrorKind, check, permissions, properties, topics};
+use crate::{DEFAULT_TOPIC, KafkaState, SetupError, SetupErrorKind, check, client, permissions, properties, topics};
 
 /// How long the brokers have to make the topic.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -165,15 +165,15 @@ impl Default for TopicSettings {
 pub async fn ensure_topic(config: &ClientConfig, settings: &TopicSettings) -> Result<EnsuredTopic, SetupError> {
     let name = &settings.name;
     topics::check(name).map_err(|why| SetupError::invalid(format!("the topic {name:?} {why}")))?;
-    if properties::wants_tokens(config) {
+    if client::wants_tokens(config) {
         let why = "topics cannot be made with tokens: make it with other credentials, or with Kafka's own tools";
         return Err(SetupError::invalid(why));
     }
     let state = KafkaState::default();
     let context = Context::new(state.clone(), None, ());
     // A client for administration does not tell of credentials that are refused. So a producer looks first.
-    let scout = properties::client(&properties::of_clients(config), context.clone())?;
-    let admin = properties::client(config, context)?;
+    let scout = client::new(&properties::of_clients(config), context.clone())?;
+    let admin = client::new(config, context)?;
     let ensured = ensure(&scout, &admin, settings, &state).await;
     drop_elsewhere((scout, admin));
     ensured

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::instance::{Instance, Voter};
 use super::config::scram_credentials;
+use super::instance::{Instance, Voter};
 use super::{KafkaAdmin, KafkaConfig, KafkaListener, KafkaRecord, console};
 use crate::ports::retry_when_one_was_taken;
 use crate::proxy::Proxy;
@@ -80,7 +80,10 @@ impl KafkaBroker {
     /// # Errors
     /// When the tool fails.
     pub fn change_password(&self, user: &str, password: &str) -> Result<()> {
-        let mut command = self.instance.java.command("kafka.admin.ConfigCommand", "64m", "WARN", &[]);
+        let mut command = self
+            .instance
+            .java
+            .command("kafka.admin.ConfigCommand", "64m", "WARN", &[]);
         command
             .args(["--bootstrap-server", &self.client_address().to_string()])
             .args(["--alter", "--entity-type", "users", "--entity-name", user])
