@@ -32,6 +32,17 @@ pub struct Faults {
 enum Transport {
     /// Core NATS and JetStream.
     Nats,
+    /// Apache Kafka.
+    Kafka,
+}
+
+impl Transport {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Nats => "nats",
+            Self::Kafka => "kafka",
+        }
+    }
 }
 
 /// Runs them and passes the table through.
@@ -39,7 +50,6 @@ enum Transport {
 /// # Errors
 /// When the program does not build, and when a promise was broken.
 pub fn run(root: &Path, faults: &Faults) -> Result<()> {
-    let Transport::Nats = faults.transport;
     let mut cargo = command::cargo(root);
     cargo.args([
         "run",
@@ -49,7 +59,7 @@ pub fn run(root: &Path, faults: &Faults) -> Result<()> {
         "--bin",
         "faults",
         "--",
-        "nats",
+        faults.transport.name(),
     ]);
     let options = [
         ("--rounds", faults.rounds.map(|rounds| rounds.to_string())),
