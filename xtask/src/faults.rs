@@ -17,7 +17,7 @@ pub struct Faults {
     /// Begin rounds for so many minutes instead.
     #[arg(long, conflicts_with = "rounds")]
     minutes: Option<u32>,
-    /// One round, with a fifth of the faults under load.
+    /// One round without clusters of Kafka, with a fifth of the faults under load.
     #[arg(long, conflicts_with_all = ["rounds", "minutes"])]
     short: bool,
     /// What chance begins with: where faults hit [default: 1].

@@ -57,7 +57,9 @@ impl Row {
 
     /// Errors told of this so often.
     pub(crate) fn told(&mut self, what: &str, count: u64) {
-        *self.errors.entry(what.to_owned()).or_default() += count;
+        if count > 0 {
+            *self.errors.entry(what.to_owned()).or_default() += count;
+        }
     }
 
     /// A promise was broken.

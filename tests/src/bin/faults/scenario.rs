@@ -20,6 +20,14 @@ impl Scenario {
         }
     }
 
+    /// Whether the short form leaves it out.
+    pub(crate) fn is_long(self) -> bool {
+        match self {
+            Self::Nats(_) => false,
+            Self::Kafka(scenario) => scenario.needs_a_cluster(),
+        }
+    }
+
     /// Runs it once, with one of every `share` faults under load.
     pub(crate) async fn run(
         self,

@@ -16,7 +16,7 @@ const PARTITIONS: i32 = 4;
 const KILLS: usize = 1;
 const CUTS: usize = 5;
 /// A fault hits before so many more events were given to the sink.
-const EVENTS: u64 = 3_000;
+const EVENTS: u64 = 5_000;
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(25);
 
 pub(super) async fn run(
@@ -32,7 +32,7 @@ pub(super) async fn run(
     let loaded: Arc<dyn DriverEventSink> = Arc::clone(&sink) as _;
     let load = Load::start(&loaded, &topic.account, shape);
     let pace = topic.pace();
-    for fault in faults(random, KILLS, CUTS.div_ceil(share)) {
+    for fault in faults(random, KILLS, CUTS, share) {
         pace.wait(random, EVENTS).await?;
         match fault {
             Fault::Kill => broker.kill_and_restart()?,
@@ -40,15 +40,17 @@ pub(super) async fn run(
         }
         row.did(fault);
     }
+    pace.wait(random, EVENTS).await?;
     load.finish().await?;
     topic.settle(&sink, MESSAGE_TIMEOUT, row).await?;
     servers.put_back_broker(broker);
     Ok(())
 }
 
-/// So many of both, by chance one after the other.
-pub(super) fn faults(random: &mut Random, kills: usize, cuts: usize) -> Vec<Fault> {
+/// So many of both, by chance one after the other; of these, one of every `share`.
+pub(super) fn faults(random: &mut Random, kills: usize, cuts: usize, share: usize) -> Vec<Fault> {
     let mut faults = [vec![Fault::Kill; kills], vec![Fault::Cut; cuts]].concat();
     random.shuffle(&mut faults);
+    faults.truncate((kills + cuts).div_ceil(share));
     faults
 }

@@ -77,6 +77,11 @@ impl Scenario {
         }
     }
 
+    /// Three brokers take their time to start.
+    pub(crate) fn needs_a_cluster(self) -> bool {
+        matches!(self, Self::LeaderKilled | Self::TooFewReplicas)
+    }
+
     /// Runs it once, with one of every `share` faults under load.
     pub(crate) async fn run(
         self,

@@ -77,7 +77,7 @@ pub(super) async fn kills_and_cuts(
     for _ in 0..MEMBERS {
         members.push(Member::join(&broker.proxied()?, &reading.topic.name, &reading.ledger).await?);
     }
-    for fault in faults(random, KILLS, CUTS.div_ceil(share)) {
+    for fault in faults(random, KILLS, CUTS, share) {
         reading.progress(random).await?;
         match fault {
             Fault::Kill => broker.kill_and_restart()?,
