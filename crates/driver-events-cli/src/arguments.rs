@@ -1,9 +1,12 @@
+use std::sync::LazyLock;
+
 use clap::{Parser, Subcommand};
 
 use crate::completions::CompletionsArguments;
 use crate::demo::DemoArguments;
 use crate::man::ManArguments;
 use crate::publish::PublishArguments;
+use crate::remote;
 use crate::subjects::SubjectsArguments;
 use crate::tail::TailArguments;
 
@@ -31,7 +34,7 @@ Examples:
 /// An event is one line of JSON. Standard output carries events and nothing else; everything that is told about them
 /// goes to standard error.
 #[derive(Debug, Parser)]
-#[command(name = "driver-events", version, after_help = AFTER_HELP)]
+#[command(name = "driver-events", version, long_version = long_version(), after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -45,4 +48,11 @@ pub(crate) enum Command {
     Subjects(SubjectsArguments),
     Completions(CompletionsArguments),
     Man(ManArguments),
+}
+
+/// What the command knows depends on how it was built.
+fn long_version() -> &'static str {
+    static TEXT: LazyLock<String> =
+        LazyLock::new(|| format!("{}\nbuilt with: {}", env!("CARGO_PKG_VERSION"), remote::features()));
+    &TEXT
 }

@@ -1,5 +1,10 @@
 //! The `driver-events` command: events of AI agents' driver loops, published and read in a shell.
 
+#![cfg_attr(
+    not(all(feature = "nats", feature = "kafka")),
+    allow(dead_code, reason = "some of it is for servers that this build does not know")
+)]
+
 mod arguments;
 
 mod completions;
@@ -13,8 +18,13 @@ mod file_id;
 mod format;
 mod input;
 mod intake;
+#[cfg(feature = "kafka")]
+mod kafka;
+#[cfg(feature = "nats")]
 mod nats;
 mod open_error;
+mod remote;
+mod start;
 mod target;
 mod url;
 mod url_parser;

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driver_events_core::DriverEventSink;
-use driver_events_nats::{JetStreamEventSink, NatsEventSink, SetupErrorKind};
 use driver_events_stdout::{Format, StdoutEventSink, WriterEventSink};
 
 use crate::file_id::FileId;
-use crate::nats::{JetStreamAddress, NatsAddress, NatsArguments};
 use crate::open_error::OpenError;
+use crate::remote::{self, Connecting, Protocol, RemoteTarget};
+use crate::report::Report;
+use crate::signals::Stop;
 use crate::url::{Url, UrlError};
 use crate::url_parser::shown;
 
 /// How long one call of a sink tries: it is `publish` that goes on trying, and hears signals meanwhile.
-const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where events are sent to: a URL, read.
 #[derive(Clone, Debug)]
@@ -30,18 +31,22 @@ pub(crate) struct Target {
 enum Place {
     Stdout,
     File(PathBuf),
-    Nats(NatsAddress),
-    JetStream(JetStreamAddress),
+    Remote(Arc<dyn RemoteTarget>),
 }
 
 /// What a target is opened with.
 #[derive(Clone, Debug)]
 pub(crate) struct Opening {
-    pub(crate) nats: NatsArguments,
+    pub(crate) connecting: Connecting,
     /// Makes a stream that is not there.
     pub(crate) create_stream: bool,
+    /// Makes topics that are not there.
+    pub(crate) create_topic: bool,
     /// How long a target may fail.
     pub(crate) timeout: Duration,
+    /// Asks to give up soon.
+    pub(crate) stop: Stop,
+    pub(crate) report: Report,
 }
 
 /// A sink, and what to know of it.
@@ -54,48 +59,28 @@ pub(crate) struct Opened {
     pub(crate) longest_outage: Duration,
     /// What the person should know of the target.
     pub(crate) warnings: Vec<String>,
+    /// How many events may be stored twice by now.
+    pub(crate) possible_duplicates: Box<dyn Fn() -> u64 + Send + Sync>,
 }
 
 impl Target {
     pub(crate) fn parse(text: &OsStr) -> Result<Self, UrlError> {
         let url = Url::parse(text)?;
-        let mut place = match url.scheme.as_str() {
+        let place = match url.scheme.as_str() {
             "stdout" if url.path.is_empty() => Place::Stdout,
             "stdout" => return Err(UrlError::new("`stdout:` takes no path")),
             "file" => Place::File(url.file_path()?),
-            "nats" | "tls" => match NatsAddress::parse(&url)? {
-                (address, "") => Place::Nats(address),
-                _ => return Err(NatsAddress::takes_no_path()),
-            },
-            "jetstream" => Place::JetStream(JetStreamAddress::parse(&url)?),
-            scheme => {
-                return Err(UrlError::new(format!(
-                    "there is no target `{scheme}:`, but `stdout:`, `file:`, `nats:`, `tls:` and `jetstream:`"
-                )));
-            }
+            _ => Place::Remote(remote::target(&url)?),
         };
         let mut format = Format::Json;
-        for (key, value) in &url.parameters {
-            let (is_taken, known) = match &mut place {
-                Place::Stdout | Place::File(_) if *key == "format" => {
-                    format = UrlError::needs_value(key, *value)?
-                        .parse()
-                        .map_err(|error| UrlError::new(format!("{error}")))?;
-                    (true, "")
+        if !matches!(place, Place::Remote(_)) {
+            url.take_parameters("only `format`", |key, value| {
+                if key == "format" {
+                    let parsed = UrlError::needs_value(key, value)?.parse();
+                    format = parsed.map_err(|error| UrlError::new(format!("{error}")))?;
                 }
-                Place::Stdout | Place::File(_) => (false, "only `format`"),
-                Place::Nats(address) => (address.take(key, *value)?, "but `prefix`, `bare`, `inbox` and `tls`"),
-                Place::JetStream(_) if *key == "offset" => {
-                    return Err(UrlError::new("`offset` is for reading"));
-                }
-                Place::JetStream(address) => (
-                    address.take(key, *value)?,
-                    "but `prefix`, `bare`, `domain`, `inbox` and `tls`",
-                ),
-            };
-            if !is_taken {
-                return Err(UrlError::new(format!("there is no parameter `{key}`, {known}")));
-            }
+                Ok(key == "format")
+            })?;
         }
         Ok(Self {
             url: shown(text),
@@ -118,34 +103,38 @@ impl Target {
         match &self.place {
             Place::Stdout => FileId::of_stdout(),
             Place::File(path) => FileId::of_path(path),
-            Place::Nats(_) | Place::JetStream(_) => None,
+            Place::Remote(_) => None,
         }
     }
 
     /// Makes the sink. It waits: for the reader of a named pipe, and for servers.
     pub(crate) async fn open(&self, opening: &Opening) -> Result<Opened, OpenError> {
         let opened = match &self.place {
-            Place::Stdout => Ok(Opened::local(stdout_sink(self.format))),
+            Place::Stdout => Ok(Opened::new(stdout_sink(self.format))),
             Place::File(path) => open_file(path.clone(), self.format).await,
-            Place::Nats(address) => open_nats(address, opening).await,
-            Place::JetStream(address) => open_jetstream(address, opening).await,
+            Place::Remote(remote) => remote.open(self.name(), opening).await,
         };
         opened.map_err(|error| error.naming(self))
     }
 
-    /// Whether it is a stream, which may be made.
-    pub(crate) fn is_stream(&self) -> bool {
-        matches!(self.place, Place::JetStream(_))
+    /// How it is spoken with, where it is a server.
+    pub(crate) fn protocol(&self) -> Option<Protocol> {
+        match &self.place {
+            Place::Stdout | Place::File(_) => None,
+            Place::Remote(remote) => Some(remote.protocol()),
+        }
     }
 }
 
 impl Opened {
-    fn local(sink: Arc<dyn DriverEventSink>) -> Self {
+    /// A sink that may fail for as long as it likes.
+    pub(crate) fn new(sink: Arc<dyn DriverEventSink>) -> Self {
         Self {
             sink,
             holds_unflushed: true,
             longest_outage: Duration::MAX,
             warnings: Vec::new(),
+            possible_duplicates: Box::new(|| 0),
         }
     }
 }
@@ -153,63 +142,7 @@ impl Opened {
 async fn open_file(path: PathBuf, format: Format) -> Result<Opened, OpenError> {
     let open = move || WriterEventSink::builder().format(format).append_to(path);
     let sink = tokio::task::spawn_blocking(open).await.map_err(io::Error::from)??;
-    Ok(Opened::local(Arc::new(sink)))
-}
-
-async fn open_nats(address: &NatsAddress, opening: &Opening) -> Result<Opened, OpenError> {
-    let mut builder = NatsEventSink::builder()
-        .options(opening.nats.options(address)?)
-        .send_timeout(CALL_TIMEOUT)
-        .flush_timeout(CALL_TIMEOUT);
-    if let Some(prefix) = &address.prefix {
-        builder = builder.prefix(prefix);
-    }
-    if address.bare {
-        builder = builder.bare();
-    }
-    Ok(Opened {
-        holds_unflushed: false,
-        ..Opened::local(Arc::new(builder.build().await?))
-    })
-}
-
-async fn open_jetstream(address: &JetStreamAddress, opening: &Opening) -> Result<Opened, OpenError> {
-    let connection = opening.nats.options(&address.servers)?.connect().await?;
-    let mut warnings = Vec::new();
-    if opening.create_stream {
-        let stream = connection.ensure_stream(&address.settings(opening.timeout)).await?;
-        warnings.extend(stream.warnings.iter().map(ToString::to_string));
-    }
-    let mut builder = JetStreamEventSink::builder(&address.stream)
-        .connection(connection)
-        .retry_timeout(CALL_TIMEOUT);
-    if let Some(prefix) = &address.servers.prefix {
-        builder = builder.prefix(prefix);
-    }
-    if let Some(domain) = &address.domain {
-        builder = builder.domain(domain);
-    }
-    if address.servers.bare {
-        builder = builder.bare();
-    }
-    let sink = builder.build().await.map_err(|error| match error.kind() {
-        SetupErrorKind::NoStream => OpenError::failed(format!(
-            "the stream {:?} does not exist: correct its name, or make it with --create-stream",
-            address.stream
-        )),
-        _ => error.into(),
-    })?;
-    if !opening.create_stream {
-        warnings.extend(sink.warnings().iter().map(ToString::to_string));
-    }
-    // The sink itself tries for a while, before and after.
-    let longest_outage = sink.duplicate_window().saturating_sub(3 * CALL_TIMEOUT);
-    Ok(Opened {
-        sink: Arc::new(sink),
-        holds_unflushed: true,
-        longest_outage,
-        warnings,
-    })
+    Ok(Opened::new(Arc::new(sink)))
 }
 
 /// The URL as it was given, without a user.

@@ -35,6 +35,20 @@ impl<'a> Url<'a> {
         })
     }
 
+    /// Gives every parameter to `take`, which is false for one that it does not know; `known` tells of those that it does.
+    pub(crate) fn take_parameters(
+        &self,
+        known: &str,
+        mut take: impl FnMut(&str, Option<&str>) -> Result<bool, UrlError>,
+    ) -> Result<(), UrlError> {
+        for (key, value) in &self.parameters {
+            if !take(key, *value)? {
+                return Err(UrlError::new(format!("there is no parameter `{key}`, {known}")));
+            }
+        }
+        Ok(())
+    }
+
     /// The path of a `file:` URL: `file:relative`, `file:/absolute`, `file:///absolute` or `file://localhost/absolute`.
     pub(crate) fn file_path(&self) -> Result<PathBuf, UrlError> {
         let path = match self.path.strip_prefix(b"//") {
@@ -71,6 +85,14 @@ impl UrlError {
         value
             .filter(|value| !value.is_empty())
             .ok_or_else(|| Self::new(format!("the parameter `{key}` has no value")))
+    }
+
+    /// The value of a parameter that is on or off. One that stands alone is on.
+    pub(crate) fn boolean(key: &str, value: Option<&str>) -> Result<bool, Self> {
+        let value = value.unwrap_or("true");
+        value
+            .parse()
+            .map_err(|_| Self::new(format!("`{key}` is `true` or `false`, and not `{value}`")))
     }
 }
 

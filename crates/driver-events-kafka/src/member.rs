@@ -1,3 +1,5 @@
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -23,6 +25,18 @@ impl Client {
         self.0.as_ref()
     }
 
+    /// Serves what librdkafka tells of itself, as its log, its errors and its wish for a token, while it has nothing to
+    /// read yet and nobody asks for deliveries.
+    pub(crate) async fn serve(&self) -> Infallible {
+        let Some(consumer) = &self.0 else {
+            return pending().await;
+        };
+        loop {
+            // The state has taken note of errors.
+            let _ = consumer.recv().await;
+        }
+    }
+
     /// Commits what was answered, and waits for the broker.
     pub(crate) fn commit(&self) -> Result<(), SourceError> {
         let Some(consumer) = &self.0 else {
@@ -34,6 +48,14 @@ impl Client {
             committed => committed.map_err(|error| {
                 SourceError::new(SourceErrorKind::Disconnected, "the offsets could not be committed").with_source(error)
             }),
+        }
+    }
+
+    /// Leaves the group, and waits for its broker. Where an answer is just being given, that ends it instead, in the
+    /// background.
+    pub(crate) fn end(self: Arc<Self>) {
+        if let Some(mut client) = Arc::into_inner(self) {
+            drop(client.0.take());
         }
     }
 }

@@ -30,6 +30,17 @@ impl Acks {
     }
 }
 
+/// Names that librdkafka has for the same property, and the one that is used here. It takes both, and of two values one
+/// by chance.
+const ALIASES: [(&str, &str); 6] = [
+    ("request.required.acks", "acks"),
+    ("delivery.timeout.ms", "message.timeout.ms"),
+    ("queue.buffering.max.ms", "linger.ms"),
+    ("compression.codec", "compression.type"),
+    ("auto.commit.enable", "enable.auto.commit"),
+    ("sasl.mechanism", "sasl.mechanisms"),
+];
+
 /// What a producer is given, unless the caller says otherwise.
 const PRODUCER: [(&str, &str); 9] = [
     // Fast where callers wait for their receipts, and hardly slower in bulk.
@@ -54,7 +65,8 @@ const PRODUCER: [(&str, &str); 9] = [
 ///
 /// # Errors
 /// One of the caller's properties would break it.
-pub(crate) fn producer(mut config: ClientConfig, acks: Acks) -> Result<ClientConfig, SetupError> {
+pub(crate) fn producer(config: ClientConfig, acks: Acks) -> Result<ClientConfig, SetupError> {
+    let mut config = by_one_name(config)?;
     refuse(
         &config,
         "delivery.report.only.error",
@@ -62,22 +74,15 @@ pub(crate) fn producer(mut config: ClientConfig, acks: Acks) -> Result<ClientCon
         "receipts come from delivery reports",
     )?;
     refuse(&config, "transactional.id", |_| true, "the sink makes no transactions")?;
-    for name in ["acks", "request.required.acks"] {
-        let differs = |value: &str| !(value == acks.value() || (acks == Acks::All && value == "-1"));
-        refuse(
-            &config,
-            name,
-            differs,
-            "choose the weaker promise by name, with `acks` of the builder",
-        )?;
-    }
+    let differs = |value: &str| !(value == acks.value() || (acks == Acks::All && value == "-1"));
+    let by_name = "choose the weaker promise by name, with `acks` of the builder";
+    refuse(&config, "acks", differs, by_name)?;
     if acks == Acks::All {
         let reason = "events that are sent again would be stored twice: choose the weaker promise by name, with `acks` \
                       of the builder";
         refuse(&config, "enable.idempotence", |value| !is_true(value), reason)?;
     }
     set_unless_there(&mut config, &PRODUCER);
-    config.remove("request.required.acks");
     config.set("acks", acks.value());
     if acks == Acks::All {
         config.set("enable.idempotence", "true");
@@ -104,7 +109,8 @@ const CONSUMER: [(&str, &str); 7] = [
 ///
 /// # Errors
 /// One of the caller's properties would break it.
-pub(crate) fn consumer(mut config: ClientConfig, is_grouped: bool) -> Result<ClientConfig, SetupError> {
+pub(crate) fn consumer(config: ClientConfig, is_grouped: bool) -> Result<ClientConfig, SetupError> {
+    let mut config = by_one_name(config)?;
     let why = "offsets are committed once deliveries are answered";
     refuse(&config, "enable.auto.offset.store", is_true, why)?;
     if is_grouped {
@@ -125,7 +131,23 @@ pub(crate) fn consumer(mut config: ClientConfig, is_grouped: bool) -> Result<Cli
 
 /// How to reach the brokers: what a producer may take over from a consumer.
 pub(crate) fn of_clients(config: &ClientConfig) -> ClientConfig {
-    const SHARED: [&str; 5] = ["bootstrap.servers", "client.id", "security.", "ssl.", "sasl."];
+    // Beginnings of names.
+    const SHARED: [&str; 14] = [
+        "bootstrap.servers",
+        "metadata.broker.list",
+        "client.",
+        "security.",
+        "ssl.",
+        "enable.ssl.",
+        "sasl.",
+        "enable.sasl.",
+        "https.",
+        "broker.address.",
+        "socket.",
+        "reconnect.",
+        "connections.",
+        "debug",
+    ];
     let mut shared = ClientConfig::new();
     shared.set_log_level(config.log_level);
     for (name, _) in config.config_map() {
@@ -134,6 +156,26 @@ pub(crate) fn of_clients(config: &ClientConfig) -> ClientConfig {
         }
     }
     shared
+}
+
+/// The same with each property under one name only.
+///
+/// # Errors
+/// A property is there under two names, with two values.
+fn by_one_name(mut config: ClientConfig) -> Result<ClientConfig, SetupError> {
+    for (alias, name) in ALIASES {
+        let Some(value) = config.get(alias).map(str::to_owned) else {
+            continue;
+        };
+        if config.get(name).is_some_and(|other| other != value) {
+            return Err(SetupError::invalid(format!(
+                "{alias} and {name} are one property, and differ"
+            )));
+        }
+        config.remove(alias);
+        config.set(name, value);
+    }
+    Ok(config)
 }
 
 /// # Errors
@@ -154,7 +196,7 @@ fn set_unless_there(config: &mut ClientConfig, properties: &[(&str, &str)]) {
 }
 
 /// As librdkafka reads it.
-fn is_true(value: &str) -> bool {
+pub(crate) fn is_true(value: &str) -> bool {
     ["true", "t", "1"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
@@ -175,7 +217,6 @@ mod tests {
         for (property, value) in [
             ("acks", "0"),
             ("acks", "1"),
-            ("request.required.acks", "1"),
             ("enable.idempotence", "false"),
             ("delivery.report.only.error", "true"),
             ("transactional.id", "x"),
@@ -186,6 +227,18 @@ mod tests {
         for (property, value) in [("acks", "all"), ("acks", "-1"), ("enable.idempotence", "true")] {
             assert!(producer(with(property, value), Acks::All).is_ok(), "{property}={value}");
         }
+    }
+
+    #[test]
+    fn a_property_by_its_other_name_counts_and_none_has_two() {
+        let config = producer(with("queue.buffering.max.ms", "20"), Acks::All).unwrap();
+        assert_eq!(config.get("linger.ms"), Some("20"));
+        assert_eq!(config.get("queue.buffering.max.ms"), None);
+        let error = producer(with("request.required.acks", "1"), Acks::All).unwrap_err();
+        assert!(error.to_string().starts_with("acks=1 is refused"), "{error}");
+        let mut two = with("linger.ms", "5");
+        two.set("queue.buffering.max.ms", "20");
+        assert!(producer(two, Acks::All).is_err());
     }
 
     #[test]

@@ -36,18 +36,13 @@ impl NatsAddress {
         Ok((address, path))
     }
 
-    /// Core NATS has no streams to name.
-    pub(crate) fn takes_no_path() -> UrlError {
-        UrlError::new("nothing may follow the host: write `jetstream://HOST:PORT/STREAM` for a stream")
-    }
-
     /// Takes a parameter that all of these URLs have. False for one that is another's.
     pub(crate) fn take(&mut self, key: &str, value: Option<&str>) -> Result<bool, UrlError> {
         match key {
             "prefix" => self.prefix = Some(UrlError::needs_value(key, value)?.to_owned()),
             "inbox" => self.inbox = Some(UrlError::needs_value(key, value)?.to_owned()),
-            "bare" => self.bare = boolean(key, value)?,
-            "tls" => self.tls = boolean(key, value)?,
+            "bare" => self.bare = UrlError::boolean(key, value)?,
+            "tls" => self.tls = UrlError::boolean(key, value)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -77,12 +72,4 @@ impl std::fmt::Debug for NatsAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("NatsAddress").finish_non_exhaustive()
     }
-}
-
-/// A parameter that stands alone is true.
-fn boolean(key: &str, value: Option<&str>) -> Result<bool, UrlError> {
-    let value = value.unwrap_or("true");
-    value
-        .parse()
-        .map_err(|_| UrlError::new(format!("`{key}` is `true` or `false`, and not `{value}`")))
 }

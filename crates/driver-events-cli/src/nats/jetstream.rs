@@ -1,30 +1,57 @@
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::Duration;
 
-use chrono::DateTime;
-use driver_events_nats::{JetStreamEventSourceBuilder, StreamSettings};
+use async_trait::async_trait;
+use driver_events_core::SourceError;
+use driver_events_nats::{
+    JetStreamEventSink, JetStreamEventSource, JetStreamEventSourceBuilder, SetupErrorKind, StreamSettings,
+};
 
 use super::NatsAddress;
+use crate::open_error::OpenError;
+use crate::remote::{Protocol, RemoteOrigin, RemoteSource, RemoteTarget};
+use crate::start::Start;
+use crate::tail::Reading;
+use crate::target::{CALL_TIMEOUT, Opened, Opening};
 use crate::url::{Url, UrlError};
 
 /// A `jetstream://HOST:PORT/STREAM` URL.
-#[derive(Clone, Debug)]
-pub(crate) struct JetStreamAddress {
-    pub(crate) servers: NatsAddress,
-    pub(crate) stream: String,
-    pub(crate) domain: Option<String>,
-    pub(crate) start: Option<Start>,
-}
-
-/// Where to begin to read.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Start {
-    Earliest,
-    Latest,
-    Time(SystemTime),
+#[derive(Debug)]
+pub(super) struct JetStreamAddress {
+    servers: NatsAddress,
+    stream: String,
+    domain: Option<String>,
+    start: Option<Start>,
 }
 
 impl JetStreamAddress {
-    pub(crate) fn parse(url: &Url<'_>) -> Result<Self, UrlError> {
+    pub(super) fn of_target(url: &Url<'_>) -> Result<Self, UrlError> {
+        let mut address = Self::parse(url)?;
+        url.take_parameters(
+            "but `prefix`, `bare`, `domain`, `inbox` and `tls`",
+            |key, value| match key {
+                "offset" => Err(UrlError::new("`offset` is for reading")),
+                _ => address.take(key, value),
+            },
+        )?;
+        Ok(address)
+    }
+
+    pub(super) fn of_origin(url: &Url<'_>) -> Result<Self, UrlError> {
+        let mut address = Self::parse(url)?;
+        let known = "but `prefix`, `offset`, `domain`, `inbox` and `tls`";
+        url.take_parameters(known, |key, value| match key {
+            "bare" => Ok(false),
+            "offset" => {
+                address.start = Some(Start::offset(UrlError::needs_value(key, value)?)?);
+                Ok(true)
+            }
+            _ => address.take(key, value),
+        })?;
+        Ok(address)
+    }
+
+    fn parse(url: &Url<'_>) -> Result<Self, UrlError> {
         let (servers, stream) = NatsAddress::parse(url)?;
         if stream.is_empty() || stream.contains('/') {
             return Err(UrlError::new(
@@ -40,17 +67,16 @@ impl JetStreamAddress {
     }
 
     /// Takes a parameter. False for one that is not known.
-    pub(crate) fn take(&mut self, key: &str, value: Option<&str>) -> Result<bool, UrlError> {
-        match key {
-            "domain" => self.domain = Some(UrlError::needs_value(key, value)?.to_owned()),
-            "offset" => self.start = Some(Start::parse(UrlError::needs_value(key, value)?)?),
-            _ => return self.servers.take(key, value),
+    fn take(&mut self, key: &str, value: Option<&str>) -> Result<bool, UrlError> {
+        if key != "domain" {
+            return self.servers.take(key, value);
         }
+        self.domain = Some(UrlError::needs_value(key, value)?.to_owned());
         Ok(true)
     }
 
     /// A stream that may be made, which knows an event again for longer than it is tried to publish it.
-    pub(crate) fn settings(&self, timeout: Duration) -> StreamSettings {
+    fn settings(&self, timeout: Duration) -> StreamSettings {
         let window = Duration::from_secs(120).max(timeout.saturating_add(Duration::from_secs(60)));
         let mut settings = StreamSettings::new(&self.stream).duplicate_window(window);
         if let Some(prefix) = &self.servers.prefix {
@@ -63,80 +89,92 @@ impl JetStreamAddress {
     }
 }
 
-impl Start {
-    /// `earliest`, `latest` or a time as in RFC 3339.
-    fn parse(text: &str) -> Result<Self, UrlError> {
-        match text {
-            "earliest" => Ok(Self::Earliest),
-            "latest" => Ok(Self::Latest),
-            time => rfc3339(time).map(Self::Time).ok_or_else(|| {
-                UrlError::new(format!(
-                    "`offset` is `earliest`, `latest` or a time such as 2026-01-31T12:00:00Z, and not `{time}`"
-                ))
-            }),
-        }
+#[async_trait]
+impl RemoteTarget for JetStreamAddress {
+    fn protocol(&self) -> Protocol {
+        Protocol::JetStream
     }
 
-    /// A time as in RFC 3339, or so long ago.
-    pub(crate) fn since(text: &str) -> Result<Self, String> {
-        let ago = || {
-            let ago = humantime::parse_duration(text).ok()?;
-            Some(SystemTime::now().checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH))
-        };
-        rfc3339(text).or_else(ago).map(Self::Time).ok_or_else(|| {
-            "it is neither a duration such as `10m` nor a time such as `2026-01-31T12:00:00Z`".to_owned()
+    async fn open(&self, _: &str, opening: &Opening) -> Result<Opened, OpenError> {
+        let connection = opening.connecting.nats.options(&self.servers)?.connect().await?;
+        let mut warnings = Vec::new();
+        if opening.create_stream {
+            let stream = connection.ensure_stream(&self.settings(opening.timeout)).await?;
+            warnings.extend(stream.warnings.iter().map(ToString::to_string));
+        }
+        let mut builder = JetStreamEventSink::builder(&self.stream)
+            .connection(connection)
+            .retry_timeout(CALL_TIMEOUT);
+        if let Some(prefix) = &self.servers.prefix {
+            builder = builder.prefix(prefix);
+        }
+        if let Some(domain) = &self.domain {
+            builder = builder.domain(domain);
+        }
+        if self.servers.bare {
+            builder = builder.bare();
+        }
+        let sink = builder.build().await.map_err(|error| match error.kind() {
+            SetupErrorKind::NoStream => OpenError::failed(format!(
+                "the stream {:?} does not exist: correct its name, or make it with --create-stream",
+                self.stream
+            )),
+            _ => error.into(),
+        })?;
+        if !opening.create_stream {
+            warnings.extend(sink.warnings().iter().map(ToString::to_string));
+        }
+        // The sink itself tries for a while, before and after.
+        let longest_outage = sink.duplicate_window().saturating_sub(3 * CALL_TIMEOUT);
+        Ok(Opened {
+            longest_outage,
+            warnings,
+            ..Opened::new(Arc::new(sink))
         })
     }
+}
 
-    pub(crate) fn of(self, source: JetStreamEventSourceBuilder) -> JetStreamEventSourceBuilder {
-        match self {
-            Self::Earliest => source.from_start(),
-            Self::Latest => source.from_new(),
-            Self::Time(time) => source.from_time(time),
+#[async_trait]
+impl RemoteOrigin for JetStreamAddress {
+    fn protocol(&self) -> Protocol {
+        Protocol::JetStream
+    }
+
+    fn has_start(&self) -> bool {
+        self.start.is_some()
+    }
+
+    async fn open(&self, reading: &Reading) -> Result<Box<dyn RemoteSource>, OpenError> {
+        let mut builder = JetStreamEventSource::builder(&self.stream)
+            .options(reading.connecting.nats.options(&self.servers)?)
+            .filter(reading.filter.clone());
+        if let Some(prefix) = &self.servers.prefix {
+            builder = builder.prefix(prefix);
         }
+        if let Some(domain) = &self.domain {
+            builder = builder.domain(domain);
+        }
+        if let Some(name) = &reading.durable {
+            builder = builder.durable(name);
+        }
+        if let Some(start) = reading.since.or(self.start) {
+            builder = from(builder, start);
+        }
+        Ok(Box::new(builder.build().await?))
     }
 }
 
-fn rfc3339(text: &str) -> Option<SystemTime> {
-    DateTime::parse_from_rfc3339(text).ok().map(SystemTime::from)
+#[async_trait]
+impl RemoteSource for JetStreamEventSource {
+    async fn close(self: Box<Self>) -> Result<(), SourceError> {
+        (*self).close().await
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::{Duration, SystemTime};
-
-    use super::Start;
-
-    #[test]
-    fn a_time_may_have_any_offset() {
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(8 * 3600);
-        for text in ["1970-01-01T08:00:00Z", "1970-01-01T10:30:00+02:30"] {
-            assert!(
-                matches!(Start::parse(text), Ok(Start::Time(found)) if found == time),
-                "{text}"
-            );
-            assert!(
-                matches!(Start::since(text), Ok(Start::Time(found)) if found == time),
-                "{text}"
-            );
-        }
-        for text in ["", "10m", "1970-01-01"] {
-            assert!(Start::parse(text).is_err(), "{text}");
-        }
-        for text in ["", "soon", "latest", "10"] {
-            assert!(Start::since(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn since_a_duration_is_so_long_ago() {
-        let Ok(Start::Time(time)) = Start::since("1h 30m") else {
-            panic!("it is a duration");
-        };
-        let ago = time.elapsed().unwrap();
-        assert!(
-            ago >= Duration::from_secs(5_400) && ago < Duration::from_secs(5_460),
-            "{ago:?}"
-        );
+fn from(source: JetStreamEventSourceBuilder, start: Start) -> JetStreamEventSourceBuilder {
+    match start {
+        Start::Earliest => source.from_start(),
+        Start::Latest => source.from_new(),
+        Start::Time(time) => source.from_time(time),
     }
 }

@@ -30,6 +30,7 @@ pub(super) struct Lane {
     sink: Arc<dyn DriverEventSink>,
     holds_unflushed: bool,
     longest_outage: Duration,
+    possible_duplicates: Box<dyn Fn() -> u64 + Send + Sync>,
     /// Then its reader may go away, and that is the end, and no failure.
     is_only_stdout: bool,
     report: Report,
@@ -57,6 +58,7 @@ impl Lane {
             sink: opened.sink,
             holds_unflushed: opened.holds_unflushed,
             longest_outage: opened.longest_outage,
+            possible_duplicates: opened.possible_duplicates,
             report,
             delivered: 0,
             known: 0,
@@ -203,6 +205,10 @@ impl Lane {
         let mut summary = format!("{} delivered to {}", count(self.delivered, "event"), self.target);
         if self.known > 0 {
             summary.push_str(&format!(", {} of them stored before", self.known));
+        }
+        let possible_duplicates = (self.possible_duplicates)();
+        if possible_duplicates > 0 {
+            summary.push_str(&format!(", {possible_duplicates} at most stored twice"));
         }
         if self.undelivered > 0 {
             summary.push_str(&format!(", {} not known to be delivered", self.undelivered));

@@ -23,8 +23,8 @@ use self::rejects::Rejects;
 use crate::exit::Exit;
 use crate::file_id::FileId;
 use crate::input::{Input, Reader};
-use crate::nats::NatsArguments;
 use crate::open_error::OpenError;
+use crate::remote::{Connecting, Protocol};
 use crate::report::{Report, with_causes};
 use crate::signals::Stop;
 use crate::target::{Opening, Target};
@@ -123,12 +123,16 @@ pub(crate) struct PublishArguments {
     #[arg(long)]
     create_stream: bool,
 
+    /// Make the topic of a `kafka:` target where it is not there; one that is there is checked, not changed
+    #[arg(long)]
+    create_topic: bool,
+
     #[command(flatten)]
-    nats: NatsArguments,
+    connecting: Connecting,
 }
 
 pub(crate) async fn run(arguments: PublishArguments, stop: Stop) -> Exit {
-    if let Err(text) = arguments.check_streams().and_then(|()| arguments.check_files()) {
+    if let Err(text) = arguments.check_creation().and_then(|()| arguments.check_files()) {
         Report::new().error(text);
         return Exit::Usage;
     }
@@ -149,11 +153,15 @@ pub(crate) async fn run(arguments: PublishArguments, stop: Stop) -> Exit {
 
 impl PublishArguments {
     /// The error is what to tell the person.
-    fn check_streams(&self) -> Result<(), String> {
-        match self.create_stream && !self.targets.iter().any(Target::is_stream) {
-            true => Err("--create-stream is for a `jetstream:` target, and there is none".to_owned()),
-            false => Ok(()),
+    fn check_creation(&self) -> Result<(), String> {
+        let has = |protocol| self.targets.iter().any(|target| target.protocol() == Some(protocol));
+        if self.create_stream && !has(Protocol::JetStream) {
+            return Err("--create-stream is for a `jetstream:` target, and there is none".to_owned());
         }
+        if self.create_topic && !has(Protocol::Kafka) {
+            return Err("--create-topic is for a `kafka:` target, and there is none".to_owned());
+        }
+        Ok(())
     }
 
     /// A file that is read and written at once would never end, one that is both a target and for rejects would mix what
@@ -206,9 +214,12 @@ async fn open(arguments: &PublishArguments, stop: &Stop) -> Result<(NdjsonSource
         Some(path) => Some(blocking(move || Rejects::open(path)).await.map_err(OpenError::failed)?),
     };
     let opening = Opening {
-        nats: arguments.nats.clone(),
+        connecting: arguments.connecting.clone(),
         create_stream: arguments.create_stream,
+        create_topic: arguments.create_topic,
         timeout: arguments.timeout,
+        stop: stop.clone(),
+        report: report.clone(),
     };
     let mut lanes = Vec::with_capacity(arguments.targets.len());
     for target in &arguments.targets {

@@ -11,13 +11,14 @@ use driver_events_core::EventFilter;
 use driver_events_stdout::Format;
 use driver_events_types::{EventKind, GoalId};
 
-use self::origin::{Origin, Reading};
+use self::origin::Origin;
 use self::printer::Printer;
 use crate::exit::Exit;
 use crate::format::FormatArgument;
-use crate::nats::{NatsArguments, Start};
+use crate::remote::Connecting;
 use crate::report::Report;
 use crate::signals::Stop;
+use crate::start::Start;
 use crate::url_parser::UrlParser;
 
 const AFTER_HELP: &str = "\
@@ -106,8 +107,28 @@ pub(crate) struct TailArguments {
     #[arg(long, value_name = "NAME")]
     durable: Option<String>,
 
+    /// Read as a member of this consumer group, and commit what was printed
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
+
+    /// Put what is malformed aside in this topic, when reading in a group
+    #[arg(long, value_name = "TOPIC")]
+    dead_letters: Option<String>,
+
     #[command(flatten)]
-    nats: NatsArguments,
+    connecting: Connecting,
+}
+
+/// How to read.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) follow: bool,
+    pub(crate) since: Option<Start>,
+    pub(crate) durable: Option<String>,
+    pub(crate) group: Option<String>,
+    pub(crate) dead_letters: Option<String>,
+    pub(crate) filter: EventFilter,
+    pub(crate) connecting: Connecting,
 }
 
 pub(crate) async fn run(arguments: TailArguments, stop: Stop) -> Exit {
@@ -123,10 +144,12 @@ pub(crate) async fn run(arguments: TailArguments, stop: Stop) -> Exit {
         follow: arguments.follow,
         since: arguments.since,
         durable: arguments.durable,
+        group: arguments.group,
+        dead_letters: arguments.dead_letters,
         filter: EventFilter::everything()
             .kinds_named(arguments.kinds)
             .goals(arguments.goals),
-        nats: arguments.nats,
+        connecting: arguments.connecting,
     };
     if let Err(text) = arguments.from.check(&reading) {
         report.error(text);

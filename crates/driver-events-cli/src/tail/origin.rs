@@ -1,17 +1,18 @@
 use std::borrow::Cow;
 use std::ffi::OsStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use driver_events_core::{Delivery, DriverEventSource, EventFilter, SourceError};
-use driver_events_nats::{JetStreamEventSource, NatsEventSource};
+use driver_events_core::{Delivery, DriverEventSource, SourceError};
 use tokio::time::timeout;
 
+use super::Reading;
 use super::follow::FollowedFile;
 use crate::file_id::FileId;
 use crate::input::Input;
-use crate::nats::{JetStreamAddress, NatsAddress, NatsArguments, Start};
 use crate::open_error::OpenError;
+use crate::remote::{self, Protocol, RemoteOrigin, RemoteSource};
 use crate::report::{Report, with_causes};
 use crate::url::{Url, UrlError};
 use crate::url_parser::shown;
@@ -23,26 +24,14 @@ const CLOSING: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub(super) enum Origin {
     Lines(Input),
-    Nats { url: String, address: NatsAddress },
-    JetStream { url: String, address: JetStreamAddress },
-}
-
-/// How to read.
-#[derive(Debug)]
-pub(super) struct Reading {
-    pub(super) follow: bool,
-    pub(super) since: Option<Start>,
-    pub(super) durable: Option<String>,
-    pub(super) filter: EventFilter,
-    pub(super) nats: NatsArguments,
+    Remote { url: String, remote: Arc<dyn RemoteOrigin> },
 }
 
 /// What is being read.
 #[derive(Debug)]
 pub(super) enum Source {
     Lines(Box<dyn DriverEventSource>),
-    Nats(Box<NatsEventSource>),
-    JetStream(Box<JetStreamEventSource>),
+    Remote(Box<dyn RemoteSource>),
 }
 
 impl Origin {
@@ -51,74 +40,72 @@ impl Origin {
             return Input::from_url(text).map(Self::Lines);
         }
         let url = Url::parse(text)?;
-        let unknown = |key: &str, known: &str| UrlError::new(format!("there is no parameter `{key}`, but {known}"));
-        match url.scheme.as_str() {
-            "nats" | "tls" => {
-                let (mut address, path) = NatsAddress::parse(&url)?;
-                if !path.is_empty() {
-                    return Err(NatsAddress::takes_no_path());
-                }
-                for (key, value) in &url.parameters {
-                    if *key == "bare" || !address.take(key, *value)? {
-                        return Err(unknown(key, "`prefix`, `inbox` and `tls`"));
-                    }
-                }
-                Ok(Self::Nats {
-                    url: shown(text),
-                    address,
-                })
-            }
-            "jetstream" => {
-                let mut address = JetStreamAddress::parse(&url)?;
-                for (key, value) in &url.parameters {
-                    if *key == "bare" || !address.take(key, *value)? {
-                        return Err(unknown(key, "`prefix`, `offset`, `domain`, `inbox` and `tls`"));
-                    }
-                }
-                Ok(Self::JetStream {
-                    url: shown(text),
-                    address,
-                })
-            }
-            "file" => Input::from_url(text).map(Self::Lines),
-            _ => Err(UrlError::new(
-                "it is neither `-` nor a `file:`, `nats:`, `tls:` or `jetstream:` URL",
-            )),
+        if url.scheme == "file" {
+            return Input::from_url(text).map(Self::Lines);
         }
+        Ok(Self::Remote {
+            remote: remote::origin(&url)?,
+            url: shown(text),
+        })
     }
 
     /// What is told of it.
     pub(super) fn name(&self) -> Cow<'_, str> {
         match self {
             Self::Lines(input) => input.name(),
-            Self::Nats { url, .. } | Self::JetStream { url, .. } => Cow::Borrowed(url),
+            Self::Remote { url, .. } => Cow::Borrowed(url),
         }
     }
 
     /// What to tell the person where the options do not fit, or what is read is written too.
     pub(super) fn check(&self, reading: &Reading) -> Result<(), String> {
-        let is_stream = matches!(self, Self::JetStream { .. });
-        let is_lines = matches!(self, Self::Lines(_));
-        let sets_offset = matches!(self, Self::JetStream { address, .. } if address.start.is_some());
-        match self {
+        let remote = match self {
             Self::Lines(input) if input.file_id().is_some_and(|id| Some(id) == FileId::of_stdout()) => {
-                Err(input.read_and_written())
+                return Err(input.read_and_written());
             }
-            _ if reading.since.is_some() && !is_stream => Err("--since is for a `jetstream:` source".into()),
-            _ if reading.durable.is_some() && !is_stream => Err("--durable is for a `jetstream:` source".into()),
-            _ if reading.follow && !is_lines => {
-                Err("--follow is for a file: what a server has is always followed".into())
-            }
-            _ if reading.since.is_some() && sets_offset => Err("--since and `offset` say both where to begin".into()),
-            _ => Ok(()),
+            Self::Lines(_) => None,
+            Self::Remote { remote, .. } => Some(remote),
+        };
+        let protocol = remote.map(|remote| remote.protocol());
+        let has_start = remote.is_some_and(|remote| remote.has_start());
+        let is_stored = matches!(protocol, Some(Protocol::JetStream | Protocol::Kafka));
+        let is_kafka = protocol == Some(Protocol::Kafka);
+        let faults = [
+            (
+                reading.since.is_some() && !is_stored,
+                "--since is for a `jetstream:` or a `kafka:` source",
+            ),
+            (
+                reading.durable.is_some() && protocol != Some(Protocol::JetStream),
+                "--durable is for a `jetstream:` source; one of `kafka:` has a --group",
+            ),
+            (
+                reading.group.is_some() && !is_kafka,
+                "--group is for a `kafka:` source; one of `jetstream:` has a --durable",
+            ),
+            (
+                reading.dead_letters.is_some() && reading.group.is_none(),
+                "--dead-letters is for a `kafka:` source with a --group",
+            ),
+            (
+                reading.follow && remote.is_some(),
+                "--follow is for a file: what a server has is always followed",
+            ),
+            (
+                reading.since.is_some() && has_start,
+                "--since and `offset` say both where to begin",
+            ),
+        ];
+        match faults.into_iter().find(|(is_there, _)| *is_there) {
+            Some((_, fault)) => Err(fault.to_owned()),
+            None => Ok(()),
         }
     }
 
     pub(super) async fn open(&self, reading: &Reading, report: &Report) -> Result<Source, OpenError> {
         let opened = match self {
             Self::Lines(input) => open_lines(input, reading, report).await,
-            Self::Nats { address, .. } => open_nats(address, reading).await,
-            Self::JetStream { address, .. } => open_jetstream(address, reading).await,
+            Self::Remote { remote, .. } => remote.open(reading).await.map(Source::Remote),
         };
         opened.map_err(|error| error.naming(self.name()))
     }
@@ -131,35 +118,6 @@ async fn open_lines(input: &Input, reading: &Reading, report: &Report) -> Result
     }))
 }
 
-async fn open_nats(address: &NatsAddress, reading: &Reading) -> Result<Source, OpenError> {
-    let mut builder = NatsEventSource::builder()
-        .options(reading.nats.options(address)?)
-        .filter(reading.filter.clone());
-    if let Some(prefix) = &address.prefix {
-        builder = builder.prefix(prefix);
-    }
-    Ok(Source::Nats(Box::new(builder.build().await?)))
-}
-
-async fn open_jetstream(address: &JetStreamAddress, reading: &Reading) -> Result<Source, OpenError> {
-    let mut builder = JetStreamEventSource::builder(&address.stream)
-        .options(reading.nats.options(&address.servers)?)
-        .filter(reading.filter.clone());
-    if let Some(prefix) = &address.servers.prefix {
-        builder = builder.prefix(prefix);
-    }
-    if let Some(domain) = &address.domain {
-        builder = builder.domain(domain);
-    }
-    if let Some(name) = &reading.durable {
-        builder = builder.durable(name);
-    }
-    if let Some(start) = reading.since.or(address.start) {
-        builder = start.of(builder);
-    }
-    Ok(Source::JetStream(Box::new(builder.build().await?)))
-}
-
 impl Source {
     /// Whether it goes on by itself after an error that passes. A file does not.
     pub(super) fn goes_on(&self) -> bool {
@@ -168,7 +126,7 @@ impl Source {
 
     /// Gives back what was not printed, and waits a little until the server has all answers.
     pub(super) async fn close(self, report: &Report) {
-        let Self::JetStream(source) = self else { return };
+        let Self::Remote(source) = self else { return };
         match timeout(CLOSING, source.close()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => report.warning(with_causes(&error)),
@@ -182,8 +140,7 @@ impl DriverEventSource for Source {
     async fn next(&mut self) -> Option<Result<Delivery, SourceError>> {
         match self {
             Self::Lines(source) => source.next().await,
-            Self::Nats(source) => source.next().await,
-            Self::JetStream(source) => source.next().await,
+            Self::Remote(source) => source.next().await,
         }
     }
 }

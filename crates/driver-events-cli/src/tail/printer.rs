@@ -84,7 +84,12 @@ impl Printer {
         }
         self.show(selected).await?;
         for delivery in read {
-            if let Err(error) = delivery.ack().await {
+            let malformed = delivery.envelope().err().map(|malformed| malformed.reason().to_owned());
+            let answered = match malformed {
+                None => delivery.ack().await,
+                Some(why) => delivery.reject(&why).await,
+            };
+            if let Err(error) = answered {
                 self.report
                     .warning(format_args!("cannot acknowledge: {}", with_causes(&error)));
             }

@@ -7,5 +7,7 @@ mod conformance;
 mod contract;
 mod faults;
 mod reading;
+#[cfg(feature = "tls")]
+mod security;
 mod support;
 mod topics;

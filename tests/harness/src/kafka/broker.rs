@@ -2,8 +2,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
+use super::config::scram_credentials;
 use super::instance::{Instance, Voter};
 use super::{KafkaAdmin, KafkaConfig, KafkaListener, KafkaRecord, console};
 use crate::ports::retry_when_one_was_taken;
@@ -71,6 +72,29 @@ impl KafkaBroker {
     #[must_use]
     pub fn admin(&self) -> KafkaAdmin {
         KafkaAdmin::new(self.client_address())
+    }
+
+    /// Gives a user a new password for SCRAM, which takes three seconds: Kafka's own tool does it. Who is connected stays so
+    /// until the listener asks again, see `connections.max.reauth.ms`. For `PLAIN` the old password stays.
+    ///
+    /// # Errors
+    /// When the tool fails.
+    pub fn change_password(&self, user: &str, password: &str) -> Result<()> {
+        let mut command = self
+            .instance
+            .java
+            .command("kafka.admin.ConfigCommand", "64m", "WARN", &[]);
+        command
+            .args(["--bootstrap-server", &self.client_address().to_string()])
+            .args(["--alter", "--entity-type", "users", "--entity-name", user])
+            .args(["--add-config", &scram_credentials(password)]);
+        let output = command.output().context("java cannot be run")?;
+        ensure!(
+            output.status.success(),
+            "the password of {user} was not changed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
     }
 
     /// The first `count` records of a topic, by partition and offset, as Kafka's own console consumer reads them. That

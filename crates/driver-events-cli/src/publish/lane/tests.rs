@@ -64,10 +64,8 @@ async fn deliver_three(sink: Scripted) -> Outcome {
     let mut lane = Lane::new(
         target,
         Opened {
-            sink: Arc::clone(&sink) as Arc<dyn DriverEventSink>,
             holds_unflushed,
-            longest_outage: Duration::MAX,
-            warnings: Vec::new(),
+            ..Opened::new(Arc::clone(&sink) as Arc<dyn DriverEventSink>)
         },
         false,
         Report::new(),
