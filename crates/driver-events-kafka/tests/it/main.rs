@@ -9,6 +9,7 @@ mod contract;
 mod faults;
 mod groups;
 mod links;
+mod outages;
 mod reading;
 #[cfg(feature = "tls")]
 mod security;
