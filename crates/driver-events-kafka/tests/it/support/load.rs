@@ -2,39 +2,43 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use driver_events_core::{DriverEventSink, Envelope, EventId};
 use driver_events_harness::wait_until;
 use driver_events_kafka::{KafkaEventSink, KafkaEventSource};
 use driver_events_types::GoalId;
 use rdkafka::ClientConfig;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::{PATIENCE, events, in_time, next, nothing_comes};
 
 const GOALS: usize = 4;
-const BATCH: usize = 100;
+const BATCH: usize = 50;
+/// The batches that may follow those that were waited for: what is under way when a fault comes.
+const MORE: usize = 4 * GOALS;
 
-/// Tasks that send batches, each of a goal of its own, until they are ended.
+/// Tasks that send batches, each of a goal of its own, as many as are asked for and some more.
 pub(crate) struct Load {
     tasks: Vec<JoinHandle<Vec<Envelope>>>,
     acknowledged: Arc<AtomicUsize>,
-    has_enough: Arc<AtomicBool>,
+    batches: Arc<Semaphore>,
 }
 
 impl Load {
     /// Every event must be acknowledged in time, whatever happens.
     pub(crate) fn start(sink: &Arc<KafkaEventSink>) -> Self {
         let acknowledged = Arc::<AtomicUsize>::default();
-        let has_enough = Arc::<AtomicBool>::default();
+        let batches = Arc::new(Semaphore::new(0));
         let send = |_| {
             let sink = Arc::clone(sink);
-            let (acknowledged, has_enough) = (Arc::clone(&acknowledged), Arc::clone(&has_enough));
+            let (acknowledged, batches) = (Arc::clone(&acknowledged), Arc::clone(&batches));
             tokio::spawn(async move {
                 let goal = GoalId::new();
                 let mut sent = Vec::new();
-                while !has_enough.load(Ordering::Relaxed) {
+                while let Ok(permit) = batches.acquire().await {
+                    permit.forget();
                     let batch = events(goal, BATCH);
                     for answer in in_time(sink.send_batch(batch.clone())).await {
                         answer.unwrap();
@@ -49,13 +53,14 @@ impl Load {
         Self {
             tasks,
             acknowledged,
-            has_enough,
+            batches,
         }
     }
 
     /// Waits until so many more events are acknowledged.
     pub(crate) async fn goes_on(&self, events: usize) {
         let before = self.acknowledged.load(Ordering::Relaxed);
+        self.batches.add_permits(events.div_ceil(BATCH) + MORE);
         wait_until("events are acknowledged", PATIENCE, async || {
             self.acknowledged.load(Ordering::Relaxed) >= before + events
         })
@@ -64,7 +69,7 @@ impl Load {
 
     /// Ends the load. All that it gives was acknowledged, a list for each goal.
     pub(crate) async fn end(self) -> Vec<Vec<Envelope>> {
-        self.has_enough.store(true, Ordering::Relaxed);
+        self.batches.close();
         let mut sent = Vec::new();
         for task in self.tasks {
             sent.push(in_time(task).await.unwrap());
