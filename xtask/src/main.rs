@@ -34,16 +34,16 @@ enum Command {
     Tests(WithoutBrokers),
     /// The workspace builds with its stated rust-version.
     RustVersion,
-    /// The gate on the names of kinds and subjects, which never change.
+    /// The gate on the names of kinds, subjects and topics, which never change.
     #[command(group = ArgGroup::new("mode").required(true).args(["check", "bless"]))]
     Subjects {
-        /// Fail when a name is ill-formed, collides, differs from the list, or was ever another.
+        /// Fail when a name is ill-formed, collides, differs from its list, or was ever another.
         #[arg(long)]
         check: bool,
-        /// Add the new names of the code to the list. Only adds.
+        /// Add the new names of the code to the lists. Only adds.
         #[arg(long)]
         bless: bool,
-        /// Keep the promises of this revision's list too, besides those of the first-parent history of HEAD.
+        /// Keep the promises of this revision's lists too, besides those of the first-parent history of HEAD.
         #[arg(long, value_name = "REV")]
         base: Option<String>,
     },
@@ -102,10 +102,8 @@ fn run(command: Command) -> Result<()> {
         Command::Tests(WithoutBrokers { no_brokers: true }) => rust_steps::tests_without_brokers(&root),
         Command::Tests(_) => rust_steps::tests(&root),
         Command::RustVersion => rust_version::check(&root),
-        Command::Subjects { bless: true, base, .. } => {
-            subjects::bless_workspace(&root, &subjects::of_code(), base.as_deref())
-        }
-        Command::Subjects { base, .. } => subjects::check_workspace(&root, &subjects::of_code(), base.as_deref()),
+        Command::Subjects { bless: true, base, .. } => subjects::bless_workspace(&root, base.as_deref()),
+        Command::Subjects { base, .. } => subjects::check_workspace(&root, base.as_deref()),
         Command::Deps => deps::check(&root),
         Command::Vendor => vendor::check(&root),
         Command::Catalogue { check: true } => catalogue::check(&root),

@@ -1,18 +1,19 @@
 //! `driver-events subjects`: where each kind is published.
 
 use clap::{Args, ValueEnum};
-use driver_events_types::EventKind;
+use driver_events_types::{DEFAULT_TOPIC, EventKind};
 use serde_json::json;
 
 use crate::exit::Exit;
 use crate::output;
 
 const AFTER_HELP: &str = "\
-Both are frozen: a pair never changes and is never removed.
+They are frozen: a pair never changes and is never removed.
 
 Examples:
   driver-events subjects | grep goal
-  driver-events subjects --format json | jq -r '.[].subject'";
+  driver-events subjects --format json | jq -r '.[].subject'
+  driver-events subjects --format json | jq -r '.[].topic_per_subject'";
 
 /// List the subject of each kind of event, in the contract's order
 #[derive(Debug, Args)]
@@ -27,7 +28,8 @@ pub(crate) struct SubjectsArguments {
 enum ListFormat {
     /// A line each: the kind, a tab, the subject
     Text,
-    /// An array of objects with the fields `kind` and `subject`
+    /// An array of objects with the fields `kind`, `subject`, and for Kafka `topic` and, with a topic per subject,
+    /// `topic_per_subject`
     Json,
 }
 
@@ -47,8 +49,13 @@ fn text() -> String {
 }
 
 fn json() -> String {
-    let list = EventKind::ALL
-        .iter()
-        .map(|kind| json!({ "kind": kind.as_str(), "subject": kind.subject() }));
+    let list = EventKind::ALL.iter().map(|kind| {
+        json!({
+            "kind": kind.as_str(),
+            "subject": kind.subject(),
+            "topic": DEFAULT_TOPIC,
+            "topic_per_subject": kind.topic(),
+        })
+    });
     format!("{:#}\n", serde_json::Value::from_iter(list))
 }

@@ -1,6 +1,5 @@
 //! Whether the topics are there.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
@@ -10,24 +9,27 @@ use rdkafka::metadata::{Metadata, MetadataTopic};
 use rdkafka::producer::Producer as _;
 
 use crate::generation::Generation;
-use crate::{KafkaState, SetupError, SetupErrorKind};
+use crate::{KafkaState, SetupError, SetupErrorKind, permissions};
 
 /// How long the brokers have to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(crate) async fn topics_exist(
-    generation: Arc<Generation>,
-    topics: Vec<String>,
-    state: KafkaState,
-) -> Result<(), SetupError> {
-    // librdkafka blocks while it asks.
-    let asked = tokio::task::spawn_blocking(move || look(&generation, &topics, &state));
-    asked.await.unwrap_or_else(|error| {
-        Err(SetupError::new(SetupErrorKind::Unreachable, "the check ended unfinished").with_source(error))
-    })
+/// Asks the brokers on a thread where that may block. Where all of them refuse the credentials, nobody waits for an answer.
+pub(crate) async fn ask<T: Send + 'static>(
+    state: &KafkaState,
+    question: impl FnOnce() -> Result<T, SetupError> + Send + 'static,
+) -> Result<T, SetupError> {
+    let refusals = state.refusals();
+    tokio::select! {
+        answer = tokio::task::spawn_blocking(question) => answer.unwrap_or_else(|error| {
+            Err(SetupError::new(SetupErrorKind::Unreachable, "the check ended unfinished").with_source(error))
+        }),
+        () = state.refused_after(refusals) => Err(refused(state)),
+    }
 }
 
-fn look(generation: &Generation, topics: &[String], state: &KafkaState) -> Result<(), SetupError> {
+/// Whether the topics are there. Blocks until a broker has answered.
+pub(crate) fn topics_exist(generation: &Generation, topics: &[String], state: &KafkaState) -> Result<(), SetupError> {
     match generation.producer() {
         Some(producer) => partitions(producer.client(), topics, state).map(|_| ()),
         None => Err(SetupError::new(SetupErrorKind::Unreachable, "the producer has ended")),
@@ -75,15 +77,15 @@ fn find<'a>(metadata: &'a Metadata, topic: &str) -> Result<&'a MetadataTopic, Se
         .iter()
         .find(|found| found.name() == topic)
         .ok_or_else(|| {
-            let message = format!("the topic {topic:?} does not exist, or may not be seen: make it, or allow DESCRIBE");
+            let allow = permissions::topic("Describe", topic);
+            let message = format!("the topic {topic:?} does not exist, or may not be seen: make it, or {allow}");
             SetupError::new(SetupErrorKind::NoTopic, message)
         })
 }
 
 fn no_answer(error: KafkaError, state: &KafkaState) -> SetupError {
-    if let Some(why) = state.refusal() {
-        let message = format!("the brokers refuse the credentials: {why}");
-        return SetupError::new(SetupErrorKind::Unauthorized, message).with_source(error);
+    if state.refusal().is_some() {
+        return refused(state).with_source(error);
     }
     let kind = match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::ClusterAuthorizationFailed) => {
@@ -93,4 +95,12 @@ fn no_answer(error: KafkaError, state: &KafkaState) -> SetupError {
     };
     let last = state.last_error().map(|last| format!(": {last}")).unwrap_or_default();
     SetupError::new(kind, format!("no broker answered{last}")).with_source(error)
+}
+
+fn refused(state: &KafkaState) -> SetupError {
+    let why = state.refusal().unwrap_or_default();
+    SetupError::new(
+        SetupErrorKind::Unauthorized,
+        format!("the brokers refuse the credentials: {why}"),
+    )
 }

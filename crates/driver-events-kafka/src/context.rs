@@ -17,17 +17,13 @@ use tokio::sync::Notify;
 use crate::KafkaState;
 use crate::batch::{Report, Ticket};
 use crate::offsets::Offsets;
-
-/// Gives a token for the SASL mechanism OAUTHBEARER whenever librdkafka wants a new one. It is given the value of
-/// `sasl.oauthbearer.config`. Called on a thread of librdkafka's; it may block.
-pub type TokenProvider =
-    dyn Fn(Option<&str>) -> Result<OAuthToken, Box<dyn Error + Send + Sync>> + Send + Sync + 'static;
+use crate::tokens::Tokens;
 
 /// What every client of librdkafka's calls back, and beside it what its role needs.
 #[derive(Clone)]
 pub(crate) struct Context<R> {
     state: KafkaState,
-    token: Option<Arc<TokenProvider>>,
+    tokens: Option<Tokens>,
     role: R,
 }
 
@@ -39,8 +35,8 @@ pub(crate) struct Producing {
 }
 
 impl<R> Context<R> {
-    pub(crate) fn new(state: KafkaState, token: Option<Arc<TokenProvider>>, role: R) -> Self {
-        Self { state, token, role }
+    pub(crate) fn new(state: KafkaState, tokens: Option<Tokens>, role: R) -> Self {
+        Self { state, tokens, role }
     }
 
     pub(crate) fn state(&self) -> &KafkaState {
@@ -56,13 +52,14 @@ impl<R: Send + Sync> ClientContext for Context<R> {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        use RDKafkaLogLevel as Level;
         match level {
-            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
-                tracing::error!(facility, message, "librdkafka");
+            Level::Emerg | Level::Alert | Level::Critical | Level::Error => {
+                tracing::error!(target: "librdkafka", facility, "{message}");
             }
-            RDKafkaLogLevel::Warning => tracing::warn!(facility, message, "librdkafka"),
-            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => tracing::info!(facility, message, "librdkafka"),
-            RDKafkaLogLevel::Debug => tracing::debug!(facility, message, "librdkafka"),
+            Level::Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
+            Level::Notice | Level::Info => tracing::info!(target: "librdkafka", facility, "{message}"),
+            Level::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
         }
     }
 
@@ -75,11 +72,17 @@ impl<R: Send + Sync> ClientContext for Context<R> {
         self.state.erred(&error, reason);
     }
 
-    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        match &self.token {
-            Some(token) => token(config).map_err(|error| -> Box<dyn Error> { error }),
-            None => Err("no token provider was given for the SASL mechanism OAUTHBEARER".into()),
-        }
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        let Some(tokens) = &self.tokens else {
+            return Err("no token provider was given for the SASL mechanism OAUTHBEARER".into());
+        };
+        tokens.give().map_err(|error| {
+            if !tokens.has_one() {
+                // No broker is even asked then.
+                self.state.refused(format!("no token could be had: {error}"));
+            }
+            error as Box<dyn Error>
+        })
     }
 }
 

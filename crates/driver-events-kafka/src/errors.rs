@@ -3,9 +3,12 @@
 use driver_events_core::{Fate, SinkError, SinkErrorKind};
 use rdkafka::error::RDKafkaErrorCode;
 
+use crate::permissions;
+
 /// What a failed record means to the caller.
 pub(crate) fn error_of(code: RDKafkaErrorCode, topic: &str) -> SinkError {
     use RDKafkaErrorCode as Code;
+    let allow;
     let (kind, fate, what) = match code {
         Code::MessageSizeTooLarge => (
             SinkErrorKind::TooLarge,
@@ -15,11 +18,13 @@ pub(crate) fn error_of(code: RDKafkaErrorCode, topic: &str) -> SinkError {
         Code::QueueFull => (SinkErrorKind::Full, Fate::NotSent, "the queue of the producer is full"),
         Code::TopicAuthorizationFailed
         | Code::ClusterAuthorizationFailed
-        | Code::TransactionalIdAuthorizationFailed => (
-            SinkErrorKind::Unauthorized,
-            Fate::NotSent,
-            "the permission to write is missing: allow the principal WRITE on the topic",
-        ),
+        | Code::TransactionalIdAuthorizationFailed => {
+            allow = format!(
+                "the permission to write is missing: {}",
+                permissions::topic("Write", topic)
+            );
+            (SinkErrorKind::Unauthorized, Fate::NotSent, allow.as_str())
+        }
         Code::Authentication | Code::SaslAuthenticationFailed => (
             SinkErrorKind::Unauthorized,
             Fate::NotSent,

@@ -5,11 +5,11 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer};
 
-use crate::SetupError;
 use crate::batch::Ticket;
 use crate::context::{Context, Producing};
 use crate::drop_elsewhere::drop_elsewhere;
 use crate::record::Prepared;
+use crate::{SetupError, client};
 
 /// One producer of librdkafka's, from when it is made until an error from which it does not recover.
 pub(crate) struct Generation {
@@ -20,8 +20,7 @@ pub(crate) struct Generation {
 
 impl Generation {
     pub(crate) fn new(number: u64, config: &ClientConfig, context: Context<Producing>) -> Result<Self, SetupError> {
-        let producer = config.create_with_context(context).map_err(SetupError::of_client)?;
-        let producer = Some(producer);
+        let producer = Some(client::new(config, context)?);
         Ok(Self { number, producer })
     }
 
@@ -71,11 +70,12 @@ impl Generation {
         }
     }
 
-    /// Whether librdkafka takes no more records for good.
-    pub(crate) fn is_broken(&self) -> bool {
-        self.producer
-            .as_ref()
-            .is_none_or(|producer| producer.client().fatal_error().is_some())
+    /// Why librdkafka takes no more records for good; none while it does.
+    pub(crate) fn breakdown(&self) -> Option<RDKafkaErrorCode> {
+        match &self.producer {
+            Some(producer) => producer.client().fatal_error().map(|(code, _)| code),
+            None => Some(RDKafkaErrorCode::Fatal),
+        }
     }
 }
 

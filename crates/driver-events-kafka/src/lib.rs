@@ -73,6 +73,7 @@ mod record;
 
 mod batch;
 mod check;
+mod client;
 mod context;
 mod dead_letters;
 mod drop_elsewhere;
@@ -81,9 +82,10 @@ mod gate;
 mod generation;
 mod member;
 mod offsets;
+mod permissions;
 mod producer;
+mod tokens;
 
-pub use context::TokenProvider;
 pub use properties::Acks;
 pub use setup_error::{SetupError, SetupErrorKind};
 pub use sink::KafkaEventSink;
@@ -92,10 +94,10 @@ pub use source::KafkaEventSource;
 pub use source_builder::KafkaEventSourceBuilder;
 pub use start::StartFrom;
 pub use state::KafkaState;
+pub use tokens::TokenProvider;
 pub use topic_settings::{EnsuredTopic, TopicSettings, TopicWarning, ensure_topic};
 
-/// The topic that has all events, unless a sink or a source is told otherwise. A part of the contract: it never changes.
-pub const DEFAULT_TOPIC: &str = "agent.driver";
+pub use driver_events_types::DEFAULT_TOPIC;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,3 +1,5 @@
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -21,6 +23,18 @@ impl Client {
 
     pub(crate) fn consumer(&self) -> Option<&StreamConsumer<Context<Arc<Offsets>>>> {
         self.0.as_ref()
+    }
+
+    /// Serves what librdkafka tells of itself, as its log, its errors and its wish for a token, while it has nothing to
+    /// read yet and nobody asks for deliveries.
+    pub(crate) async fn serve(&self) -> Infallible {
+        let Some(consumer) = &self.0 else {
+            return pending().await;
+        };
+        loop {
+            // The state has taken note of errors.
+            let _ = consumer.recv().await;
+        }
     }
 
     /// Commits what was answered, and waits for the broker.

@@ -89,8 +89,12 @@ impl Producer {
         while !waiting.is_empty() {
             let generation = self.current();
             let outcomes = self.produce(&generation, &waiting, deadline).await;
-            let may_go_on = generation.is_broken() && deadline.is_none_or(|deadline| Instant::now() < deadline);
-            let may_go_on = may_go_on && self.rebuild(generation.number);
+            let breakdown = generation.breakdown();
+            // A new producer has no more permissions. It is there for events that come later.
+            let is_forbidden = breakdown.is_some_and(|why| error_of(why, "").kind() == SinkErrorKind::Unauthorized);
+            let is_rebuilt = breakdown.is_some() && self.rebuild(generation.number);
+            let is_in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
+            let may_go_on = is_rebuilt && is_in_time && !is_forbidden;
             let mut again = Vec::new();
             for ((place, event), outcome) in waiting.into_iter().zip(outcomes) {
                 match outcome {
@@ -99,6 +103,13 @@ impl Producer {
                             self.state().may_have_doubled();
                         }
                         again.push((place, event));
+                    }
+                    Outcome::Failed(code) if is_forbidden && was_left_behind(code) => {
+                        let fate = error_of(code, &event.topic).fate();
+                        let error = error_of(RDKafkaErrorCode::ClusterAuthorizationFailed, &event.topic);
+                        if let Some(answer) = answers.get_mut(place) {
+                            *answer = Some(Err(error.with_fate(fate)));
+                        }
                     }
                     outcome => {
                         if let Some(answer) = answers.get_mut(place) {

@@ -131,7 +131,23 @@ pub(crate) fn consumer(config: ClientConfig, is_grouped: bool) -> Result<ClientC
 
 /// How to reach the brokers: what a producer may take over from a consumer.
 pub(crate) fn of_clients(config: &ClientConfig) -> ClientConfig {
-    const SHARED: [&str; 5] = ["bootstrap.servers", "client.id", "security.", "ssl.", "sasl."];
+    // Beginnings of names.
+    const SHARED: [&str; 14] = [
+        "bootstrap.servers",
+        "metadata.broker.list",
+        "client.",
+        "security.",
+        "ssl.",
+        "enable.ssl.",
+        "sasl.",
+        "enable.sasl.",
+        "https.",
+        "broker.address.",
+        "socket.",
+        "reconnect.",
+        "connections.",
+        "debug",
+    ];
     let mut shared = ClientConfig::new();
     shared.set_log_level(config.log_level);
     for (name, _) in config.config_map() {
@@ -180,7 +196,7 @@ fn set_unless_there(config: &mut ClientConfig, properties: &[(&str, &str)]) {
 }
 
 /// As librdkafka reads it.
-fn is_true(value: &str) -> bool {
+pub(crate) fn is_true(value: &str) -> bool {
     ["true", "t", "1"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 

@@ -61,6 +61,12 @@ impl SetupError {
         }
     }
 
+    pub(crate) fn without_tls() -> Self {
+        Self::invalid(
+            "TLS, and the SASL mechanisms SCRAM and OAUTHBEARER, need the feature `tls` of driver-events-kafka",
+        )
+    }
+
     /// What went wrong, by what the caller should do about it.
     #[must_use]
     pub fn kind(&self) -> SetupErrorKind {

@@ -97,7 +97,9 @@ impl KafkaEventSink {
     /// [`Unreachable`](crate::SetupErrorKind::Unreachable).
     pub async fn check(&self) -> Result<(), SetupError> {
         let generation = self.producer.current();
-        check::topics_exist(generation, self.producer.topics.known(), self.state().clone()).await
+        let topics = self.producer.topics.known();
+        let state = self.state().clone();
+        check::ask(self.state(), move || check::topics_exist(&generation, &topics, &state)).await
     }
 
     /// How the producer is doing.

@@ -3,10 +3,13 @@ use std::sync::Arc;
 
 use driver_events_core::Envelope;
 use rdkafka::ClientConfig;
+use rdkafka::client::OAuthToken;
 
+use crate::client::Names;
 use crate::context::{Context, Producing};
 use crate::producer::Producer;
 use crate::properties::{self, Acks};
+use crate::tokens::Tokens;
 use crate::topics::{Naming, Topics};
 use crate::{KafkaEventSink, KafkaState, SetupError, TokenProvider};
 
@@ -85,14 +88,10 @@ impl KafkaEventSinkBuilder {
         self
     }
 
-    /// Gives the tokens for the SASL mechanism OAUTHBEARER. Called on a thread of librdkafka's, where it may block,
-    /// whenever a token is about to expire.
+    /// Gives the tokens for the SASL mechanism OAUTHBEARER: see [`TokenProvider`].
     pub fn token_provider(
         mut self,
-        token: impl Fn(Option<&str>) -> Result<rdkafka::client::OAuthToken, Box<dyn std::error::Error + Send + Sync>>
-        + Send
-        + Sync
-        + 'static,
+        token: impl Fn(Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error + Send + Sync>> + Send + Sync + 'static,
     ) -> Self {
         self.token = Some(Arc::new(token));
         self
@@ -106,7 +105,8 @@ impl KafkaEventSinkBuilder {
     pub fn build(self) -> Result<KafkaEventSink, SetupError> {
         let topics = Topics::new(self.naming, self.prefix.as_deref())?;
         let config = properties::producer(self.config, self.acks)?;
-        let context = Context::new(KafkaState::default(), self.token, Producing::default());
+        let tokens = Tokens::of(self.token, &config)?;
+        let context = Context::new(KafkaState::default(), tokens, Producing::default());
         let producer = Producer::new(config, context, topics, self.has_headers, self.acks)?;
         Ok(KafkaEventSink::over(producer))
     }
@@ -114,9 +114,8 @@ impl KafkaEventSinkBuilder {
 
 impl fmt::Debug for KafkaEventSinkBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // librdkafka's own leaves the secrets out.
         f.debug_struct("KafkaEventSinkBuilder")
-            .field("config", &self.config)
+            .field("properties", &Names(&self.config))
             .field("naming", &self.naming)
             .field("prefix", &self.prefix)
             .field("has_headers", &self.has_headers)

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::member::{Client, Member};
 use crate::offsets::Delivered;
-use crate::{KafkaEventSourceBuilder, KafkaState, headers};
+use crate::{KafkaEventSourceBuilder, KafkaState, headers, permissions};
 
 /// Reads events from topics: as a member of a consumer group, or alone from a place of its choice.
 ///
@@ -54,7 +54,9 @@ pub struct KafkaEventSource {
     retries: Arc<Retries>,
     filter: EventFilter,
     limits: Limits,
-    is_grouped: bool,
+    /// As permissions name them.
+    topics: Vec<String>,
+    group: Option<String>,
     dead_letters: Option<Arc<DeadLetters>>,
 }
 
@@ -69,7 +71,8 @@ impl KafkaEventSource {
         member: Member,
         filter: EventFilter,
         limits: Limits,
-        is_grouped: bool,
+        topics: Vec<String>,
+        group: Option<String>,
         dead_letters: Option<DeadLetters>,
     ) -> Self {
         Self {
@@ -78,7 +81,8 @@ impl KafkaEventSource {
             retries: Arc::default(),
             filter,
             limits,
-            is_grouped,
+            topics,
+            group,
             dead_letters: dead_letters.map(Arc::new),
         }
     }
@@ -103,7 +107,7 @@ impl KafkaEventSource {
     /// # Errors
     /// The offsets could not be committed: what they stand for comes again.
     pub async fn close(self) -> Result<(), SourceError> {
-        let is_grouped = self.is_grouped;
+        let is_grouped = self.group.is_some();
         // librdkafka blocks until the broker has answered.
         let ended = tokio::task::spawn_blocking(move || {
             let committed = match is_grouped {
@@ -133,7 +137,7 @@ impl KafkaEventSource {
             .deliver(message.topic(), message.partition(), message.offset());
         if content.as_ref().is_ok_and(|envelope| !self.filter.selects(envelope)) {
             // Nobody will answer it.
-            if self.is_grouped
+            if self.group.is_some()
                 && let Err(error) = self.member.done(&delivered)
             {
                 tracing::debug!(%error, "a record that the filter left out comes again");
@@ -146,7 +150,7 @@ impl KafkaEventSource {
             offset: u64::try_from(delivered.offset).unwrap_or_default(),
         };
         let delivery = Delivery::new(content, position);
-        if !self.is_grouped {
+        if self.group.is_none() {
             return Some(delivery);
         }
         let dead_letters = self.dead_letters.as_ref();
@@ -156,6 +160,51 @@ impl KafkaEventSource {
             dead_letter: dead_letters.map(|letters| (Arc::clone(letters), letters.letter(message))),
             delivered,
         }))
+    }
+
+    fn error(&self, error: KafkaError) -> SourceError {
+        use RDKafkaErrorCode as Code;
+        if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+            return SourceError::new(SourceErrorKind::Fatal, "the Kafka consumer broke down").with_source(error);
+        }
+        let (kind, what) = match error.rdkafka_error_code() {
+            Some(Code::Authentication | Code::SaslAuthenticationFailed) => (
+                SourceErrorKind::Unauthorized,
+                "the brokers refuse the credentials".to_owned(),
+            ),
+            Some(Code::GroupAuthorizationFailed) => {
+                let allow = permissions::group(self.group.as_deref().unwrap_or_default());
+                (
+                    SourceErrorKind::Unauthorized,
+                    format!("the permission to join the group is missing: {allow}"),
+                )
+            }
+            Some(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed) => {
+                let allow = permissions::topics("Read", &self.topics);
+                (
+                    SourceErrorKind::Unauthorized,
+                    format!("the permission to read is missing: {allow}"),
+                )
+            }
+            Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
+                (SourceErrorKind::Closed, "a topic does not exist any more".to_owned())
+            }
+            Some(Code::PollExceeded) => (
+                SourceErrorKind::Timeout,
+                "the reader was too slow (`max.poll.interval.ms`), and other members have its partitions now"
+                    .to_owned(),
+            ),
+            _ => (
+                SourceErrorKind::Disconnected,
+                "nothing can be read from Kafka now".to_owned(),
+            ),
+        };
+        let last = self
+            .state()
+            .last_error()
+            .map(|last| format!(": {last}"))
+            .unwrap_or_default();
+        SourceError::new(kind, format!("{what}{last}")).with_source(error)
     }
 }
 
@@ -176,12 +225,19 @@ impl DriverEventSource for KafkaEventSource {
                 }
             };
             match received {
-                Ok(message) => match self.deliver(&message) {
-                    Some(delivery) => return Some(Ok(delivery)),
-                    None => continue,
-                },
+                Ok(message) => {
+                    self.state().reached();
+                    match self.deliver(&message) {
+                        Some(delivery) => return Some(Ok(delivery)),
+                        None => continue,
+                    }
+                }
                 Err(KafkaError::NoMessageReceived | KafkaError::PartitionEOF(_)) => continue,
-                Err(error) => return Some(Err(source_error(error, self.state()))),
+                // librdkafka looks for the coordinator of a group that only it knows of.
+                Err(error) if self.group.is_none() && is_about_the_group(&error) => continue,
+                Err(error) if is_about_one_broker(&error) => continue,
+                Err(error) if are_all_brokers_down(&error) && !self.state().cut_off() => continue,
+                Err(error) => return Some(Err(self.error(error))),
             }
         }
     }
@@ -191,35 +247,29 @@ impl fmt::Debug for KafkaEventSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaEventSource")
             .field("state", self.state())
-            .field("is_grouped", &self.is_grouped)
+            .field("topics", &self.topics)
+            .field("group", &self.group)
             .finish_non_exhaustive()
     }
 }
 
-fn source_error(error: KafkaError, state: &KafkaState) -> SourceError {
+/// Whether a permission on the consumer group is missing.
+fn is_about_the_group(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed)
+}
+
+/// Whether a broker cannot be reached, which is told for each attempt.
+fn is_about_one_broker(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
-    if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
-        return SourceError::new(SourceErrorKind::Fatal, "the Kafka consumer broke down").with_source(error);
-    }
-    let (kind, what) = match error.rdkafka_error_code() {
-        Some(Code::Authentication | Code::SaslAuthenticationFailed) => {
-            (SourceErrorKind::Unauthorized, "the brokers refuse the credentials")
-        }
-        Some(Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed | Code::ClusterAuthorizationFailed) => (
-            SourceErrorKind::Unauthorized,
-            "a permission is missing: allow the principal READ on the topics and on the group",
-        ),
-        Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
-            (SourceErrorKind::Closed, "a topic does not exist any more")
-        }
-        Some(Code::PollExceeded) => (
-            SourceErrorKind::Timeout,
-            "the reader was too slow (`max.poll.interval.ms`), and other members have its partitions now",
-        ),
-        _ => (SourceErrorKind::Disconnected, "nothing can be read from Kafka now"),
-    };
-    let last = state.last_error().map(|last| format!(": {last}")).unwrap_or_default();
-    SourceError::new(kind, format!("{what}{last}")).with_source(error)
+    let code = error.rdkafka_error_code();
+    matches!(
+        code,
+        Some(Code::BrokerTransportFailure | Code::Resolve | Code::OperationTimedOut)
+    )
+}
+
+fn are_all_brokers_down(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
 }
 
 /// Answers for one delivery.

@@ -9,14 +9,16 @@ use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, TopicPartitionList};
 use uuid::Uuid;
 
+use crate::client::Names;
 use crate::context::Context;
 use crate::dead_letters::DeadLetters;
 use crate::member::{Client, Member};
 use crate::offsets::Offsets;
 use crate::properties::{self, Acks};
 use crate::start::{PATIENCE, StartFrom};
+use crate::tokens::Tokens;
 use crate::topics::{Naming, Topics};
-use crate::{KafkaEventSource, KafkaState, SetupError, SetupErrorKind, TokenProvider, check, topics};
+use crate::{KafkaEventSource, KafkaState, SetupError, SetupErrorKind, TokenProvider, check, client, topics};
 
 /// Makes a [`KafkaEventSource`]. Nothing is checked before [`build`](Self::build).
 ///
@@ -119,7 +121,7 @@ impl KafkaEventSourceBuilder {
         self
     }
 
-    /// Gives the tokens for the SASL mechanism OAUTHBEARER. Called on a thread of the runtime, where it must not block.
+    /// Gives the tokens for the SASL mechanism OAUTHBEARER: see [`TokenProvider`].
     pub fn token_provider(
         mut self,
         token: impl Fn(Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error + Send + Sync>> + Send + Sync + 'static,
@@ -136,23 +138,49 @@ impl KafkaEventSourceBuilder {
     /// the source; a name that Kafka does not take. [`NoTopic`](SetupErrorKind::NoTopic),
     /// [`Unauthorized`](SetupErrorKind::Unauthorized), [`Unreachable`](SetupErrorKind::Unreachable).
     pub async fn build(self) -> Result<KafkaEventSource, SetupError> {
-        // librdkafka blocks while it asks.
-        match tokio::task::spawn_blocking(move || self.build_blocking()).await {
-            Ok(built) => built,
-            Err(error) => {
-                Err(SetupError::new(SetupErrorKind::Unreachable, "the start ended unfinished").with_source(error))
-            }
-        }
+        let topics = Topics::new(self.naming.clone(), self.prefix.as_deref())?.known();
+        let (filter, limits, start) = (self.filter.clone(), self.limits, self.start);
+        let group = self.group.clone();
+        let is_grouped = group.is_some();
+        let state = KafkaState::default();
+        // A token may have to be fetched.
+        let made = check::ask(&state, {
+            let state = state.clone();
+            move || self.make(state)
+        });
+        let (client, member, dead_letters) = made.await?;
+        let look = check::ask(&state, {
+            let (client, topics, state) = (Arc::clone(&client), topics.clone(), state.clone());
+            move || look(&client, is_grouped, start, &topics, &state)
+        });
+        let starts = tokio::select! {
+            starts = look => starts?,
+            never = client.serve() => match never {},
+        };
+        let begun = check::ask(&state, {
+            let client = Arc::clone(&client);
+            let topics = topics.clone();
+            move || begin(&client, &topics, starts.as_ref()).map_err(not_begun)
+        });
+        begun.await?;
+        let dead_letters = dead_letters.filter(|_| is_grouped);
+        Ok(KafkaEventSource::over(
+            client,
+            member,
+            filter,
+            limits,
+            topics,
+            group,
+            dead_letters,
+        ))
     }
 
-    fn build_blocking(self) -> Result<KafkaEventSource, SetupError> {
-        let topics = Topics::new(self.naming, self.prefix.as_deref())?.known();
+    fn make(self, state: KafkaState) -> Result<(Arc<Client>, Member, Option<DeadLetters>), SetupError> {
         let dead_letters = match &self.dead_letters {
             Some(topic) => Some(dead_letters(topic, &self.config, self.token.clone())?),
             None => None,
         };
-        let is_grouped = self.group.is_some();
-        let mut config = properties::consumer(self.config, is_grouped)?;
+        let mut config = properties::consumer(self.config, self.group.is_some())?;
         // librdkafka wants a group of those, too, who have none.
         let group = self
             .group
@@ -160,43 +188,50 @@ impl KafkaEventSourceBuilder {
         config
             .set("group.id", group)
             .set("auto.offset.reset", self.start.reset());
-        let state = KafkaState::default();
+        let tokens = Tokens::of(self.token, &config)?;
+        if let Some(Err(error)) = tokens.as_ref().map(|tokens| tokens.fetch_first(PATIENCE)) {
+            let message = format!("no token could be had: {error}");
+            return Err(SetupError::new(SetupErrorKind::Unauthorized, message).with_source(error));
+        }
         let offsets = Arc::<Offsets>::default();
-        let context = Context::new(state.clone(), self.token, Arc::clone(&offsets));
-        let consumer: StreamConsumer<_> = config.create_with_context(context).map_err(SetupError::of_client)?;
+        let context = Context::new(state.clone(), tokens, Arc::clone(&offsets));
+        let consumer: StreamConsumer<_> = client::new(&config, context)?;
         let client = Client::new(consumer);
         let member = Member::new(state, offsets, &client);
-        if let Some(consumer) = client.consumer() {
-            let partitions = check::partitions(consumer.client(), &topics, member.state())?;
-            begin(consumer, is_grouped, self.start, &topics, &partitions).map_err(not_begun)?;
-        }
-        Ok(KafkaEventSource::over(
-            client,
-            member,
-            self.filter,
-            self.limits,
-            is_grouped,
-            dead_letters.filter(|_| is_grouped),
-        ))
+        Ok((client, member, dead_letters))
     }
 }
 
-fn begin(
-    consumer: &StreamConsumer<Context<Arc<Offsets>>>,
+/// Finds the topics, and where those begin to read who are alone. Blocks until the brokers have answered.
+fn look(
+    client: &Client,
     is_grouped: bool,
     start: StartFrom,
     topics: &[String],
-    partitions: &TopicPartitionList,
-) -> KafkaResult<()> {
+    state: &KafkaState,
+) -> Result<Option<TopicPartitionList>, SetupError> {
+    let Some(consumer) = client.consumer() else {
+        return Ok(None);
+    };
+    let partitions = check::partitions(consumer.client(), topics, state)?;
     if !is_grouped {
-        return start.assign(consumer, partitions);
+        return start.offsets(consumer, &partitions).map(Some).map_err(not_begun);
     }
-    match start.commit(consumer, partitions) {
-        Err(error) if has_members(error.rdkafka_error_code()) => {}
-        committed => committed?,
+    match start.commit(consumer, &partitions) {
+        Err(error) if !has_members(error.rdkafka_error_code()) => Err(not_begun(error)),
+        _ => Ok(None),
     }
-    let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-    consumer.subscribe(&topics)
+}
+
+/// Reads all of the partitions alone, from where it is told; or joins the group.
+fn begin(client: &Client, topics: &[String], starts: Option<&TopicPartitionList>) -> KafkaResult<()> {
+    let Some(consumer) = client.consumer() else {
+        return Ok(());
+    };
+    match starts {
+        Some(starts) => consumer.assign(starts),
+        None => consumer.subscribe(&topics.iter().map(String::as_str).collect::<Vec<_>>()),
+    }
 }
 
 /// Whether a commit was refused because the group is at work.
@@ -225,16 +260,16 @@ fn dead_letters(
 ) -> Result<DeadLetters, SetupError> {
     topics::check(topic).map_err(|why| SetupError::invalid(format!("the topic {topic:?} {why}")))?;
     let config = properties::producer(properties::of_clients(config), Acks::All)?;
-    let context = Context::new(KafkaState::default(), token, ());
-    let producer = config.create_with_context(context).map_err(SetupError::of_client)?;
+    let tokens = Tokens::of(token, &config)?;
+    let context = Context::new(KafkaState::default(), tokens, ());
+    let producer = client::new(&config, context)?;
     Ok(DeadLetters::new(topic.into(), producer))
 }
 
 impl fmt::Debug for KafkaEventSourceBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // librdkafka's own leaves the secrets out.
         f.debug_struct("KafkaEventSourceBuilder")
-            .field("config", &self.config)
+            .field("properties", &Names(&self.config))
             .field("naming", &self.naming)
             .field("prefix", &self.prefix)
             .field("group", &self.group)

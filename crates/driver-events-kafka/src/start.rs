@@ -34,8 +34,8 @@ impl StartFrom {
         }
     }
 
-    /// The offsets of these partitions.
-    fn offsets<R>(
+    /// Where to begin in these partitions.
+    pub(crate) fn offsets<R>(
         self,
         consumer: &StreamConsumer<Context<R>>,
         partitions: &TopicPartitionList,
@@ -53,18 +53,6 @@ impl StartFrom {
             }
         }
         Ok(starts)
-    }
-
-    /// Reads all of these partitions, alone.
-    pub(crate) fn assign<R>(
-        self,
-        consumer: &StreamConsumer<Context<R>>,
-        partitions: &TopicPartitionList,
-    ) -> KafkaResult<()>
-    where
-        Context<R>: rdkafka::consumer::ConsumerContext,
-    {
-        consumer.assign(&self.offsets(consumer, partitions)?)
     }
 
     /// Commits the start of a group where it has committed nothing yet. Only a time needs it: the others are properties.

@@ -1,5 +1,6 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::Statistics;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -18,18 +19,29 @@ struct Shared {
     refused: Notify,
     rebuilds: AtomicU64,
     possible_duplicates: AtomicU64,
+    /// No broker could be reached last.
+    is_cut_off: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Told {
     last_error: Option<String>,
     /// Why a broker refused the credentials last, until one takes them.
-    doubt: Option<String>,
+    doubt: Option<Doubt>,
     /// The same, once no broker is left that may take them.
     refusal: Option<String>,
     refusals: u64,
     statistics: Option<Arc<Statistics>>,
 }
+
+#[derive(Debug)]
+struct Doubt {
+    why: String,
+    told: Instant,
+}
+
+/// For how long a refusal says why no broker is there. librdkafka tells the same one again after half a minute.
+const DOUBT: Duration = Duration::from_secs(60);
 
 impl KafkaState {
     /// What went wrong last with the connections to the brokers, in words; none where nothing did yet. It stays when the
@@ -99,36 +111,79 @@ impl KafkaState {
     /// Takes note of an error that is about no event.
     pub(crate) fn erred(&self, error: &KafkaError, reason: &str) {
         let mut told = self.told();
-        match error.rdkafka_error_code() {
-            // It only counts them: what went wrong with the last of them says more.
-            Some(RDKafkaErrorCode::AllBrokersDown) if told.last_error.is_some() => {}
-            _ => told.last_error = Some(reason.to_owned()),
-        }
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::Authentication) => told.doubt = Some(reason.to_owned()),
-            Some(RDKafkaErrorCode::AllBrokersDown) if told.doubt.is_some() => {
-                told.refusal = told.doubt.clone();
-                told.refusals += 1;
+        let code = error.rdkafka_error_code();
+        if code == Some(RDKafkaErrorCode::AllBrokersDown) {
+            // What was told before says why.
+            told.last_error.get_or_insert_with(|| reason.to_owned());
+            let doubt = told.doubt.as_ref().filter(|doubt| doubt.told.elapsed() < DOUBT);
+            if let Some(why) = doubt.map(|doubt| doubt.why.clone()) {
                 drop(told);
-                self.shared.refused.notify_waiters();
+                self.refused(why);
             }
-            _ => {}
+            return;
+        }
+        told.last_error = Some(reason.to_owned());
+        if is_refusal(code, reason) {
+            told.doubt = Some(Doubt {
+                why: reason.to_owned(),
+                told: Instant::now(),
+            });
+        }
+    }
+
+    /// There is no broker that takes the credentials.
+    pub(crate) fn refused(&self, why: String) {
+        let mut told = self.told();
+        told.refusal = Some(why);
+        told.refusals += 1;
+        drop(told);
+        self.shared.refused.notify_waiters();
+    }
+
+    /// Takes note that no broker can be reached. Whether that is news: librdkafka tells it again and again.
+    pub(crate) fn cut_off(&self) -> bool {
+        !self.shared.is_cut_off.swap(true, Ordering::Relaxed)
+    }
+
+    /// Takes note that a broker can be reached.
+    pub(crate) fn reached(&self) {
+        // Each record comes by here, and hardly any after an outage.
+        if self.shared.is_cut_off.load(Ordering::Relaxed) {
+            self.shared.is_cut_off.store(false, Ordering::Relaxed);
         }
     }
 
     /// A broker answered, so it takes the credentials.
     pub(crate) fn answered(&self) {
+        self.reached();
         let mut told = self.told();
         told.doubt = None;
         told.refusal = None;
     }
 
     pub(crate) fn measured(&self, statistics: Statistics) {
+        if statistics.brokers.values().any(|broker| broker.state == "UP") {
+            self.reached();
+        }
         self.told().statistics = Some(Arc::new(statistics));
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {
         // Nothing panics while it holds the lock.
         self.shared.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a connection failed because of who the client is, or who the broker is. For certificates there is no code: what
+/// OpenSSL says names them.
+fn is_refusal(code: Option<RDKafkaErrorCode>, reason: &str) -> bool {
+    use RDKafkaErrorCode as Code;
+    match code {
+        Some(Code::Authentication) => true,
+        Some(Code::SSL | Code::BrokerTransportFailure) => {
+            let reason = reason.to_ascii_lowercase();
+            ["certificate", "unknown ca"].iter().any(|part| reason.contains(part))
+        }
+        _ => false,
     }
 }

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{FutureProducer, Producer as _};
 
 use crate::context::Context;
-use crate::{DEFAULT_TOPIC, KafkaState, SetupError, SetupErrorKind, check, topics};
+use crate::drop_elsewhere::drop_elsewhere;
+use crate::{DEFAULT_TOPIC, KafkaState, SetupError, SetupErrorKind, check, client, permissions, properties, topics};
 
 /// How long the brokers have to make the topic.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -66,6 +68,8 @@ pub enum TopicWarning {
         /// What was asked for.
         wanted: String,
     },
+    /// Its settings may not be seen, so that nobody knows whether they are as asked for: allow DESCRIBE_CONFIGS on it.
+    Unseen,
     /// Old records of a goal are deleted when newer ones come, since the key of a record is the goal
     /// (`cleanup.policy=compact`).
     Compacts,
@@ -132,6 +136,9 @@ impl Default for TopicSettings {
 
 /// Makes the topic where it does not exist, and checks it where it does. One that exists is never changed.
 ///
+/// Where access rules hold it takes CREATE on the topic to make it, DESCRIBE to find it, and DESCRIBE_CONFIGS to check its
+/// settings.
+///
 /// ```no_run
 /// use driver_events_kafka::{TopicSettings, ensure_topic};
 /// use rdkafka::ClientConfig;
@@ -148,8 +155,9 @@ impl Default for TopicSettings {
 /// ```
 ///
 /// # Errors
-/// [`Invalid`](SetupErrorKind::Invalid) for a name that Kafka does not take, a property that does not exist, and what
-/// the brokers cannot make; [`Unauthorized`](SetupErrorKind::Unauthorized);
+/// [`Invalid`](SetupErrorKind::Invalid) for a name that Kafka does not take, a property that does not exist, what the
+/// brokers cannot make, and the SASL mechanism OAUTHBEARER: librdkafka has no tokens for administration.
+/// [`Unauthorized`](SetupErrorKind::Unauthorized);
 /// [`Unreachable`](SetupErrorKind::Unreachable) where no broker answers within seconds.
 ///
 /// # Cancel safety
@@ -157,15 +165,77 @@ impl Default for TopicSettings {
 pub async fn ensure_topic(config: &ClientConfig, settings: &TopicSettings) -> Result<EnsuredTopic, SetupError> {
     let name = &settings.name;
     topics::check(name).map_err(|why| SetupError::invalid(format!("the topic {name:?} {why}")))?;
-    let context = Context::new(KafkaState::default(), None, ());
-    let admin: AdminClient<Context<()>> = config.create_with_context(context).map_err(SetupError::of_client)?;
-    let is_new = make(&admin, settings).await?;
-    let warnings = if is_new {
-        Vec::new()
-    } else {
-        check_settings(&admin, settings).await?
+    if client::wants_tokens(config) {
+        let why = "topics cannot be made with tokens: make it with other credentials, or with Kafka's own tools";
+        return Err(SetupError::invalid(why));
+    }
+    let state = KafkaState::default();
+    let context = Context::new(state.clone(), None, ());
+    // A client for administration does not tell of credentials that are refused. So a producer looks first.
+    let scout = client::new(&properties::of_clients(config), context.clone())?;
+    let admin = client::new(config, context)?;
+    let ensured = ensure(&scout, &admin, settings, &state).await;
+    drop_elsewhere((scout, admin));
+    ensured
+}
+
+async fn ensure(
+    scout: &FutureProducer<Context<()>>,
+    admin: &AdminClient<Context<()>>,
+    settings: &TopicSettings,
+    state: &KafkaState,
+) -> Result<EnsuredTopic, SetupError> {
+    let name = &settings.name;
+    let found = match look(scout, name, state, Duration::ZERO).await {
+        Err(error) if error.kind() == SetupErrorKind::NoTopic => None,
+        found => Some(found?),
     };
-    finish(admin, settings.clone(), is_new, warnings).await
+    let is_new = found.is_none() && make(admin, settings).await?;
+    let (partitions, replicas) = match found {
+        Some(shape) => shape,
+        None => look(scout, name, state, if is_new { PATIENCE } else { Duration::ZERO }).await?,
+    };
+    let mut warnings = match is_new {
+        true => Vec::new(),
+        false => check_settings(admin, settings).await?,
+    };
+    let wanted = |number: Option<i32>| number.and_then(|number| usize::try_from(number).ok());
+    if let Some(wanted) = wanted(settings.partitions).filter(|wanted| *wanted != partitions) {
+        let found = partitions;
+        warnings.push(TopicWarning::Partitions { found, wanted });
+    }
+    if let Some(wanted) = wanted(settings.replication).filter(|wanted| *wanted > replicas) {
+        let found = replicas;
+        warnings.push(TopicWarning::FewerReplicas { found, wanted });
+    }
+    Ok(EnsuredTopic {
+        is_new,
+        partitions,
+        warnings,
+    })
+}
+
+/// How many partitions and replicas the topic has. One that was just made is waited for: the broker that is asked may
+/// not have heard of it yet.
+async fn look(
+    scout: &FutureProducer<Context<()>>,
+    topic: &str,
+    state: &KafkaState,
+    patience: Duration,
+) -> Result<(usize, usize), SetupError> {
+    let (scout, topic, told) = (scout.clone(), topic.to_owned(), state.clone());
+    let question = move || {
+        let deadline = Instant::now() + patience;
+        loop {
+            match check::shape(scout.client(), &topic, &told) {
+                Err(error) if error.kind() == SetupErrorKind::NoTopic && Instant::now() < deadline => {
+                    thread::sleep(PAUSE);
+                }
+                shape => break shape,
+            }
+        }
+    };
+    check::ask(state, question).await
 }
 
 /// Whether it was made.
@@ -199,6 +269,8 @@ async fn check_settings(
     let described = admin.describe_configs(&asked, &options()).await;
     let described = described.map_err(|error| not_looked_up(settings, error))?.pop();
     let found = match described {
+        // The client does not pass on why there are none.
+        Some(Ok(found)) if found.entries.is_empty() => return Ok(vec![TopicWarning::Unseen]),
         Some(Ok(found)) => found,
         Some(Err(code)) => return Err(not_looked_up(settings, KafkaError::AdminOp(code))),
         None => return Ok(Vec::new()),
@@ -222,47 +294,6 @@ async fn check_settings(
     Ok(warnings)
 }
 
-/// Counts partitions and replicas.
-async fn finish(
-    admin: AdminClient<Context<()>>,
-    settings: TopicSettings,
-    is_new: bool,
-    mut warnings: Vec<TopicWarning>,
-) -> Result<EnsuredTopic, SetupError> {
-    // librdkafka blocks while it asks, and when it ends.
-    let looked = tokio::task::spawn_blocking(move || {
-        let client = admin.inner();
-        let state = client.context().state();
-        let deadline = Instant::now() + PATIENCE;
-        let (partitions, replicas) = loop {
-            match check::shape(client, &settings.name, state) {
-                // The broker that was asked has not heard of it yet.
-                Err(error) if is_new && error.kind() == SetupErrorKind::NoTopic && Instant::now() < deadline => {
-                    thread::sleep(PAUSE);
-                }
-                shape => break shape?,
-            }
-        };
-        let wanted = |number: Option<i32>| number.and_then(|number| usize::try_from(number).ok());
-        if let Some(wanted) = wanted(settings.partitions).filter(|wanted| *wanted != partitions) {
-            let found = partitions;
-            warnings.push(TopicWarning::Partitions { found, wanted });
-        }
-        if let Some(wanted) = wanted(settings.replication).filter(|wanted| *wanted > replicas) {
-            let found = replicas;
-            warnings.push(TopicWarning::FewerReplicas { found, wanted });
-        }
-        Ok(EnsuredTopic {
-            is_new,
-            partitions,
-            warnings,
-        })
-    });
-    looked.await.unwrap_or_else(|error| {
-        Err(SetupError::new(SetupErrorKind::Unreachable, "the check ended unfinished").with_source(error))
-    })
-}
-
 fn options() -> AdminOptions {
     AdminOptions::new()
         .request_timeout(Some(PATIENCE))
@@ -270,7 +301,16 @@ fn options() -> AdminOptions {
 }
 
 fn not_made(settings: &TopicSettings, error: KafkaError) -> SetupError {
-    admin_error(format!("the topic {:?} cannot be made", settings.name), error)
+    let name = &settings.name;
+    let allow = match error {
+        KafkaError::AdminOp(
+            RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed,
+        ) => {
+            format!(": {}", permissions::topic("Create", name))
+        }
+        _ => String::new(),
+    };
+    admin_error(format!("the topic {name:?} cannot be made{allow}"), error)
 }
 
 fn not_looked_up(settings: &TopicSettings, error: KafkaError) -> SetupError {
@@ -301,6 +341,7 @@ impl fmt::Display for TopicWarning {
             Self::Partitions { found, wanted } => write!(f, "it has {found} partitions, and not {wanted}"),
             Self::FewerReplicas { found, wanted } => write!(f, "it has {found} replicas, and not {wanted}"),
             Self::Setting { name, found, wanted } => write!(f, "{name} is {found:?}, and not {wanted:?}"),
+            Self::Unseen => f.write_str("its settings may not be seen, which DESCRIBE_CONFIGS allows"),
             Self::Compacts => f.write_str("older events of a goal are deleted (cleanup.policy=compact)"),
         }
     }

@@ -73,7 +73,7 @@ impl Topics {
         let named = |name: &str| format!("{}{name}", self.prefix);
         match &self.naming {
             Naming::One(topic) => vec![topic.to_string()],
-            Naming::PerSubject => EventKind::ALL.iter().map(|kind| named(kind.subject())).collect(),
+            Naming::PerSubject => EventKind::ALL.iter().map(|kind| named(kind.topic())).collect(),
             Naming::By(_) => Vec::new(),
         }
     }

@@ -5,10 +5,14 @@ use std::str::FromStr;
 /// or more tokens at the end.
 pub const SUBJECT_WILDCARD: &str = "agent.driver.>";
 
+/// The Kafka topic that has the events of all kinds, unless a publisher chooses otherwise. Frozen, as the subjects are.
+pub const DEFAULT_TOPIC: &str = "agent.driver";
+
 /// The kind of a [`DriverEvent`](crate::DriverEvent), without its fields.
 ///
 /// [`as_str`](Self::as_str) is the text of `"kind"` in the JSON, [`subject`](Self::subject) is where the event is
-/// published. Both are frozen: a pair that was ever released never changes and is never removed.
+/// published, [`topic`](Self::topic) where Kafka has it when each kind has a topic of its own. All are frozen: what was
+/// ever released never changes and is never removed.
 ///
 /// ```
 /// use driver_events_types::EventKind;
@@ -120,6 +124,13 @@ impl EventKind {
             Self::AutoDreamOutcome => "agent.driver.auto_dream",
             Self::Progress => "agent.driver.progress",
         }
+    }
+
+    /// The Kafka topic of the events of this kind, where a publisher gives each kind a topic of its own: named as the
+    /// [`subject`](Self::subject) is. Otherwise it is [`DEFAULT_TOPIC`] for all kinds.
+    #[must_use]
+    pub const fn topic(self) -> &'static str {
+        self.subject()
     }
 }
 

@@ -68,7 +68,7 @@ pub use decision::{Decision, DecisionChoice};
 pub use event::DriverEvent;
 pub use goal::{Goal, GoalOutcome};
 pub use id::{DecisionId, GoalId};
-pub use kind::{EventKind, SUBJECT_WILDCARD, UnknownKind};
+pub use kind::{DEFAULT_TOPIC, EventKind, SUBJECT_WILDCARD, UnknownKind};
 pub use memory::{AutoDreamOutcomeKind, ExtractSkipReason};
 pub use replay::ReplayDecision;
 

@@ -4,8 +4,8 @@
 const LINES: usize = 30;
 
 /// Prints the last lines of `log` to the standard error.
-pub(crate) fn show(name: &str, url: &str, log: &str) {
-    eprintln!("{name} at {url} logged last:\n{}", of(log));
+pub(crate) fn show(name: &str, log: &str) {
+    eprintln!("{name} logged last:\n{}", of(log));
 }
 
 /// The last lines of `log`.

@@ -29,3 +29,4 @@ mod last_words;
 mod ports;
 mod process;
 mod run_folder;
+mod server_process;

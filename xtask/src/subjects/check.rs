@@ -1,17 +1,17 @@
 //! The rules, over pairs as data: no file, no git.
 
-use super::{Finding, Pair, Promise, grammar};
+use super::{Finding, List, Pair, Promise, grammar};
 
-/// All that is wrong with the pairs of the code, given the pairs of the list and those that were ever promised.
+/// All that is wrong with the code's pairs for a list, given the pairs that are in it and those that were ever promised.
 ///
 /// The findings come in the order in which a reader wants them: what the names break on their own, what was broken of
 /// earlier promises, and where code and list differ.
 #[must_use]
-pub fn check(code: &[Pair], list: &[Pair], promises: &[Promise]) -> Vec<Finding> {
-    let mut findings = ill_formed(code);
+pub fn check(list: List, code: &[Pair], listed: &[Pair], promises: &[Promise]) -> Vec<Finding> {
+    let mut findings = ill_formed(list, code);
     findings.extend(collisions(code));
     findings.extend(broken_promises(code, promises));
-    findings.extend(differences(code, list));
+    findings.extend(differences(code, listed));
     findings
 }
 
@@ -21,32 +21,29 @@ pub fn check(code: &[Pair], list: &[Pair], promises: &[Promise]) -> Vec<Finding>
 ///
 /// # Errors
 /// The findings that remain when the list is the code's.
-pub fn bless(code: &[Pair], list: &[Pair], promises: &[Promise]) -> Result<Vec<Pair>, Vec<Finding>> {
-    let listed = list.iter().map(|pair| Promise {
+pub fn bless(list: List, code: &[Pair], listed: &[Pair], promises: &[Promise]) -> Result<Vec<Pair>, Vec<Finding>> {
+    let in_list = listed.iter().map(|pair| Promise {
         pair: pair.clone(),
         made_in: "the list".to_owned(),
     });
-    let promises: Vec<Promise> = promises.iter().cloned().chain(listed).collect();
-    let refusals = check(code, code, &promises);
+    let promises: Vec<Promise> = promises.iter().cloned().chain(in_list).collect();
+    let refusals = check(list, code, code, &promises);
     if refusals.is_empty() {
-        Ok(code.iter().filter(|pair| !list.contains(pair)).cloned().collect())
+        Ok(code.iter().filter(|pair| !listed.contains(pair)).cloned().collect())
     } else {
         Err(refusals)
     }
 }
 
-fn ill_formed(code: &[Pair]) -> Vec<Finding> {
+fn ill_formed(list: List, code: &[Pair]) -> Vec<Finding> {
     let finding = |name: &str, fault| Finding::IllFormed {
         name: name.to_owned(),
         fault,
     };
     let mut findings = Vec::new();
-    for Pair { kind, subject } in code {
-        findings.extend(grammar::kind_fault(kind).map(|fault| finding(kind, fault)));
-        let broken = [grammar::nats_fault, grammar::kafka_fault, grammar::house_fault]
-            .iter()
-            .filter_map(|fault| fault(subject));
-        findings.extend(broken.map(|fault| finding(subject, fault)));
+    for Pair { kind, name } in code {
+        findings.extend(list.kind_fault(kind).map(|fault| finding(kind, fault)));
+        findings.extend(list.name_faults(name).into_iter().map(|fault| finding(name, fault)));
     }
     findings
 }
@@ -58,15 +55,15 @@ fn collisions(code: &[Pair]) -> Vec<Finding> {
             if one.kind == other.kind {
                 findings.push(Finding::SameKind { kind: one.kind.clone() });
             }
-            if one.subject == other.subject {
+            if one.name == other.name {
                 let kinds = [one.kind.clone(), other.kind.clone()];
-                findings.push(Finding::SameSubject {
-                    subject: one.subject.clone(),
+                findings.push(Finding::SameName {
+                    name: one.name.clone(),
                     kinds,
                 });
-            } else if grammar::in_metrics(&one.subject) == grammar::in_metrics(&other.subject) {
-                let subjects = [one.subject.clone(), other.subject.clone()];
-                findings.push(Finding::SameInMetrics { subjects });
+            } else if grammar::in_metrics(&one.name) == grammar::in_metrics(&other.name) {
+                let names = [one.name.clone(), other.name.clone()];
+                findings.push(Finding::SameInMetrics { names });
             }
         }
     }
@@ -78,10 +75,10 @@ fn broken_promises(code: &[Pair], promises: &[Promise]) -> Vec<Finding> {
     for Promise { pair: was, made_in } in promises {
         let promised_in = made_in.clone();
         match code.iter().find(|pair| pair.kind == was.kind) {
-            Some(now) if now.subject == was.subject => {}
+            Some(now) if now.name == was.name => {}
             Some(now) => findings.push(Finding::Changed {
                 was: was.clone(),
-                now: now.subject.clone(),
+                now: now.name.clone(),
                 promised_in,
             }),
             None => findings.push(Finding::Removed {
@@ -93,12 +90,12 @@ fn broken_promises(code: &[Pair], promises: &[Promise]) -> Vec<Finding> {
     findings
 }
 
-fn differences(code: &[Pair], list: &[Pair]) -> Vec<Finding> {
-    let only_in_code = code.iter().filter(|pair| !list.contains(pair));
-    let only_in_list = list.iter().filter(|pair| !code.contains(pair));
+fn differences(code: &[Pair], listed: &[Pair]) -> Vec<Finding> {
+    let only_in_code = code.iter().filter(|pair| !listed.contains(pair));
+    let only_in_list = listed.iter().filter(|pair| !code.contains(pair));
     let mut findings: Vec<Finding> = only_in_code.cloned().map(Finding::NotInList).collect();
     findings.extend(only_in_list.cloned().map(Finding::NotInCode));
-    if findings.is_empty() && code != list {
+    if findings.is_empty() && code != listed {
         findings.push(Finding::OutOfOrder);
     }
     findings
@@ -132,19 +129,24 @@ mod tests {
     fn the_same_everywhere_passes() {
         let code = pairs("started goal.started ended goal.ended");
         assert_eq!(
-            check(&code, &code, &promised("ended goal.ended started goal.started")),
+            check(
+                List::Subjects,
+                &code,
+                &code,
+                &promised("ended goal.ended started goal.started")
+            ),
             []
         );
-        assert_eq!(check(&code, &code, &[]), []);
+        assert_eq!(check(List::Subjects, &code, &code, &[]), []);
     }
 
     #[test]
     fn a_change_of_code_and_list_together_breaks_the_promise() {
         let code = pairs("started goal.begun");
         assert_eq!(
-            told(&check(&code, &code, &promised("started goal.started"))),
+            told(&check(List::Subjects, &code, &code, &promised("started goal.started"))),
             [
-                "changed: `started` has the subject `agent.driver.goal.started` in commit 0123abc and \
+                "changed: `started` has the name `agent.driver.goal.started` in commit 0123abc and \
               `agent.driver.goal.begun` now; a name never changes"
             ]
         );
@@ -154,7 +156,12 @@ mod tests {
     fn a_removal_from_code_and_list_together_breaks_the_promise() {
         let code = pairs("started goal.started");
         assert_eq!(
-            told(&check(&code, &code, &promised("started goal.started ended goal.ended"))),
+            told(&check(
+                List::Subjects,
+                &code,
+                &code,
+                &promised("started goal.started ended goal.ended")
+            )),
             [
                 "removed: `ended` with `agent.driver.goal.ended` is in commit 0123abc and is gone now; \
               a name is never removed"
@@ -165,7 +172,7 @@ mod tests {
     #[test]
     fn a_renamed_kind_is_a_removed_one() {
         let code = pairs("begun goal.started");
-        let findings = check(&code, &code, &promised("started goal.started"));
+        let findings = check(List::Subjects, &code, &code, &promised("started goal.started"));
         assert!(
             matches!(findings.as_slice(), [Finding::Removed { was, .. }] if was.kind == "started"),
             "{findings:?}"
@@ -175,7 +182,12 @@ mod tests {
     #[test]
     fn two_swapped_subjects_are_two_changes() {
         let code = pairs("started goal.ended ended goal.started");
-        let findings = check(&code, &code, &promised("started goal.started ended goal.ended"));
+        let findings = check(
+            List::Subjects,
+            &code,
+            &code,
+            &promised("started goal.started ended goal.ended"),
+        );
         assert!(
             matches!(findings.as_slice(), [Finding::Changed { .. }, Finding::Changed { .. }]),
             "{findings:?}"
@@ -187,7 +199,7 @@ mod tests {
         for (code, finding) in [
             (
                 "a one b one",
-                "collision: `a` and `b` both have the subject `agent.driver.one`",
+                "collision: `a` and `b` both have the name `agent.driver.one`",
             ),
             ("a one a two", "collision: two kinds are written `a`"),
             (
@@ -196,7 +208,7 @@ mod tests {
             ),
         ] {
             let code = pairs(code);
-            assert_eq!(told(&check(&code, &code, &[])), [finding]);
+            assert_eq!(told(&check(List::Subjects, &code, &code, &[])), [finding]);
         }
     }
 
@@ -226,7 +238,7 @@ mod tests {
             ),
         ] {
             let code = [code];
-            let findings = told(&check(&code, &code, &[]));
+            let findings = told(&check(List::Subjects, &code, &code, &[]));
             assert!(findings[0].starts_with(finding), "{findings:?}");
         }
     }
@@ -234,28 +246,38 @@ mod tests {
     #[test]
     fn code_and_list_must_say_the_same() {
         let (one, both, turned) = (pairs("a one"), pairs("a one b two"), pairs("b two a one"));
-        assert!(matches!(check(&both, &one, &[]).as_slice(), [Finding::NotInList(pair)] if pair.kind == "b"));
-        assert!(matches!(check(&one, &both, &[]).as_slice(), [Finding::NotInCode(pair)] if pair.kind == "b"));
-        assert_eq!(check(&both, &turned, &[]), [Finding::OutOfOrder]);
-        assert_eq!(check(&one, &pairs("a one a one"), &[]), [Finding::OutOfOrder]);
+        assert!(
+            matches!(check(List::Subjects, &both, &one, &[]).as_slice(), [Finding::NotInList(pair)] if pair.kind == "b")
+        );
+        assert!(
+            matches!(check(List::Subjects, &one, &both, &[]).as_slice(), [Finding::NotInCode(pair)] if pair.kind == "b")
+        );
+        assert_eq!(check(List::Subjects, &both, &turned, &[]), [Finding::OutOfOrder]);
+        assert_eq!(
+            check(List::Subjects, &one, &pairs("a one a one"), &[]),
+            [Finding::OutOfOrder]
+        );
     }
 
     #[test]
     fn a_bless_adds_what_is_new() {
         let (list, code) = (pairs("a one b two"), pairs("a one c three b two"));
-        assert_eq!(bless(&code, &list, &promised("a one")), Ok(pairs("c three")));
-        assert_eq!(bless(&list, &list, &[]), Ok(vec![]));
+        assert_eq!(
+            bless(List::Subjects, &code, &list, &promised("a one")),
+            Ok(pairs("c three"))
+        );
+        assert_eq!(bless(List::Subjects, &list, &list, &[]), Ok(vec![]));
     }
 
     #[test]
     fn a_bless_removes_and_changes_nothing_that_the_list_has() {
         let list = pairs("a one b two");
-        let refusals = bless(&pairs("a one"), &list, &[]).unwrap_err();
+        let refusals = bless(List::Subjects, &pairs("a one"), &list, &[]).unwrap_err();
         assert!(
             matches!(refusals.as_slice(), [Finding::Removed { was, .. }] if was.kind == "b"),
             "{refusals:?}"
         );
-        let refusals = bless(&pairs("a one b three"), &list, &[]).unwrap_err();
+        let refusals = bless(List::Subjects, &pairs("a one b three"), &list, &[]).unwrap_err();
         assert!(
             matches!(refusals.as_slice(), [Finding::Changed { was, .. }] if was.kind == "b"),
             "{refusals:?}"
@@ -264,8 +286,26 @@ mod tests {
 
     #[test]
     fn a_bless_refuses_what_the_check_would() {
-        assert!(bless(&pairs("a one b one"), &[], &[]).is_err());
-        assert!(bless(&pairs("A one"), &[], &[]).is_err());
-        assert!(bless(&pairs("a one"), &[], &promised("b two")).is_err());
+        assert!(bless(List::Subjects, &pairs("a one b one"), &[], &[]).is_err());
+        assert!(bless(List::Subjects, &pairs("A one"), &[], &[]).is_err());
+        assert!(bless(List::Subjects, &pairs("a one"), &[], &promised("b two")).is_err());
+    }
+
+    #[test]
+    fn only_topics_have_one_for_all_kinds() {
+        let code = [Pair::new("*", "agent.driver"), Pair::new("a", "agent.driver.a")];
+        assert_eq!(check(List::Topics, &code, &code, &[]), []);
+        assert_eq!(check(List::Subjects, &code, &code, &[]).len(), 2);
+        let promise = Promise {
+            pair: code[0].clone(),
+            made_in: "commit 0123abc".to_owned(),
+        };
+        let moved = [Pair::new("*", "agent.driver.all")];
+        assert_eq!(
+            told(&check(List::Topics, &moved, &moved, &[promise])),
+            [
+                "changed: `*` has the name `agent.driver` in commit 0123abc and `agent.driver.all` now; a name never changes"
+            ]
+        );
     }
 }

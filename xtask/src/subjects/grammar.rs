@@ -5,10 +5,12 @@
 //! quote in a shell, a URL, a metric or a permission rule. The brokers' own rules are checked first, since a message
 //! that names the broker says what would break.
 
-use driver_events_types::SUBJECT_WILDCARD;
+use driver_events_types::{DEFAULT_TOPIC, SUBJECT_WILDCARD};
 
 /// Kafka's limit on the name of a topic, in bytes.
 const KAFKA_LONGEST: usize = 249;
+
+const TOKEN_FAULT: &str = "here: a token is made of a-z, 0-9 and `_`";
 
 /// Why NATS would refuse to publish on `subject`, or would not carry it to exactly one subject.
 #[must_use]
@@ -41,11 +43,23 @@ pub(super) fn kafka_fault(subject: &str) -> Option<&'static str> {
 
 /// Why `subject` is not one of ours.
 #[must_use]
-pub(super) fn house_fault(subject: &str) -> Option<&'static str> {
+pub(super) fn subject_fault(subject: &str) -> Option<&'static str> {
     if !subject.split('.').all(is_token) {
-        Some("here: a token is made of a-z, 0-9 and `_`")
+        Some(TOKEN_FAULT)
     } else if !subject.starts_with(SUBJECT_WILDCARD.trim_end_matches('>')) {
         Some("here: the wildcard `agent.driver.>` does not match it")
+    } else {
+        None
+    }
+}
+
+/// Why `topic` is not one of ours.
+#[must_use]
+pub(super) fn topic_fault(topic: &str) -> Option<&'static str> {
+    if !topic.split('.').all(is_token) {
+        Some(TOKEN_FAULT)
+    } else if topic != DEFAULT_TOPIC && !topic.starts_with(SUBJECT_WILDCARD.trim_end_matches('>')) {
+        Some("here: it is neither `agent.driver` nor below it")
     } else {
         None
     }
@@ -104,9 +118,9 @@ mod tests {
     }
 
     #[test]
-    fn ours_are_lower_case_and_under_the_wildcard() {
+    fn ours_are_lower_case_and_in_the_family() {
         for subject in ["agent.driver.goal.started", "agent.driver.compact.summary_stored"] {
-            assert_eq!(house_fault(subject), None, "{subject}");
+            assert_eq!(subject_fault(subject), None, "{subject}");
         }
         for subject in [
             "agent.driver.Goal",
@@ -116,7 +130,19 @@ mod tests {
             "agent.driver2.goal",
             "other.goal",
         ] {
-            assert!(house_fault(subject).is_some(), "{subject:?} passed");
+            assert!(subject_fault(subject).is_some(), "{subject:?} passed");
+        }
+        for topic in ["agent.driver", "agent.driver.goal.started"] {
+            assert_eq!(topic_fault(topic), None, "{topic}");
+        }
+        for topic in [
+            "agent",
+            "agent.driver.",
+            "agent.driver2",
+            "agent.driver.goal-started",
+            "other.goal",
+        ] {
+            assert!(topic_fault(topic).is_some(), "{topic:?} passed");
         }
         assert_eq!(kind_fault("goal_started"), None);
         for kind in ["", "goal.started", "GoalStarted", "goal started"] {

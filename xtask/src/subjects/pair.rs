@@ -1,27 +1,25 @@
-//! The pairs of kind and subject, and the list that they are committed in.
+//! The pairs of kind and name, and the text that they are committed as.
 
 use std::fmt;
 
-use driver_events_types::EventKind;
-
 use super::Finding;
 
-/// A kind and the subject that its events are published on.
+/// A kind, and what its events are published on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {
-    /// The text of `"kind"` in the JSON.
+    /// The text of `"kind"` in the JSON; [`ALL_KINDS`](super::ALL_KINDS) for what all kinds share.
     pub kind: String,
-    /// The subject.
-    pub subject: String,
+    /// The subject or the topic.
+    pub name: String,
 }
 
 impl Pair {
     /// A pair of these two names.
     #[must_use]
-    pub fn new(kind: &str, subject: &str) -> Self {
+    pub fn new(kind: &str, name: &str) -> Self {
         Self {
             kind: kind.to_owned(),
-            subject: subject.to_owned(),
+            name: name.to_owned(),
         }
     }
 }
@@ -29,17 +27,8 @@ impl Pair {
 /// A line of the list.
 impl fmt::Display for Pair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\t{}", self.kind, self.subject)
+        write!(f, "{}\t{}", self.kind, self.name)
     }
-}
-
-/// The pairs of the code that this program is built with.
-#[must_use]
-pub fn of_code() -> Vec<Pair> {
-    EventKind::ALL
-        .iter()
-        .map(|kind| Pair::new(kind.as_str(), kind.subject()))
-        .collect()
 }
 
 /// The pairs of a list, and a finding for each line that is none.
@@ -49,7 +38,7 @@ pub fn parse(list: &str) -> (Vec<Pair>, Vec<Finding>) {
     let mut findings = Vec::new();
     for (index, text) in list.lines().enumerate() {
         match text.split('\t').collect::<Vec<_>>().as_slice() {
-            [kind, subject] if !kind.is_empty() && !subject.is_empty() => pairs.push(Pair::new(kind, subject)),
+            [kind, name] if !kind.is_empty() && !name.is_empty() => pairs.push(Pair::new(kind, name)),
             _ => findings.push(Finding::NotAPair {
                 line: index + 1,
                 text: text.to_owned(),
@@ -68,12 +57,15 @@ pub fn render(pairs: &[Pair]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::subjects::List;
 
     #[test]
     fn a_list_reads_back_as_it_was_written() {
-        let code = of_code();
-        assert_eq!(parse(&render(&code)), (code.clone(), vec![]));
-        assert_eq!(parse(&render(&code).replace('\n', "\r\n")), (code, vec![]));
+        for list in List::ALL {
+            let code = list.of_code();
+            assert_eq!(parse(&render(&code)), (code.clone(), vec![]));
+            assert_eq!(parse(&render(&code).replace('\n', "\r\n")), (code, vec![]));
+        }
     }
 
     #[test]

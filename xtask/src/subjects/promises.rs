@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::{LIST, Pair, pair};
+use super::{List, Pair, pair};
 use crate::git::Repository;
 
 /// A pair that must never change.
@@ -25,13 +25,13 @@ pub struct Promises {
     pub notes: Vec<String>,
 }
 
-/// Reads every version of the list on HEAD's first-parent history, and the one in `base` if there is a base.
+/// Reads every version of a list on HEAD's first-parent history, and the one in `base` if there is a base.
 ///
 /// The first parents are the main line: what a branch tried and dropped before it was merged was never promised.
 ///
 /// # Errors
 /// When `root` lies in no repository, when the clone is shallow, when `base` names no commit, and when git fails.
-pub fn read(root: &Path, base: Option<&str>) -> Result<Promises> {
+pub fn read(root: &Path, list: List, base: Option<&str>) -> Result<Promises> {
     let repository = Repository::around(root)?;
     repository
         .require_complete()
@@ -41,25 +41,26 @@ pub fn read(root: &Path, base: Option<&str>) -> Result<Promises> {
         notes: Vec::new(),
     };
 
+    let path = list.path();
     let mut versions = 0;
     if let Some(head) = repository.commit("HEAD")? {
-        for commit in repository.changes_of(LIST, &head)? {
-            versions += usize::from(promises.add_version(&repository, &commit)?);
+        for commit in repository.changes_of(list.path(), &head)? {
+            versions += usize::from(promises.add_version(&repository, list, &commit)?);
         }
     }
     promises.notes.push(if versions == 0 {
-        format!("the history of HEAD does not have {LIST} yet: it holds no promise that could be broken")
+        format!("the history of HEAD does not have {path} yet: it holds no promise that could be broken")
     } else {
-        format!("versions of the list in the history of HEAD: {versions}")
+        format!("{path}: {versions} versions in the history of HEAD")
     });
 
     if let Some(revision) = base {
         let commit = repository
             .commit(revision)?
             .with_context(|| format!("--base {revision:?} names no commit"))?;
-        if !promises.add_version(&repository, &commit)? {
+        if !promises.add_version(&repository, list, &commit)? {
             promises.notes.push(format!(
-                "{revision} does not have {LIST}: it holds no promise that could be broken"
+                "{revision} does not have {path}: it holds no promise that could be broken"
             ));
         }
     }
@@ -70,8 +71,8 @@ impl Promises {
     /// Adds what `commit` promises. False when it does not have the list.
     ///
     /// A line that is no pair promised nothing, and must not fail the gate for ever.
-    fn add_version(&mut self, repository: &Repository, commit: &str) -> Result<bool> {
-        let Some(text) = repository.text_at(commit, LIST)? else {
+    fn add_version(&mut self, repository: &Repository, list: List, commit: &str) -> Result<bool> {
+        let Some(text) = repository.text_at(commit, list.path())? else {
             return Ok(false);
         };
         for pair in pair::parse(&text).0 {

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::process::Output;
 
 use xtask::command::cargo;
-use xtask::subjects::LIST;
+use xtask::subjects::List;
 use xtask::workspace;
 
 use crate::repository::Repository;
 
+const SUBJECTS: &str = List::Subjects.path();
+const TOPICS: &str = List::Topics.path();
 const KIND: &str = "crates/driver-events-types/src/kind.rs";
 
 /// One way to break a promise.
@@ -22,20 +24,20 @@ struct Mutation {
 }
 
 /// Each changes code and list together, as one who wants to get past the gate would.
-const MUTATIONS: [Mutation; 5] = [
+const MUTATIONS: [Mutation; 6] = [
     Mutation {
         name: "changed",
         edits: &[
             (KIND, r#"=> "agent.driver.replay""#, r#"=> "agent.driver.replayed""#),
-            (LIST, "\tagent.driver.replay\n", "\tagent.driver.replayed\n"),
+            (SUBJECTS, "\tagent.driver.replay\n", "\tagent.driver.replayed\n"),
         ],
-        complaint: "changed: `replay_decision` has the subject `agent.driver.replay` in commit",
+        complaint: "changed: `replay_decision` has the name `agent.driver.replay` in commit",
     },
     Mutation {
         name: "removed",
         edits: &[
             (KIND, "        Self::Escalate,\n", ""),
-            (LIST, "escalate\tagent.driver.escalate\n", ""),
+            (SUBJECTS, "escalate\tagent.driver.escalate\n", ""),
         ],
         complaint: "removed: `escalate` with `agent.driver.escalate` is in commit",
     },
@@ -46,31 +48,43 @@ const MUTATIONS: [Mutation; 5] = [
             (KIND, r#"=> "agent.driver.acceptance""#, r#"=> "agent.driver.decision""#),
             (KIND, r#"=> "agent.driver.SWAP""#, r#"=> "agent.driver.acceptance""#),
             (
-                LIST,
+                SUBJECTS,
                 "decision\tagent.driver.decision\n",
                 "decision\tagent.driver.acceptance\n",
             ),
             (
-                LIST,
+                SUBJECTS,
                 "acceptance\tagent.driver.acceptance\n",
                 "acceptance\tagent.driver.decision\n",
             ),
         ],
-        complaint: "changed: `decision` has the subject `agent.driver.decision` in commit",
+        complaint: "changed: `decision` has the name `agent.driver.decision` in commit",
     },
     Mutation {
         name: "colliding",
         edits: &[
             (KIND, r#"=> "agent.driver.progress""#, r#"=> "agent.driver.escalate""#),
-            (LIST, "\tagent.driver.progress\n", "\tagent.driver.escalate\n"),
+            (SUBJECTS, "\tagent.driver.progress\n", "\tagent.driver.escalate\n"),
         ],
-        complaint: "collision: `escalate` and `progress` both have the subject `agent.driver.escalate`",
+        complaint: "collision: `escalate` and `progress` both have the name `agent.driver.escalate`",
+    },
+    Mutation {
+        name: "another topic",
+        edits: &[
+            (
+                KIND,
+                r#"DEFAULT_TOPIC: &str = "agent.driver""#,
+                r#"DEFAULT_TOPIC: &str = "agent.driver.all""#,
+            ),
+            (TOPICS, "*\tagent.driver\n", "*\tagent.driver.all\n"),
+        ],
+        complaint: "changed: `*` has the name `agent.driver` in commit",
     },
     Mutation {
         name: "ill-formed",
         edits: &[
             (KIND, r#"=> "agent.driver.progress""#, r#"=> "agent.driver.*""#),
-            (LIST, "\tagent.driver.progress\n", "\tagent.driver.*\n"),
+            (SUBJECTS, "\tagent.driver.progress\n", "\tagent.driver.*\n"),
         ],
         complaint: "ill-formed name \"agent.driver.*\": NATS: `*` and `>` are wildcards",
     },

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use tempfile::TempDir;
-use xtask::subjects::{LIST, Pair, bless_workspace, check_workspace, parse, read};
+use xtask::subjects::{List, Pair, bless_list, check_list, parse, read};
 
 use crate::repository::Repository;
 
+const SUBJECTS: &str = List::Subjects.path();
 const STARTED: &str = "started\tagent.driver.goal.started";
 const ENDED: &str = "ended\tagent.driver.goal.ended";
 const PAUSED: &str = "paused\tagent.driver.goal.paused";
@@ -22,22 +23,22 @@ fn code(lines: &[&str]) -> Vec<Pair> {
 }
 
 fn passes(root: &Path, lines: &[&str]) {
-    check_workspace(root, &code(lines), None).unwrap();
+    check_list(root, List::Subjects, &code(lines), None).unwrap();
 }
 
 fn complaint(root: &Path, lines: &[&str], base: Option<&str>) -> String {
-    let error = check_workspace(root, &code(lines), base).expect_err("the gate passed");
+    let error = check_list(root, List::Subjects, &code(lines), base).expect_err("the gate passed");
     format!("{error:#}")
 }
 
 fn notes(root: &Path, base: Option<&str>) -> String {
-    read(root, base).unwrap().notes.join("\n")
+    read(root, List::Subjects, base).unwrap().notes.join("\n")
 }
 
 #[test]
 fn a_history_without_the_list_passes_and_says_so() {
     let (_place, repository) = repository();
-    repository.write(LIST, STARTED);
+    repository.write(SUBJECTS, STARTED);
     passes(&repository.root, &[STARTED]);
     assert!(notes(&repository.root, None).contains("does not have crates/driver-events-types/subjects.txt yet"));
 
@@ -66,7 +67,7 @@ fn a_change_of_code_and_list_in_one_commit_fails() {
     repository.commit_list(&[STARTED, changed]);
     let complaint = complaint(&repository.root, &[STARTED, changed], None);
     assert!(
-        complaint.contains("changed: `ended` has the subject `agent.driver.goal.ended` in commit"),
+        complaint.contains("changed: `ended` has the name `agent.driver.goal.ended` in commit"),
         "{complaint}"
     );
     assert!(complaint.contains("`agent.driver.goal.finished` now"), "{complaint}");
@@ -76,7 +77,7 @@ fn a_change_of_code_and_list_in_one_commit_fails() {
 fn a_promise_outlives_any_number_of_commits_and_the_removal_of_the_list() {
     let (_place, repository) = repository();
     repository.commit_list(&[STARTED, ENDED]);
-    repository.git(&["rm", "--quiet", LIST]);
+    repository.git(&["rm", "--quiet", SUBJECTS]);
     repository.commit_all();
     repository.commit_list(&[STARTED]);
     repository.commit_all();
@@ -104,7 +105,7 @@ fn a_broken_line_of_an_old_list_does_not_fail_the_gate_for_ever() {
 fn the_work_tree_counts_before_it_is_committed() {
     let (_place, repository) = repository();
     repository.commit_list(&[STARTED, ENDED]);
-    repository.write(LIST, STARTED);
+    repository.write(SUBJECTS, STARTED);
     assert!(complaint(&repository.root, &[STARTED], None).contains("removed: `ended`"));
 }
 
@@ -143,7 +144,7 @@ fn a_base_adds_its_own_promises() {
     let text = complaint(&repository.root, &[STARTED], Some("main"));
     assert!(text.contains("removed: `paused`"), "{text}");
 
-    check_workspace(&repository.root, &code(&[STARTED]), Some("empty")).unwrap();
+    check_list(&repository.root, List::Subjects, &code(&[STARTED]), Some("empty")).unwrap();
     assert!(notes(&repository.root, Some("empty")).contains("empty does not have"));
 
     for revision in ["no-such-revision", "--all", ""] {
@@ -164,7 +165,7 @@ fn a_shallow_clone_fails_and_says_so() {
     let text = complaint(&clone, &[STARTED], None);
     assert!(text.contains("this clone is shallow"), "{text}");
     assert!(text.contains("git fetch --unshallow"), "{text}");
-    bless_workspace(&clone, &code(&[STARTED, PAUSED]), None).expect_err("a bless read half a history");
+    bless_list(&clone, List::Subjects, &code(&[STARTED, PAUSED]), None).expect_err("a bless read half a history");
 }
 
 #[test]
@@ -190,8 +191,8 @@ fn a_workspace_may_lie_below_the_top_of_its_repository() {
 fn a_bless_writes_the_new_kinds_and_the_gate_passes() {
     let (_place, repository) = repository();
     repository.commit_list(&[STARTED, ENDED]);
-    bless_workspace(&repository.root, &code(&[STARTED, PAUSED, ENDED]), None).unwrap();
-    assert_eq!(repository.read(LIST), format!("{STARTED}\n{PAUSED}\n{ENDED}\n"));
+    bless_list(&repository.root, List::Subjects, &code(&[STARTED, PAUSED, ENDED]), None).unwrap();
+    assert_eq!(repository.read(SUBJECTS), format!("{STARTED}\n{PAUSED}\n{ENDED}\n"));
     passes(&repository.root, &[STARTED, PAUSED, ENDED]);
 }
 
@@ -199,11 +200,12 @@ fn a_bless_writes_the_new_kinds_and_the_gate_passes() {
 fn a_bless_that_would_remove_is_refused_and_writes_nothing() {
     let (_place, repository) = repository();
     repository.commit_list(&[STARTED]);
-    repository.write(LIST, &format!("{STARTED}\n{ENDED}\n"));
+    repository.write(SUBJECTS, &format!("{STARTED}\n{ENDED}\n"));
 
     let refused = |lines: &[&str]| {
-        let error = bless_workspace(&repository.root, &code(lines), None).expect_err("the bless went through");
-        assert_eq!(repository.read(LIST), format!("{STARTED}\n{ENDED}\n"));
+        let error =
+            bless_list(&repository.root, List::Subjects, &code(lines), None).expect_err("the bless went through");
+        assert_eq!(repository.read(SUBJECTS), format!("{STARTED}\n{ENDED}\n"));
         format!("{error:#}")
     };
     assert!(refused(&[STARTED]).contains("removed: `ended` with `agent.driver.goal.ended` is in the list"));

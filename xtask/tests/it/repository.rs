@@ -2,7 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use xtask::subjects::LIST;
+use xtask::subjects::List;
 
 /// A git repository that a test owns, with the branch `main` checked out.
 pub(crate) struct Repository {
@@ -34,7 +34,10 @@ impl Repository {
 
     /// Commits a list of these lines, and nothing else.
     pub(crate) fn commit_list(&self, lines: &[&str]) {
-        self.write(LIST, &lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+        self.write(
+            List::Subjects.path(),
+            &lines.iter().map(|line| format!("{line}\n")).collect::<String>(),
+        );
         self.commit_all();
     }
 

@@ -26,12 +26,14 @@ fn the_list_is_the_contracts() {
 }
 
 #[test]
-fn the_list_as_json_says_the_same() {
+fn the_list_as_json_says_the_same_and_the_topics() {
     let ended = run(["subjects", "--format", "json"]);
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     let list: Vec<serde_json::Value> = serde_json::from_str(ended.stdout()).unwrap();
     let line = |pair: &serde_json::Value| {
-        assert_eq!(pair.as_object().unwrap().len(), 2);
+        assert_eq!(pair.as_object().unwrap().len(), 4);
+        assert_eq!(pair["topic"], "agent.driver");
+        assert_eq!(pair["topic_per_subject"], pair["subject"]);
         format!(
             "{}\t{}\n",
             pair["kind"].as_str().unwrap(),

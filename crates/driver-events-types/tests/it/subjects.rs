@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use driver_events_types::{EventKind, SUBJECT_WILDCARD};
+use driver_events_types::{DEFAULT_TOPIC, EventKind, SUBJECT_WILDCARD};
 
 use crate::support::samples;
 
-const COMMITTED: &str = include_str!("../../subjects.txt");
+const SUBJECTS: &str = include_str!("../../subjects.txt");
+const TOPICS: &str = include_str!("../../topics.txt");
 
 const KINDS_AND_SUBJECTS: [(EventKind, &str, &str); 16] = [
     (EventKind::GoalStarted, "goal_started", "agent.driver.goal.started"),
@@ -74,12 +75,21 @@ fn every_kind_has_its_name_and_subject_in_the_contracts_order() {
 }
 
 #[test]
-fn the_committed_list_is_that_of_the_code() {
-    let lines: String = EventKind::ALL
-        .iter()
-        .map(|kind| format!("{kind}\t{}\n", kind.subject()))
-        .collect();
-    assert_eq!(lines, COMMITTED);
+fn the_committed_lists_are_those_of_the_code() {
+    let lines = |name: fn(EventKind) -> &'static str| {
+        let lines = EventKind::ALL.iter().map(|kind| format!("{kind}\t{}\n", name(*kind)));
+        lines.collect::<String>()
+    };
+    assert_eq!(lines(EventKind::subject), SUBJECTS);
+    assert_eq!(format!("*\t{DEFAULT_TOPIC}\n{}", lines(EventKind::topic)), TOPICS);
+}
+
+#[test]
+fn topics_are_named_as_subjects_below_the_topic_of_all_kinds() {
+    assert_eq!(DEFAULT_TOPIC, "agent.driver");
+    for (kind, _, subject) in KINDS_AND_SUBJECTS {
+        assert_eq!(kind.topic(), subject);
+    }
 }
 
 #[test]

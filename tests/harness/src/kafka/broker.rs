@@ -1,18 +1,16 @@
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Child;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::Signal;
 
+use super::config::scram_credentials;
 use super::instance::{Instance, Voter};
 use super::{KafkaAdmin, KafkaConfig, KafkaListener, KafkaRecord, console};
 use crate::ports::retry_when_one_was_taken;
 use crate::proxy::Proxy;
 use crate::run_folder::Record;
-use crate::{last_words, process, wait};
+use crate::{last_words, wait};
 
 /// A broker has started or ended after this time, or never will. It needs four seconds where it has the processor to
 /// itself.
@@ -30,7 +28,6 @@ const FIRST: i32 = 1;
 #[derive(Debug)]
 pub struct KafkaBroker {
     instance: Instance,
-    child: Option<Child>,
 }
 
 impl KafkaBroker {
@@ -77,6 +74,29 @@ impl KafkaBroker {
         KafkaAdmin::new(self.client_address())
     }
 
+    /// Gives a user a new password for SCRAM, which takes three seconds: Kafka's own tool does it. Who is connected stays so
+    /// until the listener asks again, see `connections.max.reauth.ms`. For `PLAIN` the old password stays.
+    ///
+    /// # Errors
+    /// When the tool fails.
+    pub fn change_password(&self, user: &str, password: &str) -> Result<()> {
+        let mut command = self
+            .instance
+            .java
+            .command("kafka.admin.ConfigCommand", "64m", "WARN", &[]);
+        command
+            .args(["--bootstrap-server", &self.client_address().to_string()])
+            .args(["--alter", "--entity-type", "users", "--entity-name", user])
+            .args(["--add-config", &scram_credentials(password)]);
+        let output = command.output().context("java cannot be run")?;
+        ensure!(
+            output.status.success(),
+            "the password of {user} was not changed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
+    }
+
     /// The first `count` records of a topic, by partition and offset, as Kafka's own console consumer reads them. That
     /// takes two seconds. It reads as one with no name, and commits nothing that a test would see.
     ///
@@ -104,25 +124,25 @@ impl KafkaBroker {
     /// The broker's name: `kafka`, or `kafka-1` and so on in a cluster.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.instance.name
+        self.instance.process.name()
     }
 
     /// The broker's folder: its configuration, its log, and its data.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.instance.folder.path()
+        self.instance.process.folder()
     }
 
     /// What the broker has written to its log so far, in all of its lives.
     #[must_use]
     pub fn log(&self) -> String {
-        self.instance.log()
+        self.instance.process.log()
     }
 
     /// The id of the broker's process; none after [`kill`](Self::kill) and [`stop`](Self::stop).
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        self.child.as_ref().map(Child::id)
+        self.instance.process.id()
     }
 
     /// Kills the broker as `kill -9` does. Nothing happens to one that does not run.
@@ -130,11 +150,7 @@ impl KafkaBroker {
     /// # Errors
     /// When the system refuses.
     pub fn kill(&mut self) -> Result<()> {
-        if let Some(mut child) = self.child.take() {
-            child.kill()?;
-            child.wait()?;
-        }
-        Ok(())
+        self.instance.process.kill()
     }
 
     /// Asks the broker to end, and waits until it has. Nothing happens to one that does not run.
@@ -142,15 +158,23 @@ impl KafkaBroker {
     /// # Errors
     /// When it does not end; it is killed then.
     pub fn stop(&mut self) -> Result<()> {
-        let Some(child) = &mut self.child else {
-            return Ok(());
-        };
-        // Not waited for yet, so that the id is the broker's in any case.
-        process::signal(child.id(), Signal::TERM)?;
-        let ended = wait::became_true(PATIENCE, || child.try_wait().is_ok_and(|status| status.is_some()));
-        self.kill()?;
-        ensure!(ended, "{} did not end within {PATIENCE:?}", self.name());
-        Ok(())
+        self.instance.process.stop(PATIENCE)
+    }
+
+    /// Stops the broker in its tracks, as `kill -STOP` does: its connections stay open, and nobody answers.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn freeze(&self) -> Result<()> {
+        self.instance.process.freeze()
+    }
+
+    /// Lets the broker go on where it was [frozen](Self::freeze).
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn thaw(&self) -> Result<()> {
+        self.instance.process.thaw()
     }
 
     /// Starts the broker again, on the same ports and with the same data, and returns when it serves clients. A broker
@@ -173,16 +197,13 @@ impl KafkaBroker {
             url: self.client_address().to_string(),
             monitoring_url: None,
         };
-        self.instance.folder.leave(&record)?;
-        self.child = None;
-        Ok(())
+        self.instance.process.leave(&record)
     }
 
     pub(super) fn new(index: usize, name: &str, stays: bool, config: &KafkaConfig) -> Result<Self> {
         let id = FIRST + i32::try_from(index)?;
         Ok(Self {
             instance: Instance::new(name, id, stays, config)?,
-            child: None,
         })
     }
 
@@ -196,19 +217,16 @@ impl KafkaBroker {
 
     /// Returns at once, with the length of the log before.
     pub(super) fn launch(&mut self) -> Result<usize> {
-        let before = self.log().len();
-        self.child = Some(self.instance.launch()?);
-        Ok(before)
+        self.instance.launch()
     }
 
     /// `before` is what [`launch`](Self::launch) said.
     pub(super) fn wait_until_it_serves(&mut self, before: usize) -> Result<()> {
         let (admin, id) = (self.admin(), self.id());
-        let child = self.child.as_mut().context("the broker does not run")?;
         let mut serves = false;
         wait::became_true(PATIENCE, || {
             serves = admin.metadata(ANSWER).is_ok_and(|seen| seen.brokers.contains(&id));
-            serves || child.try_wait().is_ok_and(|status| status.is_some())
+            serves || self.instance.process.has_ended()
         });
         if !serves {
             self.kill()?;
@@ -226,16 +244,6 @@ impl KafkaBroker {
             broker.wait_until_it_serves(before)?;
             Ok(broker)
         })
-    }
-}
-
-impl Drop for KafkaBroker {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            last_words::show(self.name(), &self.client_address().to_string(), &self.log());
-        }
-        // There is nobody left to tell.
-        let _ = self.kill();
     }
 }
 

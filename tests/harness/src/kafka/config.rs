@@ -25,6 +25,8 @@ struct User {
     password: String,
 }
 
+const SCRAM: [&str; 2] = ["SCRAM-SHA-256", "SCRAM-SHA-512"];
+
 impl KafkaConfig {
     /// The default.
     #[must_use]
@@ -126,9 +128,10 @@ impl KafkaConfig {
     /// The arguments that make `StorageTool format` add the users.
     pub(super) fn scram_arguments(&self) -> Vec<String> {
         let of_user = |user: &User| {
-            ["SCRAM-SHA-256", "SCRAM-SHA-512"].map(|mechanism| {
+            SCRAM.map(|mechanism| {
                 let User { name, password } = user;
-                format!("{mechanism}=[name={},password={}]", quoted(name), quoted(password))
+                // What stands between quotation marks is taken as it is, so that there can be no commas.
+                format!("{mechanism}=[name=\"{name}\",password=\"{password}\"]")
             })
         };
         let users = self.users.iter().flat_map(of_user);
@@ -185,6 +188,13 @@ impl KafkaConfig {
             set(&format!("listener.name.sasl.{mechanism}.sasl.jaas.config"), module);
         }
     }
+}
+
+/// What Kafka's own tool takes for a new password of a user.
+pub(super) fn scram_credentials(password: &str) -> String {
+    SCRAM
+        .map(|mechanism| format!("{mechanism}=[password={password}]"))
+        .join(",")
 }
 
 impl User {

@@ -1,11 +1,9 @@
-//! What a broker is started with besides its configuration: its id, ports, folder, and its place in a cluster.
+//! What a broker is started with besides its configuration: its process, id, ports, and its place in a cluster.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
@@ -13,7 +11,7 @@ use super::java::Java;
 use super::listener::{CONTROLLER, INTERNAL, Listener};
 use super::{KafkaConfig, KafkaListener};
 use crate::provision;
-use crate::run_folder::{Place, RunFolder};
+use crate::server_process::ServerProcess;
 
 /// Sixteen bytes in base64, as Kafka wants it. Clusters do not meet, so that all can have the same.
 const CLUSTER_ID: &str = "ZHJpdmVyLWV2ZW50cy0xMA";
@@ -21,13 +19,10 @@ const CLUSTER_ID: &str = "ZHJpdmVyLWV2ZW50cy0xMA";
 #[derive(Debug)]
 pub(super) struct Instance {
     pub(super) id: i32,
-    pub(super) name: String,
+    pub(super) process: ServerProcess,
     /// Of the plain listener, which every broker has.
     pub(super) client: SocketAddr,
     listeners: Vec<Listener>,
-    pub(super) folder: RunFolder,
-    /// Outlives this process, and is not reached by the Ctrl-C that ends it.
-    pub(super) stays: bool,
     pub(super) java: Java,
     java_options: Vec<String>,
 }
@@ -39,7 +34,7 @@ impl Instance {
     /// The ports are taken, and nothing is written yet.
     pub(super) fn new(name: &str, id: i32, stays: bool, config: &KafkaConfig) -> Result<Self> {
         let kafka = provision::kafka()?;
-        let folder = Place::of_this_workspace().create(name)?;
+        let process = ServerProcess::new(name, stays)?;
         let plain = KafkaListener::Plain.open()?;
         let client = plain.address();
         let mut listeners = vec![plain];
@@ -50,13 +45,11 @@ impl Instance {
             listeners.push(Listener::between_brokers(name)?);
         }
         Ok(Self {
-            java: Java::new(kafka, folder.path())?,
+            java: Java::new(kafka, process.folder())?,
             id,
             client,
-            name: name.to_owned(),
+            process,
             listeners,
-            folder,
-            stays,
             java_options: config.java_options().to_owned(),
         })
     }
@@ -67,7 +60,7 @@ impl Instance {
 
     pub(super) fn listener(&self, name: &str) -> Result<&Listener> {
         let listener = self.listeners.iter().find(|listener| listener.name == name);
-        listener.with_context(|| format!("{} was not configured with a listener {name}", self.name))
+        listener.with_context(|| format!("{} was not configured with a listener {name}", self.process.name()))
     }
 
     /// Writes the configuration, and makes the folder for the data, which takes a second.
@@ -90,32 +83,17 @@ impl Instance {
         ensure!(
             output.status.success(),
             "the folder of {} was not formatted: {}",
-            self.name,
+            self.process.name(),
             String::from_utf8_lossy(&output.stderr)
         );
         Ok(())
     }
 
-    pub(super) fn launch(&self) -> Result<Child> {
-        let log = File::options().create(true).append(true).open(self.log_file())?;
+    /// Starts it, and returns at once, with the length of the log before.
+    pub(super) fn launch(&mut self) -> Result<usize> {
         let mut command = self.java.command("kafka.Kafka", "512m", "INFO", &self.java_options);
-        command
-            .arg(self.config_file())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log);
-        if self.stays {
-            command.process_group(0);
-        }
-        let child = command.spawn().context("java cannot be run")?;
-        fs::write(self.folder.pid_file(), child.id().to_string())?;
-        Ok(child)
-    }
-
-    /// What the broker has written so far, in all of its lives.
-    pub(super) fn log(&self) -> String {
-        let log = fs::read(self.log_file()).unwrap_or_default();
-        String::from_utf8_lossy(&log).into_owned()
+        command.arg(self.config_file());
+        self.process.launch(command)
     }
 
     fn properties(&self, voters: &[Voter], config: &KafkaConfig) -> Result<BTreeMap<String, String>> {
@@ -132,7 +110,7 @@ impl Instance {
             ("inter.broker.listener.name", INTERNAL.to_owned()),
             (
                 "log.dirs",
-                self.folder.path().join("data").to_string_lossy().into_owned(),
+                self.process.folder().join("data").to_string_lossy().into_owned(),
             ),
             ("auto.create.topics.enable", "false".to_owned()),
             ("offsets.topic.num.partitions", "4".to_owned()),
@@ -157,16 +135,12 @@ impl Instance {
     }
 
     fn key_store(&self, listener: KafkaListener) -> PathBuf {
-        self.folder
-            .path()
+        self.process
+            .folder()
             .join(format!("{}.pem", listener.name().to_lowercase()))
     }
 
     fn config_file(&self) -> PathBuf {
-        self.folder.path().join("server.properties")
-    }
-
-    fn log_file(&self) -> PathBuf {
-        self.folder.path().join("kafka.log")
+        self.process.folder().join("server.properties")
     }
 }

@@ -1,10 +1,9 @@
-//! What a server is started with besides its configuration: its name, ports, folder, and its place in a cluster.
+//! What a server is started with besides its configuration: its process, ports, and its place in a cluster.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -12,17 +11,14 @@ use serde_json::{Value, json};
 use super::NatsConfig;
 use crate::ports::Port;
 use crate::provision;
-use crate::run_folder::{Place, RunFolder};
+use crate::server_process::ServerProcess;
 
 #[derive(Debug)]
 pub(super) struct Instance {
-    pub(super) name: String,
+    pub(super) process: ServerProcess,
     pub(super) client: Port,
     pub(super) monitoring: Port,
     pub(super) member: Option<Member>,
-    pub(super) folder: RunFolder,
-    /// Outlives this process, and is not reached by the Ctrl-C that ends it.
-    pub(super) stays: bool,
     program: PathBuf,
 }
 
@@ -38,12 +34,10 @@ impl Instance {
     pub(super) fn new(name: &str, member: Option<Member>, stays: bool) -> Result<Self> {
         Ok(Self {
             program: provision::nats_server()?,
-            folder: Place::of_this_workspace().create(name)?,
-            name: name.to_owned(),
+            process: ServerProcess::new(name, stays)?,
             client: Port::reserve()?,
             monitoring: Port::reserve()?,
             member,
-            stays,
         })
     }
 
@@ -52,36 +46,19 @@ impl Instance {
         fs::write(self.config_file(), text).context("the server's configuration cannot be written")
     }
 
-    pub(super) fn launch(&self) -> Result<Child> {
-        let log = File::options().create(true).append(true).open(self.log_file())?;
+    /// Starts it, and returns at once, with the length of the log before.
+    pub(super) fn launch(&mut self) -> Result<usize> {
         let mut command = Command::new(&self.program);
-        command
-            .arg("--config")
-            .arg(self.config_file())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log);
-        if self.stays {
-            command.process_group(0);
-        }
-        command
-            .spawn()
-            .with_context(|| format!("{} cannot be started", self.program.display()))
-    }
-
-    /// What the server has written so far, in all of its lives.
-    pub(super) fn log(&self) -> String {
-        let log = fs::read(self.log_file()).unwrap_or_default();
-        String::from_utf8_lossy(&log).into_owned()
+        command.arg("--config").arg(self.config_file());
+        self.process.launch(command)
     }
 
     fn to_json(&self, config: &NatsConfig) -> Value {
-        let mut file = config.to_json(&self.folder.path().join("jetstream"));
+        let mut file = config.to_json(&self.process.folder().join("jetstream"));
         let own = [
-            ("server_name", json!(self.name)),
+            ("server_name", json!(self.process.name())),
             ("listen", json!(self.client.address())),
             ("http", json!(self.monitoring.address())),
-            ("pid_file", json!(self.folder.pid_file())),
         ];
         let cluster = self.member.as_ref().map(|member| ("cluster", member.to_json()));
         for (key, value) in own.into_iter().chain(cluster) {
@@ -91,11 +68,7 @@ impl Instance {
     }
 
     fn config_file(&self) -> PathBuf {
-        self.folder.path().join("nats.conf")
-    }
-
-    fn log_file(&self) -> PathBuf {
-        self.folder.path().join("nats.log")
+        self.process.folder().join("nats.conf")
     }
 }
 

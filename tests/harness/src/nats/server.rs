@@ -1,8 +1,6 @@
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::Child;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -14,7 +12,7 @@ use super::NatsConfig;
 use super::instance::{Instance, Member};
 use crate::ports::retry_when_one_was_taken;
 use crate::run_folder::Record;
-use crate::{http, last_words, process, wait};
+use crate::{http, process, wait};
 
 /// A server has started or ended after this time, or never will.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,7 +28,6 @@ pub struct NatsServer {
     instance: Instance,
     has_tls: bool,
     has_jetstream: bool,
-    child: Option<Child>,
 }
 
 impl NatsServer {
@@ -82,25 +79,25 @@ impl NatsServer {
     /// The server's name: `nats`, or `node-1` and so on in a cluster.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.instance.name
+        self.instance.process.name()
     }
 
     /// The server's folder: its configuration, its log, and JetStream's store.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.instance.folder.path()
+        self.instance.process.folder()
     }
 
     /// What the server has written to its log so far, in all of its lives.
     #[must_use]
     pub fn log(&self) -> String {
-        self.instance.log()
+        self.instance.process.log()
     }
 
     /// The id of the server's process; none after [`kill`](Self::kill) and [`stop`](Self::stop).
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        self.child.as_ref().map(Child::id)
+        self.instance.process.id()
     }
 
     /// Kills the server as `kill -9` does. Nothing happens to one that does not run.
@@ -108,11 +105,7 @@ impl NatsServer {
     /// # Errors
     /// When the system refuses.
     pub fn kill(&mut self) -> Result<()> {
-        if let Some(mut child) = self.child.take() {
-            child.kill()?;
-            child.wait()?;
-        }
-        Ok(())
+        self.instance.process.kill()
     }
 
     /// Asks the server to end, and waits until it has. Nothing happens to one that does not run.
@@ -120,15 +113,7 @@ impl NatsServer {
     /// # Errors
     /// When it does not end; it is killed then.
     pub fn stop(&mut self) -> Result<()> {
-        let Some(child) = &mut self.child else {
-            return Ok(());
-        };
-        // Not waited for yet, so that the id is the server's in any case.
-        process::signal(child.id(), Signal::TERM)?;
-        let ended = wait::became_true(PATIENCE, || child.try_wait().is_ok_and(|status| status.is_some()));
-        self.kill()?;
-        ensure!(ended, "{} did not end within {PATIENCE:?}", self.name());
-        Ok(())
+        self.instance.process.stop(PATIENCE)
     }
 
     /// Starts the server again, on the same ports and with the same data, and returns when it takes connections. A
@@ -175,9 +160,7 @@ impl NatsServer {
             url: self.client_url(),
             monitoring_url: Some(self.monitoring_url()),
         };
-        self.instance.folder.leave(&record)?;
-        self.child = None;
-        Ok(())
+        self.instance.process.leave(&record)
     }
 
     fn launch(instance: Instance, config: &NatsConfig) -> Result<Self> {
@@ -186,7 +169,6 @@ impl NatsServer {
             instance,
             has_tls: false,
             has_jetstream: false,
-            child: None,
         };
         server.configure(config);
         server.run()?;
@@ -199,14 +181,12 @@ impl NatsServer {
     }
 
     fn run(&mut self) -> Result<()> {
-        let before = self.log().len();
-        let mut child = self.instance.launch()?;
+        let before = self.instance.launch()?;
         let mut is_ready = false;
         wait::became_true(PATIENCE, || {
             is_ready = self.is_ready();
-            is_ready || child.try_wait().is_ok_and(|status| status.is_some())
+            is_ready || self.instance.process.has_ended()
         });
-        self.child = Some(child);
         if !is_ready {
             self.kill()?;
             bail!("{} did not start: {}", self.name(), self.log().split_off(before));
@@ -220,16 +200,6 @@ impl NatsServer {
         let needs_health = self.has_jetstream && self.instance.member.is_none();
         let greets = greeting(self.client_address()).is_ok_and(|name| name == self.name());
         greets && (!needs_health || self.monitoring("/healthz").is_ok())
-    }
-}
-
-impl Drop for NatsServer {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            last_words::show(self.name(), &self.client_url(), &self.log());
-        }
-        // There is nobody left to tell.
-        let _ = self.kill();
     }
 }
 

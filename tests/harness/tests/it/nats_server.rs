@@ -98,7 +98,7 @@ fn fifty_kills_in_a_row() {
 fn a_dropped_server_is_gone_with_its_folder() {
     let server = NatsServer::start(NatsConfig::new().jetstream()).unwrap();
     let (process, folder) = (server.process_id().unwrap(), server.folder().to_owned());
-    assert!(runs(process) && folder.join("nats.log").exists());
+    assert!(runs(process) && folder.join("log").exists());
     drop(server);
     assert!(!runs(process));
     assert!(!folder.exists());
