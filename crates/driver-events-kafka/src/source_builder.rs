@@ -115,7 +115,7 @@ impl KafkaEventSourceBuilder {
     }
 
     /// Puts records that are [rejected](driver_events_core::Delivery::reject) aside in this topic, as they came, with
-    /// headers that tell where from and why: `dead-letter-topic`, `-partition`, `-offset` and `-reason`. In a group only.
+    /// headers that tell where from and why: `dead-letter-topic`, `-partition`, `-offset` and `-reason`. In a group only. The topic must be there.
     pub fn dead_letters(mut self, topic: impl Into<String>) -> Self {
         self.dead_letters = Some(topic.into());
         self
@@ -142,6 +142,7 @@ impl KafkaEventSourceBuilder {
         let (filter, limits, start) = (self.filter.clone(), self.limits, self.start);
         let group = self.group.clone();
         let is_grouped = group.is_some();
+        let dead_letter_topic = self.dead_letters.clone().filter(|_| is_grouped);
         let state = KafkaState::default();
         // A token may have to be fetched.
         let made = check::ask(&state, {
@@ -151,7 +152,7 @@ impl KafkaEventSourceBuilder {
         let (client, member, dead_letters) = made.await?;
         let look = check::ask(&state, {
             let (client, topics, state) = (Arc::clone(&client), topics.clone(), state.clone());
-            move || look(&client, is_grouped, start, &topics, &state)
+            move || look(&client, is_grouped, start, &topics, dead_letter_topic, &state)
         });
         let starts = tokio::select! {
             starts = look => starts?,
@@ -208,11 +209,16 @@ fn look(
     is_grouped: bool,
     start: StartFrom,
     topics: &[String],
+    dead_letters: Option<String>,
     state: &KafkaState,
 ) -> Result<Option<TopicPartitionList>, SetupError> {
     let Some(consumer) = client.consumer() else {
         return Ok(None);
     };
+    if let Some(topic) = dead_letters {
+        // Found at the first dead letter, it would keep the group from getting on.
+        check::partitions(consumer.client(), &[topic], state)?;
+    }
     let partitions = check::partitions(consumer.client(), topics, state)?;
     if !is_grouped {
         return start.offsets(consumer, &partitions).map(Some).map_err(not_begun);

@@ -203,6 +203,13 @@ fn what_is_malformed_is_told_with_its_place_and_put_aside() {
     broker().write_with_console(&topic, &[("k", "{\"kind\":1}")]).unwrap();
     publish(&escalate("third"), &url);
     let tail = ["tail", "--from", &url, "--count", "2", "--format", "json"];
+    let ended = run(tail.iter().chain(&["--group", "audit", "--dead-letters", "not-there"]));
+    assert_eq!((ended.code, ended.stdout()), (1, ""));
+    assert!(
+        ended.stderr.contains("the topic \"not-there\" does not exist"),
+        "{}",
+        ended.stderr
+    );
     let ended = run(tail.iter().chain(&["--group", "audit", "--dead-letters", &dead]));
     assert_eq!(ended.code, 1, "{}", ended.stderr);
     assert_eq!(ended.stdout(), escalate("first") + &escalate("third"));
