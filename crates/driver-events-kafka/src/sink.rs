@@ -139,9 +139,7 @@ impl KafkaEventSink {
 impl DriverEventSink for KafkaEventSink {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         let _entered = self.gate.enter()?;
-        let mut answers = self.producer.store(vec![envelope]).await;
-        let unanswered = || SinkError::new(SinkErrorKind::Fatal, "the event has no answer");
-        answers.pop().ok_or_else(unanswered)?
+        self.producer.store(envelope).await
     }
 
     fn guarantee(&self) -> Guarantee {
@@ -156,7 +154,7 @@ impl DriverEventSink for KafkaEventSink {
             let closed = || Err(SinkError::new(SinkErrorKind::Closed, "the sink is closed"));
             return envelopes.iter().map(|_| closed()).collect();
         };
-        self.producer.store(envelopes).await
+        self.producer.store_all(envelopes).await
     }
 
     async fn flush(&self) -> Result<(), SinkError> {

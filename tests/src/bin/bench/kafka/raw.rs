@@ -59,17 +59,23 @@ impl CountingProducer {
     }
 
     /// Sends all of them, and waits until all are stored.
-    pub(super) fn store(&self, topic: &str, envelopes: &[Envelope], has_headers: bool) -> Result<(), Failure> {
+    pub(super) fn store(
+        &self,
+        topic: &str,
+        envelopes: impl ExactSizeIterator<Item = Envelope>,
+        has_headers: bool,
+    ) -> Result<(), Failure> {
         let before = self.stored();
-        for (number, envelope) in envelopes.iter().enumerate() {
-            self.send(topic, envelope, has_headers)?;
+        let count = envelopes.len();
+        for (number, envelope) in envelopes.enumerate() {
+            self.send(topic, &envelope, has_headers)?;
             if number % BETWEEN_POLLS == 0 {
                 self.producer.poll(Duration::ZERO);
             }
         }
         // `flush` of rdkafka comes back every 100 ms only.
         let start = Instant::now();
-        while self.stored() - before < envelopes.len() {
+        while self.stored() - before < count {
             if start.elapsed() > PATIENCE {
                 return Err("not all events were stored".into());
             }
