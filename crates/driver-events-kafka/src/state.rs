@@ -22,6 +22,8 @@ struct Shared {
     is_in_doubt: AtomicBool,
     rebuilds: AtomicU64,
     possible_duplicates: AtomicU64,
+    /// No broker could be reached last.
+    is_cut_off: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -55,15 +57,6 @@ impl KafkaState {
     #[must_use]
     pub fn statistics(&self) -> Option<Arc<Statistics>> {
         self.told().statistics.clone()
-    }
-
-    /// How many records the partitions that are read have which were not delivered, as of the newest statistics.
-    pub(crate) fn lag(&self) -> Option<u64> {
-        let statistics = self.statistics()?;
-        let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
-        // A partition that is not read has a lag of -1.
-        let lags = partitions.filter_map(|partition| u64::try_from(partition.consumer_lag).ok());
-        Some(lags.sum())
     }
 
     /// How often the producer was made anew after an error that librdkafka does not recover from.
@@ -142,8 +135,22 @@ impl KafkaState {
         self.shared.refused.notify_waiters();
     }
 
+    /// Takes note that no broker can be reached. Whether that is news: librdkafka tells it again and again.
+    pub(crate) fn cut_off(&self) -> bool {
+        !self.shared.is_cut_off.swap(true, Ordering::Relaxed)
+    }
+
+    /// Takes note that a broker can be reached.
+    pub(crate) fn reached(&self) {
+        // Each record comes by here, and hardly any after an outage.
+        if self.shared.is_cut_off.load(Ordering::Relaxed) {
+            self.shared.is_cut_off.store(false, Ordering::Relaxed);
+        }
+    }
+
     /// A broker answered, so it takes the credentials.
     pub(crate) fn answered(&self) {
+        self.reached();
         if !self.shared.is_in_doubt.load(Ordering::Acquire) {
             return;
         }
@@ -154,6 +161,9 @@ impl KafkaState {
     }
 
     pub(crate) fn measured(&self, statistics: Statistics) {
+        if statistics.brokers.values().any(|broker| broker.state == "UP") {
+            self.reached();
+        }
         self.told().statistics = Some(Arc::new(statistics));
     }
 

@@ -6,6 +6,7 @@ mod broken_producers;
 mod conformance;
 mod contract;
 mod faults;
+mod outages;
 mod reading;
 #[cfg(feature = "tls")]
 mod security;
