@@ -74,6 +74,8 @@ impl Producer {
 
     /// Produces all of them, in order, and answers for each in its place.
     pub(crate) async fn store(&self, envelopes: Vec<Envelope>) -> Vec<Answer> {
+        // Events that are refused at once must not keep the thread from others, however often they are sent again.
+        tokio::task::consume_budget().await;
         let mut answers: Vec<Option<Answer>> = Vec::with_capacity(envelopes.len());
         let mut waiting = Vec::with_capacity(envelopes.len());
         for (place, envelope) in envelopes.into_iter().enumerate() {
