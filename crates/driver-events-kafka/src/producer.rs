@@ -4,6 +4,7 @@ use std::time::Duration;
 use driver_events_core::{Envelope, Fate, Receipt, SinkError, SinkErrorKind, Stored};
 use rdkafka::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::producer::Producer as _;
 use tokio::time::{Instant, timeout};
 
 use crate::batch::{Batch, Report, Ticket};
@@ -70,6 +71,12 @@ impl Producer {
     pub(crate) fn current(&self) -> Arc<Generation> {
         // Nothing panics while it holds the lock.
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How many records librdkafka has under way.
+    pub(crate) fn in_flight_count(&self) -> i32 {
+        let generation = self.current();
+        generation.producer().map_or(0, |producer| producer.in_flight_count())
     }
 
     /// Produces all of them, in order, and answers for each in its place.

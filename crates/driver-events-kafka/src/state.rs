@@ -57,15 +57,6 @@ impl KafkaState {
         self.told().statistics.clone()
     }
 
-    /// How many records the partitions that are read have which were not delivered, as of the newest statistics.
-    pub(crate) fn lag(&self) -> Option<u64> {
-        let statistics = self.statistics()?;
-        let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
-        // A partition that is not read has a lag of -1.
-        let lags = partitions.filter_map(|partition| u64::try_from(partition.consumer_lag).ok());
-        Some(lags.sum())
-    }
-
     /// How often the producer was made anew after an error that librdkafka does not recover from.
     #[must_use]
     pub fn rebuilds(&self) -> u64 {
