@@ -10,6 +10,7 @@
 
 mod support;
 
+mod built_without;
 mod damaged_lines;
 mod demo;
 mod ids;
@@ -22,9 +23,17 @@ mod usage;
 
 #[cfg(unix)]
 mod follow;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "kafka"))]
+mod kafka;
+#[cfg(all(unix, feature = "kafka-tls"))]
+mod kafka_access;
+#[cfg(all(unix, feature = "kafka"))]
+mod kafka_broker;
+#[cfg(all(unix, feature = "kafka"))]
+mod kafka_faults;
+#[cfg(all(unix, feature = "nats"))]
 mod nats;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "nats"))]
 mod nats_access;
 #[cfg(unix)]
 mod pipes;
