@@ -225,13 +225,18 @@ impl DriverEventSource for KafkaEventSource {
                 }
             };
             match received {
-                Ok(message) => match self.deliver(&message) {
-                    Some(delivery) => return Some(Ok(delivery)),
-                    None => continue,
-                },
+                Ok(message) => {
+                    self.state().reached();
+                    match self.deliver(&message) {
+                        Some(delivery) => return Some(Ok(delivery)),
+                        None => continue,
+                    }
+                }
                 Err(KafkaError::NoMessageReceived | KafkaError::PartitionEOF(_)) => continue,
                 // librdkafka looks for the coordinator of a group that only it knows of.
                 Err(error) if self.group.is_none() && is_about_the_group(&error) => continue,
+                Err(error) if is_about_one_broker(&error) => continue,
+                Err(error) if are_all_brokers_down(&error) && !self.state().cut_off() => continue,
                 Err(error) => return Some(Err(self.error(error))),
             }
         }
@@ -251,6 +256,20 @@ impl fmt::Debug for KafkaEventSource {
 /// Whether a permission on the consumer group is missing.
 fn is_about_the_group(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed)
+}
+
+/// Whether a broker cannot be reached, which is told for each attempt.
+fn is_about_one_broker(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let code = error.rdkafka_error_code();
+    matches!(
+        code,
+        Some(Code::BrokerTransportFailure | Code::Resolve | Code::OperationTimedOut)
+    )
+}
+
+fn are_all_brokers_down(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
 }
 
 /// Answers for one delivery.

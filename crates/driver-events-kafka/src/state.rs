@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ struct Shared {
     refused: Notify,
     rebuilds: AtomicU64,
     possible_duplicates: AtomicU64,
+    /// No broker could be reached last.
+    is_cut_off: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -138,14 +140,31 @@ impl KafkaState {
         self.shared.refused.notify_waiters();
     }
 
+    /// Takes note that no broker can be reached. Whether that is news: librdkafka tells it again and again.
+    pub(crate) fn cut_off(&self) -> bool {
+        !self.shared.is_cut_off.swap(true, Ordering::Relaxed)
+    }
+
+    /// Takes note that a broker can be reached.
+    pub(crate) fn reached(&self) {
+        // Each record comes by here, and hardly any after an outage.
+        if self.shared.is_cut_off.load(Ordering::Relaxed) {
+            self.shared.is_cut_off.store(false, Ordering::Relaxed);
+        }
+    }
+
     /// A broker answered, so it takes the credentials.
     pub(crate) fn answered(&self) {
+        self.reached();
         let mut told = self.told();
         told.doubt = None;
         told.refusal = None;
     }
 
     pub(crate) fn measured(&self, statistics: Statistics) {
+        if statistics.brokers.values().any(|broker| broker.state == "UP") {
+            self.reached();
+        }
         self.told().statistics = Some(Arc::new(statistics));
     }
 

@@ -8,6 +8,10 @@
     reason = "tests say what went wrong by panicking, in their helpers too"
 )]
 
+#[cfg_attr(
+    not(all(feature = "nats", feature = "kafka-tls")),
+    allow(dead_code, reason = "some of it is for servers that this build does not know")
+)]
 mod support;
 
 mod built_without;

@@ -159,6 +159,22 @@ impl KafkaBroker {
         self.instance.process.stop(PATIENCE)
     }
 
+    /// Stops the broker in its tracks, as `kill -STOP` does: its connections stay open, and nobody answers.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn freeze(&self) -> Result<()> {
+        self.instance.process.freeze()
+    }
+
+    /// Lets the broker go on where it was [frozen](Self::freeze).
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn thaw(&self) -> Result<()> {
+        self.instance.process.thaw()
+    }
+
     /// Starts the broker again, on the same ports and with the same data, and returns when it serves clients. A broker
     /// that runs is stopped first.
     ///
