@@ -53,7 +53,10 @@ pub(super) fn attributes(envelope: &Envelope) -> impl Iterator<Item = (&'static 
         ("type", envelope.subject().map(String::from)),
         ("subject", goal.clone()),
         ("partitionkey", goal),
-        ("time", time.map(|time| time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())),
+        (
+            "time",
+            time.map(|time| time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()),
+        ),
         ("datacontenttype", Some("application/json".to_owned())),
         ("sequence", stamp.map(|stamp| format!("{:020}", stamp.sequence))),
         ("producerrun", stamp.map(|stamp| stamp.run.to_string())),

@@ -50,7 +50,11 @@ async fn the_documented_access_rules_are_enough_and_no_more() {
     let shared = shared();
     allow(shared);
     let [driver, archive, setup] = ["driver", "archive", "setup"].map(|user| login(shared, user));
-    for (topic, is_new) in [("agent.driver", true), ("agent.driver", false), ("agent.driver.dead", true)] {
+    for (topic, is_new) in [
+        ("agent.driver", true),
+        ("agent.driver", false),
+        ("agent.driver.dead", true),
+    ] {
         let made = ensure_topic(&setup, &TopicSettings::named(topic)).await.unwrap();
         assert_eq!((made.is_new, made.warnings), (is_new, Vec::new()), "{topic}");
     }

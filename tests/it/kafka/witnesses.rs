@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use driver_events_core::{DriverEventSink, DriverEventSinkExt, Envelope};
+use chrono::Utc;
+use driver_events_core::{DriverEventSink, DriverEventSinkExt, Envelope, SinkErrorKind};
 use driver_events_harness::{KafkaBroker, KafkaConfig, wait_until};
 use driver_events_kafka::KafkaEventSink;
 use driver_events_types::{DriverEvent, GoalId};
@@ -96,6 +97,18 @@ async fn gaps_duplicates_and_what_is_no_event_are_told() {
         let consumer = start(language, broker, topic, &["--count=9"]);
         assert_told(language, consumer.lines().await);
     }
+}
+
+/// Brokers bound how far ahead of their clocks a record may be.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_from_hours_ahead_is_rejected_and_one_from_long_ago_is_not() {
+    let broker = &shared().broker;
+    make(broker, "other-times", 1).await;
+    let sink = sink(broker, "other-times");
+    let at = |time| envelopes().remove(0).with_time(time).unwrap();
+    let error = sink.send(at(Utc::now() + Duration::from_secs(2 * 3600))).await;
+    assert_eq!(error.unwrap_err().kind(), SinkErrorKind::Rejected);
+    sink.send(at("1999-12-31T23:59:59Z".parse().unwrap())).await.unwrap();
 }
 
 /// An event of each goal.

@@ -103,7 +103,11 @@ async fn a_durable_reader_survives_the_death_of_the_server() {
     sink.send(envelopes.next().unwrap()).await.unwrap();
     let consumers = LANGUAGES.map(|language| {
         let durable = format!("--durable={language:?}");
-        start(language, &server.client_url(), &["--stream=DRIVER", &durable, "--count=2"])
+        start(
+            language,
+            &server.client_url(),
+            &["--stream=DRIVER", &durable, "--count=2"],
+        )
     });
     wait_until("both have acknowledged the first", PATIENCE, async || {
         let page = server.monitoring("/jsz?consumers=true").unwrap().to_string();

@@ -81,7 +81,15 @@ impl KafkaBroker {
     /// When the tool fails.
     pub fn change_password(&self, user: &str, password: &str) -> Result<()> {
         let added = scram_credentials(password);
-        let arguments = ["--alter", "--entity-type", "users", "--entity-name", user, "--add-config", &added];
+        let arguments = [
+            "--alter",
+            "--entity-type",
+            "users",
+            "--entity-name",
+            user,
+            "--add-config",
+            &added,
+        ];
         self.run("kafka.admin.ConfigCommand", &arguments)
             .with_context(|| format!("the password of {user} was not changed"))
     }
