@@ -1,7 +1,7 @@
 //! What the errors of librdkafka mean to callers.
 
 use driver_events_core::{Fate, SinkError, SinkErrorKind};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::permissions;
 
@@ -63,4 +63,9 @@ pub(crate) fn error_of(code: RDKafkaErrorCode, topic: &str) -> SinkError {
         ),
     };
     SinkError::new(kind, format!("{what} (topic {topic:?}, {code})")).with_fate(fate)
+}
+
+/// Whether a permission on the consumer group is missing.
+pub(crate) fn is_about_the_group(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed)
 }

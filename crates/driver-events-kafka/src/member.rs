@@ -1,4 +1,3 @@
-use std::convert::Infallible;
 use std::future::pending;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -11,6 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::KafkaState;
 use crate::context::Context;
 use crate::drop_elsewhere::drop_elsewhere;
+use crate::errors::is_about_the_group;
 use crate::offsets::{Delivered, Offsets};
 
 /// One consumer of librdkafka's. It ends with its source, whatever was not answered.
@@ -27,13 +27,18 @@ impl Client {
 
     /// Serves what librdkafka tells of itself, as its log, its errors and its wish for a token, while it has nothing to
     /// read yet and nobody asks for deliveries.
-    pub(crate) async fn serve(&self) -> Infallible {
+    ///
+    /// Ends only where a group must not be joined, with that error: librdkafka does not tell it again.
+    pub(crate) async fn serve(&self, is_grouped: bool) -> KafkaError {
         let Some(consumer) = &self.0 else {
             return pending().await;
         };
         loop {
-            // The state has taken note of errors.
-            let _ = consumer.recv().await;
+            // Of other errors the state has taken note.
+            match consumer.recv().await {
+                Err(error) if is_grouped && is_about_the_group(&error) => return error,
+                _ => {}
+            }
         }
     }
 

@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::drop_elsewhere::elsewhere;
+use crate::errors::is_about_the_group;
 use crate::member::{Client, Member};
 use crate::offsets::Delivered;
 use crate::start::PATIENCE;
@@ -268,11 +269,6 @@ impl fmt::Debug for KafkaEventSource {
             .field("group", &self.group)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether a permission on the consumer group is missing.
-fn is_about_the_group(error: &KafkaError) -> bool {
-    error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed)
 }
 
 /// Whether a broker cannot be reached, which is told for each attempt.

@@ -18,7 +18,9 @@ use crate::properties::{self, Acks};
 use crate::start::{PATIENCE, StartFrom};
 use crate::tokens::Tokens;
 use crate::topics::{Naming, Topics};
-use crate::{KafkaEventSource, KafkaState, SetupError, SetupErrorKind, TokenProvider, check, client, topics};
+use crate::{
+    KafkaEventSource, KafkaState, SetupError, SetupErrorKind, TokenProvider, check, client, permissions, topics,
+};
 
 /// Makes a [`KafkaEventSource`]. Nothing is checked before [`build`](Self::build).
 ///
@@ -156,7 +158,11 @@ impl KafkaEventSourceBuilder {
         });
         let starts = tokio::select! {
             starts = look => starts?,
-            never = client.serve() => match never {},
+            error = client.serve(is_grouped) => {
+                let allow = permissions::group(group.as_deref().unwrap_or_default());
+                let message = format!("the permission to join the group is missing: {allow}");
+                return Err(SetupError::new(SetupErrorKind::Unauthorized, message).with_source(error));
+            }
         };
         for start in starts.iter().flat_map(|starts| starts.elements()) {
             if let Offset::Offset(offset) = start.offset() {
