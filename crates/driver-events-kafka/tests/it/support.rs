@@ -1,5 +1,6 @@
 //! What several tests need.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use driver_events_harness::{KafkaBroker, KafkaConfig, KafkaListener};
 use driver_events_kafka::{KafkaEventSource, TopicSettings, ensure_topic};
 use driver_events_types::{DriverEvent, GoalId};
 use rdkafka::ClientConfig;
+use tokio::sync::{Mutex, MutexGuard};
 
 /// Longer than anything takes that works.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -39,6 +41,29 @@ pub(crate) fn broker() -> &'static KafkaBroker {
     BROKER.get_or_init(|| KafkaBroker::start(KafkaConfig::new()).expect("an Apache Kafka must be there"))
 }
 
+/// The broker for tests that kill it, or cut it off: one at a time. It has a proxy.
+pub(crate) async fn rough_broker() -> MutexGuard<'static, KafkaBroker> {
+    static BROKER: OnceLock<Mutex<KafkaBroker>> = OnceLock::new();
+    let start = || Mutex::new(KafkaBroker::start(KafkaConfig::new().proxied()).expect("an Apache Kafka must be there"));
+    BROKER.get_or_init(start).lock().await
+}
+
+/// How to reach a broker through its proxy.
+pub(crate) fn proxied_config_of(broker: &KafkaBroker) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set(
+        "bootstrap.servers",
+        broker.bootstrap_servers(KafkaListener::Proxied).unwrap(),
+    );
+    config
+}
+
+/// A topic of this name.
+pub(crate) async fn topic(config: &ClientConfig, name: &str, partitions: i32) {
+    let settings = TopicSettings::named(name).partitions(partitions);
+    in_time(ensure_topic(config, &settings)).await.unwrap();
+}
+
 pub(crate) fn config_of(broker: &KafkaBroker) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set(
@@ -61,8 +86,7 @@ pub(crate) fn prefix() -> String {
 /// The topic of a tenant of the test's own, which is given back.
 pub(crate) async fn tenant(partitions: i32) -> String {
     let prefix = prefix();
-    let settings = TopicSettings::named(format!("{prefix}.agent.driver")).partitions(partitions);
-    in_time(ensure_topic(&config(), &settings)).await.unwrap();
+    topic(&config(), &format!("{prefix}.agent.driver"), partitions).await;
     prefix
 }
 
@@ -84,6 +108,30 @@ pub(crate) async fn ids(source: &mut KafkaEventSource, count: usize) -> Vec<Stri
         delivery.ack().await.unwrap();
     }
     ids
+}
+
+/// Reads until all of these are there, alone, and demands the order of their goals and each once.
+pub(crate) async fn each_once_in_order(config: &ClientConfig, topic: &str, sent: &[Vec<Envelope>]) {
+    let mut missing: HashMap<_, _> = sent
+        .iter()
+        .map(|sent| (sent[0].goal_id(), ids_of(sent).into_iter()))
+        .collect();
+    let total: usize = sent.iter().map(Vec::len).sum();
+    let mut source = in_time(KafkaEventSource::builder(config.clone()).topic(topic).build())
+        .await
+        .unwrap();
+    for _ in 0..total {
+        let delivery = next(&mut source).await;
+        let envelope = delivery.envelope().unwrap();
+        let expected = missing.get_mut(&envelope.goal_id()).unwrap().next();
+        assert_eq!(
+            expected,
+            Some(envelope.id().to_string()),
+            "in order, each once: {:?}",
+            delivery.position()
+        );
+    }
+    nothing_comes(&mut source).await;
 }
 
 pub(crate) async fn nothing_comes(source: &mut KafkaEventSource) {
