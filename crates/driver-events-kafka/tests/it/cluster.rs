@@ -63,7 +63,9 @@ async fn too_few_replicas(cluster: &mut KafkaCluster, config: &ClientConfig) {
     let hasty = KafkaEventSink::builder(config_of_hasty).topic("safe").build().unwrap();
     let goal = GoalId::new();
     let mut sent = events(goal, 1);
-    in_time(patient.send(sent[0].clone())).await.unwrap();
+    for answer in in_time(patient.send_batch(sent.clone())).await {
+        answer.unwrap();
+    }
     block_in_place(|| {
         let admin = cluster.admin().unwrap();
         let follower = admin.leader("safe", 0).unwrap() % 3 + 1;

@@ -54,8 +54,9 @@ async fn a_process_that_reads() {
 }
 
 fn say_ready() {
-    println!("\nready");
-    std::io::stdout().flush().unwrap();
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "\nready").unwrap();
+    stdout.flush().unwrap();
 }
 
 async fn nothing_more(source: &mut KafkaEventSource) {
@@ -132,8 +133,9 @@ async fn work(mut source: KafkaEventSource, answered: Answered, mut leaves: watc
         };
         // Outages are none here, and what else is told passes.
         let Ok(delivery) = delivery.unwrap() else { continue };
-        let Position::Partition { partition, offset, .. } = *delivery.position() else {
-            panic!("{:?}", delivery.position());
+        let (partition, offset) = match *delivery.position() {
+            Position::Partition { partition, offset, .. } => (partition, offset),
+            _ => unreachable!("Kafka has partitions"),
         };
         // Within a member's reading offsets rise; it begins anew at what was committed, so no offset is left out.
         if let Some(last) = last.insert(partition, offset) {

@@ -114,7 +114,7 @@ pub(crate) async fn ids(source: &mut KafkaEventSource, count: usize) -> Vec<Stri
 pub(crate) async fn each_once_in_order(config: &ClientConfig, topic: &str, sent: &[Vec<Envelope>]) {
     let mut missing: HashMap<_, _> = sent
         .iter()
-        .map(|sent| (sent[0].goal_id(), ids_of(sent).into_iter()))
+        .map(|sent| (sent.first().unwrap().goal_id(), ids_of(sent).into_iter()))
         .collect();
     let total: usize = sent.iter().map(Vec::len).sum();
     let mut source = in_time(KafkaEventSource::builder(config.clone()).topic(topic).build())
