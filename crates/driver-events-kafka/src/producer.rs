@@ -101,6 +101,8 @@ impl Producer {
 
     /// Produces all of them, in order, and answers for each in its place.
     pub(crate) async fn store_all(&self, envelopes: Vec<Envelope>) -> Vec<Answer> {
+        // Whoever sends again at once what is refused must not keep the thread from others.
+        tokio::task::consume_budget().await;
         let mut answers: Vec<Option<Answer>> = Vec::with_capacity(envelopes.len());
         let mut events = Vec::with_capacity(envelopes.len());
         for (place, envelope) in envelopes.into_iter().enumerate() {

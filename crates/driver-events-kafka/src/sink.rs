@@ -138,7 +138,12 @@ impl KafkaEventSink {
 impl DriverEventSink for KafkaEventSink {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         let _entered = self.gate.enter()?;
-        self.producer.store(envelope).await
+        let answer = self.producer.store(envelope).await;
+        if answer.is_err() {
+            // Events that are refused at once must not keep the thread from others, however often they are sent again.
+            tokio::task::consume_budget().await;
+        }
+        answer
     }
 
     fn guarantee(&self) -> Guarantee {

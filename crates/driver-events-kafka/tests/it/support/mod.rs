@@ -1,6 +1,7 @@
 //! What several tests need.
 
-use std::collections::HashMap;
+pub(crate) mod load;
+
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -108,30 +109,6 @@ pub(crate) async fn ids(source: &mut KafkaEventSource, count: usize) -> Vec<Stri
         delivery.ack().await.unwrap();
     }
     ids
-}
-
-/// Reads until all of these are there, alone, and demands the order of their goals and each once.
-pub(crate) async fn each_once_in_order(config: &ClientConfig, topic: &str, sent: &[Vec<Envelope>]) {
-    let mut missing: HashMap<_, _> = sent
-        .iter()
-        .map(|sent| (sent.first().unwrap().goal_id(), ids_of(sent).into_iter()))
-        .collect();
-    let total: usize = sent.iter().map(Vec::len).sum();
-    let mut source = in_time(KafkaEventSource::builder(config.clone()).topic(topic).build())
-        .await
-        .unwrap();
-    for _ in 0..total {
-        let delivery = next(&mut source).await;
-        let envelope = delivery.envelope().unwrap();
-        let expected = missing.get_mut(&envelope.goal_id()).unwrap().next();
-        assert_eq!(
-            expected,
-            Some(envelope.id().to_string()),
-            "in order, each once: {:?}",
-            delivery.position()
-        );
-    }
-    nothing_comes(&mut source).await;
 }
 
 pub(crate) async fn nothing_comes(source: &mut KafkaEventSource) {
