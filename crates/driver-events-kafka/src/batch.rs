@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rdkafka::error::RDKafkaErrorCode;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 /// What came of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +31,16 @@ struct State {
 
 /// Travels with a record through librdkafka, and comes back with its delivery report.
 #[derive(Debug)]
-pub(crate) struct Ticket {
-    batch: Arc<Batch>,
-    place: usize,
+pub(crate) enum Ticket {
+    /// Of a record that somebody waits for alone.
+    Single(oneshot::Sender<Report>),
+    /// Of a record at this place of a batch.
+    Of(Arc<Batch>, usize),
 }
+
+/// The report that a single ticket will be told.
+#[derive(Debug)]
+pub(crate) struct Single(oneshot::Receiver<Report>);
 
 impl Batch {
     pub(crate) fn new(records: usize) -> Arc<Self> {
@@ -48,10 +54,7 @@ impl Batch {
     }
 
     pub(crate) fn ticket(self: &Arc<Self>, place: usize) -> Box<Ticket> {
-        Box::new(Ticket {
-            batch: Arc::clone(self),
-            place,
-        })
+        Box::new(Ticket::Of(Arc::clone(self), place))
     }
 
     /// Waits until there is a report for each record, and gives them in the order of their places. Cancel safe.
@@ -62,6 +65,18 @@ impl Batch {
                 return reports;
             }
             done.await;
+        }
+    }
+
+    pub(crate) fn settle(&self, place: usize, report: Report) {
+        let mut state = self.state();
+        if let Some(slot @ None) = state.reports.get_mut(place) {
+            *slot = Some(report);
+            state.missing -= 1;
+        }
+        if state.missing == 0 {
+            drop(state);
+            self.done.notify_waiters();
         }
     }
 
@@ -77,16 +92,26 @@ impl Batch {
 }
 
 impl Ticket {
+    pub(crate) fn single() -> (Box<Self>, Single) {
+        let (ticket, report) = oneshot::channel();
+        (Box::new(Self::Single(ticket)), Single(report))
+    }
+
     pub(crate) fn settle(self, report: Report) {
-        let mut state = self.batch.state();
-        if let Some(slot @ None) = state.reports.get_mut(self.place) {
-            *slot = Some(report);
-            state.missing -= 1;
+        match self {
+            Self::Single(waiting) => {
+                // Where nobody waits any more, nobody is told.
+                let _ = waiting.send(report);
+            }
+            Self::Of(batch, place) => batch.settle(place, report),
         }
-        if state.missing == 0 {
-            drop(state);
-            self.batch.done.notify_waiters();
-        }
+    }
+}
+
+impl Single {
+    /// Waits for the report. Cancel safe.
+    pub(crate) async fn report(self) -> Option<Report> {
+        self.0.await.ok()
     }
 }
 
