@@ -19,5 +19,5 @@ fn faults(transport: &str) {
     let progress = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{progress}\n{table}");
     assert!(table.contains(" 0 lost, 0 doubled, 0 out of order"), "{table}");
-    println!("{table}");
+    eprintln!("{table}");
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use driver_events_core::{DriverEventSink, Envelope, Receipt, SinkError, SinkErrorKind, Stored};
@@ -10,6 +10,9 @@ use tokio::time::timeout;
 use crate::account::Account;
 use crate::event::Event;
 use crate::pace::PATIENCE;
+
+/// Who was refused asks again after this time.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Callers who send without a pause, and send again what may succeed later.
 #[derive(Debug)]
@@ -108,17 +111,23 @@ impl Caller {
                 waiting.len()
             );
             let mut again = Vec::new();
+            let mut is_refused = false;
             for ((event, envelope), answer) in waiting.into_iter().zip(answers) {
                 self.account.answered(event, &answer);
                 match answer {
                     Ok(_) => {}
-                    Err(error) if error.is_retryable() || self.insists_after == Some(error.kind()) => {
+                    Err(error) if error.is_retryable() => again.push((event, envelope)),
+                    Err(error) if self.insists_after == Some(error.kind()) => {
+                        is_refused = true;
                         again.push((event, envelope));
                     }
                     Err(error) => return Err(error).context("an event was refused"),
                 }
             }
             waiting = again;
+            if is_refused {
+                tokio::time::sleep(PAUSE).await;
+            }
         }
         Ok(())
     }

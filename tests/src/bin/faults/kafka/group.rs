@@ -94,8 +94,8 @@ impl Ledger {
         Ok(())
     }
 
-    fn erred(&self, kind: SourceErrorKind) {
-        *self.read().errors.entry(format!("{kind:?} while reading")).or_default() += 1;
+    fn erred(&self, what: String) {
+        *self.read().errors.entry(what).or_default() += 1;
     }
 
     fn read(&self) -> MutexGuard<'_, Read> {
@@ -155,14 +155,21 @@ async fn read(mut source: KafkaEventSource, ledger: Arc<Ledger>, mut ended: ones
                     ledger.delivered(&delivery)?;
                     unanswered.push(delivery);
                 }
-                Err(error) if error.kind() == SourceErrorKind::Disconnected => ledger.erred(error.kind()),
+                Err(error) if error.kind() == SourceErrorKind::Disconnected => {
+                    ledger.erred(format!("{:?} while reading", error.kind()));
+                }
                 Err(error) => return Err(error).context("a reader failed"),
             },
             () = sleep(QUIET), if !unanswered.is_empty() => answer(&mut unanswered, &ledger).await?,
             end = &mut ended => return match end {
                 Ok(End::Closed) => {
                     answer(&mut unanswered, &ledger).await?;
-                    timeout(PATIENCE, source.close()).await.context("close did not end")?.context("not closed")
+                    let closed = timeout(PATIENCE, source.close()).await.context("close did not end")?;
+                    // Another member that came or went at this moment: then what was answered comes again.
+                    if closed.is_err() {
+                        ledger.erred("closed without a commit".to_owned());
+                    }
+                    Ok(())
                 }
                 _ => Ok(()),
             },

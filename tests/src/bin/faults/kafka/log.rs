@@ -1,6 +1,7 @@
 //! What a topic has, read with the plain client.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -15,6 +16,7 @@ pub(super) type Log = Vec<Vec<Event>>;
 
 /// How long the brokers have for each answer.
 const ANSWER: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Reads all that the topic has now. Blocks.
 pub(super) fn read(config: &ClientConfig, topic: &str) -> Result<Log> {
@@ -30,7 +32,7 @@ pub(super) fn read(config: &ClientConfig, topic: &str) -> Result<Log> {
     let mut assigned = TopicPartitionList::new();
     let mut records = 0;
     for partition in found.partitions() {
-        let (first, end) = consumer.fetch_watermarks(topic, partition.id(), ANSWER)?;
+        let (first, end) = watermarks(&consumer, topic, partition.id())?;
         records += end - first;
         assigned.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
     }
@@ -42,4 +44,16 @@ pub(super) fn read(config: &ClientConfig, topic: &str) -> Result<Log> {
         events.push(Event::read(message.payload().unwrap_or_default())?);
     }
     Ok(log)
+}
+
+/// The offset of the first record, and that behind the last.
+fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<(i64, i64)> {
+    let start = Instant::now();
+    loop {
+        match consumer.fetch_watermarks(topic, partition, ANSWER) {
+            // A partition of a broker that was away has no leader for a moment.
+            Err(_) if start.elapsed() < PATIENCE => thread::sleep(PAUSE),
+            found => return Ok(found?),
+        }
+    }
 }
