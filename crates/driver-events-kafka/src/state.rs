@@ -17,6 +17,9 @@ struct Shared {
     told: Mutex<Told>,
     /// Wakes those who wait for something that refused credentials will not let come.
     refused: Notify,
+    refusals: AtomicU64,
+    /// Whether there is a doubt or a refusal. Every record asks.
+    is_in_doubt: AtomicBool,
     rebuilds: AtomicU64,
     possible_duplicates: AtomicU64,
     /// No broker could be reached last.
@@ -30,7 +33,6 @@ struct Told {
     doubt: Option<Doubt>,
     /// The same, once no broker is left that may take them.
     refusal: Option<String>,
-    refusals: u64,
     statistics: Option<Arc<Statistics>>,
 }
 
@@ -77,7 +79,7 @@ impl KafkaState {
 
     /// How often all brokers were found to refuse the credentials.
     pub(crate) fn refusals(&self) -> u64 {
-        self.told().refusals
+        self.shared.refusals.load(Ordering::Acquire)
     }
 
     /// Waits until all brokers are found to refuse the credentials once more.
@@ -119,6 +121,7 @@ impl KafkaState {
                 why: reason.to_owned(),
                 told: Instant::now(),
             });
+            self.shared.is_in_doubt.store(true, Ordering::Release);
         }
     }
 
@@ -126,8 +129,9 @@ impl KafkaState {
     pub(crate) fn refused(&self, why: String) {
         let mut told = self.told();
         told.refusal = Some(why);
-        told.refusals += 1;
+        self.shared.is_in_doubt.store(true, Ordering::Release);
         drop(told);
+        self.shared.refusals.fetch_add(1, Ordering::AcqRel);
         self.shared.refused.notify_waiters();
     }
 
@@ -147,7 +151,11 @@ impl KafkaState {
     /// A broker answered, so it takes the credentials.
     pub(crate) fn answered(&self) {
         self.reached();
+        if !self.shared.is_in_doubt.load(Ordering::Acquire) {
+            return;
+        }
         let mut told = self.told();
+        self.shared.is_in_doubt.store(false, Ordering::Release);
         told.doubt = None;
         told.refusal = None;
     }

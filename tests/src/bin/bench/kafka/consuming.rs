@@ -30,7 +30,7 @@ pub(super) fn run(broker: &KafkaBroker) -> Result<(), Failure> {
     for (has_headers, name) in [(false, "bare"), (true, "with headers")] {
         with_topic(broker, |topic| {
             let producer = CountingProducer::new(&raw::producer(config.clone()))?;
-            producer.store(topic, &envelopes(EVENTS)?, has_headers)?;
+            producer.store(topic, envelopes(EVENTS)?.into_iter(), has_headers)?;
             for (is_grouped, role) in [(false, "alone"), (true, "in a group, acknowledged")] {
                 compare(
                     &format!("{role}, {name} / BaseConsumer"),

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use driver_events_core::Envelope;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, ProducerContext};
 
 use crate::Failure;
 
@@ -59,20 +59,33 @@ impl CountingProducer {
     }
 
     /// Sends all of them, and waits until all are stored.
-    pub(super) fn store(&self, topic: &str, envelopes: &[Envelope], has_headers: bool) -> Result<(), Failure> {
-        let before = self.stored.0.load(Ordering::Relaxed);
-        for (number, envelope) in envelopes.iter().enumerate() {
-            self.send(topic, envelope, has_headers)?;
+    pub(super) fn store(
+        &self,
+        topic: &str,
+        envelopes: impl ExactSizeIterator<Item = Envelope>,
+        has_headers: bool,
+    ) -> Result<(), Failure> {
+        let before = self.stored();
+        let count = envelopes.len();
+        for (number, envelope) in envelopes.enumerate() {
+            self.send(topic, &envelope, has_headers)?;
             if number % BETWEEN_POLLS == 0 {
                 self.producer.poll(Duration::ZERO);
             }
         }
-        self.producer.flush(PATIENCE)?;
-        let stored = self.stored.0.load(Ordering::Relaxed) - before;
-        match stored == envelopes.len() {
-            true => Ok(()),
-            false => Err(format!("{stored} of {} events were stored", envelopes.len()).into()),
+        // `flush` of rdkafka comes back every 100 ms only.
+        let start = Instant::now();
+        while self.stored() - before < count {
+            if start.elapsed() > PATIENCE {
+                return Err("not all events were stored".into());
+            }
+            self.producer.poll(Duration::from_millis(1));
         }
+        Ok(())
+    }
+
+    fn stored(&self) -> usize {
+        self.stored.0.load(Ordering::Relaxed)
     }
 
     fn send(&self, topic: &str, envelope: &Envelope, has_headers: bool) -> Result<(), Failure> {
