@@ -19,7 +19,8 @@ const EVENTS: u64 = 3_000;
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(25);
 /// Shorter than a broker is away.
 const SHORT_TIMEOUT: Duration = Duration::from_secs(4);
-const SHAPE: Shape = Shape::Batch { goals: 128, events: 4 };
+/// No more than this: it goes on while a broker comes back, which takes its time.
+const SHAPE: Shape = Shape::Batch { goals: 32, events: 2 };
 
 /// The two that are left go on, and the third catches up.
 pub(super) async fn leader_killed(servers: &mut Servers, random: &mut Random, row: &mut Row) -> Result<()> {

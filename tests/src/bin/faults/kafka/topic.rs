@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use driver_events_core::{Delivery, DriverEventSink, DriverEventSource, Envelope, Position};
+use driver_events_core::{Delivery, DriverEventSink, DriverEventSource, Envelope, Position, SourceErrorKind};
 use driver_events_kafka::{KafkaEventSink, KafkaEventSource, TopicSettings, ensure_topic};
 use rdkafka::ClientConfig;
 use tokio::task::block_in_place;
@@ -99,15 +99,22 @@ impl Topic {
         let builder = KafkaEventSource::builder(self.config.clone()).topic(self.name.as_str());
         let mut source = builder.build().await?;
         let mut read: Log = vec![Vec::new(); log.len()];
-        for _ in 0..log.iter().map(Vec::len).sum() {
+        let mut left = log.iter().map(Vec::len).sum::<usize>();
+        while left > 0 {
             let next = timeout(PATIENCE, source.next())
                 .await
                 .context("the source does not read to the end")?;
-            let delivery = next.context("the source ended early")??;
+            let delivery = match next.context("the source ended early")? {
+                Ok(delivery) => delivery,
+                // It goes on by itself.
+                Err(error) if error.kind() == SourceErrorKind::Disconnected => continue,
+                Err(error) => return Err(error).context("the source failed"),
+            };
             let (partition, _) = place(&delivery)?;
             read.get_mut(partition)
                 .context("a partition too many")?
                 .push(event(&delivery)?);
+            left -= 1;
         }
         source.close().await?;
         Ok(read)
