@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rdkafka::error::RDKafkaErrorCode;
 use tokio::sync::{Notify, oneshot};
 
+use crate::flights::Flight;
+
 /// What came of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Report {
@@ -20,6 +22,7 @@ pub(crate) enum Report {
 pub(crate) struct Batch {
     state: Mutex<State>,
     done: Notify,
+    _flight: Flight,
 }
 
 #[derive(Debug)]
@@ -33,7 +36,7 @@ struct State {
 #[derive(Debug)]
 pub(crate) enum Ticket {
     /// Of a record that somebody waits for alone.
-    Single(oneshot::Sender<Report>),
+    Single(oneshot::Sender<Report>, Flight),
     /// Of a record at this place of a batch.
     Of(Arc<Batch>, usize),
 }
@@ -43,13 +46,14 @@ pub(crate) enum Ticket {
 pub(crate) struct Single(oneshot::Receiver<Report>);
 
 impl Batch {
-    pub(crate) fn new(records: usize) -> Arc<Self> {
+    pub(crate) fn new(records: usize, flight: Flight) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
                 reports: vec![None; records],
                 missing: records,
             }),
             done: Notify::new(),
+            _flight: flight,
         })
     }
 
@@ -92,14 +96,15 @@ impl Batch {
 }
 
 impl Ticket {
-    pub(crate) fn single() -> (Box<Self>, Single) {
+    pub(crate) fn single(flight: Flight) -> (Box<Self>, Single) {
         let (ticket, report) = oneshot::channel();
-        (Box::new(Self::Single(ticket)), Single(report))
+        (Box::new(Self::Single(ticket, flight)), Single(report))
     }
 
     pub(crate) fn settle(self, report: Report) {
         match self {
-            Self::Single(waiting) => {
+            Self::Single(waiting, flight) => {
+                drop(flight);
                 // Where nobody waits any more, nobody is told.
                 let _ = waiting.send(report);
             }
@@ -117,11 +122,18 @@ impl Single {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{Batch, Report};
+    use crate::flights::{Flight, Flights};
+
+    fn flight(records: usize) -> Flight {
+        Arc::<Flights>::default().start(records)
+    }
 
     #[tokio::test]
     async fn reports_stand_in_their_places_whenever_they_come() {
-        let batch = Batch::new(3);
+        let batch = Batch::new(3, flight(3));
         let tickets: Vec<_> = (0..3).map(|place| batch.ticket(place)).collect();
         let waiting = tokio::spawn({
             let batch = batch.clone();
@@ -140,6 +152,6 @@ mod tests {
 
     #[tokio::test]
     async fn no_records_have_no_reports() {
-        assert!(Batch::new(0).reports().await.is_empty());
+        assert!(Batch::new(0, flight(0)).reports().await.is_empty());
     }
 }

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -17,16 +18,30 @@ pub(crate) struct Generation {
     pub(crate) number: u64,
     /// None once it is being dropped.
     producer: Option<ThreadedProducer<Context<Producing>>>,
+    role: Producing,
 }
 
 impl Generation {
     pub(crate) fn new(number: u64, config: &ClientConfig, context: Context<Producing>) -> Result<Self, SetupError> {
+        let role = context.role().clone();
         let producer = Some(client::new(config, context)?);
-        Ok(Self { number, producer })
+        Ok(Self { number, producer, role })
     }
 
     pub(crate) fn producer(&self) -> Option<&ThreadedProducer<Context<Producing>>> {
         self.producer.as_ref()
+    }
+
+    pub(crate) fn role(&self) -> &Producing {
+        &self.role
+    }
+
+    /// Has what waits for its batch to fill sent now. Returns at once.
+    pub(crate) fn hurry(&self) {
+        if let Some(producer) = &self.producer {
+            // Whether all is delivered already does not matter.
+            let _ = producer.flush(Duration::ZERO);
+        }
     }
 
     /// Puts a record with this value into the queue; never waits. What comes of it, the ticket is told.

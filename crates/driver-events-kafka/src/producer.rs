@@ -5,8 +5,7 @@ use std::time::Duration;
 use driver_events_core::{Envelope, Fate, Receipt, SinkError, SinkErrorKind, Stored};
 use rdkafka::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::producer::Producer as _;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::batch::{Batch, Report, Ticket};
 use crate::context::{Context, Producing};
@@ -16,9 +15,6 @@ use crate::properties::Acks;
 use crate::record::Addressed;
 use crate::topics::Topics;
 use crate::{KafkaState, SetupError, headers};
-
-/// How long a full queue is left alone at most.
-const LOOK: Duration = Duration::from_millis(5);
 
 /// Bytes that the JSON of most events fits into.
 const USUAL: usize = 512;
@@ -51,7 +47,7 @@ impl Producer {
             .and_then(|milliseconds| milliseconds.parse().ok())
             .filter(|milliseconds| *milliseconds != 0)
             .map(Duration::from_millis);
-        let current = Arc::new(Generation::new(0, &config, context.clone())?);
+        let current = Arc::new(Generation::new(0, &config, context.renewed())?);
         Ok(Self {
             topics,
             has_headers,
@@ -77,19 +73,13 @@ impl Producer {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// How many records librdkafka has under way.
-    pub(crate) fn in_flight_count(&self) -> i32 {
-        let generation = self.current();
-        generation.producer().map_or(0, |producer| producer.in_flight_count())
-    }
-
     /// Produces one event, and answers for it.
     pub(crate) async fn store(&self, envelope: Envelope) -> Answer {
         let event = Addressed::new(envelope, &self.topics)?;
         let deadline = self.deadline();
         let generation = self.current();
         let refusals = self.state().refusals();
-        let (ticket, report) = Ticket::single();
+        let (ticket, report) = Ticket::single(generation.role().flights.start(1));
         let mut json = Vec::with_capacity(USUAL);
         if let Some(refused) = self.put(&generation, &event, &mut json, ticket)? {
             // Rare, and large.
@@ -111,6 +101,8 @@ impl Producer {
 
     /// Produces all of them, in order, and answers for each in its place.
     pub(crate) async fn store_all(&self, envelopes: Vec<Envelope>) -> Vec<Answer> {
+        // Whoever sends again at once what is refused must not keep the thread from others.
+        tokio::task::consume_budget().await;
         let mut answers: Vec<Option<Answer>> = Vec::with_capacity(envelopes.len());
         let mut events = Vec::with_capacity(envelopes.len());
         for (place, envelope) in envelopes.into_iter().enumerate() {
@@ -187,7 +179,7 @@ impl Producer {
         events: Vec<(usize, Addressed)>,
         deadline: Option<Instant>,
     ) -> Vec<(usize, Addressed, Outcome)> {
-        let batch = Batch::new(events.len());
+        let batch = Batch::new(events.len(), generation.role().flights.start(events.len()));
         let refusals = self.state().refusals();
         let mut unwritable = Vec::new();
         let mut json = Vec::with_capacity(USUAL);
@@ -255,12 +247,17 @@ impl Producer {
         mut refused: Refused,
         deadline: Option<Instant>,
     ) {
-        while refused.code == RDKafkaErrorCode::QueueFull && deadline.is_none_or(|deadline| Instant::now() < deadline) {
-            // A record makes room a moment after its report was passed on: so it is also looked again later.
-            let _ = timeout(LOOK, self.context.role().room.notified()).await;
-            match generation.produce(event, json, refused.headers, refused.ticket) {
-                Ok(()) => return,
-                Err(again) => refused = again,
+        if refused.code == RDKafkaErrorCode::QueueFull
+            && let Some(turn) = generation.role().room.turn(deadline).await
+        {
+            while refused.code == RDKafkaErrorCode::QueueFull
+                && deadline.is_none_or(|deadline| Instant::now() < deadline)
+            {
+                turn.wait().await;
+                match generation.produce(event, json, refused.headers, refused.ticket) {
+                    Ok(()) => return,
+                    Err(again) => refused = again,
+                }
             }
         }
         refused.ticket.settle(Report::Failed(refused.code));
@@ -301,7 +298,7 @@ impl Producer {
         if current.number != broken {
             return true;
         }
-        match Generation::new(broken + 1, &self.config, self.context.clone()) {
+        match Generation::new(broken + 1, &self.config, self.context.renewed()) {
             Ok(generation) => {
                 *current = Arc::new(generation);
                 self.state().rebuilt();

@@ -1,11 +1,11 @@
 use std::fmt;
+use std::pin::pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError, SinkErrorKind};
 use rdkafka::ClientConfig;
-use rdkafka::producer::Producer as _;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::gate::Gate;
 use crate::producer::Producer;
@@ -65,8 +65,8 @@ pub struct KafkaEventSink {
 
 /// For how long `flush` and `close` wait where librdkafka delivers for ever.
 const LONGEST: Duration = Duration::from_secs(300);
-/// How often it is looked whether all is delivered, at least.
-const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+/// How often librdkafka is told to hurry while somebody waits.
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl KafkaEventSink {
     /// Produces to the topic [`agent.driver`](crate::DEFAULT_TOPIC), with headers. Of librdkafka's properties
@@ -110,24 +110,22 @@ impl KafkaEventSink {
         self.producer.state()
     }
 
-    /// Waits until librdkafka has nothing under way. What is lost then is lost with its delivery report.
+    /// Waits until what is under way now was reported on. What is lost then is lost with its delivery report.
     async fn drain(&self, deadline: Instant) -> Result<(), SinkError> {
-        let mut pause = Duration::from_millis(1);
+        let generation = self.producer.current();
+        let flights = &generation.role().flights;
+        let mut landed = pin!(flights.all_landed());
         loop {
-            let generation = self.producer.current();
-            let Some(producer) = generation.producer() else {
-                return Ok(());
-            };
-            // It returns at once, and what waits for its batch to fill is sent.
-            let Err(error) = producer.flush(Duration::ZERO) else {
-                return Ok(());
-            };
-            if deadline <= Instant::now() {
-                let message = format!("{} events are not delivered yet", producer.in_flight_count());
-                return Err(SinkError::new(SinkErrorKind::Timeout, message).with_source(error));
+            generation.hurry();
+            let pause = deadline.min(Instant::now() + PAUSE);
+            match timeout_at(pause, &mut landed).await {
+                Ok(()) => return Ok(()),
+                Err(elapsed) if deadline <= Instant::now() => {
+                    let message = format!("{} events are not delivered yet", flights.under_way());
+                    return Err(SinkError::new(SinkErrorKind::Timeout, message).with_source(elapsed));
+                }
+                Err(_) => {}
             }
-            sleep_until(deadline.min(Instant::now() + pause)).await;
-            pause = LONGEST_PAUSE.min(pause * 2);
         }
     }
 
@@ -140,7 +138,12 @@ impl KafkaEventSink {
 impl DriverEventSink for KafkaEventSink {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         let _entered = self.gate.enter()?;
-        self.producer.store(envelope).await
+        let answer = self.producer.store(envelope).await;
+        if answer.is_err() {
+            // Events that are refused at once must not keep the thread from others, however often they are sent again.
+            tokio::task::consume_budget().await;
+        }
+        answer
     }
 
     fn guarantee(&self) -> Guarantee {
@@ -166,7 +169,7 @@ impl DriverEventSink for KafkaEventSink {
         let deadline = self.deadline();
         self.gate.close();
         timeout_at(deadline, self.gate.emptied()).await.map_err(|elapsed| {
-            let left = self.producer.in_flight_count();
+            let left = self.producer.current().role().flights.under_way();
             SinkError::new(SinkErrorKind::Timeout, format!("{left} events are still being sent")).with_source(elapsed)
         })?;
         self.drain(deadline).await

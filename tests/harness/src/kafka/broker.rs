@@ -80,21 +80,27 @@ impl KafkaBroker {
     /// # Errors
     /// When the tool fails.
     pub fn change_password(&self, user: &str, password: &str) -> Result<()> {
-        let mut command = self
-            .instance
-            .java
-            .command("kafka.admin.ConfigCommand", "64m", "WARN", &[]);
-        command
-            .args(["--bootstrap-server", &self.client_address().to_string()])
-            .args(["--alter", "--entity-type", "users", "--entity-name", user])
-            .args(["--add-config", &scram_credentials(password)]);
-        let output = command.output().context("java cannot be run")?;
-        ensure!(
-            output.status.success(),
-            "the password of {user} was not changed: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        Ok(())
+        let added = scram_credentials(password);
+        let arguments = [
+            "--alter",
+            "--entity-type",
+            "users",
+            "--entity-name",
+            user,
+            "--add-config",
+            &added,
+        ];
+        self.run("kafka.admin.ConfigCommand", &arguments)
+            .with_context(|| format!("the password of {user} was not changed"))
+    }
+
+    /// Runs Kafka's own `kafka-acls` with these arguments, but for `--bootstrap-server`, which takes two seconds.
+    ///
+    /// # Errors
+    /// When the tool fails.
+    pub fn change_access_rules(&self, arguments: &[&str]) -> Result<()> {
+        self.run("org.apache.kafka.tools.AclCommand", arguments)
+            .context("the access rules were not changed")
     }
 
     /// The first `count` records of a topic, by partition and offset, as Kafka's own console consumer reads them. That
@@ -233,6 +239,17 @@ impl KafkaBroker {
             let log = self.log().split_off(before);
             bail!("{} did not start: {}", self.name(), complaints(&log));
         }
+        Ok(())
+    }
+
+    fn run(&self, class: &str, arguments: &[&str]) -> Result<()> {
+        let mut command = self.instance.java.command(class, "64m", "WARN", &[]);
+        command
+            .args(["--bootstrap-server", &self.client_address().to_string()])
+            .args(arguments);
+        let output = command.output().context("java cannot be run")?;
+        let complaints = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{class} failed: {complaints}");
         Ok(())
     }
 
