@@ -116,10 +116,8 @@ impl Member {
 
     /// Takes note that the work on a record is done: librdkafka commits it soon.
     pub(crate) fn done(&self, delivered: &Delivered) -> Result<(), SourceError> {
-        let stored = self.offsets.answer(delivered, |offset| {
-            self.with_partition(delivered, Offset::Offset(offset), |consumer, partition| {
-                consumer.store_offsets(partition)
-            })
+        let stored = self.offsets.answer(delivered, |partition| {
+            self.with_consumer(|consumer| consumer.store_offsets(partition))
         });
         match stored {
             None => Err(late(delivered)),
@@ -131,9 +129,7 @@ impl Member {
     /// Delivers no more of the partition for now.
     pub(crate) fn pause(&self, delivered: &Delivered) -> Result<(), SourceError> {
         let paused = self.offsets.if_current(delivered, || {
-            self.with_partition(delivered, Offset::Invalid, |consumer, partition| {
-                consumer.pause(partition)
-            })
+            self.with_partition(delivered, |consumer, partition| consumer.pause(partition))
         });
         match paused {
             None => Err(late(delivered)),
@@ -144,7 +140,7 @@ impl Member {
     /// Goes on with a partition that waits, from this delivery.
     pub(crate) fn read_again(&self, delivered: &Delivered) -> Result<(), SourceError> {
         let moved = self.offsets.if_current(delivered, || {
-            self.with_partition(delivered, Offset::Invalid, |consumer, list| {
+            self.with_partition(delivered, |consumer, list| {
                 let offset = Offset::Offset(delivered.offset);
                 consumer.seek(&delivered.topic, delivered.partition, offset, Duration::ZERO)?;
                 consumer.resume(list)
@@ -166,17 +162,23 @@ impl Member {
     fn with_partition(
         &self,
         delivered: &Delivered,
-        offset: Offset,
         work: impl FnOnce(&StreamConsumer<Context<Arc<Offsets>>>, &TopicPartitionList) -> Result<(), KafkaError>,
     ) -> Result<(), KafkaError> {
-        let client = self.client.upgrade();
-        let Some(consumer) = client.as_ref().and_then(|client| client.consumer()) else {
-            // The source has ended, and with it its partitions.
-            return Err(KafkaError::StoreOffset(RDKafkaErrorCode::State));
-        };
         let mut list = TopicPartitionList::with_capacity(1);
-        list.add_partition_offset(&delivered.topic, delivered.partition, offset)?;
-        work(consumer, &list)
+        list.add_partition(&delivered.topic, delivered.partition);
+        self.with_consumer(|consumer| work(consumer, &list))
+    }
+
+    fn with_consumer(
+        &self,
+        work: impl FnOnce(&StreamConsumer<Context<Arc<Offsets>>>) -> Result<(), KafkaError>,
+    ) -> Result<(), KafkaError> {
+        let client = self.client.upgrade();
+        match client.as_ref().and_then(|client| client.consumer()) {
+            Some(consumer) => work(consumer),
+            // The source has ended, and with it its partitions.
+            None => Err(KafkaError::StoreOffset(RDKafkaErrorCode::State)),
+        }
     }
 }
 

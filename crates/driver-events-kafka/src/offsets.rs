@@ -1,7 +1,11 @@
 //! What was delivered of each partition and not answered yet, and so how far the group may commit.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rdkafka::error::KafkaResult;
+use rdkafka::{Offset, TopicPartitionList};
 
 /// The partitions that a consumer reads now.
 #[derive(Debug, Default)]
@@ -11,17 +15,20 @@ pub(crate) struct Offsets {
 
 #[derive(Debug, Default)]
 struct Partitions {
-    of_topics: HashMap<Arc<str>, HashMap<i32, Partition>>,
+    of_topics: BTreeMap<Arc<str>, HashMap<i32, Partition>>,
     /// Given to a partition when it is read anew: answers to what was delivered before are not taken.
     next_reading: u64,
 }
 
-#[derive(Debug)]
 struct Partition {
+    topic: Arc<str>,
+    partition: i32,
     reading: u64,
     unanswered: BTreeSet<i64>,
     /// The offset behind the last record that was delivered.
     end: i64,
+    /// The partition alone, as librdkafka is told what may be committed: made once, and not for each answer.
+    list: TopicPartitionList,
 }
 
 /// Names one delivery, to answer for it later.
@@ -56,11 +63,17 @@ impl Offsets {
     ///
     /// No answer and no rebalance comes between, so that a later offset is never stored before an earlier one, nor one of a
     /// partition that is another's by then.
-    pub(crate) fn answer<T>(&self, delivered: &Delivered, store: impl FnOnce(i64) -> T) -> Option<T> {
+    pub(crate) fn answer<T>(
+        &self,
+        delivered: &Delivered,
+        store: impl FnOnce(&TopicPartitionList) -> KafkaResult<T>,
+    ) -> Option<KafkaResult<T>> {
         let mut partitions = self.lock();
         let partition = partitions.current(delivered)?;
         partition.unanswered.remove(&delivered.offset);
-        Some(store(partition.unanswered.first().copied().unwrap_or(partition.end)))
+        let offset = partition.unanswered.first().copied().unwrap_or(partition.end);
+        let list = &mut partition.list;
+        Some(list.set_all_offsets(Offset::Offset(offset)).and_then(|()| store(list)))
     }
 
     /// Does something with the partition of a delivery, unless that is read anew, or by another consumer.
@@ -72,10 +85,7 @@ impl Offsets {
 
     /// Begins a partition anew at this offset.
     pub(crate) fn go_back(&self, topic: &str, partition: i32, offset: i64) {
-        let mut partitions = self.lock();
-        let began = partitions.begin(offset);
-        let topic = partitions.name(topic);
-        partitions.of_topics.entry(topic).or_default().insert(partition, began);
+        self.lock().begin(topic, partition, offset);
     }
 
     /// Forgets a partition that another consumer reads from now on.
@@ -99,82 +109,88 @@ impl Offsets {
 
 impl Partitions {
     fn note(&mut self, topic: &str, partition: i32, offset: i64, is_awaited: bool) -> Delivered {
-        let topic = self.name(topic);
-        let known = self
-            .of_topics
-            .get(&topic)
-            .and_then(|partitions| partitions.get(&partition));
-        // Offsets rise, unless the partition begins again: its topic was made anew, or its end was lost.
-        if known.is_none_or(|known| offset < known.end) {
-            let began = self.begin(offset);
-            self.of_topics
-                .entry(Arc::clone(&topic))
-                .or_default()
-                .insert(partition, began);
-        }
-        let mut reading = 0;
-        if let Some(found) = self
-            .of_topics
-            .get_mut(&topic)
-            .and_then(|partitions| partitions.get_mut(&partition))
-        {
-            reading = found.reading;
-            found.end = offset + 1;
-            if is_awaited {
-                found.unanswered.insert(offset);
-            }
-        }
-        Delivered {
-            topic,
-            partition,
-            offset,
-            reading,
+        match self.find(topic, partition) {
+            // Offsets rise, unless the partition begins again: its topic was made anew, or its end was lost.
+            Some(known) if offset >= known.end => known.note(offset, is_awaited),
+            _ => self.begin(topic, partition, offset).note(offset, is_awaited),
         }
     }
 
-    fn begin(&mut self, offset: i64) -> Partition {
+    fn begin(&mut self, topic: &str, partition: i32, offset: i64) -> &mut Partition {
         self.next_reading += 1;
-        Partition {
+        let mut list = TopicPartitionList::with_capacity(1);
+        list.add_partition(topic, partition);
+        let topic = Arc::<str>::from(topic);
+        let began = Partition {
+            topic: Arc::clone(&topic),
+            partition,
             reading: self.next_reading,
             unanswered: BTreeSet::new(),
             end: offset,
-        }
+            list,
+        };
+        let partitions = self.of_topics.entry(topic).or_default();
+        partitions.entry(partition).insert_entry(began).into_mut()
     }
 
-    /// One name for all deliveries.
-    fn name(&self, topic: &str) -> Arc<str> {
-        match self.of_topics.get_key_value(topic) {
-            Some((topic, _)) => Arc::clone(topic),
-            None => Arc::from(topic),
-        }
+    fn find(&mut self, topic: &str, partition: i32) -> Option<&mut Partition> {
+        self.of_topics.get_mut(topic)?.get_mut(&partition)
     }
 
     fn current(&mut self, delivered: &Delivered) -> Option<&mut Partition> {
-        let partition = self
-            .of_topics
-            .get_mut(&delivered.topic)?
-            .get_mut(&delivered.partition)?;
+        let partition = self.find(&delivered.topic, delivered.partition)?;
         (partition.reading == delivered.reading).then_some(partition)
+    }
+}
+
+impl Partition {
+    fn note(&mut self, offset: i64, is_awaited: bool) -> Delivered {
+        self.end = offset + 1;
+        if is_awaited {
+            self.unanswered.insert(offset);
+        }
+        Delivered {
+            topic: Arc::clone(&self.topic),
+            partition: self.partition,
+            offset,
+            reading: self.reading,
+        }
+    }
+}
+
+impl fmt::Debug for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Partition")
+            .field("reading", &self.reading)
+            .field("end", &self.end)
+            .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Offsets;
+    use rdkafka::error::KafkaResult;
+    use rdkafka::{Offset, TopicPartitionList};
 
-    fn progress(offset: i64) -> i64 {
-        offset
+    use super::{Delivered, Offsets};
+
+    /// What librdkafka is told after an answer.
+    fn answer(offsets: &Offsets, delivered: &Delivered) -> Option<i64> {
+        let told = offsets.answer(delivered, |list: &TopicPartitionList| -> KafkaResult<Offset> {
+            Ok(list.find_partition("t", delivered.partition).unwrap().offset())
+        });
+        told.map(|offset| offset.unwrap().to_raw().unwrap())
     }
 
     #[test]
     fn no_more_is_committed_than_was_answered_without_a_gap() {
         let offsets = Offsets::default();
         let delivered: Vec<_> = [5, 6, 9].map(|offset| offsets.deliver("t", 0, offset)).into();
-        assert_eq!(offsets.answer(&delivered[1], progress), Some(5));
-        assert_eq!(offsets.answer(&delivered[0], progress), Some(9));
-        assert_eq!(offsets.answer(&delivered[2], progress), Some(10));
+        assert_eq!(answer(&offsets, &delivered[1]), Some(5));
+        assert_eq!(answer(&offsets, &delivered[0]), Some(9));
+        assert_eq!(answer(&offsets, &delivered[2]), Some(10));
         let other = offsets.deliver("t", 1, 0);
-        assert_eq!(offsets.answer(&other, progress), Some(1));
+        assert_eq!(answer(&offsets, &other), Some(1));
     }
 
     #[test]
@@ -182,13 +198,13 @@ mod tests {
         let offsets = Offsets::default();
         let before = offsets.deliver("t", 0, 5);
         offsets.forget("t", 0);
-        assert_eq!(offsets.answer(&before, progress), None);
+        assert_eq!(answer(&offsets, &before), None);
         assert_eq!(offsets.if_current(&before, || ()), None);
         let again = offsets.deliver("t", 0, 5);
-        assert_eq!(offsets.answer(&before, progress), None);
-        assert_eq!(offsets.answer(&again, progress), Some(6));
+        assert_eq!(answer(&offsets, &before), None);
+        assert_eq!(answer(&offsets, &again), Some(6));
         offsets.go_back("t", 0, 5);
-        assert_eq!(offsets.answer(&again, progress), None);
+        assert_eq!(answer(&offsets, &again), None);
     }
 
     /// So it does when the topic was deleted and made anew, or when a leader lost the end of its log.
@@ -197,8 +213,8 @@ mod tests {
         let offsets = Offsets::default();
         let before = offsets.deliver("t", 0, 99);
         let again = offsets.deliver("t", 0, 3);
-        assert_eq!(offsets.answer(&again, progress), Some(4));
-        assert_eq!(offsets.answer(&before, progress), None);
+        assert_eq!(answer(&offsets, &again), Some(4));
+        assert_eq!(answer(&offsets, &before), None);
         assert_eq!(offsets.end("t", 0), Some(4));
     }
 

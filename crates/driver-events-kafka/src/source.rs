@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::error::Error;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -223,8 +224,15 @@ impl DriverEventSource for KafkaEventSource {
             tokio::task::consume_budget().await;
             let consumer = self.client.consumer()?;
             let received = tokio::select! {
-                received = consumer.recv() => received,
-                retry = self.retries.due() => {
+                biased;
+                retry = self.retries.due(), if self.retries.are_there() => Err(retry),
+                received = consumer.recv() => Ok(received),
+                // Looked after only when there is nothing to read: that would cost each record.
+                retry = self.retries.due() => Err(retry),
+            };
+            let received = match received {
+                Ok(received) => received,
+                Err(retry) => {
                     if let Err(error) = self.member.read_again(&retry) {
                         return Some(Err(error));
                     }
@@ -356,6 +364,7 @@ impl Settle for Answer {
 #[derive(Debug, Default)]
 struct Retries {
     by_partition: Mutex<HashMap<(Arc<str>, i32), Retry>>,
+    are_there: AtomicBool,
     changed: Notify,
 }
 
@@ -382,8 +391,13 @@ impl Retries {
                 entry.insert_entry(Retry { delivered, due });
             }
         }
+        self.are_there.store(true, Ordering::Release);
         drop(retries);
         self.changed.notify_waiters();
+    }
+
+    fn are_there(&self) -> bool {
+        self.are_there.load(Ordering::Acquire)
     }
 
     fn first(&self) -> Option<Retry> {
@@ -404,7 +418,9 @@ impl Retries {
                 () = changed => continue,
             }
             let mut retries = self.by_partition.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(retry) = retries.remove(&(retry.delivered.topic, retry.delivered.partition)) {
+            let removed = retries.remove(&(retry.delivered.topic, retry.delivered.partition));
+            self.are_there.store(!retries.is_empty(), Ordering::Release);
+            if let Some(retry) = removed {
                 return retry.delivered;
             }
         }

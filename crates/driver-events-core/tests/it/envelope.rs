@@ -152,6 +152,9 @@ fn line_feeds_between_the_tokens_of_received_json_become_blanks() {
         envelope.write_line(&mut line).unwrap();
         assert_eq!(line, format!("\n{}", json.replace('\n', " ")).into_bytes());
         assert_eq!(envelope.json().unwrap(), json.as_bytes());
+        let mut bytes = Vec::new();
+        envelope.write_json(&mut bytes).unwrap();
+        assert_eq!(bytes, json.as_bytes());
     }
 }
 

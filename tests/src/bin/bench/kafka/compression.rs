@@ -15,10 +15,12 @@ use crate::events::envelopes;
 use crate::rounds::{ROUNDS, median, timed};
 use crate::runtimes::many_threads;
 
-const EVENTS: usize = 44 * 1_000;
-/// What waits together is compressed together.
-const BATCHES: [usize; 2] = [10_000, 100];
-const CODECS: [&str; 4] = ["none", "lz4", "snappy", "gzip"];
+const EVENTS: usize = 44 * 250;
+/// What waits together is compressed together. All of them hold the same run again and again, which flatters every codec;
+/// the run once does not.
+const BATCHES: [usize; 2] = [EVENTS, 44];
+/// Those that librdkafka has without a library of the system.
+const CODECS: [&str; 3] = ["none", "lz4", "snappy"];
 
 pub(super) fn run(broker: &KafkaBroker) -> Result<(), Failure> {
     println!("\nCompression: {EVENTS} events with headers by send_batch; bytes an event in the broker's log");

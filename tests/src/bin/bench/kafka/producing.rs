@@ -108,7 +108,7 @@ impl Producing {
             self.runtime.block_on(async {
                 let mut stored = stream::iter(envelopes)
                     .map(|envelope| self.sink.send(envelope))
-                    .buffered(WINDOW);
+                    .buffer_unordered(WINDOW);
                 while stored.try_next().await?.is_some() {}
                 Ok(())
             })
