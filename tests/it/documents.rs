@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use driver_events_core::{DriverEventSink, Envelope};
-use driver_events_harness::{NatsConfig, NatsServer};
+use driver_events_harness::{KafkaBroker, KafkaConfig, KafkaListener, NatsConfig, NatsServer};
 use driver_events_nats::{JetStreamEventSink, StreamSettings, ensure_stream};
 
 pub(super) fn root() -> PathBuf {
@@ -26,6 +27,13 @@ pub(super) fn fenced<'a>(markdown: &'a str, language: &str) -> Vec<&'a str> {
     lines
 }
 
+/// Where Kafka is, for all documents. It ends with the process.
+fn kafka() -> String {
+    static BROKER: OnceLock<KafkaBroker> = OnceLock::new();
+    let broker = BROKER.get_or_init(|| KafkaBroker::start(KafkaConfig::new()).unwrap());
+    broker.bootstrap_servers(KafkaListener::Plain).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_of_the_readme_run() {
     let server = NatsServer::start(NatsConfig::new().jetstream()).unwrap();
@@ -38,6 +46,7 @@ async fn the_commands_of_the_readme_run() {
         .filter(|line| line.starts_with("cargo run "))
         .map(|line| line.replace("/tmp/events.ndjson", written.to_str().unwrap()))
         .map(|line| line.replace("127.0.0.1:4222", &address))
+        .map(|line| line.replace("127.0.0.1:9092", &kafka()))
         .collect();
     assert!(commands.len() >= 4, "{commands:?}");
     for command in commands {
@@ -48,8 +57,9 @@ async fn the_commands_of_the_readme_run() {
             .unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{command}: {}\n{stderr}", output.status);
+        let is_silent = ["--to file:", "--to jetstream:", "--to kafka:"];
         assert!(
-            !output.stdout.is_empty() || command.contains("--to file:") || command.contains("--to jetstream:"),
+            !output.stdout.is_empty() || is_silent.iter().any(|target| command.contains(target)),
             "{command} printed nothing"
         );
     }
@@ -69,19 +79,42 @@ async fn the_commands_of_the_page_on_nats_run() {
         sink.send(Envelope::from_json(line.to_owned()).unwrap()).await.unwrap();
     }
     let page = fs::read_to_string(root().join("docs/nats.md")).unwrap();
+    let printed = run(&fenced(&page, "sh"), "/tmp/nats-py", ("NATS_URL", &server.client_url()));
+    assert_eq!(printed.lines().count(), 2 * events.lines().count(), "{printed}");
+}
+
+/// They publish the 44 events of a run, read them with both consumers and with the tool, and look for one more.
+#[test]
+fn the_commands_of_the_page_on_kafka_run() {
+    let page = fs::read_to_string(root().join("docs/kafka.md")).unwrap();
+    let commands: Vec<String> = fenced(&page, "sh")
+        .into_iter()
+        // They have a test of their own.
+        .filter(|line| !line.starts_with("kafka-acls "))
+        .map(|line| match line.strip_prefix("driver-events ") {
+            Some(arguments) => format!("cargo run --quiet --bin driver-events -- {arguments}"),
+            None => line.to_owned(),
+        })
+        .map(|line| line.replace("127.0.0.1:9092", &kafka()))
+        .collect();
+    let commands: Vec<_> = commands.iter().map(String::as_str).collect();
+    let printed = run(&commands, "/tmp/kafka-py", ("KAFKA_BOOTSTRAP_SERVERS", &kafka()));
+    assert_eq!(printed.lines().count(), 3 * 44 + 1, "{printed}");
+}
+
+/// Runs the commands of a page, with its folder for Python's packages in another place, and returns what they print.
+fn run(commands: &[&str], packages: &str, server: (&str, &str)) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let packages = folder.path().join("nats-py");
-    let commands = fenced(&page, "sh").join("\n");
+    let own = folder.path().join("packages");
     let output = Command::new("sh")
-        .args(["-euc", &commands.replace("/tmp/nats-py", packages.to_str().unwrap())])
+        .args(["-euc", &commands.join("\n").replace(packages, own.to_str().unwrap())])
         .current_dir(root())
-        .env("NATS_URL", server.client_url())
+        .env(server.0, server.1)
         .output()
         .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {stderr}", output.status);
-    let printed = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(printed.lines().count(), 2 * events.lines().count(), "{printed}{stderr}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The pages of the project and of its crates.

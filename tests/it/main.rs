@@ -10,7 +10,10 @@
     reason = "a test that fails shows what the programs that it ran said"
 )]
 
+mod consumers;
 mod documents;
 mod faults;
+mod kafka;
 mod nats;
+mod published;
 mod whole_way;

@@ -6,6 +6,11 @@
 #[doc = include_str!("../../README.md")]
 pub mod readme {}
 
+/// The examples of the page on Kafka.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/kafka.md")]
+pub mod kafka {}
+
 /// The examples of the guide to writing a sink.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/writing-a-sink.md")]

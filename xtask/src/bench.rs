@@ -11,6 +11,8 @@ use crate::command;
 pub enum Bench {
     /// Encode and decode, against the plain serde derive.
     Codec,
+    /// Kafka, against librdkafka's producers and consumer by hand.
+    Kafka,
     /// NATS, against loops over the client by hand.
     Nats,
     /// The stdout sink, against a 64 KiB `BufWriter` into a pipe.
@@ -24,6 +26,7 @@ pub enum Bench {
 pub fn run(root: &Path, bench: Bench) -> Result<()> {
     let name = match bench {
         Bench::Codec => "codec",
+        Bench::Kafka => "kafka",
         Bench::Nats => "nats",
         Bench::Stdout => "stdout",
     };

@@ -8,7 +8,7 @@ use driver_events_harness::{brokers, provision, witness};
 
 const HARNESS: &str = "driver-events-harness";
 /// The consumers in other languages, which the tests run.
-const CONSUMERS: &str = "docs/examples/nats";
+const CONSUMERS: &str = "docs/examples";
 
 /// What to do with the servers.
 #[derive(Clone, Copy, Debug, clap::Subcommand)]
@@ -50,10 +50,12 @@ pub fn run(root: &Path, action: Action) -> Result<()> {
     match action {
         Action::Install { server } => {
             if server != Some(Server::Kafka) {
-                install_nats(root)?;
+                println!("{}", nats_server(&provision::nats_server()?)?);
+                install_consumers(root, "nats")?;
             }
             if server != Some(Server::Nats) {
                 println!("{}", kafka(&provision::kafka()?)?);
+                install_consumers(root, "kafka")?;
             }
         }
         Action::Up {
@@ -119,13 +121,11 @@ pub fn warn_of_what_is_left_out(root: &Path) -> Result<()> {
 }
 
 #[expect(clippy::print_stdout, reason = "says what was installed")]
-fn install_nats(root: &Path) -> Result<()> {
-    let program = provision::nats_server()?;
-    println!("{}", nats_server(&program)?);
+fn install_consumers(root: &Path, server: &str) -> Result<()> {
     let consumers = root.join(CONSUMERS);
-    witness::python(&consumers.join("requirements.txt"))?;
-    println!("consumer in Python, {CONSUMERS}/consumer.py");
-    let program = witness::go_program(&consumers)?;
+    witness::python(&consumers.join(format!("python/{server}-requirements.txt")))?;
+    println!("consumer in Python, {CONSUMERS}/python/{server}_consumer.py");
+    let program = witness::go_program(&consumers.join("go").join(server))?;
     println!("consumer in Go, {}", program.display());
     Ok(())
 }

@@ -17,7 +17,7 @@ pub struct Faults {
     /// Begin rounds for so many minutes instead.
     #[arg(long, conflicts_with = "rounds")]
     minutes: Option<u32>,
-    /// One round, with a fifth of the faults under load.
+    /// One round without clusters of Kafka, with a fifth of the faults under load.
     #[arg(long, conflicts_with_all = ["rounds", "minutes"])]
     short: bool,
     /// What chance begins with: where faults hit [default: 1].
@@ -32,6 +32,17 @@ pub struct Faults {
 enum Transport {
     /// Core NATS and JetStream.
     Nats,
+    /// Apache Kafka.
+    Kafka,
+}
+
+impl Transport {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Nats => "nats",
+            Self::Kafka => "kafka",
+        }
+    }
 }
 
 /// Runs them and passes the table through.
@@ -39,7 +50,6 @@ enum Transport {
 /// # Errors
 /// When the program does not build, and when a promise was broken.
 pub fn run(root: &Path, faults: &Faults) -> Result<()> {
-    let Transport::Nats = faults.transport;
     let mut cargo = command::cargo(root);
     cargo.args([
         "run",
@@ -49,7 +59,7 @@ pub fn run(root: &Path, faults: &Faults) -> Result<()> {
         "--bin",
         "faults",
         "--",
-        "nats",
+        faults.transport.name(),
     ]);
     let options = [
         ("--rounds", faults.rounds.map(|rounds| rounds.to_string())),

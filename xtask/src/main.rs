@@ -18,7 +18,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Every test and every gate: fmt, subjects, deps, catalogue, clippy, doc, vendor, brokers install, tests.
+    /// Every test and every gate: fmt, subjects, deps, catalogue, clippy, features, doc, vendor, brokers install, tests.
     Test(WithoutBrokers),
     /// What `test` runs, then rust-version.
     Ci,
@@ -26,6 +26,8 @@ enum Command {
     Fmt,
     /// No lint warns.
     Clippy,
+    /// The command-line tool builds with each of its features alone and with none, and then says what it lacks.
+    Features,
     /// The documentation builds without a warning.
     Doc,
     /// All tests, and the types crate's once more with serde_json's other features.
@@ -95,6 +97,7 @@ fn run(command: Command) -> Result<()> {
         Command::Ci => steps::ci(&root),
         Command::Fmt => rust_steps::fmt(&root),
         Command::Clippy => rust_steps::clippy(&root),
+        Command::Features => rust_steps::features(&root),
         Command::Doc => rust_steps::doc(&root),
         Command::Tests(WithoutBrokers { no_brokers: true }) => rust_steps::tests_without_brokers(&root),
         Command::Tests(_) => rust_steps::tests(&root),

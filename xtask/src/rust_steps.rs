@@ -35,6 +35,25 @@ pub fn clippy(root: &Path) -> Result<()> {
     run(cargo(root).args(arguments))
 }
 
+/// `cargo xtask features`: no lint warns in the command-line tool with one of its features alone, as it stands in a
+/// build of [`clippy`] never. Without any it says what it was built without.
+///
+/// # Errors
+/// When a lint warns, when it says something else, and when clippy is missing.
+pub fn features(root: &Path) -> Result<()> {
+    components::require(root, "features", "clippy")?;
+    let tool = ["-p", "driver-events-cli", "--no-default-features", "--features"];
+    for feature in ["", "nats", "kafka"] {
+        let mut clippy = cargo(root);
+        clippy.arg("clippy").args(tool).args([feature, "--", "-D", "warnings"]);
+        run(&mut clippy)?;
+    }
+    run(cargo(root)
+        .arg("test")
+        .args(tool)
+        .args(["", "--test", "it", "built_without"]))
+}
+
 /// `cargo xtask doc`: the documentation builds, and every link in it leads somewhere.
 ///
 /// # Errors

@@ -12,12 +12,13 @@ use crate::{catalogue, deps, rust_steps, rust_version, subjects, vendor};
 type Step = (&'static str, fn(&Path) -> Result<()>);
 
 /// What a Rust toolchain and git are enough for, the quick steps first.
-const GATES: [Step; 7] = [
+const GATES: [Step; 8] = [
     ("fmt", rust_steps::fmt),
     ("subjects --check", |root| subjects::check_workspace(root, None)),
     ("deps", deps::check),
     ("catalogue --check", catalogue::check),
     ("clippy", rust_steps::clippy),
+    ("features", rust_steps::features),
     ("doc", rust_steps::doc),
     ("vendor", vendor::check),
 ];

@@ -158,22 +158,42 @@ impl Envelope {
         self.body().json.get_or_init(|| self.body().encode()).as_ref()
     }
 
-    /// Appends the JSON to `out` as one line, without its ending: what [`json`](Self::json) gives, with a blank for each
-    /// line feed between its tokens, of which only JSON that was received has any.
+    /// Appends the JSON to `out`: what [`json`](Self::json) gives.
     ///
     /// While nobody shares the envelope, the JSON is encoded straight into `out` and not kept, which saves a copy.
     ///
     /// # Errors
     /// As [`json`](Self::json); `out` is then as it was.
-    pub fn write_line(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let body = self.body();
-        if let (Decoded::Known(_), None, 1) = (&body.content, body.json.get(), Arc::strong_count(&self.shared)) {
-            return body.write(out);
+    pub fn write_json(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        if self.is_encoded_once() {
+            return self.body().write(out);
         }
-        let start = out.len();
         out.extend_from_slice(self.json().map_err(Clone::clone)?);
-        put_on_one_line(out.get_mut(start..).unwrap_or_default());
         Ok(())
+    }
+
+    /// [`write_json`](Self::write_json) as one line, without its ending: with a blank for each line feed between the
+    /// tokens, of which only JSON that was received has any.
+    ///
+    /// # Errors
+    /// As [`json`](Self::json); `out` is then as it was.
+    pub fn write_line(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let start = out.len();
+        let is_one_line = self.is_encoded_once();
+        self.write_json(out)?;
+        if !is_one_line {
+            put_on_one_line(out.get_mut(start..).unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// Whether the JSON is not there yet, and nobody else could use it.
+    fn is_encoded_once(&self) -> bool {
+        let body = self.body();
+        matches!(
+            (&body.content, body.json.get(), Arc::strong_count(&self.shared)),
+            (Decoded::Known(_), None, 1)
+        )
     }
 
     /// Names the event through every retry, replay and transport. Minted at the first call where it was not given.

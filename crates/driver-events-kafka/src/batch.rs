@@ -5,7 +5,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rdkafka::error::RDKafkaErrorCode;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
+
+use crate::flights::Flight;
 
 /// What came of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +22,7 @@ pub(crate) enum Report {
 pub(crate) struct Batch {
     state: Mutex<State>,
     done: Notify,
+    _flight: Flight,
 }
 
 #[derive(Debug)]
@@ -31,27 +34,31 @@ struct State {
 
 /// Travels with a record through librdkafka, and comes back with its delivery report.
 #[derive(Debug)]
-pub(crate) struct Ticket {
-    batch: Arc<Batch>,
-    place: usize,
+pub(crate) enum Ticket {
+    /// Of a record that somebody waits for alone.
+    Single(oneshot::Sender<Report>, Flight),
+    /// Of a record at this place of a batch.
+    Of(Arc<Batch>, usize),
 }
 
+/// The report that a single ticket will be told.
+#[derive(Debug)]
+pub(crate) struct Single(oneshot::Receiver<Report>);
+
 impl Batch {
-    pub(crate) fn new(records: usize) -> Arc<Self> {
+    pub(crate) fn new(records: usize, flight: Flight) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State {
                 reports: vec![None; records],
                 missing: records,
             }),
             done: Notify::new(),
+            _flight: flight,
         })
     }
 
     pub(crate) fn ticket(self: &Arc<Self>, place: usize) -> Box<Ticket> {
-        Box::new(Ticket {
-            batch: Arc::clone(self),
-            place,
-        })
+        Box::new(Ticket::Of(Arc::clone(self), place))
     }
 
     /// Waits until there is a report for each record, and gives them in the order of their places. Cancel safe.
@@ -62,6 +69,18 @@ impl Batch {
                 return reports;
             }
             done.await;
+        }
+    }
+
+    pub(crate) fn settle(&self, place: usize, report: Report) {
+        let mut state = self.state();
+        if let Some(slot @ None) = state.reports.get_mut(place) {
+            *slot = Some(report);
+            state.missing -= 1;
+        }
+        if state.missing == 0 {
+            drop(state);
+            self.done.notify_waiters();
         }
     }
 
@@ -77,26 +96,44 @@ impl Batch {
 }
 
 impl Ticket {
+    pub(crate) fn single(flight: Flight) -> (Box<Self>, Single) {
+        let (ticket, report) = oneshot::channel();
+        (Box::new(Self::Single(ticket, flight)), Single(report))
+    }
+
     pub(crate) fn settle(self, report: Report) {
-        let mut state = self.batch.state();
-        if let Some(slot @ None) = state.reports.get_mut(self.place) {
-            *slot = Some(report);
-            state.missing -= 1;
+        match self {
+            Self::Single(waiting, flight) => {
+                drop(flight);
+                // Where nobody waits any more, nobody is told.
+                let _ = waiting.send(report);
+            }
+            Self::Of(batch, place) => batch.settle(place, report),
         }
-        if state.missing == 0 {
-            drop(state);
-            self.batch.done.notify_waiters();
-        }
+    }
+}
+
+impl Single {
+    /// Waits for the report. Cancel safe.
+    pub(crate) async fn report(self) -> Option<Report> {
+        self.0.await.ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{Batch, Report};
+    use crate::flights::{Flight, Flights};
+
+    fn flight(records: usize) -> Flight {
+        Arc::<Flights>::default().start(records)
+    }
 
     #[tokio::test]
     async fn reports_stand_in_their_places_whenever_they_come() {
-        let batch = Batch::new(3);
+        let batch = Batch::new(3, flight(3));
         let tickets: Vec<_> = (0..3).map(|place| batch.ticket(place)).collect();
         let waiting = tokio::spawn({
             let batch = batch.clone();
@@ -115,6 +152,6 @@ mod tests {
 
     #[tokio::test]
     async fn no_records_have_no_reports() {
-        assert!(Batch::new(0).reports().await.is_empty());
+        assert!(Batch::new(0, flight(0)).reports().await.is_empty());
     }
 }

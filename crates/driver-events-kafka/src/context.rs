@@ -12,11 +12,12 @@ use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
-use tokio::sync::Notify;
 
 use crate::KafkaState;
 use crate::batch::{Report, Ticket};
+use crate::flights::Flights;
 use crate::offsets::Offsets;
+use crate::room::Room;
 use crate::tokens::Tokens;
 
 /// What every client of librdkafka's calls back, and beside it what its role needs.
@@ -30,8 +31,8 @@ pub(crate) struct Context<R> {
 /// The role of a producer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Producing {
-    /// Wakes one that waits for room, for each record that has left.
-    pub(crate) room: Arc<Notify>,
+    pub(crate) room: Arc<Room>,
+    pub(crate) flights: Arc<Flights>,
 }
 
 impl<R> Context<R> {
@@ -45,6 +46,13 @@ impl<R> Context<R> {
 
     pub(crate) fn role(&self) -> &R {
         &self.role
+    }
+}
+
+impl<R: Default> Context<R> {
+    /// The same for a client that takes the place of another.
+    pub(crate) fn renewed(&self) -> Self {
+        Self::new(self.state.clone(), self.tokens.clone(), R::default())
     }
 }
 
@@ -100,7 +108,7 @@ impl ProducerContext for Context<Producing> {
             }
             Err((error, _)) => Report::Failed(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)),
         });
-        self.role.room.notify_one();
+        self.role.room.left();
     }
 }
 

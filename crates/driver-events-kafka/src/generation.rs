@@ -1,14 +1,16 @@
 use std::fmt;
+use std::time::Duration;
 
-use driver_events_core::SinkError;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::OwnedHeaders;
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer};
+use uuid::Uuid;
 
 use crate::batch::Ticket;
 use crate::context::{Context, Producing};
 use crate::drop_elsewhere::drop_elsewhere;
-use crate::record::Prepared;
+use crate::record::Addressed;
 use crate::{SetupError, client};
 
 /// One producer of librdkafka's, from when it is made until an error from which it does not recover.
@@ -16,50 +18,67 @@ pub(crate) struct Generation {
     pub(crate) number: u64,
     /// None once it is being dropped.
     producer: Option<ThreadedProducer<Context<Producing>>>,
+    role: Producing,
 }
 
 impl Generation {
     pub(crate) fn new(number: u64, config: &ClientConfig, context: Context<Producing>) -> Result<Self, SetupError> {
+        let role = context.role().clone();
         let producer = Some(client::new(config, context)?);
-        Ok(Self { number, producer })
+        Ok(Self { number, producer, role })
     }
 
     pub(crate) fn producer(&self) -> Option<&ThreadedProducer<Context<Producing>>> {
         self.producer.as_ref()
     }
 
-    /// Puts a record into the queue; never waits. What comes of it, the ticket is told.
+    pub(crate) fn role(&self) -> &Producing {
+        &self.role
+    }
+
+    /// Has what waits for its batch to fill sent now. Returns at once.
+    pub(crate) fn hurry(&self) {
+        if let Some(producer) = &self.producer {
+            // Whether all is delivered already does not matter.
+            let _ = producer.flush(Duration::ZERO);
+        }
+    }
+
+    /// Puts a record with this value into the queue; never waits. What comes of it, the ticket is told.
     ///
     /// # Errors
     /// The ticket, and why the record was not taken.
     pub(crate) fn produce(
         &self,
-        event: &Prepared,
+        event: &Addressed,
+        json: &[u8],
+        headers: Option<OwnedHeaders>,
         ticket: Box<Ticket>,
-        has_headers: bool,
-    ) -> Result<(), (Box<Ticket>, NotTaken)> {
+    ) -> Result<(), Refused> {
         let Some(producer) = &self.producer else {
-            return Err((ticket, NotTaken::Failed(RDKafkaErrorCode::Fatal)));
+            let code = RDKafkaErrorCode::Fatal;
+            return Err(Refused { ticket, headers, code });
         };
-        let headers = match has_headers.then(|| crate::headers::write(&event.envelope)).transpose() {
-            Ok(headers) => headers,
-            Err(error) => return Err((ticket, NotTaken::Unwritable(error))),
-        };
+        // Events of one goal go to one partition, which keeps their order.
+        let mut key = Uuid::encode_buffer();
+        let goal_id = event.envelope.goal_id();
+        let key = goal_id.map(|goal_id| &*goal_id.0.hyphenated().encode_lower(&mut key));
         let record = BaseRecord {
             topic: &event.topic,
             partition: None,
-            payload: Some(&event.json[..]),
-            key: event.key.as_deref().map(str::as_bytes),
-            timestamp: event.timestamp,
+            payload: Some(json),
+            key,
+            timestamp: event.timestamp(),
             headers,
             delivery_opaque: ticket,
         };
-        producer.send(record).map_err(|(error, record)| {
-            let code = match error {
+        producer.send(record).map_err(|(error, record)| Refused {
+            ticket: record.delivery_opaque,
+            headers: record.headers,
+            code: match error {
                 KafkaError::MessageProduction(code) => code,
                 _ => RDKafkaErrorCode::InvalidArgument,
-            };
-            (record.delivery_opaque, NotTaken::Failed(code))
+            },
         })
     }
 
@@ -79,13 +98,12 @@ impl Generation {
     }
 }
 
-/// Why a record was not put into the queue.
+/// What is left of a record that was not put into the queue, and why it was not.
 #[derive(Debug)]
-pub(crate) enum NotTaken {
-    /// librdkafka says so.
-    Failed(RDKafkaErrorCode),
-    /// The envelope cannot be a record.
-    Unwritable(SinkError),
+pub(crate) struct Refused {
+    pub(crate) ticket: Box<Ticket>,
+    pub(crate) headers: Option<OwnedHeaders>,
+    pub(crate) code: RDKafkaErrorCode,
 }
 
 /// librdkafka waits for its threads when it ends, which a thread of the runtime must not. What was not delivered then is

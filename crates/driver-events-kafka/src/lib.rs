@@ -78,12 +78,14 @@ mod context;
 mod dead_letters;
 mod drop_elsewhere;
 mod errors;
+mod flights;
 mod gate;
 mod generation;
 mod member;
 mod offsets;
 mod permissions;
 mod producer;
+mod room;
 mod tokens;
 
 pub use properties::Acks;

@@ -11,7 +11,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::KafkaState;
 use crate::context::Context;
 use crate::drop_elsewhere::drop_elsewhere;
-use crate::offsets::{Delivered, Offsets, Progress};
+use crate::offsets::{Delivered, Offsets};
 
 /// One consumer of librdkafka's. It ends with its source, whatever was not answered.
 pub(crate) struct Client(Option<StreamConsumer<Context<Arc<Offsets>>>>);
@@ -93,44 +93,70 @@ impl Member {
         &self.offsets
     }
 
+    /// How many records of the partitions that are read were not delivered, as of the newest statistics.
+    pub(crate) fn lag(&self) -> Option<u64> {
+        let statistics = self.state.statistics()?;
+        let mut lag = 0;
+        for topic in statistics.topics.values() {
+            let partitions = topic.partitions.values();
+            for partition in partitions.filter(|partition| !["none", "stopped"].contains(&&*partition.fetch_state)) {
+                // Those that a group has not begun are read from what it has committed, or from the first record.
+                let begins = [partition.committed_offset, partition.lo_offset];
+                let begins = || begins.into_iter().find(|offset| *offset >= 0);
+                let next = self.offsets.end(&topic.topic, partition.partition).or_else(begins)?;
+                let end = Some(partition.hi_offset).filter(|offset| *offset >= 0)?;
+                lag += u64::try_from(end - next).unwrap_or_default();
+            }
+        }
+        Some(lag)
+    }
+
     /// Takes note that the work on a record is done: librdkafka commits it soon.
     pub(crate) fn done(&self, delivered: &Delivered) -> Result<(), SourceError> {
-        let Progress::To(offset) = self.offsets.answer(delivered) else {
-            return Err(late(delivered));
-        };
-        let stored = self.with_partition(delivered, Offset::Offset(offset), |consumer, partition| {
-            consumer.store_offsets(partition)
+        let stored = self.offsets.answer(delivered, |offset| {
+            self.with_partition(delivered, Offset::Offset(offset), |consumer, partition| {
+                consumer.store_offsets(partition)
+            })
         });
         match stored {
-            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::State) => Err(late(delivered)),
-            stored => stored.map_err(|error| broken("the offset cannot be stored", error)),
+            None => Err(late(delivered)),
+            Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::State) => Err(late(delivered)),
+            Some(stored) => stored.map_err(|error| broken("the offset cannot be stored", error)),
         }
     }
 
     /// Delivers no more of the partition for now.
     pub(crate) fn pause(&self, delivered: &Delivered) -> Result<(), SourceError> {
-        self.with_partition(delivered, Offset::Invalid, |consumer, partition| {
-            consumer.pause(partition)
-        })
-        .map_err(|error| broken("the partition cannot wait", error))
+        let paused = self.offsets.if_current(delivered, || {
+            self.with_partition(delivered, Offset::Invalid, |consumer, partition| {
+                consumer.pause(partition)
+            })
+        });
+        match paused {
+            None => Err(late(delivered)),
+            Some(paused) => paused.map_err(|error| broken("the partition cannot wait", error)),
+        }
     }
 
-    /// Goes on with a partition that waits, from this offset.
-    pub(crate) fn read_from(&self, topic: &str, partition: i32, offset: Offset) -> Result<(), SourceError> {
-        let client = self.client.upgrade();
-        let Some(consumer) = client.as_ref().and_then(|client| client.consumer()) else {
-            return Ok(());
-        };
-        self.offsets.forget(topic, partition);
-        let mut list = TopicPartitionList::new();
-        list.add_partition(topic, partition);
-        match consumer
-            .seek(topic, partition, offset, Duration::ZERO)
-            .and_then(|()| consumer.resume(&list))
-        {
-            // Another member has it now, and reads it from what was committed.
-            Err(error) if is_gone(&error) => Ok(()),
-            moved => moved.map_err(|error| broken("the partition cannot be read again", error)),
+    /// Goes on with a partition that waits, from this delivery.
+    pub(crate) fn read_again(&self, delivered: &Delivered) -> Result<(), SourceError> {
+        let moved = self.offsets.if_current(delivered, || {
+            self.with_partition(delivered, Offset::Invalid, |consumer, list| {
+                let offset = Offset::Offset(delivered.offset);
+                consumer.seek(&delivered.topic, delivered.partition, offset, Duration::ZERO)?;
+                consumer.resume(list)
+            })
+        });
+        match moved {
+            // Another member has the partition, or had it, and reads it from what was committed.
+            None => Ok(()),
+            Some(Err(error)) if is_gone(&error) => Ok(()),
+            Some(Err(error)) => Err(broken("the partition cannot be read again", error)),
+            Some(Ok(())) => {
+                self.offsets
+                    .go_back(&delivered.topic, delivered.partition, delivered.offset);
+                Ok(())
+            }
         }
     }
 

@@ -1,22 +1,23 @@
+use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use driver_events_core::{Envelope, Fate, Receipt, SinkError, SinkErrorKind, Stored};
 use rdkafka::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::batch::{Batch, Report, Ticket};
 use crate::context::{Context, Producing};
 use crate::errors::error_of;
-use crate::generation::{Generation, NotTaken};
+use crate::generation::{Generation, Refused};
 use crate::properties::Acks;
-use crate::record::Prepared;
+use crate::record::Addressed;
 use crate::topics::Topics;
-use crate::{KafkaState, SetupError};
+use crate::{KafkaState, SetupError, headers};
 
-/// How long a full queue is left alone at most.
-const LOOK: Duration = Duration::from_millis(5);
+/// Bytes that the JSON of most events fits into.
+const USUAL: usize = 512;
 
 type Answer = Result<Receipt, SinkError>;
 
@@ -46,7 +47,7 @@ impl Producer {
             .and_then(|milliseconds| milliseconds.parse().ok())
             .filter(|milliseconds| *milliseconds != 0)
             .map(Duration::from_millis);
-        let current = Arc::new(Generation::new(0, &config, context.clone())?);
+        let current = Arc::new(Generation::new(0, &config, context.renewed())?);
         Ok(Self {
             topics,
             has_headers,
@@ -72,142 +73,202 @@ impl Producer {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Produces one event, and answers for it.
+    pub(crate) async fn store(&self, envelope: Envelope) -> Answer {
+        let event = Addressed::new(envelope, &self.topics)?;
+        let deadline = self.deadline();
+        let generation = self.current();
+        let refusals = self.state().refusals();
+        let (ticket, report) = Ticket::single(generation.role().flights.start(1));
+        let mut json = Vec::with_capacity(USUAL);
+        if let Some(refused) = self.put(&generation, &event, &mut json, ticket)? {
+            // Rare, and large.
+            Box::pin(self.put_again(&generation, &event, &json, refused, deadline)).await;
+        }
+        drop(json);
+        let report = self.reported(&generation, refusals, report.report()).await;
+        match Outcome::from(report) {
+            outcome @ Outcome::Stored { .. } => self.answer(outcome, event),
+            outcome => {
+                let mut answers = [None];
+                let failed = vec![(0, event, outcome)];
+                Box::pin(self.answer_all(&generation, failed, deadline, &mut answers)).await;
+                let [answer] = answers;
+                answer.unwrap_or_else(unanswered)
+            }
+        }
+    }
+
     /// Produces all of them, in order, and answers for each in its place.
-    pub(crate) async fn store(&self, envelopes: Vec<Envelope>) -> Vec<Answer> {
+    pub(crate) async fn store_all(&self, envelopes: Vec<Envelope>) -> Vec<Answer> {
+        // Whoever sends again at once what is refused must not keep the thread from others.
+        tokio::task::consume_budget().await;
         let mut answers: Vec<Option<Answer>> = Vec::with_capacity(envelopes.len());
-        let mut waiting = Vec::with_capacity(envelopes.len());
+        let mut events = Vec::with_capacity(envelopes.len());
         for (place, envelope) in envelopes.into_iter().enumerate() {
-            match Prepared::new(envelope, &self.topics) {
+            match Addressed::new(envelope, &self.topics) {
                 Ok(event) => {
-                    waiting.push((place, event));
+                    events.push((place, event));
                     answers.push(None);
                 }
                 Err(error) => answers.push(Some(Err(error))),
             }
         }
-        let deadline = self.patience.map(|patience| Instant::now() + patience);
-        while !waiting.is_empty() {
-            let generation = self.current();
-            let outcomes = self.produce(&generation, &waiting, deadline).await;
-            let breakdown = generation.breakdown();
+        let deadline = self.deadline();
+        let generation = self.current();
+        let outcomes = self.produce(&generation, events, deadline).await;
+        self.answer_all(&generation, outcomes, deadline, &mut answers).await;
+        answers
+            .into_iter()
+            .map(|answer| answer.unwrap_or_else(unanswered))
+            .collect()
+    }
+
+    /// Answers for all of them, and produces those again first whose producer broke down.
+    async fn answer_all(
+        &self,
+        generation: &Arc<Generation>,
+        mut outcomes: Vec<(usize, Addressed, Outcome)>,
+        deadline: Option<Instant>,
+        answers: &mut [Option<Answer>],
+    ) {
+        let mut generation = Arc::clone(generation);
+        loop {
+            let has_failed = outcomes
+                .iter()
+                .any(|(_, _, outcome)| matches!(outcome, Outcome::Failed(_)));
+            let breakdown = if has_failed { generation.breakdown() } else { None };
             // A new producer has no more permissions. It is there for events that come later.
             let is_forbidden = breakdown.is_some_and(|why| error_of(why, "").kind() == SinkErrorKind::Unauthorized);
             let is_rebuilt = breakdown.is_some() && self.rebuild(generation.number);
             let is_in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
             let may_go_on = is_rebuilt && is_in_time && !is_forbidden;
             let mut again = Vec::new();
-            for ((place, event), outcome) in waiting.into_iter().zip(outcomes) {
-                match outcome {
+            for (place, event, outcome) in outcomes {
+                let answer = match outcome {
                     Outcome::Failed(code) if may_go_on && was_left_behind(code) => {
                         if error_of(code, &event.topic).fate() != Fate::NotSent {
                             self.state().may_have_doubled();
                         }
                         again.push((place, event));
+                        continue;
                     }
                     Outcome::Failed(code) if is_forbidden && was_left_behind(code) => {
                         let fate = error_of(code, &event.topic).fate();
                         let error = error_of(RDKafkaErrorCode::ClusterAuthorizationFailed, &event.topic);
-                        if let Some(answer) = answers.get_mut(place) {
-                            *answer = Some(Err(error.with_fate(fate)));
-                        }
+                        Err(error.with_fate(fate))
                     }
-                    outcome => {
-                        if let Some(answer) = answers.get_mut(place) {
-                            *answer = Some(self.answer(outcome, &event));
-                        }
-                    }
+                    outcome => self.answer(outcome, event),
+                };
+                if let Some(slot) = answers.get_mut(place) {
+                    *slot = Some(answer);
                 }
             }
-            waiting = again;
+            if again.is_empty() {
+                return;
+            }
+            generation = self.current();
+            outcomes = self.produce(&generation, again, deadline).await;
         }
-        let missing = || {
-            Err(SinkError::new(
-                SinkErrorKind::Fatal,
-                "the event was left out of its batch",
-            ))
-        };
-        answers
-            .into_iter()
-            .map(|answer| answer.unwrap_or_else(missing))
-            .collect()
     }
 
     /// Puts the events into the queue, one after the other, and waits for the delivery report of each.
     async fn produce(
         &self,
         generation: &Generation,
-        events: &[(usize, Prepared)],
+        events: Vec<(usize, Addressed)>,
         deadline: Option<Instant>,
-    ) -> Vec<Outcome> {
-        let batch = Batch::new(events.len());
+    ) -> Vec<(usize, Addressed, Outcome)> {
+        let batch = Batch::new(events.len(), generation.role().flights.start(events.len()));
         let refusals = self.state().refusals();
-        let mut refused = Vec::new();
-        for (place, (_, event)) in events.iter().enumerate() {
-            if let Err(error) = self.put(generation, event, batch.ticket(place), deadline).await {
-                refused.push((place, error));
+        let mut unwritable = Vec::new();
+        let mut json = Vec::with_capacity(USUAL);
+        for (number, (_, event)) in events.iter().enumerate() {
+            json.clear();
+            match self.put(generation, event, &mut json, batch.ticket(number)) {
+                Ok(None) => {}
+                Ok(Some(refused)) => self.put_again(generation, event, &json, refused, deadline).await,
+                Err(error) => {
+                    batch.settle(number, Report::Failed(RDKafkaErrorCode::InvalidArgument));
+                    unwritable.push((number, error));
+                }
             }
         }
-        let reports = tokio::select! {
-            reports = batch.reports() => reports,
-            () = self.state().refused_after(refusals) => {
-                // They would wait until their time is over, and no event comes through.
-                generation.purge_queue();
-                batch.reports().await
-            }
-        };
-        let mut outcomes: Vec<Outcome> = reports.into_iter().map(Outcome::from).collect();
-        for (place, error) in refused {
-            if let Some(outcome) = outcomes.get_mut(place) {
+        let reports = self.reported(generation, refusals, batch.reports()).await;
+        let with_report = |((place, event), report)| (place, event, Outcome::from(report));
+        let mut outcomes: Vec<_> = events.into_iter().zip(reports).map(with_report).collect();
+        for (number, error) in unwritable {
+            if let Some((_, _, outcome)) = outcomes.get_mut(number) {
                 *outcome = Outcome::Unwritable(error);
             }
         }
         outcomes
     }
 
-    /// Puts one event into the queue, and waits while that is full.
-    ///
-    /// # Errors
-    /// The event cannot be a record, or there was no room in time.
-    async fn put(
-        &self,
-        generation: &Generation,
-        event: &Prepared,
-        mut ticket: Box<Ticket>,
-        deadline: Option<Instant>,
-    ) -> Result<(), SinkError> {
-        loop {
-            let code = match generation.produce(event, ticket, self.has_headers) {
-                Ok(()) => return Ok(()),
-                Err((refused, NotTaken::Failed(RDKafkaErrorCode::QueueFull))) => {
-                    ticket = refused;
-                    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                        ticket.settle(Report::Failed(RDKafkaErrorCode::QueueFull));
-                        return Ok(());
-                    }
-                    // A record makes room a moment after its report was passed on: so it is also looked again later.
-                    let _ = timeout(LOOK, self.context.role().room.notified()).await;
-                    continue;
-                }
-                Err((refused, NotTaken::Failed(code))) => {
-                    ticket = refused;
-                    code
-                }
-                Err((refused, NotTaken::Unwritable(error))) => {
-                    refused.settle(Report::Failed(RDKafkaErrorCode::InvalidArgument));
-                    return Err(error);
-                }
-            };
-            ticket.settle(Report::Failed(code));
-            return Ok(());
+    /// Waits for reports, and gives up what waits in the queue when all brokers refuse the credentials: it would wait
+    /// until its time is over.
+    async fn reported<T>(&self, generation: &Generation, refusals: u64, reports: impl Future<Output = T>) -> T {
+        let mut reports = pin!(reports);
+        tokio::select! {
+            biased;
+            reports = &mut reports => reports,
+            () = self.state().refused_after(refusals) => {
+                generation.purge_queue();
+                reports.await
+            }
         }
     }
 
-    fn answer(&self, outcome: Outcome, event: &Prepared) -> Answer {
+    /// Encodes an event into `json`, and puts it into the queue; never waits. What is refused is given back.
+    ///
+    /// # Errors
+    /// The event cannot be a record.
+    fn put(
+        &self,
+        generation: &Generation,
+        event: &Addressed,
+        json: &mut Vec<u8>,
+        ticket: Box<Ticket>,
+    ) -> Result<Option<Refused>, SinkError> {
+        event.envelope.write_json(json)?;
+        let headers = match self.has_headers {
+            true => Some(headers::write(&event.envelope)?),
+            false => None,
+        };
+        Ok(generation.produce(event, json, headers, ticket).err())
+    }
+
+    /// Puts a record into the queue that was refused, after a while where that is full.
+    async fn put_again(
+        &self,
+        generation: &Generation,
+        event: &Addressed,
+        json: &[u8],
+        mut refused: Refused,
+        deadline: Option<Instant>,
+    ) {
+        if refused.code == RDKafkaErrorCode::QueueFull
+            && let Some(turn) = generation.role().room.turn(deadline).await
+        {
+            while refused.code == RDKafkaErrorCode::QueueFull
+                && deadline.is_none_or(|deadline| Instant::now() < deadline)
+            {
+                turn.wait().await;
+                match generation.produce(event, json, refused.headers, refused.ticket) {
+                    Ok(()) => return,
+                    Err(again) => refused = again,
+                }
+            }
+        }
+        refused.ticket.settle(Report::Failed(refused.code));
+    }
+
+    fn answer(&self, outcome: Outcome, event: Addressed) -> Answer {
         let code = match outcome {
             Outcome::Stored { .. } if self.acks == Acks::None => return Ok(Receipt::Written),
             Outcome::Stored { partition, offset } => {
                 return Ok(Receipt::Stored(Stored {
-                    log: Arc::clone(&event.topic),
+                    log: event.topic,
                     partition: Some(partition),
                     offset: u64::try_from(offset).unwrap_or_default(),
                     duplicate: false,
@@ -227,13 +288,17 @@ impl Producer {
         }
     }
 
+    fn deadline(&self) -> Option<Instant> {
+        self.patience.map(|patience| Instant::now() + patience)
+    }
+
     /// Makes a new producer, unless somebody has. False where none can be had.
     fn rebuild(&self, broken: u64) -> bool {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.number != broken {
             return true;
         }
-        match Generation::new(broken + 1, &self.config, self.context.clone()) {
+        match Generation::new(broken + 1, &self.config, self.context.renewed()) {
             Ok(generation) => {
                 *current = Arc::new(generation);
                 self.state().rebuilt();
@@ -268,6 +333,10 @@ impl From<Option<Report>> for Outcome {
             None => Self::Failed(RDKafkaErrorCode::Fail),
         }
     }
+}
+
+fn unanswered() -> Answer {
+    Err(SinkError::new(SinkErrorKind::Fatal, "the event has no answer"))
 }
 
 /// Whether a record failed because its producer broke down, so that a new one may deliver it. What is wrong with the

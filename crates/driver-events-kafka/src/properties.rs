@@ -98,7 +98,7 @@ const CONSUMER: [(&str, &str); 7] = [
     ("auto.commit.interval.ms", "1000"),
     // The lag is known.
     ("statistics.interval.ms", "5000"),
-    // Events that wait for a slow reader wait in 16 MiB a partition at most.
+    // Events that wait for a slow reader wait in 16 MiB at most.
     ("queued.max.messages.kbytes", "16384"),
     ("reconnect.backoff.ms", "50"),
     ("reconnect.backoff.max.ms", "1000"),

@@ -1,10 +1,10 @@
 use std::fmt;
+use std::pin::pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError, SinkErrorKind};
 use rdkafka::ClientConfig;
-use rdkafka::producer::Producer as _;
 use tokio::time::{Instant, timeout_at};
 
 use crate::gate::Gate;
@@ -65,6 +65,8 @@ pub struct KafkaEventSink {
 
 /// For how long `flush` and `close` wait where librdkafka delivers for ever.
 const LONGEST: Duration = Duration::from_secs(300);
+/// How often librdkafka is told to hurry while somebody waits.
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl KafkaEventSink {
     /// Produces to the topic [`agent.driver`](crate::DEFAULT_TOPIC), with headers. Of librdkafka's properties
@@ -108,25 +110,22 @@ impl KafkaEventSink {
         self.producer.state()
     }
 
-    /// Waits until librdkafka has nothing under way. What is lost then is lost with its delivery report.
+    /// Waits until what is under way now was reported on. What is lost then is lost with its delivery report.
     async fn drain(&self, deadline: Instant) -> Result<(), SinkError> {
         let generation = self.producer.current();
-        let patience = deadline.saturating_duration_since(Instant::now());
-        // librdkafka blocks while it flushes.
-        let left = tokio::task::spawn_blocking(move || {
-            let producer = generation.producer()?;
-            producer
-                .flush(patience)
-                .err()
-                .map(|error| (error, producer.in_flight_count()))
-        });
-        match left.await {
-            Ok(None) => Ok(()),
-            Ok(Some((error, left))) => {
-                let message = format!("{left} events are not delivered yet");
-                Err(SinkError::new(SinkErrorKind::Timeout, message).with_source(error))
+        let flights = &generation.role().flights;
+        let mut landed = pin!(flights.all_landed());
+        loop {
+            generation.hurry();
+            let pause = deadline.min(Instant::now() + PAUSE);
+            match timeout_at(pause, &mut landed).await {
+                Ok(()) => return Ok(()),
+                Err(elapsed) if deadline <= Instant::now() => {
+                    let message = format!("{} events are not delivered yet", flights.under_way());
+                    return Err(SinkError::new(SinkErrorKind::Timeout, message).with_source(elapsed));
+                }
+                Err(_) => {}
             }
-            Err(error) => Err(SinkError::new(SinkErrorKind::Fatal, "the flush ended unfinished").with_source(error)),
         }
     }
 
@@ -139,9 +138,12 @@ impl KafkaEventSink {
 impl DriverEventSink for KafkaEventSink {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         let _entered = self.gate.enter()?;
-        let mut answers = self.producer.store(vec![envelope]).await;
-        let unanswered = || SinkError::new(SinkErrorKind::Fatal, "the event has no answer");
-        answers.pop().ok_or_else(unanswered)?
+        let answer = self.producer.store(envelope).await;
+        if answer.is_err() {
+            // Events that are refused at once must not keep the thread from others, however often they are sent again.
+            tokio::task::consume_budget().await;
+        }
+        answer
     }
 
     fn guarantee(&self) -> Guarantee {
@@ -156,7 +158,7 @@ impl DriverEventSink for KafkaEventSink {
             let closed = || Err(SinkError::new(SinkErrorKind::Closed, "the sink is closed"));
             return envelopes.iter().map(|_| closed()).collect();
         };
-        self.producer.store(envelopes).await
+        self.producer.store_all(envelopes).await
     }
 
     async fn flush(&self) -> Result<(), SinkError> {
@@ -167,7 +169,8 @@ impl DriverEventSink for KafkaEventSink {
         let deadline = self.deadline();
         self.gate.close();
         timeout_at(deadline, self.gate.emptied()).await.map_err(|elapsed| {
-            SinkError::new(SinkErrorKind::Timeout, "events are still being sent").with_source(elapsed)
+            let left = self.producer.current().role().flights.under_way();
+            SinkError::new(SinkErrorKind::Timeout, format!("{left} events are still being sent")).with_source(elapsed)
         })?;
         self.drain(deadline).await
     }

@@ -1,4 +1,6 @@
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,15 +11,17 @@ use driver_events_core::{
     Delivery, DriverEventSource, EventFilter, Malformed, Position, Settle, SourceError, SourceErrorKind,
 };
 use driver_events_types::Limits;
+use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::{ClientConfig, Offset};
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::dead_letters::{DeadLetter, DeadLetters};
+use crate::drop_elsewhere::elsewhere;
 use crate::member::{Client, Member};
 use crate::offsets::Delivered;
+use crate::start::PATIENCE;
 use crate::{KafkaEventSourceBuilder, KafkaState, headers, permissions};
 
 /// Reads events from topics: as a member of a consumer group, or alone from a place of its choice.
@@ -93,34 +97,46 @@ impl KafkaEventSource {
         self.member.state()
     }
 
-    /// How many records the partitions that are read now have which this source has not delivered, as of librdkafka's
-    /// last statistics, which come every five seconds; none before the first.
+    /// How many records the partitions that are read now have which this source has not delivered, by what the brokers
+    /// had at librdkafka's last statistics, which come every five seconds; none before the first, and while nothing is
+    /// known of a partition.
     #[must_use]
     pub fn lag(&self) -> Option<u64> {
-        self.state().lag()
+        self.member.lag()
     }
 
     /// Commits what was answered, and leaves the group, so that other members have its partitions at once. Without it
     /// that happens in the background, as far as the process lives on. What is answered later is not taken, and comes
-    /// again.
+    /// again. It takes ten seconds at most.
     ///
     /// # Errors
-    /// The offsets could not be committed: what they stand for comes again.
+    /// - [`Disconnected`](SourceErrorKind::Disconnected): the offsets could not be committed. What they stand for comes
+    ///   again.
+    /// - [`Timeout`](SourceErrorKind::Timeout): no broker answered in time. It goes on in the background, as far as the
+    ///   process lives on.
     pub async fn close(self) -> Result<(), SourceError> {
-        let is_grouped = self.group.is_some();
-        // librdkafka blocks until the broker has answered.
-        let ended = tokio::task::spawn_blocking(move || {
-            let committed = match is_grouped {
-                true => self.client.commit(),
-                false => Ok(()),
+        let Self { client, group, .. } = self;
+        let (told, ended) = oneshot::channel();
+        // librdkafka blocks until the broker has answered, which may be never: that must not keep a runtime from ending.
+        let thread = elsewhere(move || {
+            let committed = match group {
+                Some(_) => client.commit(),
+                None => Ok(()),
             };
-            self.client.end();
-            committed
+            client.end();
+            // Nobody may wait any more.
+            let _ = told.send(committed);
         });
-        match ended.await {
-            Ok(committed) => committed,
-            Err(error) => {
-                Err(SourceError::new(SourceErrorKind::Fatal, "the commit ended unfinished").with_source(error))
+        let unfinished = |error: Box<dyn Error + Send + Sync>| {
+            SourceError::new(SourceErrorKind::Fatal, "the consumer ended unfinished").with_source(error)
+        };
+        thread.map_err(|error| unfinished(error.into()))?;
+        match timeout(PATIENCE, ended).await {
+            Ok(Ok(committed)) => committed,
+            Ok(Err(error)) => Err(unfinished(error.into())),
+            Err(elapsed) => {
+                let message = "no broker answered: the offsets may not be committed, nor the group left";
+                Err(SourceError::new(SourceErrorKind::Timeout, message).with_source(elapsed))
             }
         }
     }
@@ -131,10 +147,11 @@ impl KafkaEventSource {
             Some(_) => headers::read(message.headers(), &payload, self.limits),
             None => Err(Malformed::new(payload, "the record has no value", 0)),
         };
-        let delivered = self
-            .member
-            .offsets()
-            .deliver(message.topic(), message.partition(), message.offset());
+        let offsets = self.member.offsets();
+        let delivered = match self.group {
+            Some(_) => offsets.deliver(message.topic(), message.partition(), message.offset()),
+            None => offsets.pass(message.topic(), message.partition(), message.offset()),
+        };
         if content.as_ref().is_ok_and(|envelope| !self.filter.selects(envelope)) {
             // Nobody will answer it.
             if self.group.is_some()
@@ -218,20 +235,25 @@ impl DriverEventSource for KafkaEventSource {
             let received = tokio::select! {
                 received = consumer.recv() => received,
                 retry = self.retries.due() => {
-                    if let Err(error) = self.member.read_from(&retry.topic, retry.partition, Offset::Offset(retry.offset)) {
+                    if let Err(error) = self.member.read_again(&retry) {
                         return Some(Err(error));
                     }
                     continue;
                 }
             };
             match received {
-                Ok(message) => match self.deliver(&message) {
-                    Some(delivery) => return Some(Ok(delivery)),
-                    None => continue,
-                },
+                Ok(message) => {
+                    self.state().reached();
+                    match self.deliver(&message) {
+                        Some(delivery) => return Some(Ok(delivery)),
+                        None => continue,
+                    }
+                }
                 Err(KafkaError::NoMessageReceived | KafkaError::PartitionEOF(_)) => continue,
                 // librdkafka looks for the coordinator of a group that only it knows of.
                 Err(error) if self.group.is_none() && is_about_the_group(&error) => continue,
+                Err(error) if is_about_one_broker(&error) => continue,
+                Err(error) if are_all_brokers_down(&error) && !self.state().cut_off() => continue,
                 Err(error) => return Some(Err(self.error(error))),
             }
         }
@@ -253,6 +275,20 @@ fn is_about_the_group(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed)
 }
 
+/// Whether a broker cannot be reached, which is told for each attempt.
+fn is_about_one_broker(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let code = error.rdkafka_error_code();
+    matches!(
+        code,
+        Some(Code::BrokerTransportFailure | Code::Resolve | Code::OperationTimedOut)
+    )
+}
+
+fn are_all_brokers_down(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
+}
+
 /// Answers for one delivery.
 #[derive(Debug)]
 struct Answer {
@@ -270,7 +306,7 @@ impl Settle for Answer {
 
     async fn nack(self: Box<Self>, delay: Duration) -> Result<(), SourceError> {
         self.member.pause(&self.delivered)?;
-        self.retries.add(&self.delivered, Instant::now() + delay);
+        self.retries.add(self.delivered, Instant::now() + delay);
         Ok(())
     }
 
@@ -291,29 +327,27 @@ struct Retries {
 
 #[derive(Clone, Debug)]
 struct Retry {
-    topic: Arc<str>,
-    partition: i32,
     /// The first record that was asked for again.
-    offset: i64,
+    delivered: Delivered,
     /// No sooner than any of them.
     due: Instant,
 }
 
 impl Retries {
-    fn add(&self, delivered: &Delivered, due: Instant) {
+    fn add(&self, delivered: Delivered, due: Instant) {
         let mut retries = self.by_partition.lock().unwrap_or_else(PoisonError::into_inner);
-        retries
-            .entry((Arc::clone(&delivered.topic), delivered.partition))
-            .and_modify(|retry| {
-                retry.offset = retry.offset.min(delivered.offset);
+        match retries.entry((Arc::clone(&delivered.topic), delivered.partition)) {
+            Entry::Occupied(mut retry) if delivered.is_of_the_reading_of(&retry.get().delivered) => {
+                let retry = retry.get_mut();
                 retry.due = retry.due.max(due);
-            })
-            .or_insert_with(|| Retry {
-                topic: Arc::clone(&delivered.topic),
-                partition: delivered.partition,
-                offset: delivered.offset,
-                due,
-            });
+                if delivered.offset < retry.delivered.offset {
+                    retry.delivered = delivered;
+                }
+            }
+            entry => {
+                entry.insert_entry(Retry { delivered, due });
+            }
+        }
         drop(retries);
         self.changed.notify_waiters();
     }
@@ -323,8 +357,8 @@ impl Retries {
         retries.values().min_by_key(|retry| retry.due).cloned()
     }
 
-    /// Waits until a partition is due, and gives it. Cancel safe.
-    async fn due(&self) -> Retry {
+    /// Waits until a partition is due, and gives the delivery that it goes back to. Cancel safe.
+    async fn due(&self) -> Delivered {
         loop {
             let changed = self.changed.notified();
             let Some(retry) = self.first() else {
@@ -336,8 +370,8 @@ impl Retries {
                 () = changed => continue,
             }
             let mut retries = self.by_partition.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(retry) = retries.remove(&(retry.topic, retry.partition)) {
-                return retry;
+            if let Some(retry) = retries.remove(&(retry.delivered.topic, retry.delivered.partition)) {
+                return retry.delivered;
             }
         }
     }

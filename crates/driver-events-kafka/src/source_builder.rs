@@ -6,7 +6,7 @@ use driver_events_types::Limits;
 use rdkafka::client::OAuthToken;
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
-use rdkafka::{ClientConfig, TopicPartitionList};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use uuid::Uuid;
 
 use crate::client::Names;
@@ -157,6 +157,11 @@ impl KafkaEventSourceBuilder {
             starts = look => starts?,
             never = client.serve() => match never {},
         };
+        for start in starts.iter().flat_map(|starts| starts.elements()) {
+            if let Offset::Offset(offset) = start.offset() {
+                member.offsets().go_back(start.topic(), start.partition(), offset);
+            }
+        }
         let begun = check::ask(&state, {
             let client = Arc::clone(&client);
             let topics = topics.clone();
@@ -185,9 +190,8 @@ impl KafkaEventSourceBuilder {
         let group = self
             .group
             .unwrap_or_else(|| format!("driver-events-{}", Uuid::now_v7()));
-        config
-            .set("group.id", group)
-            .set("auto.offset.reset", self.start.reset());
+        // Elsewhere a start is an offset. One that is gone means that older records are, or a topic that is new.
+        config.set("group.id", group).set("auto.offset.reset", "earliest");
         let tokens = Tokens::of(self.token, &config)?;
         if let Some(Err(error)) = tokens.as_ref().map(|tokens| tokens.fetch_first(PATIENCE)) {
             let message = format!("no token could be had: {error}");

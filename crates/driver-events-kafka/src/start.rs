@@ -26,15 +26,7 @@ pub enum StartFrom {
 }
 
 impl StartFrom {
-    /// As librdkafka's property `auto.offset.reset`.
-    pub(crate) fn reset(self) -> &'static str {
-        match self {
-            Self::Earliest | Self::Time(_) => "earliest",
-            Self::Latest => "latest",
-        }
-    }
-
-    /// Where to begin in these partitions.
+    /// Where to begin in these partitions. What comes after that is read, however long the reading takes to begin.
     pub(crate) fn offsets<R>(
         self,
         consumer: &StreamConsumer<Context<R>>,
@@ -45,17 +37,34 @@ impl StartFrom {
     {
         let mut starts = partitions.clone();
         match self {
-            Self::Earliest => starts.set_all_offsets(Offset::Beginning)?,
+            Self::Earliest => {
+                starts.set_all_offsets(Offset::Beginning)?;
+                return Ok(starts);
+            }
             Self::Latest => starts.set_all_offsets(Offset::End)?,
             Self::Time(time) => {
                 starts.set_all_offsets(Offset::Offset(time.timestamp_millis().max(0)))?;
                 starts = consumer.offsets_for_times(starts, PATIENCE)?;
             }
         }
-        Ok(starts)
+        let mut exact = TopicPartitionList::with_capacity(starts.count());
+        for partition in starts.elements() {
+            let offset = match partition.offset() {
+                // Also where nothing is that young.
+                Offset::End => {
+                    let (_, end) = consumer.fetch_watermarks(partition.topic(), partition.partition(), PATIENCE)?;
+                    Offset::Offset(end)
+                }
+                offset => offset,
+            };
+            exact.add_partition_offset(partition.topic(), partition.partition(), offset)?;
+        }
+        Ok(exact)
     }
 
-    /// Commits the start of a group where it has committed nothing yet. Only a time needs it: the others are properties.
+    /// Commits the start of a group where it has committed nothing yet, so that it stays that of the group, also where a
+    /// partition has nothing to commit for long. The first record needs none.
+    ///
     /// A group that has members has begun already, and takes no commit from others.
     pub(crate) fn commit<R>(
         self,
@@ -65,9 +74,9 @@ impl StartFrom {
     where
         Context<R>: rdkafka::consumer::ConsumerContext,
     {
-        let Self::Time(_) = self else {
+        if self == Self::Earliest {
             return Ok(());
-        };
+        }
         let committed = consumer.committed_offsets(partitions.clone(), PATIENCE)?;
         let mut fresh = TopicPartitionList::new();
         for partition in committed.elements() {
@@ -75,21 +84,9 @@ impl StartFrom {
                 fresh.add_partition(partition.topic(), partition.partition());
             }
         }
-        if fresh.count() == 0 {
-            return Ok(());
+        match fresh.count() {
+            0 => Ok(()),
+            _ => consumer.commit(&self.offsets(consumer, &fresh)?, CommitMode::Sync),
         }
-        let mut starts = TopicPartitionList::with_capacity(fresh.count());
-        for partition in self.offsets(consumer, &fresh)?.elements() {
-            let offset = match partition.offset() {
-                // Nothing is that young.
-                Offset::End => {
-                    let (_, end) = consumer.fetch_watermarks(partition.topic(), partition.partition(), PATIENCE)?;
-                    Offset::Offset(end)
-                }
-                offset => offset,
-            };
-            starts.add_partition_offset(partition.topic(), partition.partition(), offset)?;
-        }
-        consumer.commit(&starts, CommitMode::Sync)
     }
 }

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,8 +18,13 @@ struct Shared {
     told: Mutex<Told>,
     /// Wakes those who wait for something that refused credentials will not let come.
     refused: Notify,
+    refusals: AtomicU64,
+    /// Whether there is a doubt or a refusal. Every record asks.
+    is_in_doubt: AtomicBool,
     rebuilds: AtomicU64,
     possible_duplicates: AtomicU64,
+    /// No broker could be reached last.
+    is_cut_off: AtomicBool,
 }
 
 #[derive(Default)]
@@ -29,7 +34,6 @@ struct Told {
     doubt: Option<Doubt>,
     /// The same, once no broker is left that may take them.
     refusal: Option<String>,
-    refusals: u64,
     statistics: Option<Arc<Statistics>>,
 }
 
@@ -55,15 +59,6 @@ impl KafkaState {
         self.told().statistics.clone()
     }
 
-    /// How many records the partitions that are read have which were not delivered, as of the newest statistics.
-    pub(crate) fn lag(&self) -> Option<u64> {
-        let statistics = self.statistics()?;
-        let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
-        // A partition that is not read has a lag of -1.
-        let lags = partitions.filter_map(|partition| u64::try_from(partition.consumer_lag).ok());
-        Some(lags.sum())
-    }
-
     /// How often the producer was made anew after an error that librdkafka does not recover from.
     #[must_use]
     pub fn rebuilds(&self) -> u64 {
@@ -84,7 +79,7 @@ impl KafkaState {
 
     /// How often all brokers were found to refuse the credentials.
     pub(crate) fn refusals(&self) -> u64 {
-        self.told().refusals
+        self.shared.refusals.load(Ordering::Acquire)
     }
 
     /// Waits until all brokers are found to refuse the credentials once more.
@@ -126,6 +121,7 @@ impl KafkaState {
                 why: reason.to_owned(),
                 told: Instant::now(),
             });
+            self.shared.is_in_doubt.store(true, Ordering::Release);
         }
     }
 
@@ -133,19 +129,41 @@ impl KafkaState {
     pub(crate) fn refused(&self, why: String) {
         let mut told = self.told();
         told.refusal = Some(why);
-        told.refusals += 1;
+        self.shared.is_in_doubt.store(true, Ordering::Release);
         drop(told);
+        self.shared.refusals.fetch_add(1, Ordering::AcqRel);
         self.shared.refused.notify_waiters();
+    }
+
+    /// Takes note that no broker can be reached. Whether that is news: librdkafka tells it again and again.
+    pub(crate) fn cut_off(&self) -> bool {
+        !self.shared.is_cut_off.swap(true, Ordering::Relaxed)
+    }
+
+    /// Takes note that a broker can be reached.
+    pub(crate) fn reached(&self) {
+        // Each record comes by here, and hardly any after an outage.
+        if self.shared.is_cut_off.load(Ordering::Relaxed) {
+            self.shared.is_cut_off.store(false, Ordering::Relaxed);
+        }
     }
 
     /// A broker answered, so it takes the credentials.
     pub(crate) fn answered(&self) {
+        self.reached();
+        if !self.shared.is_in_doubt.load(Ordering::Acquire) {
+            return;
+        }
         let mut told = self.told();
+        self.shared.is_in_doubt.store(false, Ordering::Release);
         told.doubt = None;
         told.refusal = None;
     }
 
     pub(crate) fn measured(&self, statistics: Statistics) {
+        if statistics.brokers.values().any(|broker| broker.state == "UP") {
+            self.reached();
+        }
         self.told().statistics = Some(Arc::new(statistics));
     }
 

@@ -87,15 +87,28 @@ impl ServerProcess {
 
     /// Asks it to end, and waits until it has; kills it after `patience`, and says so.
     pub(crate) fn stop(&mut self, patience: Duration) -> Result<()> {
-        // Not waited for yet, so that the id is the server's in any case.
-        let Some(id) = self.id() else {
+        if self.id().is_none() {
             return Ok(());
-        };
-        process::signal(id, Signal::TERM)?;
+        }
+        self.signal(Signal::TERM)?;
         let ended = wait::became_true(patience, || self.has_ended());
         self.kill()?;
         ensure!(ended, "{} did not end within {patience:?}", self.name);
         Ok(())
+    }
+
+    /// Stops it in its tracks, as it stands, until [`thaw`](Self::thaw).
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub(crate) fn freeze(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// # Errors
+    /// When it does not run.
+    pub(crate) fn thaw(&self) -> Result<()> {
+        self.signal(Signal::CONT)
     }
 
     /// Leaves it running.
@@ -103,6 +116,12 @@ impl ServerProcess {
         self.folder.leave(record)?;
         self.child = None;
         Ok(())
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        // Not waited for yet, so that the id is the server's in any case.
+        let id = self.id().with_context(|| format!("{} does not run", self.name))?;
+        process::signal(id, signal)
     }
 
     fn log_file(&self) -> PathBuf {

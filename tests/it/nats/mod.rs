@@ -1,6 +1,5 @@
-//! The NATS transport as readers in other languages see it: those of `docs/examples/nats`.
+//! The NATS transport as readers in other languages see it: those of `docs/examples`.
 
 mod consumer;
 mod permissions;
-mod published;
 mod witnesses;

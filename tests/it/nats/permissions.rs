@@ -9,7 +9,8 @@ use driver_events_nats::{
     StreamSettings, ensure_stream,
 };
 
-use super::consumer::LANGUAGES;
+use super::consumer::{start, subscribed};
+use crate::consumers::LANGUAGES;
 use crate::documents::{fenced, root};
 
 /// A server with the users of the document.
@@ -58,8 +59,8 @@ async fn the_documented_permissions_are_enough() {
                 .client_url()
                 .replace("nats://", &format!("nats://{user}:change-me@"))
         };
-        let mut dashboard = language.start(&url("dashboard"), &["--count=2"]);
-        dashboard.subscribed(&server, "agent.driver.>").await;
+        let mut dashboard = start(language, &url("dashboard"), &["--count=2"]);
+        subscribed(&mut dashboard, &server, "agent.driver.>").await;
         stored.send(escalate()).await.unwrap();
         written.send(escalate()).await.unwrap();
         written.flush().await.unwrap();
@@ -67,7 +68,7 @@ async fn the_documented_permissions_are_enough() {
 
         // What the other consumer read is not read again.
         let archive = ["--stream=DRIVER", "--durable=archive", "--count=2"];
-        assert_eq!(language.start(&url("archive"), &archive).lines().await.len(), 2);
+        assert_eq!(start(language, &url("archive"), &archive).lines().await.len(), 2);
     }
     let mut source = JetStreamEventSource::builder("DRIVER")
         .options(options(&server, "archive"))

@@ -1,26 +1,29 @@
 //! Every event reaches readers in other languages as the documentation says: subject, headers, payload.
 
+use std::collections::BTreeMap;
+
 use async_nats::jetstream;
-use driver_events_core::{DriverEventSink, DriverEventSinkExt, Envelope, EventId, Stamp, Stamped};
+use driver_events_core::{DriverEventSink, DriverEventSinkExt, Envelope};
 use driver_events_harness::{NatsConfig, NatsServer, wait_until};
 use driver_events_nats::{JetStreamEventSink, NatsEventSink, StreamSettings, ensure_stream};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::consumer::{LANGUAGES, Language, PATIENCE};
-use super::published::{SOURCE, envelopes, printed};
+use super::consumer::{start, subscribed};
+use crate::consumers::{LANGUAGES, Language, PATIENCE};
+use crate::published::{FOREIGN, SOURCE, assert_told, attributes, disturbed, envelopes, publish};
 
 async fn client(server: &NatsServer) -> async_nats::Client {
     async_nats::connect(server.client_url()).await.unwrap()
 }
 
-/// Publishes everything, and returns the envelopes as they were sent.
-async fn publish(sink: &Stamped<impl DriverEventSink>) -> Vec<Envelope> {
-    let sent = envelopes();
-    for envelope in &sent {
-        sink.send(envelope.clone()).await.unwrap();
-    }
-    sink.close().await.unwrap();
-    sent
+/// What a consumer prints of an envelope that was sent, without its note. `has_header` picks the headers that must be
+/// there.
+fn printed(envelope: &Envelope, has_header: impl Fn(&str) -> bool) -> Value {
+    let attributes = attributes(envelope).map(|(name, value)| (format!("ce-{name}"), value));
+    let id = ("nats-msg-id".to_owned(), envelope.id().to_string());
+    let headers: BTreeMap<_, _> = attributes.chain([id]).filter(|(name, _)| has_header(name)).collect();
+    let payload = std::str::from_utf8(envelope.json().unwrap()).unwrap();
+    json!({ "subject": envelope.subject().unwrap(), "headers": headers, "payload": payload, "note": "" })
 }
 
 /// Compares what was read with what was sent, with the first that differs in the message.
@@ -37,8 +40,8 @@ async fn whoever_listens_reads_what_was_published() {
     for language in LANGUAGES {
         for has_headers in [true, false] {
             let count = format!("--count={}", envelopes().len());
-            let mut consumer = language.start(&server.client_url(), &["--json", &count]);
-            consumer.subscribed(&server, "agent.driver.>").await;
+            let mut consumer = start(language, &server.client_url(), &["--json", &count]);
+            subscribed(&mut consumer, &server, "agent.driver.>").await;
             let sink = NatsEventSink::builder().client(client(&server).await);
             let sink = if has_headers { sink } else { sink.bare() };
             let sink = sink.build().await.unwrap().stamped(SOURCE).unwrap();
@@ -63,7 +66,7 @@ async fn a_durable_reader_goes_on_where_it_was() {
             for count in [150, sent.len() - 150] {
                 let [durable, count] = [format!("--durable={language:?}"), format!("--count={count}")];
                 let options = ["--json", "--stream=DRIVER", &durable, &count];
-                read.extend(language.start(&server.client_url(), &options).messages().await);
+                read.extend(start(language, &server.client_url(), &options).messages().await);
             }
             assert_read(language, &sent, &read, |name| has_headers || name == "nats-msg-id");
         }
@@ -75,48 +78,18 @@ async fn a_durable_reader_goes_on_where_it_was() {
 async fn gaps_duplicates_and_what_is_no_event_are_told() {
     let server = NatsServer::start(NatsConfig::new()).unwrap();
     let client = client(&server).await;
-    let goal = "6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01";
     for language in LANGUAGES {
-        let mut consumer = language.start(&server.client_url(), &["--count=9"]);
-        consumer.subscribed(&server, "agent.driver.>").await;
+        let mut consumer = start(language, &server.client_url(), &["--count=9"]);
+        subscribed(&mut consumer, &server, "agent.driver.>").await;
         let sink = NatsEventSink::new(client.clone());
-        for (sequence, run) in [(3, "1"), (4, "1"), (4, "1"), (8, "1"), (6, "1"), (1, "2")] {
-            let json = format!(r#"{{"kind":"escalate","goal_id":"{goal}","reason":"x"}}"#);
-            let stamp = Stamp {
-                run: run.into(),
-                sequence,
-            };
-            let id = EventId::new(format!("{run}.{sequence}")).unwrap();
-            let envelope = Envelope::from_json(json)
-                .unwrap()
-                .with_id(id)
-                .with_stamp(stamp)
-                .unwrap();
+        for envelope in disturbed() {
             sink.send(envelope).await.unwrap();
         }
         sink.flush().await.unwrap();
-        for payload in [
-            r#"{"kind":"\u001b[2J","goal":{"id":"7"},"nested":{"goal_id":"8"}}"#,
-            r#"{"kind":"goal_completed","outcome":{"goal_id":"9"}}"#,
-            "[no JSON",
-        ] {
+        for payload in FOREIGN {
             client.publish("agent.driver.other", payload.into()).await.unwrap();
         }
-        let mut lines = consumer.lines().await;
-        // What is wrong with it each says in its own words.
-        let last = lines.pop().unwrap();
-        assert!(last.starts_with("no event: "), "{language:?}: {last}");
-        let expected = [
-            &format!("escalate {goal} 3"),
-            &format!("escalate {goal} 4"),
-            &format!("escalate {goal} 4 (duplicate)"),
-            &format!("escalate {goal} 8 (3 missing before)"),
-            &format!("escalate {goal} 6 (late)"),
-            &format!("escalate {goal} 1"),
-            r"\x1b[2J 7 -",
-            "goal_completed 9 -",
-        ];
-        assert_eq!(lines, expected, "{language:?}");
+        assert_told(language, consumer.lines().await);
     }
 }
 
@@ -130,7 +103,11 @@ async fn a_durable_reader_survives_the_death_of_the_server() {
     sink.send(envelopes.next().unwrap()).await.unwrap();
     let consumers = LANGUAGES.map(|language| {
         let durable = format!("--durable={language:?}");
-        language.start(&server.client_url(), &["--stream=DRIVER", &durable, "--count=2"])
+        start(
+            language,
+            &server.client_url(),
+            &["--stream=DRIVER", &durable, "--count=2"],
+        )
     });
     wait_until("both have acknowledged the first", PATIENCE, async || {
         let page = server.monitoring("/jsz?consumers=true").unwrap().to_string();

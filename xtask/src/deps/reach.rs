@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::arrows::{CORE, KAFKA, NATS, SPOOL, STDOUT, TYPES};
+use super::arrows::{CLI, CORE, KAFKA, NATS, SPOOL, STDOUT, TYPES};
 use crate::command;
 
 /// Crates that speak to a broker or a database. Each belongs below one transport.
@@ -13,52 +13,76 @@ const CLIENTS: [&str; 6] = ["async-nats", "nats", "rdkafka", "rskafka", "rusqlit
 /// What a crate may take of [`CLIENTS`], and what it must not take besides.
 struct Rule {
     of: &'static str,
+    /// Features of it, as arguments of cargo.
+    with: &'static [&'static str],
     clients: &'static [&'static str],
     never: &'static [&'static str],
 }
 
-const RULES: [Rule; 6] = [
+const ALL: &[&str] = &["--all-features"];
+
+const RULES: [Rule; 8] = [
     Rule {
         of: TYPES,
+        with: ALL,
         clients: &[],
         never: &["tokio", "async-trait"],
     },
     Rule {
         of: CORE,
+        with: ALL,
         clients: &[],
         never: &[],
     },
     Rule {
         of: STDOUT,
+        with: ALL,
         clients: &[],
         never: &[],
     },
     Rule {
         of: NATS,
+        with: ALL,
         clients: &["async-nats"],
         never: &[],
     },
     Rule {
         of: KAFKA,
+        with: ALL,
         clients: &["rdkafka"],
         never: &[],
     },
     Rule {
         of: SPOOL,
+        with: ALL,
         clients: &["rusqlite", "libsqlite3-sys"],
+        never: &[],
+    },
+    // Whoever wants one transport of the tool builds no other.
+    Rule {
+        of: CLI,
+        with: &["--no-default-features", "--features", "nats"],
+        clients: &["async-nats"],
+        never: &[],
+    },
+    Rule {
+        of: CLI,
+        with: &["--no-default-features", "--features", "kafka"],
+        clients: &["rdkafka"],
         never: &[],
     },
 ];
 
-/// A line for each crate that pulls in what it must not, with all of its features on and for any platform.
+/// A line for each crate that pulls in what it must not, for any platform.
 pub(super) fn check(root: &Path, crates: &[&str]) -> Result<Vec<String>> {
     let mut findings = Vec::new();
     for rule in RULES.iter().filter(|rule| crates.contains(&rule.of)) {
-        let edges = ["-e", "normal,build", "--all-features", "--target", "all"];
+        let edges = ["-e", "normal,build", "--target", "all"];
         let form = ["--prefix", "none", "--format", "{p}"];
         let tree = command::output(
             command::cargo(root)
                 .args(["tree", "-p", rule.of])
+                .args(rule.with)
                 .args(edges)
                 .args(form),
         )?;

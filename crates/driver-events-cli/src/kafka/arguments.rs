@@ -17,11 +17,11 @@ use crate::open_error::OpenError;
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Kafka")]
 pub(crate) struct KafkaArguments {
-    /// A property of librdkafka, such as `linger.ms=20`; may be given more than once
+    /// A property of librdkafka; may be given more than once
     #[arg(short = 'X', value_name = "KEY=VALUE")]
     properties: Vec<String>,
 
-    /// A file of such properties, one a line; passwords may stand there [or KAFKA_CONFIG]
+    /// A file of such properties, which may be secret [or KAFKA_CONFIG]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     kafka_config: Option<PathBuf>,
 
@@ -29,19 +29,19 @@ pub(crate) struct KafkaArguments {
     #[arg(long, value_name = "NAME")]
     kafka_user: Option<String>,
 
-    /// How the user is told: PLAIN, as without it, SCRAM-SHA-256 or SCRAM-SHA-512 [or KAFKA_MECHANISM]
+    /// PLAIN, as without it, SCRAM-SHA-256 or -512 [or KAFKA_MECHANISM]
     #[arg(long, value_name = "NAME")]
     kafka_mechanism: Option<String>,
 
-    /// Certificates that are trusted, instead of the system's; connects with TLS [or KAFKA_CA]
+    /// Certificates that are trusted, instead of the system's [or KAFKA_CA]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     kafka_ca: Option<PathBuf>,
 
-    /// The certificate to show; connects with TLS [or KAFKA_CERT]
+    /// The certificate to show [or KAFKA_CERT]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     kafka_cert: Option<PathBuf>,
 
-    /// The key of the certificate; a password of it is in KAFKA_KEY_PASSWORD [or KAFKA_KEY]
+    /// The key of the certificate [or KAFKA_KEY]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     kafka_key: Option<PathBuf>,
 }

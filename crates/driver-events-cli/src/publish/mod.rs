@@ -47,17 +47,36 @@ Targets:
   is without headers, inbox is for answers. A stream takes `domain=NAME`
   too. tls://HOST:PORT is nats://HOST:PORT?tls.
 
+  kafka://HOST:PORT/TOPIC
+             a topic of Kafka; agent.driver where none is named
+  It takes several hosts too, and `?prefix=TENANT&bare&tls`. With
+  `per-subject` each subject has a topic. `acks=leader` or `acks=none` is
+  quicker, and may lose events, or store them twice.
+  --version tells which servers this program was built with.
+
 Connecting:
-  Who connects is said by the URL, else by one option, else by one variable:
-  NATS_CREDS, NATS_NKEY, NATS_NKEY_SEED, NATS_USER with NATS_PASSWORD, or
-  NATS_TOKEN. Everybody on the machine can read the arguments of a command:
-  a password or a token is better kept in a variable.
+  Who connects to NATS is said by the URL, else by one option, else by one
+  variable: NATS_CREDS, NATS_NKEY, NATS_NKEY_SEED, NATS_USER with
+  NATS_PASSWORD, or NATS_TOKEN. Everybody on the machine can read the
+  arguments of a command: a password or a token is better kept in a variable.
+  Who connects to Kafka is said by --kafka-user and KAFKA_PASSWORD, or by a
+  file. -X goes before the options, they before the variables, and those
+  before the file. With certificates, as with `tls`, it connects with TLS.
+  KAFKA_KEY_PASSWORD is the password of the key, where it has one.
 
 Streams:
   With --create-stream the stream has one replica, and knows an event again
   for longer than --timeout. Another stream may forget it sooner: then it is
   not tried for longer than that, so that nothing is stored twice. Publishing
   a file again stores nothing more within that time.
+
+Topics:
+  With --create-topic a topic is made as the URL says: `partitions=12`,
+  `replication=3`, `min-insync=2`, `retention=7d`; the rest is for the brokers
+  to say. What a topic that is there has otherwise is told.
+  Until --timeout, what is tried again is stored once. The summary tells of
+  what may be stored twice, since the producer broke down. Publishing a file
+  again stores all of it again, with the same ids.
 
 Lines:
   A bare event, or a CloudEvent in structured mode, which keeps its id. The
@@ -89,7 +108,9 @@ Examples:
   my-agent | driver-events publish --source-name my-agent --to file:log.ndjson
   driver-events publish run.ndjson --to nats://127.0.0.1:4222
   driver-events publish run.ndjson --create-stream \\
-    --to jetstream://127.0.0.1:4222/DRIVER";
+    --to jetstream://127.0.0.1:4222/DRIVER
+  driver-events publish run.ndjson --create-topic \\
+    --to 'kafka://127.0.0.1:9092/agent.driver?partitions=12'";
 
 /// Publish the events in a file, or on standard input, to one or more targets
 ///

@@ -32,15 +32,25 @@ Sources:
              a stream of NATS: what it has, and what it gets
   Both take several hosts with commas between them, USER:PASSWORD@ or TOKEN@
   before them, and parameters: `?prefix=TENANT&tls&inbox=PREFIX`. A stream
-  takes `domain=NAME` too, and where to begin: `offset=earliest`, as it is
+  takes `domain=NAME` too. tls://HOST:PORT is nats://HOST:PORT?tls.
+  kafka://HOST:PORT/TOPIC
+             a topic of Kafka, agent.driver where none is named: what it
+             has, and what it gets
+  It takes several hosts too, and `?prefix=TENANT&tls`, and `per-subject`
+  where each subject has a topic.
+  Streams and topics take where to begin: `offset=earliest`, as it is
   without, `offset=latest`, or a time such as `offset=2026-01-31T12:00:00Z`.
-  tls://HOST:PORT is nats://HOST:PORT?tls.
+  --version tells which servers this program was built with.
 
 Connecting:
-  Who connects is said by the URL, else by one option, else by one variable:
-  NATS_CREDS, NATS_NKEY, NATS_NKEY_SEED, NATS_USER with NATS_PASSWORD, or
-  NATS_TOKEN. Everybody on the machine can read the arguments of a command:
-  a password or a token is better kept in a variable.
+  Who connects to NATS is said by the URL, else by one option, else by one
+  variable: NATS_CREDS, NATS_NKEY, NATS_NKEY_SEED, NATS_USER with
+  NATS_PASSWORD, or NATS_TOKEN. Everybody on the machine can read the
+  arguments of a command: a password or a token is better kept in a variable.
+  Who connects to Kafka is said by --kafka-user and KAFKA_PASSWORD, or by a
+  file. -X goes before the options, they before the variables, and those
+  before the file. With certificates, as with `tls`, it connects with TLS.
+  KAFKA_KEY_PASSWORD is the password of the key, where it has one.
 
 Streams:
   With --durable the server keeps how far a stream was read. What was printed
@@ -48,12 +58,20 @@ Streams:
   reader before had fetched and not printed may come a little out of order.
   Without --durable nothing is kept.
 
+Topics:
+  With --group the partitions are shared out among the readers of that name,
+  and what was printed is committed: the next of them gets the rest. Where to
+  begin counts until a group has committed something. With --dead-letters,
+  what is malformed goes to that topic, with headers that say from where.
+  Without --group all is read, and nothing is committed.
+
 Told on standard error:
   What is no event, as NAME:LINE:COLUMN: reason; from NATS the place is
-  SUBJECT#NUMBER:COLUMN or STREAM#SEQUENCE:COLUMN. Duplicates, and gaps in
-  the numbers that a publisher gave its events; gaps only where nothing is
-  filtered. A followed file that was cut short or replaced. What a reader of
-  NATS missed, since it was slow or the link broke.
+  SUBJECT#NUMBER:COLUMN or STREAM#SEQUENCE:COLUMN, and from Kafka
+  TOPIC[PARTITION]#OFFSET:COLUMN. Duplicates, and gaps in the numbers that a
+  publisher gave its events; gaps only where nothing is filtered. A followed
+  file that was cut short or replaced. What a reader of NATS missed, since it
+  was slow or the link broke.
 
 Exit codes:
   0  all was shown; also after SIGINT (Ctrl-C), SIGTERM, and when the
@@ -68,7 +86,8 @@ Examples:
   my-agent | driver-events tail --from - --format pretty
   driver-events tail --from - --goal 6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01
   driver-events tail --from nats://127.0.0.1:4222 --kind escalate
-  driver-events tail --from jetstream://127.0.0.1:4222/DRIVER --since 1h";
+  driver-events tail --from jetstream://127.0.0.1:4222/DRIVER --since 1h
+  driver-events tail --from kafka://127.0.0.1:9092 --group audit";
 
 /// Read events and print those that are asked for
 #[derive(Debug, Args)]

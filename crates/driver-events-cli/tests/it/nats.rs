@@ -1,13 +1,12 @@
 //! NATS as a target and as a source, on a real server.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use async_nats::jetstream;
 use driver_events_harness::{Direction, NatsConfig, NatsServer, Proxy, wait_until};
 use futures_util::StreamExt;
 
-use crate::support::{GOAL_RUN, PATIENCE, Running, fixture, run, run_with};
+use crate::support::{GOAL_RUN, PATIENCE, Running, by_goal, fixture, run, run_with};
 
 /// A line with an event.
 fn escalate(reason: &str) -> String {
@@ -32,27 +31,6 @@ async fn stored(server: &NatsServer) -> u64 {
         Ok(stream) => stream.get_info().await.unwrap().state.messages,
         Err(_) => 0,
     }
-}
-
-/// The lines of each goal, in their order.
-fn by_goal(text: &str) -> HashMap<String, Vec<&str>> {
-    let mut goals: HashMap<String, Vec<&str>> = HashMap::new();
-    for line in text.lines() {
-        let event: serde_json::Value = serde_json::from_str(line).unwrap();
-        let goal = ["goal_id", "id"]
-            .iter()
-            .find_map(|name| find(&event, name))
-            .unwrap_or_default();
-        goals.entry(goal).or_default().push(line);
-    }
-    goals
-}
-
-fn find(event: &serde_json::Value, name: &str) -> Option<String> {
-    let member = event.get(name).and_then(|value| value.as_str());
-    member
-        .map(String::from)
-        .or_else(|| event.as_object()?.values().find_map(|value| find(value, name)))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
@@ -35,11 +36,33 @@ pub(crate) fn numbered(id: &str, sequence: u64) -> String {
     )
 }
 
+/// The lines of each goal, in their order.
+pub(crate) fn by_goal(text: &str) -> HashMap<String, Vec<&str>> {
+    let mut goals: HashMap<String, Vec<&str>> = HashMap::new();
+    for line in text.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        let goal = ["goal_id", "id"]
+            .iter()
+            .find_map(|name| find(&event, name))
+            .unwrap_or_default();
+        goals.entry(goal).or_default().push(line);
+    }
+    goals
+}
+
+fn find(event: &serde_json::Value, name: &str) -> Option<String> {
+    let member = event.get(name).and_then(|value| value.as_str());
+    member
+        .map(String::from)
+        .or_else(|| event.as_object()?.values().find_map(|value| find(value, name)))
+}
+
 pub(crate) fn command<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_driver-events"));
     command.args(arguments).env_remove("NO_COLOR");
     for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"NATS_") {
+        let bytes = name.as_encoded_bytes();
+        if bytes.starts_with(b"NATS_") || bytes.starts_with(b"KAFKA_") {
             command.env_remove(name);
         }
     }
@@ -121,6 +144,11 @@ impl Running {
     /// The next line of standard output, without its ending.
     pub(crate) fn printed_line(&self) -> String {
         self.stdout.recv_timeout(PATIENCE).expect("a line on standard output")
+    }
+
+    /// The same, where there is one already.
+    pub(crate) fn printed_line_if_any(&self) -> Option<String> {
+        self.stdout.try_recv().ok()
     }
 
     /// The next line of standard error, without its ending.

@@ -23,16 +23,24 @@ fn help_tells_of_exit_codes_and_gives_examples() {
 }
 
 #[test]
-fn the_version_is_the_crates() {
+fn the_version_is_the_crates_and_tells_what_it_was_built_with() {
     assert_eq!(
         run(["--version"]).stdout(),
+        concat!(
+            "driver-events ",
+            env!("CARGO_PKG_VERSION"),
+            "\nbuilt with: nats, kafka, kafka-tls\n"
+        )
+    );
+    assert_eq!(
+        run(["-V"]).stdout(),
         concat!("driver-events ", env!("CARGO_PKG_VERSION"), "\n")
     );
 }
 
 #[test]
 fn wrong_usage_is_told_apart() {
-    let wrong: [(&[&str], &str); 45] = [
+    let wrong: [(&[&str], &str); 65] = [
         (&[], "Usage: "),
         (&["listen"], "unrecognized subcommand 'listen'"),
         (&["publish"], "--to <URL>"),
@@ -129,7 +137,7 @@ fn wrong_usage_is_told_apart() {
         ),
         (
             &["tail", "--from", "nats://h", "--since", "1h"],
-            "--since is for a `jetstream:`",
+            "--since is for a `jetstream:` or a `kafka:` source",
         ),
         (
             &["tail", "--from", "nats://h", "--since", "soon"],
@@ -148,6 +156,80 @@ fn wrong_usage_is_told_apart() {
             &["tail", "--from", "file:x?format=json"],
             "there is no parameter `format` here",
         ),
+        (
+            &["publish", "--to", "kafka:h"],
+            "it names no host: kafka://HOST:PORT/TOPIC",
+        ),
+        (&["publish", "--to", "kafka://h,,i"], "it names no host"),
+        (
+            &["publish", "--to", "kafka://h/a/b"],
+            "cannot open kafka://h/a/b: the topic \"a/b\" must be made of ",
+        ),
+        (
+            &["publish", "--to", "kafka://h?acks=2"],
+            "`acks` is `all`, `leader` or `none`",
+        ),
+        (
+            &["publish", "--to", "kafka://h?partitions=0"],
+            "`partitions` is a number from 1",
+        ),
+        (
+            &["publish", "--to", "kafka://h?partitions=3"],
+            "are for --create-topic, which is not given",
+        ),
+        (
+            &["publish", "--to", "kafka://h?retention=long"],
+            "`retention` is a duration such as `7d`",
+        ),
+        (
+            &["publish", "--to", "kafka://h/t?per-subject"],
+            "with `per-subject` it names no topic",
+        ),
+        (
+            &["publish", "--to", "kafka://h?offset=latest"],
+            "`offset` is for reading",
+        ),
+        (
+            &["publish", "--to", "nats://h", "--create-topic"],
+            "--create-topic is for a `kafka:` target",
+        ),
+        (
+            &["publish", "--to", "kafka://h", "-X", "linger.ms=soon"],
+            "the property \"linger.ms\" does not exist in this build of librdkafka, or cannot have this value",
+        ),
+        (
+            &["publish", "--to", "kafka://h", "-X", "sasl.password=s3cret"],
+            "everybody can read the arguments of a command; set KAFKA_PASSWORD",
+        ),
+        (
+            &["publish", "--to", "kafka://h", "--kafka-user", "ada"],
+            "the user ada needs a password: set KAFKA_PASSWORD",
+        ),
+        (
+            &["tail", "--from", "kafka://h", "--kafka-config", "/missing/x"],
+            "cannot read the properties /missing/x: ",
+        ),
+        (
+            &["tail", "--from", "kafka://h", "--kafka-key", "a"],
+            "a key needs its certificate: give --kafka-cert",
+        ),
+        (
+            &["tail", "--from", "kafka://h?bare"],
+            "there is no parameter `bare`, but `prefix`, `per-subject`, `offset` and `tls`",
+        ),
+        (
+            &["tail", "--from", "kafka://h", "--durable", "x"],
+            "one of `kafka:` has a --group",
+        ),
+        (
+            &["tail", "--from", "jetstream://h/D", "--group", "x"],
+            "one of `jetstream:` has a --durable",
+        ),
+        (
+            &["tail", "--from", "kafka://h", "--dead-letters", "x"],
+            "--dead-letters is for a `kafka:` source with a --group",
+        ),
+        (&["tail", "--from", "kafka://h", "--follow"], "--follow is for a file"),
         (&["tail", "--from", "-", "--goal", "first"], "--goal <ID>"),
         (&["tail", "--from", "-", "--count", "0"], "--count <N>"),
     ];
@@ -168,6 +250,8 @@ fn a_wrong_url_is_told_without_its_password() {
         ("nats://ada:s3?cret@h", "'nats://..@h'"),
         ("jetstream://s3cret@h", "'jetstream://..@h'"),
         ("natz://ada:s3cret@h", "'natz://..@h'"),
+        ("kafka://ada:s3cret@h/t", "'kafka://..@h/t'"),
+        ("kafka://ada:s3/c?ret@h", "'kafka://..@h'"),
     ] {
         for arguments in [["publish", "--to", url], ["tail", "--from", url]] {
             let ended = run(arguments);

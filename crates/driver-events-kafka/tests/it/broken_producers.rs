@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use driver_events_core::conformance::samples;
 use driver_events_core::{DriverEventSink, Receipt, SinkErrorKind};
 use driver_events_kafka::KafkaEventSink;
 use driver_events_types::GoalId;
@@ -106,4 +107,22 @@ async fn close_waits_for_events_whose_send_was_dropped() {
         panic!("not stored");
     };
     assert_eq!(stored.offset, 100);
+}
+
+/// On one thread: whoever sends again at once what is refused must let the others come to their turn.
+#[tokio::test]
+async fn events_that_are_refused_at_once_do_not_keep_the_thread() {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", "127.0.0.1:1")
+        .set("message.max.bytes", "1000");
+    let sink = KafkaEventSink::new(config).unwrap();
+    let other = tokio::spawn(async {});
+    let mut refusals = 0;
+    while !other.is_finished() {
+        let answer = sink.send(samples::sized(GoalId::new(), 2_000)).await;
+        assert_eq!(answer.unwrap_err().kind(), SinkErrorKind::TooLarge);
+        refusals += 1;
+        assert!(refusals < 10_000, "the other task has waited all the time");
+    }
 }

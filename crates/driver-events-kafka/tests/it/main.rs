@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panics")]
 
 mod broken_producers;
+mod cluster;
 mod conformance;
 mod contract;
 mod faults;
+mod groups;
+mod links;
+mod outages;
 mod reading;
 #[cfg(feature = "tls")]
 mod security;

@@ -79,21 +79,27 @@ impl KafkaBroker {
     /// # Errors
     /// When the tool fails.
     pub fn change_password(&self, mechanism: &str, user: &str, password: &str) -> Result<()> {
-        let mut command = self
-            .instance
-            .java
-            .command("kafka.admin.ConfigCommand", "64m", "WARN", &[]);
-        command
-            .args(["--bootstrap-server", &self.client_address().to_string()])
-            .args(["--alter", "--entity-type", "users", "--entity-name", user])
-            .args(["--add-config", &format!("{mechanism}=[password={password}]")]);
-        let output = command.output().context("java cannot be run")?;
-        ensure!(
-            output.status.success(),
-            "the password of {user} was not changed: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        Ok(())
+        let added = format!("{mechanism}=[password={password}]");
+        let arguments = [
+            "--alter",
+            "--entity-type",
+            "users",
+            "--entity-name",
+            user,
+            "--add-config",
+            &added,
+        ];
+        self.run("kafka.admin.ConfigCommand", &arguments)
+            .with_context(|| format!("the password of {user} was not changed"))
+    }
+
+    /// Runs Kafka's own `kafka-acls` with these arguments, but for `--bootstrap-server`, which takes two seconds.
+    ///
+    /// # Errors
+    /// When the tool fails.
+    pub fn change_access_rules(&self, arguments: &[&str]) -> Result<()> {
+        self.run("org.apache.kafka.tools.AclCommand", arguments)
+            .context("the access rules were not changed")
     }
 
     /// The first `count` records of a topic, by partition and offset, as Kafka's own console consumer reads them. That
@@ -160,6 +166,22 @@ impl KafkaBroker {
         self.instance.process.stop(PATIENCE)
     }
 
+    /// Stops the broker in its tracks, as `kill -STOP` does: its connections stay open, and nobody answers.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn freeze(&self) -> Result<()> {
+        self.instance.process.freeze()
+    }
+
+    /// Lets the broker go on where it was [frozen](Self::freeze).
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn thaw(&self) -> Result<()> {
+        self.instance.process.thaw()
+    }
+
     /// Starts the broker again, on the same ports and with the same data, and returns when it serves clients. A broker
     /// that runs is stopped first.
     ///
@@ -216,6 +238,17 @@ impl KafkaBroker {
             let log = self.log().split_off(before);
             bail!("{} did not start: {}", self.name(), complaints(&log));
         }
+        Ok(())
+    }
+
+    fn run(&self, class: &str, arguments: &[&str]) -> Result<()> {
+        let mut command = self.instance.java.command(class, "64m", "WARN", &[]);
+        command
+            .args(["--bootstrap-server", &self.client_address().to_string()])
+            .args(arguments);
+        let output = command.output().context("java cannot be run")?;
+        let complaints = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{class} failed: {complaints}");
         Ok(())
     }
 

@@ -1,6 +1,8 @@
 use std::fs;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::panic::{self, AssertUnwindSafe};
+use std::time::Duration;
 
 use driver_events_harness::{KafkaBroker, KafkaConfig, KafkaListener, brokers};
 
@@ -31,6 +33,7 @@ fn what_was_stored_survives_a_kill_and_the_ports_stay() {
     assert!(!runs(process));
     assert_eq!(broker.process_id(), None);
     assert!(TcpStream::connect(broker.client_address()).is_err());
+    assert!(broker.freeze().unwrap_err().to_string().contains("kafka does not run"));
     // A second time it is nothing.
     broker.kill().unwrap();
     broker.stop().unwrap();
@@ -62,6 +65,21 @@ fn what_was_stored_survives_a_kill_and_the_ports_stay() {
             .iter()
             .all(|record| record.timestamp.is_some() && record.headers.is_empty())
     );
+
+    // It takes connections, and answers when it is thawed.
+    broker.freeze().unwrap();
+    let (mut link, mut answer) = (TcpStream::connect(broker.client_address()).unwrap(), [0]);
+    link.write_all(&[0, 0, 0, 0]).unwrap();
+    link.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    let error = link.read(&mut answer).unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        "{error}"
+    );
+    broker.thaw().unwrap();
+    link.set_read_timeout(None).unwrap();
+    // No request has a size of zero: the broker hangs up.
+    assert!(matches!(link.read(&mut answer), Ok(0) | Err(_)));
 
     broker.admin().delete_topic("t").unwrap();
     assert!(broker.admin().delete_topic("t").is_err());

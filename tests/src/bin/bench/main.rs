@@ -1,13 +1,16 @@
-//! Benchmarks that print ratios: `cargo xtask bench codec`, `cargo xtask bench stdout`, `cargo xtask bench nats`.
+//! Benchmarks that print ratios: `cargo xtask bench codec`, `… stdout`, `… nats`, `… kafka`.
 //!
 //! Both sides of a ratio run in one process, in turn, on the same events, so that a machine whose speed drifts slows
 //! both. What counts is the median over the rounds; the spread tells how much to trust it.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod codec;
+mod events;
+mod kafka;
 mod nats;
 mod plain_contract;
 mod rounds;
+mod runtimes;
 mod stdout;
 
 use std::process::ExitCode;
@@ -22,10 +25,11 @@ fn main() -> ExitCode {
     let name = std::env::args().nth(1).unwrap_or_default();
     let result = match name.as_str() {
         "codec" => codec::run(),
+        "kafka" => kafka::run(),
         "nats" => nats::run(),
         "stdout" => stdout::run(),
         _ => {
-            println!("usage: bench codec|nats|stdout");
+            println!("usage: bench codec|kafka|nats|stdout");
             return ExitCode::from(2);
         }
     };

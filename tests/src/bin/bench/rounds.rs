@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use crate::Failure;
 
 /// The rounds that count. One more is run first, to warm up.
-const ROUNDS: usize = 11;
+pub(crate) const ROUNDS: usize = 11;
 
 /// Prints the head of a table.
 pub(crate) fn print_head() {
@@ -72,7 +72,7 @@ pub(crate) fn timed<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<Dura
     Ok(time)
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -13,6 +13,12 @@ pub(crate) struct Account(Mutex<Entries>);
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
     pub(crate) events: HashMap<Event, Word>,
+    /// Events for which a call failed, so that they were sent again, and how many of those calls may have stored it.
+    pub(crate) failed: HashMap<Event, u32>,
+    /// How many events the sink counted that may be stored twice; none where servers know what they have already.
+    pub(crate) possible_duplicates: Option<u64>,
+    /// How many events were given to calls, each time that they were.
+    pub(crate) given: u64,
     pub(crate) acknowledged: u64,
     /// Of those, how many the stream had already.
     pub(crate) duplicates: u64,
@@ -39,6 +45,26 @@ impl Entries {
         self.risks.iter().map(|(_, at_risk)| at_risk).sum()
     }
 
+    /// How many copies more than one there may be, by what the calls said and what the sink counted.
+    pub(crate) fn possible_duplicates(&self) -> u64 {
+        let of_callers = || {
+            self.failed
+                .keys()
+                .map(|event| u64::from(self.more_copies(event)))
+                .sum::<u64>()
+        };
+        self.possible_duplicates.map_or(0, |of_sink| of_sink + of_callers())
+    }
+
+    /// How many copies more than one the calls for this event may have stored.
+    pub(crate) fn more_copies(&self, event: &Event) -> u32 {
+        let may_have_stored = self.failed.get(event).copied().unwrap_or(0);
+        match self.events.get(event) {
+            Some(Word::Acknowledged) => may_have_stored,
+            _ => may_have_stored.saturating_sub(1),
+        }
+    }
+
     /// What was stored so far was deleted on purpose.
     pub(crate) fn forget_events(&mut self) {
         self.events.retain(|_, word| *word == Word::NotSent);
@@ -55,6 +81,11 @@ impl Account {
         self.entries().acknowledged
     }
 
+    /// So many events are given to a call.
+    pub(crate) fn gives(&self, events: usize) {
+        self.entries().given += events as u64;
+    }
+
     /// Takes note of what one call said of an event, and whether the event was sent in an earlier call makes no
     /// difference to what it says.
     pub(crate) fn answered(&self, event: Event, answer: &Result<Receipt, SinkError>) {
@@ -69,10 +100,12 @@ impl Account {
             Ok(_) => Word::Unknown,
             Err(error) => {
                 *entries.errors.entry(error.kind()).or_default() += 1;
-                match error.fate() {
+                let word = match error.fate() {
                     Fate::NotSent => before,
                     _ => Word::Unknown,
-                }
+                };
+                *entries.failed.entry(event).or_default() += u32::from(error.fate() != Fate::NotSent);
+                word
             }
         };
         entries.acknowledged += u64::from(word == Word::Acknowledged);

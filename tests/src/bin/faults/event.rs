@@ -1,6 +1,7 @@
 use anyhow::{Context, Result, ensure};
 use driver_events_core::Envelope;
 use driver_events_core::conformance::samples;
+use driver_events_types::DriverEvent;
 use serde_json::Value;
 
 /// An event that no other has the name of: its goal, and its number in the goal, from zero.
@@ -11,8 +12,12 @@ pub(crate) struct Event {
 }
 
 impl Event {
+    pub(crate) fn body(self) -> DriverEvent {
+        samples::numbered(samples::goal(self.goal), self.number)
+    }
+
     pub(crate) fn envelope(self) -> Envelope {
-        Envelope::new(samples::numbered(samples::goal(self.goal), self.number))
+        Envelope::new(self.body())
     }
 
     /// Which event a message is.

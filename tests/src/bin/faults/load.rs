@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use driver_events_core::{DriverEventSink, Envelope, Receipt, SinkError};
+use driver_events_core::{DriverEventSink, Envelope, Receipt, SinkError, SinkErrorKind, Stored};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -23,23 +23,37 @@ pub(crate) struct Load {
 pub(crate) enum Shape {
     /// So many callers, each with a goal of its own, by `send`.
     Single { goals: u32 },
+    /// The same by `publish`, to a sink whose `Ok` means "stored".
+    Publish { goals: u32 },
     /// One caller, by `send_batch`, with so many events of each of so many goals.
     Batch { goals: u32, events: u32 },
 }
 
 impl Load {
+    /// What fails is sent again where the error is one that may pass by itself.
     pub(crate) fn start(sink: &Arc<dyn DriverEventSink>, account: &Arc<Account>, shape: Shape) -> Self {
+        Self::start_insisting(sink, account, shape, None)
+    }
+
+    /// Sends again also after errors of this kind.
+    pub(crate) fn start_insisting(
+        sink: &Arc<dyn DriverEventSink>,
+        account: &Arc<Account>,
+        shape: Shape,
+        insists_after: Option<SinkErrorKind>,
+    ) -> Self {
         let stop = Arc::<AtomicBool>::default();
         let mut callers = JoinSet::new();
         let lanes = match shape {
-            Shape::Single { goals } => (0..goals).map(|goal| (goal..goal + 1, 1)).collect(),
+            Shape::Single { goals } | Shape::Publish { goals } => (0..goals).map(|goal| (goal..goal + 1, 1)).collect(),
             Shape::Batch { goals, events } => vec![(0..goals, events)],
         };
         for (goals, events) in lanes {
             let caller = Caller {
                 sink: Arc::clone(sink),
                 account: Arc::clone(account),
-                is_single: matches!(shape, Shape::Single { .. }),
+                shape,
+                insists_after,
             };
             let stop = Arc::clone(&stop);
             callers.spawn(async move {
@@ -70,7 +84,8 @@ impl Load {
 struct Caller {
     sink: Arc<dyn DriverEventSink>,
     account: Arc<Account>,
-    is_single: bool,
+    shape: Shape,
+    insists_after: Option<SinkErrorKind>,
 }
 
 impl Caller {
@@ -80,9 +95,9 @@ impl Caller {
         let mut waiting: Vec<(Event, Envelope)> = events.into_iter().map(|event| (event, event.envelope())).collect();
         while !waiting.is_empty() {
             ensure!(start.elapsed() < PATIENCE, "sent in vain for {PATIENCE:?}");
-            let envelopes = waiting.iter().map(|(_, envelope)| envelope.clone()).collect();
+            self.account.gives(waiting.len());
             let called = Instant::now();
-            let answers = timeout(PATIENCE, self.call(envelopes))
+            let answers = timeout(PATIENCE, self.call(&waiting))
                 .await
                 .context("a call did not end")?;
             self.account.took(called.elapsed());
@@ -97,7 +112,9 @@ impl Caller {
                 self.account.answered(event, &answer);
                 match answer {
                     Ok(_) => {}
-                    Err(error) if error.is_retryable() => again.push((event, envelope)),
+                    Err(error) if error.is_retryable() || self.insists_after == Some(error.kind()) => {
+                        again.push((event, envelope));
+                    }
                     Err(error) => return Err(error).context("an event was refused"),
                 }
             }
@@ -106,14 +123,34 @@ impl Caller {
         Ok(())
     }
 
-    async fn call(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
-        if !self.is_single {
-            return self.sink.send_batch(envelopes).await;
-        }
-        let mut answers = Vec::with_capacity(envelopes.len());
-        for envelope in envelopes {
-            answers.push(self.sink.send(envelope).await);
+    async fn call(&self, events: &[(Event, Envelope)]) -> Vec<Result<Receipt, SinkError>> {
+        let mut answers = Vec::with_capacity(events.len());
+        match self.shape {
+            Shape::Batch { .. } => {
+                let envelopes = events.iter().map(|(_, envelope)| envelope.clone()).collect();
+                answers = self.sink.send_batch(envelopes).await;
+            }
+            Shape::Single { .. } => {
+                for (_, envelope) in events {
+                    answers.push(self.sink.send(envelope.clone()).await);
+                }
+            }
+            Shape::Publish { .. } => {
+                for (event, _) in events {
+                    answers.push(self.sink.publish(event.body()).await.map(|()| dropped_receipt()));
+                }
+            }
         }
         answers
     }
+}
+
+/// What `publish` drops where the sink promises that `Ok` is stored. It had a place, too.
+fn dropped_receipt() -> Receipt {
+    Receipt::Stored(Stored {
+        log: "".into(),
+        partition: None,
+        offset: 0,
+        duplicate: false,
+    })
 }

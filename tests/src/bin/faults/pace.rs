@@ -1,9 +1,7 @@
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use async_nats::Client;
 
 use crate::account::Account;
 use crate::random::Random;
@@ -15,14 +13,20 @@ const PAUSE: Duration = Duration::from_millis(1);
 const LATER: u64 = 15_000;
 
 /// Says when the next fault is due.
-#[derive(Debug)]
 pub(crate) struct Pace {
-    pub(crate) account: Arc<Account>,
-    /// The client of the sink.
-    pub(crate) client: Client,
+    account: Arc<Account>,
+    /// How many messages have left so far.
+    left: Box<dyn Fn() -> u64 + Send + Sync>,
 }
 
 impl Pace {
+    pub(crate) fn new(account: &Arc<Account>, left: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self {
+            account: Arc::clone(account),
+            left: Box::new(left),
+        }
+    }
+
     /// Waits until an event was acknowledged from now on, and then until a random number of messages below `messages`
     /// have left.
     pub(crate) async fn wait(&self, random: &mut Random, messages: u64) -> Result<()> {
@@ -31,9 +35,8 @@ impl Pace {
             self.account.acknowledged() > acknowledged
         })
         .await?;
-        let left = || self.client.statistics().out_messages.load(Ordering::Relaxed);
-        let due = left() + random.below(messages);
-        until("messages leave", || left() >= due).await?;
+        let due = (self.left)() + random.below(messages);
+        until("messages leave", || (self.left)() >= due).await?;
         // Messages leave together, and the calls then wait for answers: a fault should hit that, too.
         tokio::time::sleep(Duration::from_micros(random.below(LATER))).await;
         Ok(())

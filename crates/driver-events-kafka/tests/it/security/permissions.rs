@@ -271,11 +271,6 @@ async fn a_permission_that_is_revoked_under_load_and_given_back_loses_nothing_si
     more("events are stored again", &stored).await;
     has_enough.store(true, Ordering::Relaxed);
     let kept = in_time(sending).await.unwrap();
-        "{} stored {} refused {:?}",
-        kept.len(),
-        refused.load(Ordering::Relaxed),
-        sink.state()
-    );
     in_time(sink.close()).await.unwrap();
     // Nothing that was refused, and all that was stored: once, and in order.
     let mut source = KafkaEventSource::builder(config_of(&secured.broker))

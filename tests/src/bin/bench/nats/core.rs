@@ -9,9 +9,11 @@ use driver_events_harness::NatsServer;
 use driver_events_nats::NatsEventSink;
 use tokio::runtime::Runtime;
 
-use super::{envelopes, many_threads, one_thread, raw};
+use super::raw;
 use crate::Failure;
+use crate::events::{envelopes, events};
 use crate::rounds::{Ratio, compare, print_head, timed};
+use crate::runtimes::{many_threads, one_thread};
 
 const EVENTS: usize = 44 * 500;
 /// The tasks that send at once on many threads.
@@ -127,19 +129,12 @@ async fn all(
 /// `publish` makes the id and the time too; so does the other side.
 fn publish(server: &NatsServer, runtime: &Runtime) -> Result<(), Failure> {
     let client = runtime.block_on(async_nats::connect(server.client_url()))?;
-    let events = || -> Result<Vec<_>, Failure> {
-        let envelopes = envelopes(EVENTS)?;
-        Ok(envelopes
-            .iter()
-            .filter_map(|envelope| envelope.event().cloned())
-            .collect())
-    };
     compare(
         "publish, with headers, one thread / async-nats",
         EVENTS,
         Ratio::Speed,
         || {
-            let events = events()?;
+            let events = events(EVENTS)?;
             let sink = NatsEventSink::new(client.clone());
             timed(|| {
                 runtime.block_on(async {
@@ -152,7 +147,7 @@ fn publish(server: &NatsServer, runtime: &Runtime) -> Result<(), Failure> {
             })
         },
         || {
-            let events = events()?;
+            let events = events(EVENTS)?;
             timed(|| {
                 runtime.block_on(async {
                     for event in events {
@@ -169,19 +164,12 @@ fn publish(server: &NatsServer, runtime: &Runtime) -> Result<(), Failure> {
 /// What minting an id and taking the time cost, beside what sending costs.
 fn minting(server: &NatsServer, runtime: &Runtime) -> Result<(), Failure> {
     let client = runtime.block_on(async_nats::connect(server.client_url()))?;
-    let events = || -> Result<Vec<_>, Failure> {
-        let envelopes = envelopes(EVENTS)?;
-        Ok(envelopes
-            .iter()
-            .filter_map(|envelope| envelope.event().cloned())
-            .collect())
-    };
     compare(
         "an envelope, its time and id / sending it",
         EVENTS,
         Ratio::Time,
         || {
-            let events = events()?;
+            let events = events(EVENTS)?;
             timed(|| {
                 for event in events {
                     black_box(Envelope::new(event).id());

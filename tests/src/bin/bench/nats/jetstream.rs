@@ -9,9 +9,11 @@ use driver_events_nats::{JetStreamEventSink, StreamSettings, ensure_stream};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::runtime::Runtime;
 
-use super::{many_threads, of_goals, raw};
+use super::raw;
 use crate::Failure;
+use crate::events::of_goals;
 use crate::rounds::{Ratio, compare, print_head, timed};
+use crate::runtimes::many_threads;
 
 const STREAM: &str = "BENCH";
 const EVENTS: u32 = 10_240;

@@ -11,9 +11,11 @@ use driver_events_types::DriverEvent;
 use futures_util::StreamExt;
 use tokio::runtime::Runtime;
 
-use super::{envelopes, many_threads, raw};
+use super::raw;
 use crate::Failure;
+use crate::events::envelopes;
 use crate::rounds::{Ratio, compare, print_head, timed};
+use crate::runtimes::many_threads;
 
 const STREAM: &str = "BENCH";
 const EVENTS: usize = 44 * 250;

@@ -10,12 +10,12 @@ use driver_events_harness::{Direction, NatsConfig, NatsServer, Proxy};
 use driver_events_nats::{NatsEventSink, NatsEventSinkBuilder, NatsOptions};
 use tokio::time::timeout;
 
-use super::stream::quick;
+use super::stream::{pace_of, quick};
 use super::witness::Witness;
 use crate::account::Account;
 use crate::event::Event;
 use crate::memory;
-use crate::pace::{PATIENCE, Pace};
+use crate::pace::PATIENCE;
 use crate::random::Random;
 use crate::row::{Fault, Row};
 
@@ -83,10 +83,8 @@ pub(super) async fn flush(sink: &NatsEventSink, account: &Account, events: &[Eve
 pub(super) async fn cuts(random: &mut Random, share: usize, row: &mut Row) -> Result<()> {
     let mut rig = Rig::start().await?;
     let sink = Arc::new(rig.sink().build().await?);
-    let pace = Pace {
-        account: Arc::clone(&rig.account),
-        client: sink.connection().context("the sink has a connection")?.client().clone(),
-    };
+    let connection = sink.connection().context("the sink has a connection")?;
+    let pace = pace_of(connection.client().clone(), &rig.account);
     let stop = Arc::<AtomicBool>::default();
     let load = tokio::spawn(bursts(Arc::clone(&sink), Arc::clone(&rig.account), Arc::clone(&stop)));
     let mut read = Vec::new();

@@ -1,6 +1,7 @@
 //! A stream that is tried: made by the crate, read back without it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -78,9 +79,13 @@ pub(super) fn quick(options: NatsOptions) -> NatsOptions {
 
 pub(super) fn pace(sink: &JetStreamEventSink, account: &Arc<Account>) -> Result<Pace> {
     let connection = sink.connection().context("the sink has a connection of its own")?;
-    Ok(Pace {
-        account: Arc::clone(account),
-        client: connection.client().clone(),
+    Ok(pace_of(connection.client().clone(), account))
+}
+
+/// By what a client has sent.
+pub(super) fn pace_of(client: Client, account: &Arc<Account>) -> Pace {
+    Pace::new(account, move || {
+        client.statistics().out_messages.load(Ordering::Relaxed)
     })
 }
 

@@ -1,5 +1,7 @@
 //! What several tests need.
 
+pub(crate) mod load;
+
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

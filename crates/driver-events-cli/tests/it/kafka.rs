@@ -1,0 +1,250 @@
+//! Kafka as a target and as a source, on a real broker.
+
+use std::collections::HashSet;
+use std::time::SystemTime;
+
+use chrono::{DateTime, Utc};
+use driver_events_harness::wait_until;
+use serde_json::Value;
+
+use crate::kafka_broker::{broker, fresh, stored};
+use crate::support::{GOAL_RUN, PATIENCE, Running, by_goal, fixture, run, run_with};
+
+/// A line with an event.
+fn escalate(reason: &str) -> String {
+    crate::support::escalate(reason) + "\n"
+}
+
+fn publish(lines: &str, url: &str) {
+    let ended = run_with(lines.as_bytes(), ["publish", "--to", url, "--create-topic"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+}
+
+/// What a reader gets that ends behind so many events.
+fn read(url: &str, count: usize, options: &[&str]) -> String {
+    let count = count.to_string();
+    let tail = ["tail", "--from", url, "--count", &count, "--format", "json"];
+    let ended = run(tail.iter().chain(options));
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{options:?}");
+    ended.stdout().to_owned()
+}
+
+#[test]
+fn what_was_published_is_read_back_in_the_order_of_each_goal() {
+    for (name, count) in [("goal-run.ndjson", 44), ("upstream-events.ndjson", 157)] {
+        let (url, topic) = fresh();
+        let url = format!("{url}&partitions=3");
+        let path = fixture(name);
+        let ended = run(["publish", path.to_str().unwrap(), "--to", &url, "--create-topic"]);
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        assert_eq!(ended.stderr, format!("{count} events delivered to {url}\n"));
+        let url = url.replace("&partitions=3", "");
+        let published = std::fs::read_to_string(&path).unwrap();
+        assert!(by_goal(&read(&url, count, &[])) == by_goal(&published), "{name}");
+        let stored: i64 = (0..3)
+            .map(|partition| stored(broker(), &topic, partition).unwrap())
+            .sum();
+        assert_eq!(stored, count as i64);
+    }
+}
+
+/// A member that would not leave its group would be waited for, longer than this test does.
+#[test]
+fn a_group_sees_an_event_once_and_another_group_sees_all_again() {
+    let (url, _) = fresh();
+    publish(GOAL_RUN, &url);
+    let group = |name, count| {
+        let options = ["--group", name, "-X", "session.timeout.ms=300000"];
+        read(&url, count, &options)
+    };
+    let read_first = group("audit", 10) + &group("audit", 34);
+    assert_eq!(read_first, GOAL_RUN);
+    assert_eq!(group("billing", 44), GOAL_RUN);
+    publish(&escalate("new"), &url);
+    assert_eq!(group("audit", 1), escalate("new"), "it has seen what was before");
+}
+
+#[test]
+fn an_independent_consumer_gets_every_line_with_key_and_headers() {
+    let (url, topic) = fresh();
+    publish(GOAL_RUN, &url);
+    let records = broker().read_with_console(&topic, 44).unwrap();
+    let lines: HashSet<&str> = GOAL_RUN.lines().collect();
+    let mut ids = HashSet::new();
+    for record in &records {
+        assert!(lines.contains(record.value.as_deref().unwrap()));
+        let header = |name: &str| {
+            let found = record.headers.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.as_str())
+        };
+        assert_eq!(header("ce_subject"), record.key.as_deref());
+        assert_eq!(header("content-type"), Some("application/json"));
+        assert!(header("ce_type").unwrap().starts_with("agent.driver."));
+        ids.insert(header("ce_id").unwrap());
+    }
+    assert_eq!(ids.len(), 44);
+}
+
+#[test]
+fn headers_can_be_left_out() {
+    let (url, topic) = fresh();
+    publish(&escalate("bare"), &format!("{url}&bare&acks=leader"));
+    let records = broker().read_with_console(&topic, 1).unwrap();
+    assert_eq!(records[0].headers, []);
+    assert_eq!(read(&url, 1, &[]), escalate("bare"));
+}
+
+#[test]
+fn a_topic_for_each_subject_is_made_and_read() {
+    let (url, topic) = fresh();
+    let url = format!("{url}&per-subject");
+    publish(GOAL_RUN, &url);
+    let mut found: Vec<String> = read(&url, 44, &[]).lines().map(String::from).collect();
+    let mut expected: Vec<&str> = GOAL_RUN.lines().collect();
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+    let is_escalation = |line: &&str| line.starts_with("{\"kind\":\"escalate\"");
+    let escalations = GOAL_RUN.lines().filter(is_escalation).count();
+    assert_eq!(
+        stored(broker(), &format!("{topic}.escalate"), 0),
+        Some(escalations as i64)
+    );
+}
+
+#[test]
+fn a_topic_that_is_there_is_checked_and_not_changed() {
+    let (url, topic) = fresh();
+    let settings = [("cleanup.policy", "compact"), ("retention.ms", "1000")];
+    broker().admin().create_topic(&topic, 2, 1, &settings).unwrap();
+    let asked = format!("{url}&partitions=3&retention=7d");
+    let ended = run_with(
+        escalate("one").as_bytes(),
+        ["publish", "--to", &asked, "--create-topic"],
+    );
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    for warning in [
+        "it has 2 partitions, and not 3",
+        "retention.ms is \"1000\", and not \"604800000\"",
+        "older events of a goal are deleted (cleanup.policy=compact)",
+    ] {
+        let line = format!("warning: {asked}: {warning}\n");
+        assert!(ended.stderr.contains(&line), "{}", ended.stderr);
+    }
+    let partitions = broker().admin().partitions().unwrap();
+    assert_eq!(
+        partitions.iter().filter(|partition| partition.topic == topic).count(),
+        2
+    );
+}
+
+#[test]
+fn reading_begins_where_it_is_asked_to_and_selects() {
+    let (url, _) = fresh();
+    publish(GOAL_RUN, &url);
+    let first = GOAL_RUN.lines().next().unwrap();
+    assert_eq!(read(&url, 1, &["--since", "1h"]).trim_end(), first);
+    let between = DateTime::<Utc>::from(SystemTime::now()).to_rfc3339();
+    publish(&escalate("new"), &url);
+    assert_eq!(read(&url, 1, &["--since", &between]), escalate("new"));
+    assert_eq!(
+        read(&url, 1, &["--since", &between, "--group", "late"]),
+        escalate("new")
+    );
+    let decision: Value = serde_json::from_str(&read(&url, 1, &["--kind", "decision"])).unwrap();
+    assert_eq!(decision["kind"], "decision");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_published_while_somebody_reads_is_shown() {
+    let (url, _) = fresh();
+    publish(&escalate("old"), &url);
+    let tail = Running::start(["tail", "--from", &format!("{url}&offset=latest"), "--format", "json"]);
+    let mut published = 0;
+    let mut shown = None;
+    // Nobody knows when it has found the end.
+    wait_until("something is shown", PATIENCE, async || {
+        published += 1;
+        publish(&escalate(&published.to_string()), &url);
+        shown = tail.printed_line_if_any();
+        shown.is_some()
+    })
+    .await;
+    let shown = shown.unwrap() + "\n";
+    assert!(
+        (1..=published).any(|number| escalate(&number.to_string()) == shown),
+        "{shown}"
+    );
+    tail.signal("-INT");
+    let ended = tail.wait();
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn a_signal_ends_tail_with_success_and_what_was_printed_is_committed() {
+    let (url, _) = fresh();
+    publish(&escalate("first"), &url);
+    for (reason, signal) in [("first", "-INT"), ("second", "-TERM")] {
+        let tail = Running::start(["tail", "--from", &url, "--group", "audit", "--format", "json"]);
+        assert_eq!(tail.printed_line() + "\n", escalate(reason));
+        tail.signal(signal);
+        let ended = tail.wait();
+        assert_eq!((ended.code, ended.stdout(), ended.stderr.as_str()), (0, "", ""));
+        publish(&escalate("second"), &url);
+    }
+}
+
+#[test]
+fn what_is_malformed_is_told_with_its_place_and_put_aside() {
+    let (url, topic) = fresh();
+    let dead = format!("{topic}.dead");
+    broker().admin().create_topic(&dead, 1, 1, &[]).unwrap();
+    publish(&escalate("first"), &url);
+    broker().write_with_console(&topic, &[("k", "{\"kind\":1}")]).unwrap();
+    publish(&escalate("third"), &url);
+    let tail = ["tail", "--from", &url, "--count", "2", "--format", "json"];
+    let ended = run(tail.iter().chain(&["--group", "audit", "--dead-letters", &dead]));
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert_eq!(ended.stdout(), escalate("first") + &escalate("third"));
+    assert!(ended.stderr.starts_with(&format!("{topic}[0]#1:")), "{}", ended.stderr);
+    let records = broker().read_with_console(&dead, 1).unwrap();
+    assert_eq!(records[0].value.as_deref(), Some("{\"kind\":1}"));
+    let offset = ("dead-letter-offset".to_owned(), "1".to_owned());
+    assert!(records[0].headers.contains(&offset), "{:?}", records[0].headers);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_publish_and_what_was_taken_is_delivered() {
+    let (url, topic) = fresh();
+    let mut running = Running::start(["publish", "--to", &url, "--create-topic"]);
+    running.write(&escalate("one").repeat(100));
+    wait_until("it publishes", PATIENCE, async || stored(broker(), &topic, 0) > Some(0)).await;
+    running.signal("-TERM");
+    let ended = running.wait();
+    assert_eq!(ended.code, 143, "{}", ended.stderr);
+    let count = stored(broker(), &topic, 0).unwrap();
+    let told = format!("stopped after line {count} of -\n{count} events delivered to {url}\n");
+    assert_eq!(ended.stderr, told);
+}
+
+#[test]
+fn a_topic_that_is_not_there_is_told() {
+    let (url, topic) = fresh();
+    for arguments in [["publish", "--to", &url], ["tail", "--from", &url]] {
+        let ended = run(arguments);
+        assert_eq!(ended.code, 1, "{}", ended.stderr);
+        let reason = format!("error: cannot open {url}: the topic \"{topic}\" does not exist, or may not be seen");
+        assert!(ended.stderr.starts_with(&reason), "{}", ended.stderr);
+        assert!(ended.stderr.contains("--create-topic"), "{}", ended.stderr);
+    }
+    assert_eq!(stored(broker(), &topic, 0), None, "it was not made either");
+}
+
+#[test]
+fn a_broker_that_is_not_there_is_told() {
+    let ended = run(["publish", "--to", "kafka://127.0.0.1:1"]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    let reason = "error: cannot open kafka://127.0.0.1:1: no broker answered";
+    assert!(ended.stderr.starts_with(reason), "{}", ended.stderr);
+    assert!(ended.stderr.contains("refused"), "{}", ended.stderr);
+}

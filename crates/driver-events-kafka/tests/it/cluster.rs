@@ -1,0 +1,110 @@
+//! A cluster of three: a leader that is killed under load, and too few replicas in sync.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver_events_core::{DriverEventSink, SinkErrorKind};
+use driver_events_harness::{KafkaCluster, KafkaConfig, KafkaListener, wait_until};
+use driver_events_kafka::{DEFAULT_TOPIC, KafkaEventSink, TopicSettings, ensure_topic};
+use driver_events_types::GoalId;
+use rdkafka::ClientConfig;
+
+use crate::support::load::{Load, are_stored_once_in_order};
+use crate::support::{PATIENCE, events, in_time};
+
+fn config(cluster: &KafkaCluster) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set(
+        "bootstrap.servers",
+        cluster.bootstrap_servers(KafkaListener::Plain).unwrap(),
+    );
+    config
+}
+
+/// Does what blocks elsewhere, and gives the cluster back.
+async fn with_cluster(cluster: KafkaCluster, work: impl FnOnce(&mut KafkaCluster) + Send + 'static) -> KafkaCluster {
+    let work = tokio::task::spawn_blocking(move || {
+        let mut cluster = cluster;
+        work(&mut cluster);
+        cluster
+    });
+    work.await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_is_killed_and_too_few_replicas_are_told() {
+    let mut cluster = tokio::task::spawn_blocking(|| KafkaCluster::start(3, KafkaConfig::new()).unwrap())
+        .await
+        .unwrap();
+    let config = config(&cluster);
+    let settings = TopicSettings::new().partitions(3).replication(3).min_insync_replicas(2);
+    assert!(
+        in_time(ensure_topic(&config, &settings))
+            .await
+            .unwrap()
+            .warnings
+            .is_empty()
+    );
+    // Made while all are there.
+    let strict = TopicSettings::named("strict")
+        .partitions(1)
+        .replication(3)
+        .min_insync_replicas(3);
+    in_time(ensure_topic(&config, &strict)).await.unwrap();
+
+    let sink = Arc::new(KafkaEventSink::new(config.clone()).unwrap());
+    let load = Load::start(&sink);
+    load.goes_on(500).await;
+    cluster = with_cluster(cluster, |cluster| {
+        let leader = cluster.admin().unwrap().leader(DEFAULT_TOPIC, 0).unwrap();
+        cluster.broker(leader).unwrap().kill().unwrap();
+    })
+    .await;
+    // By the other two.
+    load.goes_on(2_000).await;
+    cluster = with_cluster(cluster, |cluster| cluster.restart().unwrap()).await;
+    load.goes_on(500).await;
+    let sent = load.end().await;
+    assert_eq!(sink.state().rebuilds(), 0);
+    in_time(sink.close()).await.unwrap();
+    are_stored_once_in_order(config.clone(), &sent).await;
+
+    too_few_replicas(cluster, config).await;
+}
+
+/// Nothing is acknowledged that too few replicas have. It is told in time, and goes on by itself.
+async fn too_few_replicas(mut cluster: KafkaCluster, mut config: ClientConfig) {
+    cluster = with_cluster(cluster, |cluster| {
+        let leader = cluster.admin().unwrap().leader("strict", 0).unwrap();
+        let follower = 1 + leader % 3;
+        cluster.broker(follower).unwrap().kill().unwrap();
+    })
+    .await;
+    let admin = cluster.admin().unwrap();
+    wait_until("a replica is out of sync", PATIENCE, async || {
+        let partitions = admin.partitions().unwrap();
+        partitions
+            .iter()
+            .any(|found| found.topic == "strict" && found.in_sync.len() == 2)
+    })
+    .await;
+    let patient = KafkaEventSink::builder(config.clone()).topic("strict").build().unwrap();
+    let hasty = KafkaEventSink::builder(config.set("message.timeout.ms", "3000").clone())
+        .topic("strict")
+        .build()
+        .unwrap();
+    let error = in_time(hasty.send(events(GoalId::new(), 1).remove(0)))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), SinkErrorKind::Timeout, "{error}");
+    assert!(error.is_retryable());
+    let waiting = tokio::spawn(async move { patient.send(events(GoalId::new(), 1).remove(0)).await });
+    assert!(
+        tokio::time::timeout(Duration::from_millis(300), hasty.flush())
+            .await
+            .is_ok()
+    );
+    let _cluster = with_cluster(cluster, |cluster| cluster.restart().unwrap()).await;
+    in_time(waiting).await.unwrap().unwrap();
+    in_time(hasty.send(events(GoalId::new(), 1).remove(0))).await.unwrap();
+}

@@ -1,0 +1,97 @@
+//! Members that come and go while a group reads.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use driver_events_core::{DriverEventSink, DriverEventSource, Position};
+use driver_events_harness::wait_until;
+use driver_events_kafka::{KafkaEventSink, KafkaEventSource};
+use driver_events_types::GoalId;
+use tokio::sync::{Mutex, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::support::{PATIENCE, config, events, ids_of, in_time, nothing_comes, tenant};
+
+const GOALS: usize = 20;
+const ROUNDS: usize = 40;
+
+/// A member that reads and answers until it is told to leave.
+struct Reader {
+    leave: oneshot::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Reader {
+    async fn join(prefix: &str, seen: &Arc<Mutex<Vec<String>>>) -> Self {
+        let builder = KafkaEventSource::builder(config()).prefix(prefix).group(prefix);
+        let mut source = in_time(builder.build()).await.unwrap();
+        let (leave, mut leaving) = oneshot::channel();
+        let seen = Arc::clone(seen);
+        let task = tokio::spawn(async move {
+            // Of each partition, by its number: the last offset that came.
+            let mut last: HashMap<i32, u64> = HashMap::new();
+            loop {
+                let delivery = tokio::select! {
+                    delivery = source.next() => delivery.unwrap().unwrap(),
+                    politely = &mut leaving => {
+                        if politely.unwrap() {
+                            in_time(source.close()).await.unwrap();
+                        }
+                        return;
+                    }
+                };
+                let Position::Partition { partition, offset, .. } = *delivery.position() else {
+                    panic!("{delivery:?}");
+                };
+                let id = delivery.envelope().unwrap().id().to_string();
+                // One that comes again after a rebalance was answered too late.
+                if delivery.ack().await.is_ok() {
+                    let before = last.insert(partition, offset);
+                    assert!(before.is_none_or(|before| before < offset), "{before:?}, then {offset}");
+                    seen.lock().await.push(id);
+                }
+            }
+        });
+        Self { leave, task }
+    }
+
+    async fn leave(self, politely: bool) {
+        self.leave.send(politely).unwrap();
+        in_time(self.task).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_come_and_go_under_load_and_nothing_is_missed() {
+    let prefix = tenant(6).await;
+    let sink = KafkaEventSink::builder(config()).prefix(&prefix).build().unwrap();
+    let goals: Vec<_> = (0..GOALS).map(|_| GoalId::new()).collect();
+    let seen = Arc::<Mutex<Vec<String>>>::default();
+    let mut readers = vec![Reader::join(&prefix, &seen).await];
+    let mut sent = Vec::new();
+    for round in 0..ROUNDS {
+        let batch: Vec<_> = goals.iter().flat_map(|goal| events(*goal, 5)).collect();
+        for answer in in_time(sink.send_batch(batch.clone())).await {
+            answer.unwrap();
+        }
+        sent.extend(ids_of(&batch));
+        match round % 8 {
+            1 | 3 => readers.push(Reader::join(&prefix, &seen).await),
+            5 => readers.remove(0).leave(true).await,
+            7 => readers.remove(0).leave(false).await,
+            _ => {}
+        }
+    }
+    wait_until("every event is read", PATIENCE, async || {
+        let seen = seen.lock().await;
+        let seen: HashSet<_> = seen.iter().collect();
+        sent.iter().all(|id| seen.contains(id))
+    })
+    .await;
+    for reader in readers {
+        reader.leave(true).await;
+    }
+    // What was answered last is committed.
+    let builder = KafkaEventSource::builder(config()).prefix(&prefix).group(&prefix);
+    nothing_comes(&mut in_time(builder.build()).await.unwrap()).await;
+}

@@ -1,0 +1,119 @@
+//! The consumers of the documentation, as processes.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use driver_events_harness::{wait_until, witness};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Longer than anything takes that works.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    Python,
+    Go,
+}
+
+pub(super) const LANGUAGES: [Language; 2] = [Language::Python, Language::Go];
+
+/// A consumer that runs, and is ended with this value.
+#[derive(Debug)]
+pub(super) struct Consumer {
+    process: Child,
+    folder: TempDir,
+}
+
+fn examples() -> PathBuf {
+    crate::documents::root().join("docs/examples")
+}
+
+impl Language {
+    /// Starts the consumer of this language for `nats` or `kafka`. Options are written in the same way for all.
+    pub(super) fn start(self, server: &str, environment: &[(&str, &str)], options: &[&str]) -> Consumer {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name| Stdio::from(File::create(folder.path().join(name)).unwrap());
+        let process = self
+            .command(server)
+            .args(options)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(file("stdout"))
+            .stderr(file("stderr"))
+            .spawn()
+            .unwrap();
+        Consumer { process, folder }
+    }
+
+    fn command(self, server: &str) -> Command {
+        match self {
+            Self::Python => {
+                let folder = examples().join("python");
+                let python = witness::python(&folder.join(format!("{server}-requirements.txt"))).unwrap();
+                python.command(&folder.join(format!("{server}_consumer.py")))
+            }
+            Self::Go => Command::new(witness::go_program(&examples().join("go").join(server)).unwrap()),
+        }
+    }
+}
+
+impl Consumer {
+    /// Fails where it has ended.
+    pub(super) fn assert_runs(&mut self) {
+        let ended = self.process.try_wait().unwrap();
+        assert!(ended.is_none(), "the consumer ended: {}", self.said());
+    }
+
+    /// How many lines it has printed.
+    pub(super) fn printed(&mut self) -> usize {
+        self.assert_runs();
+        fs::read_to_string(self.folder.path().join("stdout"))
+            .unwrap()
+            .lines()
+            .count()
+    }
+
+    /// Asks it to end, as an orchestrator does.
+    pub(super) fn ask_to_end(&self) {
+        let id = self.process.id().to_string();
+        let status = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits until it ends by itself, and returns the lines that it printed.
+    pub(super) async fn lines(mut self) -> Vec<String> {
+        wait_until("the consumer has read all", PATIENCE, async || {
+            self.process.try_wait().unwrap().is_some()
+        })
+        .await;
+        let status = self.process.wait().unwrap();
+        assert!(status.success(), "{status}: {}", self.said());
+        let printed = fs::read_to_string(self.folder.path().join("stdout")).unwrap();
+        printed.lines().map(String::from).collect()
+    }
+
+    /// The same, each line as the JSON that it is.
+    pub(super) async fn messages(self) -> Vec<Value> {
+        let lines = self.lines().await;
+        lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// What it said of troubles.
+    fn said(&self) -> String {
+        fs::read_to_string(self.folder.path().join("stderr")).unwrap()
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the consumer said: {}", self.said());
+        }
+        // One that has ended already cannot be killed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

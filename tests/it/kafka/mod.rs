@@ -1,0 +1,55 @@
+//! The Kafka transport as readers in other languages see it: those of `docs/examples`.
+
+mod permissions;
+mod witnesses;
+
+use std::sync::OnceLock;
+
+use driver_events_harness::{Certificates, KafkaBroker, KafkaConfig, KafkaListener};
+use driver_events_kafka::{TopicSettings, ensure_topic};
+use rdkafka::ClientConfig;
+
+use crate::consumers::{Consumer, Language};
+
+/// Who logs in, each by the same password.
+const USERS: [&str; 3] = ["driver", "archive", "setup"];
+const PASSWORD: &str = "change-me";
+
+struct Shared {
+    broker: KafkaBroker,
+    certificates: Certificates,
+}
+
+/// The broker that the tests share: it takes seconds to start. It ends with the process.
+fn shared() -> &'static Shared {
+    static SHARED: OnceLock<Shared> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let certificates = Certificates::generate().unwrap();
+        let config = KafkaConfig::new().sasl(&certificates).access_rules();
+        let config = USERS.iter().fold(config, |config, user| config.user(user, PASSWORD));
+        let broker = KafkaBroker::start(config).unwrap();
+        Shared { broker, certificates }
+    })
+}
+
+fn servers(broker: &KafkaBroker) -> String {
+    broker.bootstrap_servers(KafkaListener::Plain).unwrap()
+}
+
+fn config(broker: &KafkaBroker) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", servers(broker));
+    config
+}
+
+async fn make(broker: &KafkaBroker, topic: &str, partitions: i32) {
+    let settings = TopicSettings::named(topic).partitions(partitions);
+    assert!(ensure_topic(&config(broker), &settings).await.unwrap().is_new);
+}
+
+/// Starts the consumer of a language, in a group that is named after it.
+fn start(language: Language, broker: &KafkaBroker, topic: &str, options: &[&str]) -> Consumer {
+    let [topic, group] = [format!("--topic={topic}"), format!("--group={topic}-{language:?}")];
+    let options = [&[&*topic, &*group], options].concat();
+    language.start("kafka", &[("KAFKA_BOOTSTRAP_SERVERS", &servers(broker))], &options)
+}

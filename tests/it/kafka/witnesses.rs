@@ -1,0 +1,183 @@
+//! Every event reaches readers in other languages as the documentation says: topic, key, time, headers, payload.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use chrono::Utc;
+use driver_events_core::{DriverEventSink, DriverEventSinkExt, Envelope, SinkErrorKind};
+use driver_events_harness::{KafkaBroker, KafkaConfig, wait_until};
+use driver_events_kafka::KafkaEventSink;
+use driver_events_types::{DriverEvent, GoalId};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use serde_json::{Value, json};
+
+use super::{config, make, shared, start};
+use crate::consumers::{LANGUAGES, PATIENCE};
+use crate::published::{FOREIGN, SOURCE, assert_told, attributes, disturbed, envelopes, publish};
+
+fn sink(broker: &KafkaBroker, topic: &str) -> KafkaEventSink {
+    KafkaEventSink::builder(config(broker)).topic(topic).build().unwrap()
+}
+
+/// What a consumer prints of an envelope that was sent.
+fn printed(topic: &str, envelope: &Envelope, has_headers: bool) -> Value {
+    let header = |(name, value): (&str, String)| match name {
+        "datacontenttype" => ("content-type".to_owned(), value),
+        _ => (format!("ce_{name}"), value),
+    };
+    let headers: BTreeMap<_, _> = attributes(envelope).map(header).filter(|_| has_headers).collect();
+    json!({
+        "topic": topic,
+        "key": envelope.goal_id().map(|goal_id| goal_id.to_string()),
+        "timestamp": envelope.time().map(|time| time.timestamp_millis()),
+        "headers": headers,
+        "payload": std::str::from_utf8(envelope.json().unwrap()).unwrap(),
+        "note": "",
+    })
+}
+
+/// The records of each key, in their order.
+fn by_key(records: impl IntoIterator<Item = Value>) -> HashMap<Value, Vec<Value>> {
+    let mut keys: HashMap<_, Vec<_>> = HashMap::new();
+    for record in records {
+        keys.entry(record["key"].clone()).or_default().push(record);
+    }
+    keys
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_reads_what_was_published_and_goes_on_where_it_was() {
+    let broker = &shared().broker;
+    for (topic, has_headers) in [("acme.agent.driver", true), ("acme.agent.driver.bare", false)] {
+        make(broker, topic, 3).await;
+        let builder = KafkaEventSink::builder(config(broker)).topic(topic);
+        let builder = if has_headers { builder } else { builder.bare() };
+        let sent = publish(&builder.build().unwrap().stamped(SOURCE).unwrap()).await;
+        for language in LANGUAGES {
+            let mut read = Vec::new();
+            for count in [150, sent.len() - 150] {
+                let options = ["--json", &format!("--count={count}")];
+                read.extend(start(language, broker, topic, &options).messages().await);
+            }
+            // An event that nobody knows the time of has that of its producer's clock.
+            for record in &mut read {
+                let is_timed = |envelope: &&Envelope| envelope.time().is_some();
+                let payload = record["payload"].as_str().unwrap();
+                let of = |envelope: &&Envelope| envelope.json().unwrap().as_ref() == payload.as_bytes();
+                if !sent.iter().filter(of).any(|envelope| is_timed(&envelope)) {
+                    assert!(record["timestamp"].as_i64() > Some(0), "{language:?}: {record}");
+                    record["timestamp"] = Value::Null;
+                }
+            }
+            let expected = by_key(sent.iter().map(|envelope| printed(topic, envelope, has_headers)));
+            let mut read = by_key(read);
+            assert_eq!(read.len(), expected.len(), "{language:?}");
+            for (key, expected) in expected {
+                assert_eq!(read.remove(&key), Some(expected), "{language:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gaps_duplicates_and_what_is_no_event_are_told() {
+    let broker = &shared().broker;
+    let topic = "disturbed";
+    make(broker, topic, 1).await;
+    let sink = sink(broker, topic);
+    for envelope in disturbed() {
+        sink.send(envelope).await.unwrap();
+    }
+    let foreign: FutureProducer = config(broker).create().unwrap();
+    for payload in FOREIGN {
+        let record = FutureRecord::<(), _>::to(topic).payload(payload);
+        foreign.send(record, Duration::ZERO).await.unwrap();
+    }
+    for language in LANGUAGES {
+        let consumer = start(language, broker, topic, &["--count=9"]);
+        assert_told(language, consumer.lines().await);
+    }
+}
+
+/// Brokers bound how far ahead of their clocks a record may be.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_from_hours_ahead_is_rejected_and_one_from_long_ago_is_not() {
+    let broker = &shared().broker;
+    make(broker, "other-times", 1).await;
+    let sink = sink(broker, "other-times");
+    let at = |time| envelopes().remove(0).with_time(time).unwrap();
+    let error = sink.send(at(Utc::now() + Duration::from_secs(2 * 3600))).await;
+    assert_eq!(error.unwrap_err().kind(), SinkErrorKind::Rejected);
+    sink.send(at("1999-12-31T23:59:59Z".parse().unwrap())).await.unwrap();
+}
+
+/// An event of each goal.
+fn of_each(goals: &[GoalId]) -> Vec<Envelope> {
+    let event = |goal_id: &GoalId| DriverEvent::Escalate {
+        goal_id: *goal_id,
+        reason: "x".into(),
+    };
+    goals.iter().map(event).map(Envelope::new).collect()
+}
+
+/// Of two members one is asked to end, and the other has all the rest. Nothing seems to be missing to those who read what
+/// others read before them.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_members_of_a_group_share_the_work_and_take_over() {
+    let broker = &shared().broker;
+    for (language, topic) in LANGUAGES.into_iter().zip(["shared-1", "shared-2"]) {
+        make(broker, topic, 4).await;
+        let sink = sink(broker, topic).stamped(SOURCE).unwrap();
+        let goals: Vec<_> = (0..40).map(|_| GoalId::new()).collect();
+        let mut sent = 0;
+        let mut send = async || {
+            for answer in sink.send_batch(of_each(&goals)).await {
+                answer.unwrap();
+                sent += 1;
+            }
+        };
+        send().await;
+        let mut first = start(language, broker, topic, &[]);
+        wait_until("the first reads", PATIENCE, async || first.printed() == goals.len()).await;
+        let mut second = start(language, broker, topic, &[]);
+        wait_until("the second has a share", PATIENCE, async || {
+            send().await;
+            second.printed() > 0
+        })
+        .await;
+        first.ask_to_end();
+        let mut lines = first.lines().await;
+        send().await;
+        let read = lines.len();
+        wait_until("the second reads the rest", PATIENCE, async || {
+            read + second.printed() >= sent
+        })
+        .await;
+        second.ask_to_end();
+        lines.extend(second.lines().await);
+        assert!(lines.iter().all(|line| !line.contains('(')), "{language:?}: {lines:?}");
+        let mut numbers: Vec<_> = lines.iter().map(|line| line.rsplit_once(' ').unwrap()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!((numbers.len(), lines.len()), (sent, sent), "{language:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_survive_the_death_of_the_broker() {
+    let mut broker = KafkaBroker::start(KafkaConfig::new()).unwrap();
+    make(&broker, "agent.driver", 1).await;
+    let sink = sink(&broker, "agent.driver");
+    let mut envelopes = envelopes().into_iter();
+    sink.send(envelopes.next().unwrap()).await.unwrap();
+    let mut consumers = LANGUAGES.map(|language| start(language, &broker, "agent.driver", &["--count=2"]));
+    for consumer in &mut consumers {
+        wait_until("the first is read", PATIENCE, async || consumer.printed() == 1).await;
+    }
+    broker.kill().unwrap();
+    broker.restart().unwrap();
+    sink.send(envelopes.next().unwrap()).await.unwrap();
+    for consumer in consumers {
+        assert_eq!(consumer.lines().await.len(), 2);
+    }
+}

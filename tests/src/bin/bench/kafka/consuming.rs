@@ -1,0 +1,93 @@
+//! The source against librdkafka's consumer, which decodes too. The time begins with the first event: joining a group
+//! takes longer than reading.
+
+use std::time::{Duration, Instant};
+
+use driver_events_core::DriverEventSource;
+use driver_events_harness::KafkaBroker;
+use driver_events_kafka::KafkaEventSource;
+use driver_events_types::DriverEvent;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{ClientConfig, Message};
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+use super::raw::{self, CountingProducer};
+use super::{config, with_topic};
+use crate::Failure;
+use crate::events::envelopes;
+use crate::rounds::{Ratio, compare, print_head};
+use crate::runtimes::many_threads;
+
+const EVENTS: usize = 44 * 2_000;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) fn run(broker: &KafkaBroker) -> Result<(), Failure> {
+    println!("\nReading: {EVENTS} events, per event; ratio of speeds, more is better");
+    print_head();
+    let config = config(broker)?;
+    let runtime = many_threads()?;
+    for (has_headers, name) in [(false, "bare"), (true, "with headers")] {
+        with_topic(broker, |topic| {
+            let producer = CountingProducer::new(&raw::producer(config.clone()))?;
+            producer.store(topic, envelopes(EVENTS)?.into_iter(), has_headers)?;
+            for (is_grouped, role) in [(false, "alone"), (true, "in a group, acknowledged")] {
+                compare(
+                    &format!("{role}, {name} / BaseConsumer"),
+                    EVENTS,
+                    Ratio::Speed,
+                    || runtime.block_on(read(&config, topic, is_grouped)),
+                    || read_by_hand(&runtime, &config, topic),
+                )?;
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+async fn read(config: &ClientConfig, topic: &str, is_grouped: bool) -> Result<Duration, Failure> {
+    let builder = KafkaEventSource::builder(config.clone()).topic(topic);
+    let builder = if is_grouped {
+        builder.group(new_group())
+    } else {
+        builder
+    };
+    let mut source = builder.build().await?;
+    let mut start = None;
+    for _ in 0..EVENTS {
+        let delivery = source.next().await.ok_or("the source ended")??;
+        start.get_or_insert_with(Instant::now);
+        delivery.envelope().map_err(Clone::clone)?;
+        delivery.ack().await?;
+    }
+    let time = start.ok_or("no event")?.elapsed();
+    source.close().await?;
+    Ok(time)
+}
+
+/// It stores the offsets by itself, and so acknowledges what nobody has worked on yet.
+fn read_by_hand(runtime: &Runtime, config: &ClientConfig, topic: &str) -> Result<Duration, Failure> {
+    let consumer: BaseConsumer = config
+        .clone()
+        .set("group.id", new_group())
+        .set("auto.offset.reset", "earliest")
+        .set("auto.commit.interval.ms", "1000")
+        .create()?;
+    consumer.subscribe(&[topic])?;
+    // On a thread of the runtime, as the source's reader.
+    runtime.block_on(async {
+        let mut start = None;
+        for _ in 0..EVENTS {
+            let message = consumer.poll(PATIENCE).ok_or("no event came")??;
+            start.get_or_insert_with(Instant::now);
+            let event = DriverEvent::from_json(message.payload().ok_or("no value")?)?;
+            std::hint::black_box(event);
+        }
+        Ok(start.ok_or("no event")?.elapsed())
+    })
+}
+
+fn new_group() -> String {
+    format!("bench-{}", Uuid::new_v4())
+}

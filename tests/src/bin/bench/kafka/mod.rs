@@ -1,0 +1,39 @@
+//! Kafka against librdkafka's producers and consumer, as rdkafka has them, on a broker of the benchmark's own.
+
+mod compression;
+mod consuming;
+mod producing;
+mod raw;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use driver_events_harness::{KafkaBroker, KafkaConfig, KafkaListener};
+use rdkafka::ClientConfig;
+
+use crate::Failure;
+
+const PARTITIONS: i32 = 4;
+
+pub(crate) fn run() -> Result<(), Failure> {
+    let broker = KafkaBroker::start(KafkaConfig::new())?;
+    producing::run(&broker)?;
+    consuming::run(&broker)?;
+    compression::run(&broker)
+}
+
+fn config(broker: &KafkaBroker) -> Result<ClientConfig, Failure> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", broker.bootstrap_servers(KafkaListener::Plain)?);
+    Ok(config)
+}
+
+/// Does something with a new topic, which is gone afterwards.
+fn with_topic<T>(broker: &KafkaBroker, work: impl FnOnce(&str) -> Result<T, Failure>) -> Result<T, Failure> {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    // Clients remember a name for a while, and what stood in it.
+    let topic = format!("bench-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    broker.admin().create_topic(&topic, PARTITIONS, 1, &[])?;
+    let result = work(&topic)?;
+    broker.admin().delete_topic(&topic)?;
+    Ok(result)
+}

@@ -1,0 +1,134 @@
+//! What somebody would write by hand with rdkafka alone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use driver_events_core::Envelope;
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, ProducerContext};
+
+use crate::Failure;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How many records are sent before the delivery reports are looked after.
+const BETWEEN_POLLS: usize = 1_000;
+
+/// The properties that the sink has, too.
+pub(super) fn producer(mut config: ClientConfig) -> ClientConfig {
+    config
+        .set("acks", "all")
+        .set("enable.idempotence", "true")
+        .set("linger.ms", "1")
+        .set("compression.type", "lz4")
+        .set("partitioner", "murmur2_random")
+        .set("queue.buffering.max.kbytes", "65536");
+    config
+}
+
+/// Counts what was stored.
+#[derive(Clone, Default)]
+pub(super) struct Stored(Arc<AtomicUsize>);
+
+impl ClientContext for Stored {}
+
+impl ProducerContext for Stored {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if result.is_ok() {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A producer with a callback, and how often that was called.
+pub(super) struct CountingProducer {
+    producer: BaseProducer<Stored>,
+    stored: Stored,
+}
+
+impl CountingProducer {
+    pub(super) fn new(config: &ClientConfig) -> Result<Self, Failure> {
+        let stored = Stored::default();
+        let producer = config.create_with_context(stored.clone())?;
+        Ok(Self { producer, stored })
+    }
+
+    /// Sends all of them, and waits until all are stored.
+    pub(super) fn store(
+        &self,
+        topic: &str,
+        envelopes: impl ExactSizeIterator<Item = Envelope>,
+        has_headers: bool,
+    ) -> Result<(), Failure> {
+        let before = self.stored();
+        let count = envelopes.len();
+        for (number, envelope) in envelopes.enumerate() {
+            self.send(topic, &envelope, has_headers)?;
+            if number % BETWEEN_POLLS == 0 {
+                self.producer.poll(Duration::ZERO);
+            }
+        }
+        // `flush` of rdkafka comes back every 100 ms only.
+        let start = Instant::now();
+        while self.stored() - before < count {
+            if start.elapsed() > PATIENCE {
+                return Err("not all events were stored".into());
+            }
+            self.producer.poll(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    fn stored(&self) -> usize {
+        self.stored.0.load(Ordering::Relaxed)
+    }
+
+    fn send(&self, topic: &str, envelope: &Envelope, has_headers: bool) -> Result<(), Failure> {
+        let event = envelope.event().ok_or("a kind that is not known")?;
+        let (key, payload) = (event.goal_id().to_string(), event.to_json()?);
+        let mut record = BaseRecord::to(topic).key(&key).payload(&payload);
+        if let Some(time) = envelope.time() {
+            record = record.timestamp(time.timestamp_millis());
+        }
+        if has_headers {
+            record = record.headers(headers(envelope)?);
+        }
+        while let Err((error, refused)) = self.producer.send(record) {
+            match error {
+                KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => record = refused,
+                other => return Err(other.into()),
+            }
+            self.producer.poll(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+}
+
+/// The same headers as the sink's.
+pub(super) fn headers(envelope: &Envelope) -> Result<OwnedHeaders, Failure> {
+    let event = envelope.event().ok_or("a kind that is not known")?;
+    let goal_id = event.goal_id().to_string();
+    let time = envelope.time().ok_or("no time")?;
+    let time = time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
+    let all = [
+        ("ce_specversion", "1.0"),
+        ("ce_id", envelope.id().as_str()),
+        ("ce_source", envelope.source()),
+        ("ce_type", event.nats_subject()),
+        ("ce_subject", &goal_id),
+        ("ce_time", &time),
+        ("content-type", "application/json"),
+        ("ce_partitionkey", &goal_id),
+    ];
+    let mut headers = OwnedHeaders::new_with_capacity(all.len());
+    for (key, value) in all {
+        let value = Some(value);
+        headers = headers.insert(Header { key, value });
+    }
+    Ok(headers)
+}

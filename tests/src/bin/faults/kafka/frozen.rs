@@ -1,0 +1,39 @@
+//! A broker that stands still under load, with its connections open, and goes on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use driver_events_core::DriverEventSink;
+
+use super::servers::Servers;
+use super::topic::Topic;
+use crate::load::{Load, Shape};
+use crate::random::Random;
+use crate::row::{Fault, Row};
+
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Shorter and longer than an event may take: the second time errors are told, and events sent again.
+const STANDSTILLS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+const EVENTS: u64 = 3_000;
+
+pub(super) async fn run(servers: &mut Servers, random: &mut Random, row: &mut Row) -> Result<()> {
+    let broker = servers.take_broker()?;
+    let topic = Topic::make(servers.topic(), broker.direct()?, |new| new.partitions(4)).await?;
+    let sink = topic.sink(broker.direct()?, MESSAGE_TIMEOUT)?;
+    let loaded: Arc<dyn DriverEventSink> = Arc::clone(&sink) as _;
+    let load = Load::start(&loaded, &topic.account, Shape::Batch { goals: 32, events: 4 });
+    let pace = topic.pace();
+    for standstill in STANDSTILLS {
+        pace.wait(random, EVENTS).await?;
+        broker.kafka.freeze()?;
+        row.did(Fault::Other);
+        tokio::time::sleep(standstill).await;
+        broker.kafka.thaw()?;
+    }
+    pace.wait(random, EVENTS).await?;
+    load.finish().await?;
+    topic.settle(&sink, MESSAGE_TIMEOUT, row).await?;
+    servers.put_back_broker(broker);
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! Links that are there and do not work. An event that is sent again because of it may be stored twice, which the error
+//! told.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use driver_events_harness::Direction;
+
+use super::servers::Servers;
+use super::topic::{Topic, send, store};
+use crate::event::Event;
+use crate::row::{Fault, Row};
+
+const EVENTS: u32 = 20;
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Every call ends in time, and what is sent again when the link works is stored.
+pub(super) async fn stall(servers: &mut Servers, row: &mut Row) -> Result<()> {
+    let broker = servers.take_broker()?;
+    let topic = Topic::make(servers.topic(), broker.direct()?, |new| new.partitions(1)).await?;
+    let sink = topic.sink(broker.proxied()?, MESSAGE_TIMEOUT)?;
+    for number in 0..2 * EVENTS {
+        let event = Event { goal: 0, number };
+        let envelope = event.envelope();
+        if number == EVENTS {
+            let proxy = broker.kafka.proxy()?;
+            proxy.stall();
+            row.did(Fault::Other);
+            let is_stored = send(&*sink, &topic.account, event, &envelope).await?;
+            row.expect(!is_stored, || "acknowledged over a stalled link".into());
+            proxy.resume();
+        }
+        store(&*sink, &topic.account, event, &envelope).await?;
+    }
+    topic.settle(&sink, MESSAGE_TIMEOUT, row).await?;
+    servers.put_back_broker(broker);
+    Ok(())
+}
+
+/// First what is sent vanishes, then what is answered: stored, and not told.
+pub(super) async fn half_open(servers: &mut Servers, row: &mut Row) -> Result<()> {
+    let broker = servers.take_broker()?;
+    let topic = Topic::make(servers.topic(), broker.direct()?, |new| new.partitions(1)).await?;
+    let sink = topic.sink(broker.proxied()?, MESSAGE_TIMEOUT)?;
+    let proxy = broker.kafka.proxy()?;
+    for (number, swallowed) in (0..).zip([None, Some(Direction::ToServer), None, Some(Direction::ToClient), None]) {
+        let event = Event { goal: 0, number };
+        let envelope = event.envelope();
+        if let Some(direction) = swallowed {
+            proxy.half_open(direction);
+            row.did(Fault::Other);
+            let is_stored = send(&*sink, &topic.account, event, &envelope).await?;
+            row.expect(!is_stored, || "acknowledged over a half-open link".into());
+            proxy.heal();
+        }
+        store(&*sink, &topic.account, event, &envelope).await?;
+    }
+    topic.settle(&sink, MESSAGE_TIMEOUT, row).await?;
+    servers.put_back_broker(broker);
+    Ok(())
+}

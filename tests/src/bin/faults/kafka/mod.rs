@@ -1,0 +1,109 @@
+//! The scenarios of Kafka.
+//!
+//! A broker takes seconds to start: so all of a run have the same one, or the same cluster, each with a topic of its own.
+
+mod cluster;
+mod frozen;
+mod links;
+mod load;
+mod permissions;
+
+mod group;
+mod process;
+mod readers;
+
+mod log;
+mod servers;
+mod topic;
+
+use anyhow::Result;
+
+pub(crate) use self::process::read_as_process;
+pub(crate) use self::servers::Servers;
+use crate::load::Shape;
+use crate::random::Random;
+use crate::row::Row;
+
+/// What is tried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scenario {
+    Single,
+    Batch,
+    OneGoal,
+    Publish,
+    LeaderKilled,
+    TooFewReplicas,
+    Frozen,
+    Stall,
+    HalfOpen,
+    Revoked,
+    Reading,
+    ComeAndGo,
+    ReaderKilled,
+}
+
+impl Scenario {
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Single,
+        Self::Batch,
+        Self::OneGoal,
+        Self::Publish,
+        Self::Frozen,
+        Self::Stall,
+        Self::HalfOpen,
+        Self::Revoked,
+        Self::Reading,
+        Self::ComeAndGo,
+        Self::ReaderKilled,
+        Self::LeaderKilled,
+        Self::TooFewReplicas,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Single => "send, 16 goals, kills and cuts",
+            Self::Batch => "send_batch, 128 goals, kills and cuts",
+            Self::OneGoal => "send_batch, one goal, kills and cuts",
+            Self::Publish => "publish, 256 tasks, kills and cuts",
+            Self::LeaderKilled => "cluster of 3, leader killed",
+            Self::TooFewReplicas => "cluster of 3, min.insync.replicas not met",
+            Self::Frozen => "broker stopped and continued",
+            Self::Stall => "stalled link",
+            Self::HalfOpen => "half-open link",
+            Self::Revoked => "permission revoked and given back",
+            Self::Reading => "group: kills and cuts while it reads",
+            Self::ComeAndGo => "group: readers come and go",
+            Self::ReaderKilled => "group: a reader's process killed",
+        }
+    }
+
+    /// Three brokers take their time to start.
+    pub(crate) fn needs_a_cluster(self) -> bool {
+        matches!(self, Self::LeaderKilled | Self::TooFewReplicas)
+    }
+
+    /// Runs it once, with one of every `share` faults under load.
+    pub(crate) async fn run(
+        self,
+        servers: &mut Servers,
+        random: &mut Random,
+        share: usize,
+        row: &mut Row,
+    ) -> Result<()> {
+        match self {
+            Self::Single => load::run(Shape::Single { goals: 16 }, servers, random, share, row).await,
+            Self::Batch => load::run(Shape::Batch { goals: 128, events: 4 }, servers, random, share, row).await,
+            Self::OneGoal => load::run(Shape::Batch { goals: 1, events: 500 }, servers, random, share, row).await,
+            Self::Publish => load::run(Shape::Publish { goals: 256 }, servers, random, share, row).await,
+            Self::LeaderKilled => cluster::leader_killed(servers, random, row).await,
+            Self::TooFewReplicas => cluster::too_few_replicas(servers, random, row).await,
+            Self::Frozen => frozen::run(servers, random, row).await,
+            Self::Stall => links::stall(servers, row).await,
+            Self::HalfOpen => links::half_open(servers, row).await,
+            Self::Revoked => permissions::revoked(servers, random, row).await,
+            Self::Reading => readers::kills_and_cuts(servers, random, share, row).await,
+            Self::ComeAndGo => readers::come_and_go(servers, random, share, row).await,
+            Self::ReaderKilled => readers::process_killed(servers, random, row).await,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! A group that reads under load, through faults: every event that the sink acknowledged is read at least once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use driver_events_core::DriverEventSink;
+use driver_events_harness::KafkaListener;
+use driver_events_kafka::KafkaEventSink;
+use tokio::task::block_in_place;
+
+use super::group::{End, Ledger, Member};
+use super::load::faults;
+use super::process::ReaderProcess;
+use super::servers::{Broker, Servers};
+use super::topic::Topic;
+use crate::load::{Load, Shape};
+use crate::pace::until;
+use crate::random::Random;
+use crate::row::{Fault, Row};
+
+const PARTITIONS: i32 = 6;
+const MEMBERS: usize = 3;
+const KILLS: usize = 1;
+const CUTS: usize = 5;
+const CHANGES: usize = 10;
+/// A fault comes after so many more events were read at most.
+const EVENTS: u64 = 1_000;
+const SHAPE: Shape = Shape::Single { goals: 16 };
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// A group that has something to read all the time.
+struct Reading {
+    topic: Topic,
+    sink: Arc<KafkaEventSink>,
+    load: Load,
+    ledger: Arc<Ledger>,
+}
+
+impl Reading {
+    async fn start(servers: &mut Servers, broker: &Broker) -> Result<Self> {
+        let topic = Topic::make(servers.topic(), broker.direct()?, |new| new.partitions(PARTITIONS)).await?;
+        let sink = topic.sink(broker.direct()?, MESSAGE_TIMEOUT)?;
+        let loaded: Arc<dyn DriverEventSink> = Arc::clone(&sink) as _;
+        Ok(Self {
+            load: Load::start(&loaded, &topic.account, SHAPE),
+            topic,
+            sink,
+            ledger: Arc::default(),
+        })
+    }
+
+    /// Until a random number of events was read from now on.
+    async fn progress(&self, random: &mut Random) -> Result<()> {
+        let due = self.ledger.answered() as u64 + 1 + random.below(EVENTS);
+        until("the group reads", || self.ledger.answered() as u64 >= due).await
+    }
+
+    /// No more is sent: until all of it is read.
+    async fn read_to_the_end(self) -> Result<(Topic, Arc<KafkaEventSink>, Arc<Ledger>)> {
+        self.load.finish().await?;
+        self.ledger.has_all_of(&self.topic.account).await?;
+        Ok((self.topic, self.sink, self.ledger))
+    }
+}
+
+/// The broker is killed, and the readers' links are cut.
+pub(super) async fn kills_and_cuts(
+    servers: &mut Servers,
+    random: &mut Random,
+    share: usize,
+    row: &mut Row,
+) -> Result<()> {
+    let mut broker = servers.take_broker()?;
+    let reading = Reading::start(servers, &broker).await?;
+    let mut members = Vec::new();
+    for _ in 0..MEMBERS {
+        members.push(Member::join(&broker.proxied()?, &reading.topic.name, &reading.ledger).await?);
+    }
+    for fault in faults(random, KILLS, CUTS, share) {
+        reading.progress(random).await?;
+        match fault {
+            Fault::Kill => broker.kill_and_restart()?,
+            _ => broker.cut()?,
+        }
+        row.did(fault);
+    }
+    let (topic, sink, ledger) = reading.read_to_the_end().await?;
+    for member in members {
+        member.leave(End::Closed).await?;
+    }
+    ledger.settle(&topic.account, row);
+    topic.settle(&sink, MESSAGE_TIMEOUT, row).await?;
+    servers.put_back_broker(broker);
+    Ok(())
+}
+
+/// Members join, close, and are dropped with deliveries that they did not answer.
+pub(super) async fn come_and_go(servers: &mut Servers, random: &mut Random, share: usize, row: &mut Row) -> Result<()> {
+    let broker = servers.take_broker()?;
+    let reading = Reading::start(servers, &broker).await?;
+    let join = async || Member::join(&broker.direct()?, &reading.topic.name, &reading.ledger).await;
+    let mut members = vec![join().await?];
+    for _ in 0..CHANGES.div_ceil(share) {
+        reading.progress(random).await?;
+        if members.len() < MEMBERS && random.below(2) == 0 {
+            members.push(join().await?);
+        } else {
+            let end = if random.below(2) == 0 {
+                End::Closed
+            } else {
+                End::Dropped
+            };
+            let place = random.below(members.len() as u64);
+            members.swap_remove(usize::try_from(place)?).leave(end).await?;
+        }
+        row.did(Fault::Other);
+        if members.is_empty() {
+            members.push(join().await?);
+        }
+    }
+    let (topic, sink, ledger) = reading.read_to_the_end().await?;
+    for member in members {
+        member.leave(End::Closed).await?;
+    }
+    ledger.settle(&topic.account, row);
+    topic.settle(&sink, MESSAGE_TIMEOUT, row).await?;
+    servers.put_back_broker(broker);
+    Ok(())
+}
+
+/// Of two processes, one is killed with -9 at its work, and what it had comes to the other.
+pub(super) async fn process_killed(servers: &mut Servers, random: &mut Random, row: &mut Row) -> Result<()> {
+    let broker = servers.take_broker()?;
+    let reading = Reading::start(servers, &broker).await?;
+    let address = broker.kafka.bootstrap_servers(KafkaListener::Plain)?;
+    let start = || ReaderProcess::start(&address, &reading.topic.name, &reading.ledger);
+    let first = start()?;
+    reading.progress(random).await?;
+    let second = start()?;
+    reading.progress(random).await?;
+    block_in_place(|| first.kill())?;
+    row.did(Fault::Other);
+    let (topic, sink, ledger) = reading.read_to_the_end().await?;
+    block_in_place(|| second.kill())?;
+    ledger.settle(&topic.account, row);
+    topic.settle(&sink, MESSAGE_TIMEOUT, row).await?;
+    servers.put_back_broker(broker);
+    Ok(())
+}

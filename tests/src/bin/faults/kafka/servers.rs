@@ -1,0 +1,115 @@
+use anyhow::{Context, Result};
+use driver_events_harness::{Certificates, KafkaBroker, KafkaCluster, KafkaConfig, KafkaListener};
+use rdkafka::ClientConfig;
+use tokio::task::block_in_place;
+
+/// Of the broker, who may do nothing but what a scenario allows.
+pub(super) const USER: &str = "driver";
+const PASSWORD: &str = "secret";
+
+/// The brokers of a run. A scenario takes what it needs and puts it back when it ends well: what it leaves broken ends
+/// with it, and the next one starts anew.
+#[derive(Debug, Default)]
+pub(crate) struct Servers {
+    broker: Option<Broker>,
+    cluster: Option<KafkaCluster>,
+    topics: u32,
+}
+
+/// A broker with a link to it that can be broken, and a user.
+#[derive(Debug)]
+pub(super) struct Broker {
+    pub(super) kafka: KafkaBroker,
+    certificates: Certificates,
+}
+
+impl Servers {
+    pub(super) fn take_broker(&mut self) -> Result<Broker> {
+        let broker = match self.broker.take() {
+            Some(broker) => broker,
+            None => block_in_place(Broker::start)?,
+        };
+        broker.kafka.proxy()?.heal();
+        Ok(broker)
+    }
+
+    pub(super) fn put_back_broker(&mut self, broker: Broker) {
+        self.broker = Some(broker);
+    }
+
+    pub(super) fn take_cluster(&mut self) -> Result<KafkaCluster> {
+        match self.cluster.take() {
+            Some(cluster) => Ok(cluster),
+            None => block_in_place(|| KafkaCluster::start(3, KafkaConfig::new())),
+        }
+    }
+
+    pub(super) fn put_back_cluster(&mut self, cluster: KafkaCluster) {
+        self.cluster = Some(cluster);
+    }
+
+    /// A name that no topic had.
+    pub(super) fn topic(&mut self) -> String {
+        self.topics += 1;
+        format!("faults-{}.agent.driver", self.topics)
+    }
+}
+
+impl Broker {
+    fn start() -> Result<Self> {
+        let certificates = Certificates::generate()?;
+        let config = KafkaConfig::new()
+            .proxied()
+            .sasl(&certificates)
+            .user(USER, PASSWORD)
+            .access_rules()
+            // A reader that was killed is soon known to be dead.
+            .property("group.min.session.timeout.ms", "1000");
+        let kafka = KafkaBroker::start(config)?;
+        Ok(Self { kafka, certificates })
+    }
+
+    /// For clients past the proxy, where nothing fails but the broker.
+    pub(super) fn direct(&self) -> Result<ClientConfig> {
+        Ok(config(&self.kafka.bootstrap_servers(KafkaListener::Plain)?))
+    }
+
+    pub(super) fn proxied(&self) -> Result<ClientConfig> {
+        Ok(config(&self.kafka.bootstrap_servers(KafkaListener::Proxied)?))
+    }
+
+    pub(super) fn as_user(&self) -> Result<ClientConfig> {
+        let mut config = config(&self.kafka.bootstrap_servers(KafkaListener::Sasl)?);
+        let authority = self.certificates.authority();
+        config
+            .set("security.protocol", "SASL_SSL")
+            .set("ssl.ca.location", authority.to_str().context("a path is text")?)
+            .set("sasl.mechanism", "PLAIN")
+            .set("sasl.username", USER)
+            .set("sasl.password", PASSWORD);
+        Ok(config)
+    }
+
+    /// Kills it as `kill -9` does, and starts it again.
+    pub(super) fn kill_and_restart(&mut self) -> Result<()> {
+        block_in_place(|| {
+            self.kafka.kill()?;
+            self.kafka.restart()
+        })
+    }
+
+    pub(super) fn cut(&self) -> Result<()> {
+        anyhow::ensure!(self.kafka.proxy()?.cut() > 0, "there was no link to cut");
+        Ok(())
+    }
+}
+
+/// Connects again without waiting for long, so that there is more time for faults.
+pub(super) fn config(bootstrap_servers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", bootstrap_servers)
+        .set("reconnect.backoff.ms", "10")
+        .set("reconnect.backoff.max.ms", "200");
+    config
+}

@@ -1,0 +1,162 @@
+//! A topic that is tried: made by the crate, read back with the plain client, and with the crate's source too.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use driver_events_core::{Delivery, DriverEventSink, DriverEventSource, Envelope, Position};
+use driver_events_kafka::{KafkaEventSink, KafkaEventSource, TopicSettings, ensure_topic};
+use rdkafka::ClientConfig;
+use tokio::task::block_in_place;
+use tokio::time::timeout;
+
+use super::log::{self, Log};
+use crate::account::Account;
+use crate::event::Event;
+use crate::memory;
+use crate::pace::{PATIENCE, Pace};
+use crate::row::Row;
+
+/// What a call may take longer than it has.
+const GRACE: Duration = Duration::from_secs(2);
+
+pub(super) struct Topic {
+    pub(super) name: String,
+    pub(super) account: Arc<Account>,
+    /// Reaches the brokers by a way that does not fail by itself.
+    config: ClientConfig,
+    /// How much memory there was at the begin.
+    memory: u64,
+}
+
+impl Topic {
+    /// `config` reaches the brokers by a way that does not fail by itself.
+    pub(super) async fn make(
+        name: String,
+        config: ClientConfig,
+        settings: impl Fn(TopicSettings) -> TopicSettings,
+    ) -> Result<Self> {
+        let memory = memory::resident();
+        let start = Instant::now();
+        // A broker that has just come back is not given replicas for a moment.
+        while let Err(error) = ensure_topic(&config, &settings(TopicSettings::named(&name))).await {
+            ensure!(start.elapsed() < PATIENCE, "no topic in {PATIENCE:?}: {error:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(Self {
+            name,
+            account: Arc::default(),
+            config,
+            memory,
+        })
+    }
+
+    /// What is not stored in `message_timeout` fails.
+    pub(super) fn sink(&self, mut config: ClientConfig, message_timeout: Duration) -> Result<Arc<KafkaEventSink>> {
+        config.set("message.timeout.ms", message_timeout.as_millis().to_string());
+        let sink = KafkaEventSink::builder(config).topic(self.name.as_str()).build()?;
+        Ok(Arc::new(sink))
+    }
+
+    /// By what was given to the sink.
+    pub(super) fn pace(&self) -> Pace {
+        let account = Arc::clone(&self.account);
+        Pace::new(&self.account, move || account.entries().given)
+    }
+
+    /// Closes the sink, reads back what is stored, and compares.
+    pub(super) async fn settle(&self, sink: &KafkaEventSink, message_timeout: Duration, row: &mut Row) -> Result<()> {
+        // As long as the sink says that every call may take.
+        let limit = 2 * message_timeout + GRACE;
+        let called = Instant::now();
+        timeout(PATIENCE, sink.close())
+            .await
+            .context("close did not end")?
+            .context("the sink could not be closed")?;
+        self.account.took(called.elapsed());
+        let log = block_in_place(|| log::read(&self.config, &self.name))?;
+        let read_by_source = self.read_by_source(&log).await?;
+        row.expect(read_by_source == log, || {
+            "the source does not read what the plain client reads".into()
+        });
+        let mut partitions = HashMap::new();
+        for (partition, events) in log.iter().enumerate() {
+            for event in events {
+                let first = *partitions.entry(event.goal).or_insert(partition);
+                row.expect(first == partition, || {
+                    format!("goal {} is in two partitions", event.goal)
+                });
+            }
+        }
+        row.told("rebuilds", sink.state().rebuilds());
+        self.account.entries().possible_duplicates = Some(sink.state().possible_duplicates());
+        row.settle(&self.account, &log.concat(), limit, self.memory);
+        Ok(())
+    }
+
+    async fn read_by_source(&self, log: &Log) -> Result<Log> {
+        let builder = KafkaEventSource::builder(self.config.clone()).topic(self.name.as_str());
+        let mut source = builder.build().await?;
+        let mut read: Log = vec![Vec::new(); log.len()];
+        for _ in 0..log.iter().map(Vec::len).sum() {
+            let next = timeout(PATIENCE, source.next())
+                .await
+                .context("the source does not read to the end")?;
+            let delivery = next.context("the source ended early")??;
+            let (partition, _) = place(&delivery)?;
+            read.get_mut(partition)
+                .context("a partition too many")?
+                .push(event(&delivery)?);
+        }
+        source.close().await?;
+        Ok(read)
+    }
+}
+
+/// The partition and the offset.
+pub(super) fn place(delivery: &Delivery) -> Result<(usize, u64)> {
+    match delivery.position() {
+        Position::Partition { partition, offset, .. } => Ok((usize::try_from(*partition)?, *offset)),
+        position => bail!("{position} is no place in a partition"),
+    }
+}
+
+pub(super) fn event(delivery: &Delivery) -> Result<Event> {
+    match delivery.envelope() {
+        Ok(envelope) => Event::read(envelope.json().map_err(Clone::clone)?),
+        Err(malformed) => bail!("{} is malformed: {malformed}", delivery.position()),
+    }
+}
+
+/// Sends one event and takes note of the answer. Whether it is stored now. One that is not is sent again as the same
+/// envelope.
+pub(super) async fn send(
+    sink: &dyn DriverEventSink,
+    account: &Account,
+    event: Event,
+    envelope: &Envelope,
+) -> Result<bool> {
+    account.gives(1);
+    let called = Instant::now();
+    let answer = timeout(PATIENCE, sink.send(envelope.clone()))
+        .await
+        .context("a call did not end")?;
+    account.took(called.elapsed());
+    account.answered(event, &answer);
+    Ok(answer.is_ok())
+}
+
+/// Sends it until it is stored.
+pub(super) async fn store(
+    sink: &dyn DriverEventSink,
+    account: &Account,
+    event: Event,
+    envelope: &Envelope,
+) -> Result<()> {
+    let start = Instant::now();
+    while !send(sink, account, event, envelope).await? {
+        ensure!(start.elapsed() < PATIENCE, "sent in vain for {PATIENCE:?}");
+    }
+    Ok(())
+}
