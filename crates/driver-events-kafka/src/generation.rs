@@ -113,7 +113,7 @@ impl Drop for Generation {
         let Some(producer) = self.producer.take() else {
             return;
         };
-        let left = producer.in_flight_count();
+        let left = self.role.flights.under_way();
         if left > 0 {
             tracing::warn!(
                 records = left,

@@ -38,16 +38,14 @@ impl Client {
     }
 
     /// Commits what was answered, and waits for the broker.
-    pub(crate) fn commit(&self) -> Result<(), SourceError> {
+    pub(crate) fn commit(&self) -> Result<(), KafkaError> {
         let Some(consumer) = &self.0 else {
             return Ok(());
         };
         match consumer.commit_consumer_state(CommitMode::Sync) {
             // Nothing was answered since the last commit.
             Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset) => Ok(()),
-            committed => committed.map_err(|error| {
-                SourceError::new(SourceErrorKind::Disconnected, "the offsets could not be committed").with_source(error)
-            }),
+            committed => committed,
         }
     }
 

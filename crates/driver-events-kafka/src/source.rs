@@ -15,7 +15,8 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::drop_elsewhere::elsewhere;
@@ -116,29 +117,14 @@ impl KafkaEventSource {
     ///   process lives on.
     pub async fn close(self) -> Result<(), SourceError> {
         let Self { client, group, .. } = self;
-        let (told, ended) = oneshot::channel();
-        // librdkafka blocks until the broker has answered, which may be never: that must not keep a runtime from ending.
-        let thread = elsewhere(move || {
-            let committed = match group {
-                Some(_) => client.commit(),
-                None => Ok(()),
-            };
-            client.end();
-            // Nobody may wait any more.
-            let _ = told.send(committed);
-        });
-        let unfinished = |error: Box<dyn Error + Send + Sync>| {
-            SourceError::new(SourceErrorKind::Fatal, "the consumer ended unfinished").with_source(error)
+        let deadline = Instant::now() + PATIENCE;
+        let committed = match group {
+            Some(_) => commit(&client, deadline).await,
+            None => Ok(()),
         };
-        thread.map_err(|error| unfinished(error.into()))?;
-        match timeout(PATIENCE, ended).await {
-            Ok(Ok(committed)) => committed,
-            Ok(Err(error)) => Err(unfinished(error.into())),
-            Err(elapsed) => {
-                let message = "no broker answered: the offsets may not be committed, nor the group left";
-                Err(SourceError::new(SourceErrorKind::Timeout, message).with_source(elapsed))
-            }
-        }
+        let ended = blocking(move || client.end());
+        let left = timeout_at(deadline, ended).await.map_err(unanswered);
+        committed.and(left?)
     }
 
     fn deliver(&self, message: &BorrowedMessage<'_>) -> Option<Delivery> {
@@ -225,6 +211,9 @@ impl KafkaEventSource {
     }
 }
 
+/// How soon offsets are committed again that a rebalance kept from it.
+const AGAIN: Duration = Duration::from_millis(100);
+
 #[async_trait]
 impl DriverEventSource for KafkaEventSource {
     async fn next(&mut self) -> Option<Result<Delivery, SourceError>> {
@@ -268,6 +257,55 @@ impl fmt::Debug for KafkaEventSource {
             .field("group", &self.group)
             .finish_non_exhaustive()
     }
+}
+
+/// Commits what was answered. Where the group is just being rebalanced, that is waited for.
+async fn commit(client: &Arc<Client>, deadline: Instant) -> Result<(), SourceError> {
+    loop {
+        let commit = blocking({
+            let client = Arc::clone(client);
+            move || client.commit()
+        });
+        let committed = tokio::select! {
+            committed = timeout_at(deadline, commit) => committed.map_err(unanswered)??,
+            // The rebalance needs this member to go on.
+            never = client.serve() => match never {},
+        };
+        let Err(error) = committed else { return Ok(()) };
+        if !is_rebalancing(&error) || deadline <= Instant::now() {
+            let message = "the offsets could not be committed";
+            return Err(SourceError::new(SourceErrorKind::Disconnected, message).with_source(error));
+        }
+        tokio::select! {
+            () = sleep(AGAIN) => {}
+            never = client.serve() => match never {},
+        }
+    }
+}
+
+/// Does what waits for a broker, maybe for ever, where it keeps no runtime from ending.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, SourceError> {
+    let unfinished = |error: Box<dyn Error + Send + Sync>| {
+        SourceError::new(SourceErrorKind::Fatal, "the consumer ended unfinished").with_source(error)
+    };
+    let (told, ended) = oneshot::channel();
+    let thread = elsewhere(move || {
+        // Nobody may wait any more.
+        let _ = told.send(work());
+    });
+    thread.map_err(|error| unfinished(error.into()))?;
+    ended.await.map_err(|error| unfinished(error.into()))
+}
+
+fn unanswered(elapsed: Elapsed) -> SourceError {
+    let message = "no broker answered: the offsets may not be committed, nor the group left";
+    SourceError::new(SourceErrorKind::Timeout, message).with_source(elapsed)
+}
+
+fn is_rebalancing(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let code = error.rdkafka_error_code();
+    matches!(code, Some(Code::IllegalGeneration | Code::RebalanceInProgress))
 }
 
 /// Whether a permission on the consumer group is missing.

@@ -29,6 +29,7 @@ mod file_lock;
 mod folders;
 mod http;
 mod last_words;
+mod orphan_guard;
 mod ports;
 mod process;
 mod run_folder;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 
+use crate::orphan_guard::OrphanGuard;
 use crate::run_folder::{Place, Record, RunFolder};
 use crate::{last_words, process, wait};
 
@@ -20,6 +21,8 @@ pub(crate) struct ServerProcess {
     /// Outlives this process, and is not reached by the Ctrl-C that ends it.
     stays: bool,
     child: Option<Child>,
+    /// None while it does not run, and where it stays.
+    guard: Option<OrphanGuard>,
 }
 
 impl ServerProcess {
@@ -30,6 +33,7 @@ impl ServerProcess {
             folder: Place::of_this_workspace().create(name)?,
             stays,
             child: None,
+            guard: None,
         })
     }
 
@@ -66,6 +70,9 @@ impl ServerProcess {
             .with_context(|| format!("{} cannot be started", program.display()))?;
         let id = child.id();
         self.child = Some(child);
+        if !self.stays {
+            self.guard = Some(OrphanGuard::of(id)?);
+        }
         fs::write(self.folder.pid_file(), id.to_string())?;
         Ok(before)
     }
@@ -78,6 +85,8 @@ impl ServerProcess {
 
     /// Kills it as `kill -9` does. Nothing happens to one that does not run.
     pub(crate) fn kill(&mut self) -> Result<()> {
+        // It must not outlive the server, whose id may be another's then.
+        self.guard = None;
         if let Some(mut child) = self.child.take() {
             child.kill()?;
             child.wait()?;

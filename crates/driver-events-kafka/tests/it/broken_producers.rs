@@ -1,11 +1,16 @@
 //! Errors that a real broker cannot be made to give, from librdkafka's own mock of a cluster.
 
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use driver_events_core::conformance::samples;
 use driver_events_core::{DriverEventSink, Receipt, SinkErrorKind};
 use driver_events_kafka::KafkaEventSink;
 use driver_events_types::GoalId;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
@@ -107,6 +112,67 @@ async fn close_waits_for_events_whose_send_was_dropped() {
         panic!("not stored");
     };
     assert_eq!(stored.offset, 100);
+}
+
+/// The others wait for their turn: together they try some hundred times a second, not each.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_that_wait_for_room_are_no_busy_loop() {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", "127.0.0.1:1")
+        .set("message.timeout.ms", "1000")
+        .set("queue.buffering.max.messages", "2");
+    let sink = KafkaEventSink::new(config).unwrap();
+    let polls = AtomicUsize::new(0);
+    let sends = events(GoalId::new(), 200).into_iter().map(|envelope| {
+        let mut send = sink.send(envelope);
+        let polls = &polls;
+        poll_fn(move |context| {
+            polls.fetch_add(1, Ordering::Relaxed);
+            send.as_mut().poll(context)
+        })
+    });
+    let sends: Vec<_> = sends.map(tokio::task::unconstrained).collect();
+    let mut answers = sends.into_iter().collect::<FuturesUnordered<_>>();
+    while let Some(answer) = tokio::time::timeout(Duration::from_secs(20), answers.next())
+        .await
+        .unwrap()
+    {
+        assert!(answer.is_err());
+    }
+    let polls = polls.load(Ordering::Relaxed);
+    assert!(polls < 4_000, "{polls} polls for 200 events in a second or two");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flush_does_not_wait_for_events_that_follow() {
+    let cluster = cluster();
+    let sink = Arc::new(KafkaEventSink::new(config(&cluster)).unwrap());
+    let senders: Vec<_> = (0..8)
+        .map(|_| {
+            let sink = Arc::clone(&sink);
+            tokio::spawn(async move {
+                let goal = GoalId::new();
+                loop {
+                    for answer in sink.send_batch(events(goal, 100)).await {
+                        answer.unwrap();
+                    }
+                }
+            })
+        })
+        .collect();
+    for _ in 0..5 {
+        let mut send = sink.send(events(GoalId::new(), 1).remove(0));
+        assert!(futures_util::poll!(&mut send).is_pending());
+        drop(send);
+        tokio::time::timeout(Duration::from_secs(10), sink.flush())
+            .await
+            .unwrap()
+            .unwrap();
+    }
+    for sender in senders {
+        sender.abort();
+    }
 }
 
 /// On one thread: whoever sends again at once what is refused must let the others come to their turn.

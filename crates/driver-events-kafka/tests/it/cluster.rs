@@ -53,7 +53,7 @@ async fn a_leader_is_killed_and_too_few_replicas_are_told() {
     in_time(ensure_topic(&config, &strict)).await.unwrap();
 
     let sink = Arc::new(KafkaEventSink::new(config.clone()).unwrap());
-    let load = Load::start(&sink);
+    let load = Load::start(&sink, 50);
     load.goes_on(500).await;
     cluster = with_cluster(cluster, |cluster| {
         let leader = cluster.admin().unwrap().leader(DEFAULT_TOPIC, 0).unwrap();

@@ -40,8 +40,9 @@ impl Reader {
                         return;
                     }
                 };
-                let Position::Partition { partition, offset, .. } = *delivery.position() else {
-                    panic!("{delivery:?}");
+                let (partition, offset) = match *delivery.position() {
+                    Position::Partition { partition, offset, .. } => (partition, offset),
+                    _ => unreachable!("Kafka has partitions"),
                 };
                 let id = delivery.envelope().unwrap().id().to_string();
                 // One that comes again after a rebalance was answered too late.

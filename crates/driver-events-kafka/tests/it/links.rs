@@ -34,7 +34,7 @@ async fn broker() -> (KafkaBroker, ClientConfig) {
 async fn links_that_are_cut_under_load_lose_and_double_nothing() {
     let (broker, mut config) = broker().await;
     let sink = Arc::new(KafkaEventSink::new(config.clone()).unwrap());
-    let load = Load::start(&sink);
+    let load = Load::start(&sink, 50);
     for _ in 0..CUTS {
         load.goes_on(200).await;
         // There may be none yet since the last one.

@@ -3,12 +3,14 @@
 use std::time::{Duration, SystemTime};
 
 use driver_events_core::{DriverEventSink, DriverEventSource, Envelope, EventFilter, Position};
+use driver_events_harness::wait_until;
 use driver_events_kafka::{
     KafkaEventSink, KafkaEventSource, KafkaEventSourceBuilder, StartFrom, TopicSettings, ensure_topic,
 };
 use driver_events_types::{EventKind, GoalId};
+use rdkafka::producer::{FutureProducer, FutureRecord};
 
-use crate::support::{broker, config, events, ids, ids_of, in_time, next, nothing_comes, tenant};
+use crate::support::{PATIENCE, broker, config, events, ids, ids_of, in_time, next, nothing_comes, tenant};
 
 async fn produce(prefix: &str, envelopes: &[Envelope]) {
     let sink = KafkaEventSink::builder(config()).prefix(prefix).build().unwrap();
@@ -182,4 +184,138 @@ async fn members_share_a_group_and_nothing_is_lost_when_one_leaves() {
         // One that a rebalance made late comes again.
         let _ = delivery.ack().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_produced_once_a_reader_of_the_latest_is_there_is_read() {
+    for grouped in [false, true] {
+        let prefix = tenant(3).await;
+        produce(&prefix, &events(GoalId::new(), 5)).await;
+        let mut builder = reader(&prefix).start_from(StartFrom::Latest);
+        if grouped {
+            builder = builder.group(&prefix);
+        }
+        let mut source = in_time(builder.clone().build()).await.unwrap();
+        let after = events(GoalId::new(), 3);
+        produce(&prefix, &after).await;
+        assert_eq!(ids(&mut source, 3).await, ids_of(&after), "grouped: {grouped}");
+        in_time(source.close()).await.unwrap();
+        if grouped {
+            // In partitions, too, where the group has answered nothing yet.
+            let meanwhile: Vec<_> = (0..30).flat_map(|_| events(GoalId::new(), 1)).collect();
+            produce(&prefix, &meanwhile).await;
+            let mut again = in_time(builder.build()).await.unwrap();
+            let mut read = ids(&mut again, 30).await;
+            let mut sent = ids_of(&meanwhile);
+            read.sort();
+            sent.sort();
+            assert_eq!(read, sent);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lag_is_what_was_not_delivered() {
+    for grouped in [false, true] {
+        let prefix = tenant(2).await;
+        let envelopes: Vec<_> = (0..40).flat_map(|_| events(GoalId::new(), 1)).collect();
+        produce(&prefix, &envelopes).await;
+        let mut config = config();
+        config.set("statistics.interval.ms", "100");
+        let mut builder = KafkaEventSource::builder(config).prefix(&prefix);
+        if grouped {
+            builder = builder.group(&prefix);
+        }
+        let mut source = in_time(builder.build()).await.unwrap();
+        assert_eq!(source.lag(), None);
+        for number in 0..10 {
+            let delivery = next(&mut source).await;
+            // What is answered makes no difference.
+            if number % 2 == 0 {
+                delivery.ack().await.unwrap();
+            }
+        }
+        // A pause in the reading: statistics come to one who asks for deliveries, and the queue has some.
+        let mut delivered = 10;
+        wait_until("the lag is known", PATIENCE, async || {
+            if source.lag() == Some(40 - delivered) {
+                return true;
+            }
+            if delivered < 39 {
+                let _ = next(&mut source).await;
+                delivered += 1;
+            } else {
+                nothing_comes(&mut source).await;
+            }
+            false
+        })
+        .await;
+    }
+}
+
+/// Many threads answer at the same time, in any order: what is stored last is the highest.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_are_given_at_once_are_all_committed() {
+    let prefix = tenant(1).await;
+    produce(&prefix, &events(GoalId::new(), 2_000)).await;
+    let mut source = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
+    for _ in 0..20 {
+        let mut deliveries = Vec::new();
+        for _ in 0..100 {
+            deliveries.push(next(&mut source).await);
+        }
+        let answers = deliveries.into_iter().map(|delivery| tokio::spawn(delivery.ack()));
+        for answer in answers.collect::<Vec<_>>() {
+            in_time(answer).await.unwrap().unwrap();
+        }
+    }
+    in_time(source.close()).await.unwrap();
+    let mut rest = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
+    nothing_comes(&mut rest).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_is_past_is_not_asked_for_again() {
+    let prefix = tenant(1).await;
+    let envelopes = events(GoalId::new(), 4);
+    produce(&prefix, &envelopes).await;
+    let mut source = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
+    let past = [next(&mut source).await, next(&mut source).await];
+    let [first, second] = past;
+    first.nack(Duration::ZERO).await.unwrap();
+    assert_eq!(ids(&mut source, 3).await, ids_of(&envelopes[..3]));
+    // It would have what was answered since come again.
+    assert!(second.nack(Duration::ZERO).await.is_err());
+    assert_eq!(ids(&mut source, 1).await, ids_of(&envelopes[3..]));
+    nothing_comes(&mut source).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_no_event_does_not_stop_its_partition() {
+    let prefix = tenant(1).await;
+    let topic = format!("{prefix}.agent.driver");
+    let goal = GoalId::new();
+    let (before, after) = (events(goal, 2), events(goal, 2));
+    produce(&prefix, &before).await;
+    let raw: FutureProducer = config().create().unwrap();
+    for payload in [&b"\xff\xfe"[..], b"{", b"", b"{\"kind\":\"escalate\"}"] {
+        let record = FutureRecord::<[u8], _>::to(&topic).payload(payload);
+        in_time(raw.send(record, PATIENCE)).await.unwrap();
+    }
+    produce(&prefix, &after).await;
+    let mut source = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
+    assert_eq!(ids(&mut source, 2).await, ids_of(&before));
+    for offset in 2..6 {
+        let delivery = next(&mut source).await;
+        assert!(delivery.envelope().is_err());
+        let Position::Partition { offset: found, .. } = delivery.position() else {
+            panic!("{:?}", delivery.position());
+        };
+        assert_eq!(*found, offset);
+        delivery.reject("no event").await.unwrap();
+    }
+    assert_eq!(ids(&mut source, 2).await, ids_of(&after));
+    in_time(source.close()).await.unwrap();
+    let mut rest = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
+    nothing_comes(&mut rest).await;
 }

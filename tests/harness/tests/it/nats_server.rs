@@ -1,9 +1,11 @@
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::panic::{self, AssertUnwindSafe};
+use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
-use driver_events_harness::{NatsConfig, NatsServer, Proxy, brokers};
+use driver_events_harness::{NatsConfig, NatsServer, Proxy, brokers, wait_until};
 use serde_json::json;
 
 use crate::nats_client::NatsClient;
@@ -114,6 +116,29 @@ fn a_test_that_panics_takes_its_server_with_it() {
     }));
     assert!(panic.is_err());
     assert!(!runs(left.unwrap()));
+}
+
+/// Not run by itself: ends as a process does whose server stands in a `static`.
+#[test]
+#[ignore = "the next test runs it, as a process of its own"]
+fn a_process_that_forgets_its_server() {
+    let server = NatsServer::start(NatsConfig::new()).unwrap();
+    println!("server={}=", server.process_id().unwrap());
+    std::mem::forget(server);
+}
+
+#[tokio::test]
+async fn a_server_ends_with_its_process() {
+    let mut process = Command::new(std::env::current_exe().unwrap());
+    let name = "nats_server::a_process_that_forgets_its_server";
+    let output = process
+        .args([name, "--exact", "--ignored", "--nocapture"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let server = said.split("server=").nth(1).and_then(|rest| rest.split('=').next());
+    let server: u32 = server.expect(&said).parse().unwrap();
+    wait_until("the server has ended", Duration::from_secs(10), async || !runs(server)).await;
 }
 
 #[test]

@@ -15,7 +15,6 @@ use tokio::task::JoinHandle;
 use super::{PATIENCE, events, in_time, next, nothing_comes};
 
 const GOALS: usize = 4;
-const BATCH: usize = 50;
 /// The batches that may follow those that were waited for: what is under way when a fault comes.
 const MORE: usize = 4 * GOALS;
 
@@ -24,11 +23,12 @@ pub(crate) struct Load {
     tasks: Vec<JoinHandle<Vec<Envelope>>>,
     acknowledged: Arc<AtomicUsize>,
     batches: Arc<Semaphore>,
+    batch: usize,
 }
 
 impl Load {
-    /// Every event must be acknowledged in time, whatever happens.
-    pub(crate) fn start(sink: &Arc<KafkaEventSink>) -> Self {
+    /// Batches of so many events. Each must be acknowledged in time, whatever happens.
+    pub(crate) fn start(sink: &Arc<KafkaEventSink>, batch: usize) -> Self {
         let acknowledged = Arc::<AtomicUsize>::default();
         let batches = Arc::new(Semaphore::new(0));
         let send = |_| {
@@ -39,12 +39,12 @@ impl Load {
                 let mut sent = Vec::new();
                 while let Ok(permit) = batches.acquire().await {
                     permit.forget();
-                    let batch = events(goal, BATCH);
-                    for answer in in_time(sink.send_batch(batch.clone())).await {
+                    let events = events(goal, batch);
+                    for answer in in_time(sink.send_batch(events.clone())).await {
                         answer.unwrap();
                         acknowledged.fetch_add(1, Ordering::Relaxed);
                     }
-                    sent.extend(batch);
+                    sent.extend(events);
                 }
                 sent
             })
@@ -54,13 +54,14 @@ impl Load {
             tasks,
             acknowledged,
             batches,
+            batch,
         }
     }
 
     /// Waits until so many more events are acknowledged.
     pub(crate) async fn goes_on(&self, events: usize) {
         let before = self.acknowledged.load(Ordering::Relaxed);
-        self.batches.add_permits(events.div_ceil(BATCH) + MORE);
+        self.batches.add_permits(events.div_ceil(self.batch) + MORE);
         wait_until("events are acknowledged", PATIENCE, async || {
             self.acknowledged.load(Ordering::Relaxed) >= before + events
         })
@@ -93,7 +94,10 @@ pub(crate) async fn are_read_once_in_order(
 ) {
     let ids =
         |events: &Vec<Envelope>| -> Vec<EventId> { events.iter().rev().map(|event| event.id().clone()).collect() };
-    let mut missing: HashMap<_, _> = sent.iter().map(|events| (events[0].goal_id(), ids(events))).collect();
+    let mut missing: HashMap<_, _> = sent
+        .iter()
+        .map(|events| (events.first().unwrap().goal_id(), ids(events)))
+        .collect();
     for number in 0..sent.iter().map(Vec::len).sum() {
         before_each(number);
         let delivery = next(source).await;

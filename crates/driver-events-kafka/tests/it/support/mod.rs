@@ -11,6 +11,7 @@ use driver_events_harness::{KafkaBroker, KafkaConfig, KafkaListener};
 use driver_events_kafka::{KafkaEventSource, TopicSettings, ensure_topic};
 use driver_events_types::{DriverEvent, GoalId};
 use rdkafka::ClientConfig;
+use tokio::sync::{Mutex, MutexGuard};
 
 /// Longer than anything takes that works.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -41,6 +42,29 @@ pub(crate) fn broker() -> &'static KafkaBroker {
     BROKER.get_or_init(|| KafkaBroker::start(KafkaConfig::new()).expect("an Apache Kafka must be there"))
 }
 
+/// The broker for tests that kill it, or cut it off: one at a time. It has a proxy.
+pub(crate) async fn rough_broker() -> MutexGuard<'static, KafkaBroker> {
+    static BROKER: OnceLock<Mutex<KafkaBroker>> = OnceLock::new();
+    let start = || Mutex::new(KafkaBroker::start(KafkaConfig::new().proxied()).expect("an Apache Kafka must be there"));
+    BROKER.get_or_init(start).lock().await
+}
+
+/// How to reach a broker through its proxy.
+pub(crate) fn proxied_config_of(broker: &KafkaBroker) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set(
+        "bootstrap.servers",
+        broker.bootstrap_servers(KafkaListener::Proxied).unwrap(),
+    );
+    config
+}
+
+/// A topic of this name.
+pub(crate) async fn topic(config: &ClientConfig, name: &str, partitions: i32) {
+    let settings = TopicSettings::named(name).partitions(partitions);
+    in_time(ensure_topic(config, &settings)).await.unwrap();
+}
+
 pub(crate) fn config_of(broker: &KafkaBroker) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set(
@@ -63,8 +87,7 @@ pub(crate) fn prefix() -> String {
 /// The topic of a tenant of the test's own, which is given back.
 pub(crate) async fn tenant(partitions: i32) -> String {
     let prefix = prefix();
-    let settings = TopicSettings::named(format!("{prefix}.agent.driver")).partitions(partitions);
-    in_time(ensure_topic(&config(), &settings)).await.unwrap();
+    topic(&config(), &format!("{prefix}.agent.driver"), partitions).await;
     prefix
 }
 
