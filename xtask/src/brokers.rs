@@ -69,8 +69,8 @@ pub fn run(root: &Path, action: Action) -> Result<()> {
             server: Server::Kafka,
             cluster,
         } => {
-            let servers = brokers::up_kafka(cluster.into()).context("no Kafka was started")?;
-            println!("export KAFKA_BOOTSTRAP_SERVERS={servers}");
+            let kafka = brokers::up_kafka(cluster.into()).context("no Kafka was started")?;
+            println!("{kafka}");
         }
         Action::Down => {
             for broker in brokers::down()? {

@@ -50,6 +50,27 @@
 //! A publisher may leave the headers out. The partition is found from the key as producers in Java do it
 //! (`partitioner=murmur2_random`).
 //!
+//! # Security
+//! Who connects is said by librdkafka's properties. With TLS (`security.protocol=SASL_SSL`, or `SSL` without a user):
+//!
+//! | what | properties |
+//! |---|---|
+//! | whom to trust | `ssl.ca.location`, a file, or `ssl.ca.pem`, its text; the system's authorities without them |
+//! | a certificate of the client | `ssl.certificate.location` and `ssl.key.location`, or `ssl.certificate.pem` and `ssl.key.pem`; `ssl.key.password` |
+//! | PLAIN | `sasl.mechanism=PLAIN`, `sasl.username`, `sasl.password` |
+//! | SCRAM | `sasl.mechanism=SCRAM-SHA-256` or `SCRAM-SHA-512`, `sasl.username`, `sasl.password` |
+//! | OAUTHBEARER | `sasl.mechanism=OAUTHBEARER`, and a [`TokenProvider`] that the builder is given |
+//!
+//! All of it needs the feature `tls`, but for PLAIN without TLS (`security.protocol=SASL_PLAINTEXT`), which sends the
+//! password as it is. Without the feature a builder refuses it, and says so.
+//!
+//! Where access rules hold, a sink needs WRITE on its topics, and a source READ on its topics and on its group. An error
+//! for want of one has the command that allows it.
+//!
+//! What librdkafka logs is told to `tracing` with the target `librdkafka`, as much as there is a subscriber for; its
+//! property `debug` makes it talk. Of a source that happens while [`next`](driver_events_core::DriverEventSource::next) is
+//! called. Passwords, keys and tokens are in none of it.
+//!
 //! # Features
 //! - `tls`: TLS, and the SASL mechanisms that need it. Links the OpenSSL of the system.
 

@@ -6,7 +6,12 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 use crate::run_folder::{Found, Place};
-use crate::{KafkaBroker, KafkaCluster, KafkaConfig, KafkaListener, NatsCluster, NatsConfig, NatsServer};
+use crate::{NatsCluster, NatsConfig, NatsServer};
+
+#[cfg(feature = "certificates")]
+mod kafka;
+#[cfg(feature = "certificates")]
+pub use self::kafka::{KafkaThatStays, up_kafka};
 
 /// Starts a nats-server with JetStream, or a cluster of several, and leaves it running. Returns where clients connect.
 ///
@@ -29,29 +34,6 @@ pub fn up_nats(size: usize) -> Result<String> {
         server.leave()?;
     }
     Ok(url)
-}
-
-/// Starts an Apache Kafka broker, or a cluster of several, and leaves it running. Returns where clients connect.
-///
-/// # Errors
-/// As [`KafkaBroker::start`] and [`KafkaCluster::start`].
-pub fn up_kafka(size: usize) -> Result<String> {
-    let config = KafkaConfig::new();
-    let (servers, brokers) = match size {
-        0 => bail!("a cluster has at least one broker"),
-        1 => {
-            let broker = KafkaBroker::start_to_stay(&config)?;
-            (broker.bootstrap_servers(KafkaListener::Plain)?, vec![broker])
-        }
-        _ => {
-            let cluster = KafkaCluster::start_to_stay(size, &config)?;
-            (cluster.bootstrap_servers(KafkaListener::Plain)?, cluster.into_brokers())
-        }
-    };
-    for broker in brokers {
-        broker.leave()?;
-    }
-    Ok(servers)
 }
 
 /// Ends the servers that were started to stay, and those that a process which was killed left behind. Servers of tests

@@ -15,6 +15,9 @@ pub use proxy::{Counts, Direction, Proxy};
 mod certificates;
 pub use certificates::Certificates;
 
+mod told;
+pub use told::{Told, all_of};
+
 mod wait;
 pub use wait::{wait_for, wait_until};
 

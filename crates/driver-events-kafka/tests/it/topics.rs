@@ -132,6 +132,29 @@ async fn a_cluster_that_is_not_there_is_told_in_time() {
     in_time(sink.close()).await.unwrap();
 }
 
+#[cfg(not(feature = "tls"))]
+#[test]
+fn what_needs_tls_names_the_feature_that_has_it() {
+    for (name, value) in [
+        ("security.protocol", "SSL"),
+        ("security.protocol", "sasl_ssl"),
+        ("sasl.mechanism", "SCRAM-SHA-256"),
+        ("sasl.mechanisms", "OAUTHBEARER"),
+        ("ssl.ca.location", "/ca.pem"),
+    ] {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", "127.0.0.1:1");
+        if name.starts_with("sasl.") {
+            config.set("security.protocol", "SASL_PLAINTEXT");
+        }
+        config.set(name, value);
+        let builder = KafkaEventSink::builder(config).token_provider(|_| Err("there is none".into()));
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.kind(), SetupErrorKind::Invalid, "{error}");
+        assert!(error.to_string().contains("`tls`"), "{name}={value}: {error}");
+    }
+}
+
 #[test]
 fn properties_that_are_wrong_are_refused_and_tell_no_secret() {
     for (name, value) in [

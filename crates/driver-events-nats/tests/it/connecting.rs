@@ -1,18 +1,14 @@
 //! Who connects to whom, what is told of it, and that secrets are not.
 
-use std::error::Error;
 use std::fs;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use driver_events_core::conformance::samples;
 use driver_events_core::{DriverEventSink, SinkError, SinkErrorKind};
-use driver_events_harness::{Certificates, NatsConfig, NatsServer, NatsUser, wait_until};
+use driver_events_harness::{Certificates, NatsConfig, NatsServer, NatsUser, Told, all_of, wait_until};
 use driver_events_nats::{NatsEventSink, NatsOptions, SetupError, SetupErrorKind};
 use nkeys::KeyPair;
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::Level;
 
 use crate::support::{PATIENCE, options, server};
 
@@ -34,17 +30,6 @@ async fn expect_refusal(options: NatsOptions, kind: SetupErrorKind) -> SetupErro
     error
 }
 
-/// Everything that an error tells, its sources included.
-fn told(error: &dyn Error) -> String {
-    let mut text = format!("{error:?} {error}");
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text} {error:?} {error}");
-        source = error.source();
-    }
-    text
-}
-
 #[tokio::test]
 async fn every_kind_of_credentials_opens_the_door_and_wrong_ones_do_not() {
     let server = NatsServer::start(with_password("s3cret")).unwrap();
@@ -57,14 +42,14 @@ async fn every_kind_of_credentials_opens_the_door_and_wrong_ones_do_not() {
         NatsOptions::new(format!("ada:wr0ng@{address}")),
     ] {
         let error = expect_refusal(wrong, SetupErrorKind::Unauthorized).await;
-        assert!(!told(&error).contains("wr0ng"), "{}", told(&error));
+        assert!(!all_of(&error).contains("wr0ng"), "{}", all_of(&error));
     }
 
     let server = NatsServer::start(NatsConfig::new().token("t0ken")).unwrap();
     expect_flow(options(&server).token("t0ken")).await;
     expect_flow(NatsOptions::new(format!("nats://t0ken@{}", server.client_address()))).await;
     let error = expect_refusal(options(&server).token("wr0ng"), SetupErrorKind::Unauthorized).await;
-    assert!(!told(&error).contains("wr0ng"), "{}", told(&error));
+    assert!(!all_of(&error).contains("wr0ng"), "{}", all_of(&error));
 
     let pair = KeyPair::new_user();
     let user = NatsUser::with_nkey(&pair.public_key());
@@ -72,9 +57,9 @@ async fn every_kind_of_credentials_opens_the_door_and_wrong_ones_do_not() {
     expect_flow(options(&server).nkey_seed(pair.seed().unwrap())).await;
     let other = KeyPair::new_user().seed().unwrap();
     let error = expect_refusal(options(&server).nkey_seed(&other), SetupErrorKind::Unauthorized).await;
-    assert!(!told(&error).contains(&other), "{}", told(&error));
+    assert!(!all_of(&error).contains(&other), "{}", all_of(&error));
     let error = expect_refusal(options(&server).nkey_seed("SUwr0ng"), SetupErrorKind::Invalid).await;
-    assert!(!told(&error).contains("wr0ng"), "{}", told(&error));
+    assert!(!all_of(&error).contains("wr0ng"), "{}", all_of(&error));
 }
 
 /// The trap: after the first connection the client tries for ever, and tells nobody but its callback.
@@ -88,7 +73,7 @@ async fn credentials_that_turn_bad_are_told_and_so_are_those_that_turn_good() {
     let connection = sink.connection().unwrap();
     let publish = async || sink.publish(samples::numbered(samples::goal(1), 1)).await;
     let is_unauthorized = |result: Result<(), SinkError>| {
-        result.is_err_and(|error| error.kind() == SinkErrorKind::Unauthorized && !told(&error).contains("s3cret"))
+        result.is_err_and(|error| error.kind() == SinkErrorKind::Unauthorized && !all_of(&error).contains("s3cret"))
     };
     publish().await.unwrap();
     sink.flush().await.unwrap();
@@ -240,17 +225,15 @@ async fn a_connection_that_gives_up_is_closed_for_good() {
 
 #[tokio::test]
 async fn what_happens_to_the_connection_is_told_as_events() {
-    let told = Told::default();
-    tracing::subscriber::set_global_default(told.clone()).unwrap();
-    // Other tests may have met the places before that tell events.
-    tracing::callsite::rebuild_interest_cache();
+    // Of this test's connection. The client writes of servers and of credentials there, and not of every message.
+    let told = Told::listen(&["driver_events_nats", "async_nats::connector"], "traced-").unwrap();
     let mut server = NatsServer::start(with_password("traced-s3cret")).unwrap();
     let url = format!("nats://ada:traced-s3cret@{}", server.client_address());
     let options = NatsOptions::new(url).name("traced-17");
     let connection = options.connect().await.unwrap();
     server.kill().unwrap();
     wait_until("the loss is told", PATIENCE, async || {
-        told.has(Level::WARN, "disconnected")
+        told.has(Level::WARN, "driver_events_nats", "disconnected")
     })
     .await;
     server.restart().unwrap();
@@ -262,60 +245,11 @@ async fn what_happens_to_the_connection_is_told_as_events() {
     assert_eq!(connz["connections"][0]["name"], "traced-17");
     connection.close(PATIENCE).await.unwrap();
     connection.close(PATIENCE).await.unwrap();
-    wait_until("the end is told", PATIENCE, async || told.has(Level::INFO, "closed")).await;
-    assert!(told.has(Level::INFO, "connected to NATS"));
+    wait_until("the end is told", PATIENCE, async || {
+        told.has(Level::INFO, "driver_events_nats", "closed")
+    })
+    .await;
+    assert!(told.has(Level::INFO, "driver_events_nats", "connected to NATS"));
     assert!(!told.text().contains("traced-s3cret"), "{}", told.text());
     assert!(!format!("{connection:?}").contains("traced-s3cret"));
-}
-
-/// What was told of this test's connection by events of this crate, and by all of the client's that tell the secret.
-#[derive(Clone, Debug, Default)]
-struct Told(Arc<Mutex<Vec<(Level, String)>>>);
-
-impl Told {
-    fn has(&self, level: Level, part: &str) -> bool {
-        let told = self.0.lock().unwrap();
-        told.iter()
-            .any(|(of, text)| *of == level && text.starts_with("driver_events_nats") && text.contains(part))
-    }
-
-    fn text(&self) -> String {
-        format!("{:?}", self.0.lock().unwrap())
-    }
-}
-
-impl Subscriber for Told {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // The place where the client writes of servers and of credentials, and not of every message.
-        let is_told = |target: &&str| metadata.target().starts_with(*target);
-        ["driver_events_nats", "async_nats::connector"].iter().any(is_told)
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut text = Text(event.metadata().target().to_owned());
-        event.record(&mut text);
-        if text.0.contains("traced-") {
-            self.0.lock().unwrap().push((*event.metadata().level(), text.0));
-        }
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
-struct Text(String);
-
-impl Visit for Text {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        self.0.push_str(&format!(" {field}={value:?}"));
-    }
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::config::scram_credentials;
 use super::instance::{Instance, Voter};
 use super::{KafkaAdmin, KafkaConfig, KafkaListener, KafkaRecord, console};
 use crate::ports::retry_when_one_was_taken;
@@ -74,13 +73,13 @@ impl KafkaBroker {
         KafkaAdmin::new(self.client_address())
     }
 
-    /// Gives a user a new password for SCRAM, which takes three seconds: Kafka's own tool does it. Who is connected stays so
-    /// until the listener asks again, see `connections.max.reauth.ms`. For `PLAIN` the old password stays.
+    /// Gives a user a new password for `SCRAM-SHA-256` or `SCRAM-SHA-512`, which takes three seconds: Kafka's own tool does
+    /// it. Who is connected stays so until the listener asks again, see `connections.max.reauth.ms`.
     ///
     /// # Errors
     /// When the tool fails.
-    pub fn change_password(&self, user: &str, password: &str) -> Result<()> {
-        let added = scram_credentials(password);
+    pub fn change_password(&self, mechanism: &str, user: &str, password: &str) -> Result<()> {
+        let added = format!("{mechanism}=[password={password}]");
         let arguments = [
             "--alter",
             "--entity-type",

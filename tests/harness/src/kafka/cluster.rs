@@ -160,3 +160,11 @@ impl KafkaCluster {
         Ok(())
     }
 }
+
+/// A broker alone is a cluster of one.
+impl From<KafkaBroker> for KafkaCluster {
+    fn from(broker: KafkaBroker) -> Self {
+        let brokers = vec![broker];
+        Self { brokers }
+    }
+}

@@ -190,13 +190,6 @@ impl KafkaConfig {
     }
 }
 
-/// What Kafka's own tool takes for a new password of a user.
-pub(super) fn scram_credentials(password: &str) -> String {
-    SCRAM
-        .map(|mechanism| format!("{mechanism}=[password={password}]"))
-        .join(",")
-}
-
 impl User {
     fn to_jaas(&self) -> String {
         format!(" user_{}={}", self.name, quoted(&self.password))

@@ -98,7 +98,6 @@ async fn wrong_credentials_are_told_at_once_at_every_start() {
             .unwrap_err();
         let made = in_time(ensure_topic(&config, &TopicSettings::new())).await.unwrap_err();
         let took = start.elapsed();
-        println!("{what} {took:?}");
         for error in [checked, built, made] {
             assert_eq!(error.kind(), SetupErrorKind::Unauthorized, "{what}: {error}");
             assert!(error.to_string().contains(part), "{what}: {error}");
@@ -118,7 +117,6 @@ async fn wrong_credentials_are_told_at_once_at_every_send() {
                 assert_eq!(error.kind(), SinkErrorKind::Unauthorized, "{what}: {error}");
                 assert!(error.to_string().contains(part), "{what}: {error}");
             }
-            println!("{what}: send {:?}", start.elapsed());
             assert!(start.elapsed() < SOON, "{what}: {:?}", start.elapsed());
         }
         in_time(sink.close()).await.unwrap();

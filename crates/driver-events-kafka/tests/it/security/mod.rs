@@ -2,6 +2,8 @@
 
 mod logins;
 mod permissions;
+mod rotation;
+mod secrets;
 mod tokens;
 
 use std::sync::OnceLock;
@@ -39,7 +41,9 @@ fn secured() -> &'static Secured {
             .access_rules()
             .user("driver", PASSWORD)
             // Connections by token end with their token, unless a newer one is shown.
-            .property("listener.name.sasl.oauthbearer.connections.max.reauth.ms", "3600000");
+            .property("listener.name.sasl.oauthbearer.connections.max.reauth.ms", "3600000")
+            // By this password they prove every few seconds who they are.
+            .property("listener.name.sasl.scram-sha-512.connections.max.reauth.ms", "3000");
         let config = USERS.iter().fold(config, |config, user| config.user(user, "s3cret"));
         let broker = KafkaBroker::start(config).unwrap();
         Secured { broker, certificates }

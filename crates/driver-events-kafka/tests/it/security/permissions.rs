@@ -38,7 +38,6 @@ async fn who_may_not_write_is_told_what_to_allow_and_goes_on_when_it_is_allowed(
         }
         assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     }
-    println!("{:?}", sink.state());
     secured.allow("no-write", KafkaResource::Topic(&topic), KafkaOperation::Write);
     wait_until("the user may write", PATIENCE, async || {
         in_time(sink.send(events(GoalId::new(), 1).remove(0))).await.is_ok()
@@ -132,7 +131,6 @@ async fn who_may_not_read_a_topic_is_told_and_reads_when_it_is_allowed() {
     let mut grouped = in_time(builder.group("no-read").build()).await.unwrap();
     for source in [&mut alone, &mut grouped] {
         let error = error_of(source).await;
-        println!("{error}");
         assert_eq!(error.kind(), SourceErrorKind::Unauthorized, "{error}");
         assert!(
             error
@@ -159,7 +157,6 @@ async fn who_may_not_join_a_group_is_told_and_joins_when_it_is_allowed() {
     let source = KafkaEventSource::builder(secured.user("no-group")).topic(&*topic);
     let mut source = in_time(source.group("no-group").build()).await.unwrap();
     let error = error_of(&mut source).await;
-    println!("{error}");
     assert_eq!(error.kind(), SourceErrorKind::Unauthorized, "{error}");
     assert!(
         error.to_string().contains("--operation Read --group 'no-group'"),
@@ -274,12 +271,6 @@ async fn a_permission_that_is_revoked_under_load_and_given_back_loses_nothing_si
     more("events are stored again", &stored).await;
     has_enough.store(true, Ordering::Relaxed);
     let kept = in_time(sending).await.unwrap();
-    println!(
-        "{} stored {} refused {:?}",
-        kept.len(),
-        refused.load(Ordering::Relaxed),
-        sink.state()
-    );
     in_time(sink.close()).await.unwrap();
     // Nothing that was refused, and all that was stored: once, and in order.
     let mut source = KafkaEventSource::builder(config_of(&secured.broker))

@@ -1,0 +1,102 @@
+//! What is told to `tracing`, to see that it is, and that secrets are not.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+/// Keeps the events of `tracing` in this process, at every level, with their targets and fields.
+#[derive(Clone, Debug)]
+pub struct Told {
+    targets: &'static [&'static str],
+    part: &'static str,
+    events: Arc<Mutex<Vec<(Level, String)>>>,
+}
+
+impl Told {
+    /// From now on keeps the events that contain `part` and whose target begins as one of `targets`. Libraries call from
+    /// threads of their own, so that this is for the whole process, and can be had once.
+    ///
+    /// # Errors
+    /// When somebody listens already.
+    pub fn listen(targets: &'static [&'static str], part: &'static str) -> Result<Self> {
+        let told = Self {
+            targets,
+            part,
+            events: Arc::default(),
+        };
+        tracing::subscriber::set_global_default(told.clone()).context("somebody listens already")?;
+        // Other tests may have met the places before that tell events.
+        tracing::callsite::rebuild_interest_cache();
+        Ok(told)
+    }
+
+    /// Whether an event of this level and target contains this.
+    #[must_use]
+    pub fn has(&self, level: Level, target: &str, part: &str) -> bool {
+        let events = self.events();
+        let mut of_level = events.iter().filter(|(of, _)| *of == level);
+        of_level.any(|(_, text)| text.starts_with(target) && text.contains(part))
+    }
+
+    /// All of it, a line each.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let events = self.events();
+        let lines = events.iter().map(|(level, text)| format!("{level} {text}\n"));
+        lines.collect()
+    }
+
+    fn events(&self) -> MutexGuard<'_, Vec<(Level, String)>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Subscriber for Told {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.targets.iter().any(|target| metadata.target().starts_with(target))
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut text = Text(event.metadata().target().to_owned());
+        event.record(&mut text);
+        if text.0.contains(self.part) {
+            self.events().push((*event.metadata().level(), text.0));
+        }
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.push_str(&format!(" {field}={value:?}"));
+    }
+}
+
+/// All that an error tells: by `Debug` and `Display`, its own and of every source below it.
+#[must_use]
+pub fn all_of(error: &dyn std::error::Error) -> String {
+    let mut text = format!("{error:?} {error}");
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(&format!(" {error:?} {error}"));
+        source = error.source();
+    }
+    text
+}
