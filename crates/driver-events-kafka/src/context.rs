@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 use rdkafka::Statistics;
 use rdkafka::TopicPartitionList;
@@ -16,6 +16,7 @@ use rdkafka::producer::{DeliveryResult, ProducerContext};
 use crate::KafkaState;
 use crate::batch::{Report, Ticket};
 use crate::flights::Flights;
+use crate::generation::Generation;
 use crate::offsets::Offsets;
 use crate::room::Room;
 use crate::tokens::Tokens;
@@ -28,12 +29,33 @@ pub(crate) struct Context<R> {
     role: R,
 }
 
+/// What a client is for.
+pub(crate) trait Role: Send + Sync {
+    /// All brokers refuse the credentials.
+    fn refused(&self) {}
+}
+
 /// The role of a producer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Producing {
     pub(crate) room: Arc<Room>,
     pub(crate) flights: Arc<Flights>,
+    /// Whose it is, once that is made.
+    pub(crate) generation: Arc<OnceLock<Weak<Generation>>>,
 }
+
+impl Role for Producing {
+    /// What waits in the queue would wait until its time is over.
+    fn refused(&self) {
+        if let Some(generation) = self.generation.get().and_then(Weak::upgrade) {
+            generation.purge_queue();
+        }
+    }
+}
+
+impl Role for Arc<Offsets> {}
+
+impl Role for () {}
 
 impl<R> Context<R> {
     pub(crate) fn new(state: KafkaState, tokens: Option<Tokens>, role: R) -> Self {
@@ -56,7 +78,7 @@ impl<R: Default> Context<R> {
     }
 }
 
-impl<R: Send + Sync> ClientContext for Context<R> {
+impl<R: Role> ClientContext for Context<R> {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -77,7 +99,9 @@ impl<R: Send + Sync> ClientContext for Context<R> {
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::warn!(%error, reason, "Kafka");
-        self.state.erred(&error, reason);
+        if self.state.erred(&error, reason) {
+            self.role.refused();
+        }
     }
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
@@ -88,6 +112,7 @@ impl<R: Send + Sync> ClientContext for Context<R> {
             if !tokens.has_one() {
                 // No broker is even asked then.
                 self.state.refused(format!("no token could be had: {error}"));
+                self.role.refused();
             }
             error as Box<dyn Error>
         })

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -22,10 +23,17 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
-    pub(crate) fn new(number: u64, config: &ClientConfig, context: Context<Producing>) -> Result<Self, SetupError> {
+    pub(crate) fn new(
+        number: u64,
+        config: &ClientConfig,
+        context: Context<Producing>,
+    ) -> Result<Arc<Self>, SetupError> {
         let role = context.role().clone();
         let producer = Some(client::new(config, context)?);
-        Ok(Self { number, producer, role })
+        let generation = Arc::new(Self { number, producer, role });
+        // Nobody else sets it.
+        let _ = generation.role.generation.set(Arc::downgrade(&generation));
+        Ok(generation)
     }
 
     pub(crate) fn producer(&self) -> Option<&ThreadedProducer<Context<Producing>>> {

@@ -1,4 +1,3 @@
-use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -47,7 +46,7 @@ impl Producer {
             .and_then(|milliseconds| milliseconds.parse().ok())
             .filter(|milliseconds| *milliseconds != 0)
             .map(Duration::from_millis);
-        let current = Arc::new(Generation::new(0, &config, context.renewed())?);
+        let current = Generation::new(0, &config, context.renewed())?;
         Ok(Self {
             topics,
             has_headers,
@@ -78,7 +77,6 @@ impl Producer {
         let event = Addressed::new(envelope, &self.topics)?;
         let deadline = self.deadline();
         let generation = self.current();
-        let refusals = self.state().refusals();
         let (ticket, report) = Ticket::single(generation.role().flights.start(1));
         let mut json = Vec::with_capacity(USUAL);
         if let Some(refused) = self.put(&generation, &event, &mut json, ticket)? {
@@ -86,8 +84,7 @@ impl Producer {
             Box::pin(self.put_again(&generation, &event, &json, refused, deadline)).await;
         }
         drop(json);
-        let report = self.reported(&generation, refusals, report.report()).await;
-        match Outcome::from(report) {
+        match Outcome::from(report.report().await) {
             outcome @ Outcome::Stored { .. } => self.answer(outcome, event),
             outcome => {
                 let mut answers = [None];
@@ -180,7 +177,6 @@ impl Producer {
         deadline: Option<Instant>,
     ) -> Vec<(usize, Addressed, Outcome)> {
         let batch = Batch::new(events.len(), generation.role().flights.start(events.len()));
-        let refusals = self.state().refusals();
         let mut unwritable = Vec::new();
         let mut json = Vec::with_capacity(USUAL);
         for (number, (_, event)) in events.iter().enumerate() {
@@ -194,7 +190,7 @@ impl Producer {
                 }
             }
         }
-        let reports = self.reported(generation, refusals, batch.reports()).await;
+        let reports = batch.reports().await;
         let with_report = |((place, event), report)| (place, event, Outcome::from(report));
         let mut outcomes: Vec<_> = events.into_iter().zip(reports).map(with_report).collect();
         for (number, error) in unwritable {
@@ -203,20 +199,6 @@ impl Producer {
             }
         }
         outcomes
-    }
-
-    /// Waits for reports, and gives up what waits in the queue when all brokers refuse the credentials: it would wait
-    /// until its time is over.
-    async fn reported<T>(&self, generation: &Generation, refusals: u64, reports: impl Future<Output = T>) -> T {
-        let mut reports = pin!(reports);
-        tokio::select! {
-            biased;
-            reports = &mut reports => reports,
-            () = self.state().refused_after(refusals) => {
-                generation.purge_queue();
-                reports.await
-            }
-        }
     }
 
     /// Encodes an event into `json`, and puts it into the queue; never waits. What is refused is given back.
@@ -300,7 +282,7 @@ impl Producer {
         }
         match Generation::new(broken + 1, &self.config, self.context.renewed()) {
             Ok(generation) => {
-                *current = Arc::new(generation);
+                *current = generation;
                 self.state().rebuilt();
                 tracing::warn!("the Kafka producer broke down, and was made anew");
                 true

@@ -101,19 +101,20 @@ impl KafkaState {
         self.shared.possible_duplicates.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes note of an error that is about no event.
-    pub(crate) fn erred(&self, error: &KafkaError, reason: &str) {
+    /// Takes note of an error that is about no event. Whether it means that all brokers refuse the credentials.
+    pub(crate) fn erred(&self, error: &KafkaError, reason: &str) -> bool {
         let mut told = self.told();
         let code = error.rdkafka_error_code();
         if code == Some(RDKafkaErrorCode::AllBrokersDown) {
             // What was told before says why.
             told.last_error.get_or_insert_with(|| reason.to_owned());
             let doubt = told.doubt.as_ref().filter(|doubt| doubt.told.elapsed() < DOUBT);
-            if let Some(why) = doubt.map(|doubt| doubt.why.clone()) {
-                drop(told);
-                self.refused(why);
-            }
-            return;
+            let Some(why) = doubt.map(|doubt| doubt.why.clone()) else {
+                return false;
+            };
+            drop(told);
+            self.refused(why);
+            return true;
         }
         told.last_error = Some(reason.to_owned());
         if is_refusal(code, reason) {
@@ -123,6 +124,7 @@ impl KafkaState {
             });
             self.shared.is_in_doubt.store(true, Ordering::Release);
         }
+        false
     }
 
     /// There is no broker that takes the credentials.

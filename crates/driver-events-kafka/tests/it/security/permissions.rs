@@ -154,15 +154,25 @@ async fn who_may_not_join_a_group_is_told_and_joins_when_it_is_allowed() {
         .build()
         .unwrap();
     stores(&sink).await;
-    let source = KafkaEventSource::builder(secured.user("no-group")).topic(&*topic);
-    let mut source = in_time(source.group("no-group").build()).await.unwrap();
-    let error = error_of(&mut source).await;
-    assert_eq!(error.kind(), SourceErrorKind::Unauthorized, "{error}");
-    assert!(
-        error.to_string().contains("--operation Read --group 'no-group'"),
-        "{error}"
-    );
+    let builder = KafkaEventSource::builder(secured.user("no-group"))
+        .topic(&*topic)
+        .group("no-group");
+    // It is told as soon as it is known.
+    let (built, is_unauthorized, error) = match in_time(builder.clone().build()).await {
+        Ok(mut source) => {
+            let error = error_of(&mut source).await;
+            let is_unauthorized = error.kind() == SourceErrorKind::Unauthorized;
+            (Some(source), is_unauthorized, error.to_string())
+        }
+        Err(error) => (None, error.kind() == SetupErrorKind::Unauthorized, error.to_string()),
+    };
+    assert!(is_unauthorized, "{error}");
+    assert!(error.contains("--operation Read --group 'no-group'"), "{error}");
     secured.allow("no-group", KafkaResource::Group("no-group"), KafkaOperation::Read);
+    let mut source = match built {
+        Some(source) => source,
+        None => in_time(builder.build()).await.unwrap(),
+    };
     assert_eq!(past_errors(&mut source, 1).await.len(), 1);
 }
 
