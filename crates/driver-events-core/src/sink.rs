@@ -1,4 +1,5 @@
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -107,58 +108,100 @@ pub trait DriverEventSink: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-#[async_trait]
+/// What a method of the trait returns, as async-trait writes it. Those that only pass a call on pass its future on, and
+/// take no box of their own.
+type Call<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 #[deny(clippy::missing_trait_methods)]
 impl<S: DriverEventSink + ?Sized> DriverEventSink for Arc<S> {
-    async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
-        (**self).send(envelope).await
+    fn send<'a, 'b>(&'a self, envelope: Envelope) -> Call<'b, Result<Receipt, SinkError>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        (**self).send(envelope)
     }
 
     fn guarantee(&self) -> Guarantee {
         (**self).guarantee()
     }
 
-    async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
-        (**self).send_batch(envelopes).await
+    fn send_batch<'a, 'b>(&'a self, envelopes: Vec<Envelope>) -> Call<'b, Vec<Result<Receipt, SinkError>>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        (**self).send_batch(envelopes)
     }
 
-    async fn flush(&self) -> Result<(), SinkError> {
-        (**self).flush().await
+    fn flush<'a, 'b>(&'a self) -> Call<'b, Result<(), SinkError>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        (**self).flush()
     }
 
-    async fn close(&self) -> Result<(), SinkError> {
-        (**self).close().await
+    fn close<'a, 'b>(&'a self) -> Call<'b, Result<(), SinkError>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        (**self).close()
     }
 
-    async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
-        (**self).publish(event).await
+    fn publish<'a, 'b>(&'a self, event: DriverEvent) -> Call<'b, Result<(), SinkError>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        (**self).publish(event)
     }
 }
 
-#[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: DriverEventSink + ?Sized> DriverEventSink for Box<S> {
-    async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
-        (**self).send(envelope).await
+    fn send<'a, 'b>(&'a self, envelope: Envelope) -> Call<'b, Result<Receipt, SinkError>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        (**self).send(envelope)
     }
 
     fn guarantee(&self) -> Guarantee {
         (**self).guarantee()
     }
 
-    async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
-        (**self).send_batch(envelopes).await
+    fn send_batch<'a, 'b>(&'a self, envelopes: Vec<Envelope>) -> Call<'b, Vec<Result<Receipt, SinkError>>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        (**self).send_batch(envelopes)
     }
 
-    async fn flush(&self) -> Result<(), SinkError> {
-        (**self).flush().await
+    fn flush<'a, 'b>(&'a self) -> Call<'b, Result<(), SinkError>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        (**self).flush()
     }
 
-    async fn close(&self) -> Result<(), SinkError> {
-        (**self).close().await
+    fn close<'a, 'b>(&'a self) -> Call<'b, Result<(), SinkError>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        (**self).close()
     }
 
-    async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
-        (**self).publish(event).await
+    fn publish<'a, 'b>(&'a self, event: DriverEvent) -> Call<'b, Result<(), SinkError>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        (**self).publish(event)
     }
 }

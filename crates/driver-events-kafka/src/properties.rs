@@ -91,7 +91,7 @@ pub(crate) fn producer(config: ClientConfig, acks: Acks) -> Result<ClientConfig,
 }
 
 /// What a consumer is given, unless the caller says otherwise.
-const CONSUMER: [(&str, &str); 7] = [
+const CONSUMER: [(&str, &str); 8] = [
     // The group hands partitions over without a stop.
     ("partition.assignment.strategy", "cooperative-sticky"),
     // What was answered is committed soon.
@@ -100,6 +100,8 @@ const CONSUMER: [(&str, &str); 7] = [
     ("statistics.interval.ms", "5000"),
     // Events that wait for a slow reader wait in 16 MiB at most.
     ("queued.max.messages.kbytes", "16384"),
+    // A reader that has caught up with them waits for the next ones no longer than this, and not for a second.
+    ("fetch.queue.backoff.ms", "5"),
     ("reconnect.backoff.ms", "50"),
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.keepalive.enable", "true"),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError, SinkErrorKind};
+use driver_events_types::DriverEvent;
 use rdkafka::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 
@@ -129,6 +130,16 @@ impl KafkaEventSink {
         }
     }
 
+    async fn store(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
+        let _entered = self.gate.enter()?;
+        let answer = self.producer.store(envelope).await;
+        if answer.is_err() {
+            // Events that are refused at once must not keep the thread from others, however often they are sent again.
+            tokio::task::consume_budget().await;
+        }
+        answer
+    }
+
     fn deadline(&self) -> Instant {
         Instant::now() + self.producer.patience().unwrap_or(LONGEST)
     }
@@ -137,13 +148,11 @@ impl KafkaEventSink {
 #[async_trait]
 impl DriverEventSink for KafkaEventSink {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
-        let _entered = self.gate.enter()?;
-        let answer = self.producer.store(envelope).await;
-        if answer.is_err() {
-            // Events that are refused at once must not keep the thread from others, however often they are sent again.
-            tokio::task::consume_budget().await;
-        }
-        answer
+        self.store(envelope).await
+    }
+
+    async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
+        self.store(Envelope::new(event)).await.map(drop)
     }
 
     fn guarantee(&self) -> Guarantee {
