@@ -1,7 +1,7 @@
 //! Processes, by their id.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -44,14 +44,29 @@ pub(crate) fn is_running_from(id: u32, folder: &Path) -> bool {
 /// A process that ends has no command line first, and lets go of its ports and locks then. One that nobody waited for
 /// has ended all the same.
 fn has_ended(id: u32) -> bool {
-    match fs::read_to_string(format!("/proc/{id}/stat")) {
-        // The state comes after the name, which stands in brackets and may contain any character.
-        Ok(stat) => stat
-            .rsplit(')')
-            .next()
-            .is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X'])),
-        Err(_) => command_line(id).is_none(),
+    match state(Path::new("/proc").join(id.to_string())) {
+        Some(state) => matches!(state, 'Z' | 'X'),
+        None => command_line(id).is_none(),
     }
+}
+
+/// Whether every thread of the process has halted. They do so one after the other once it was told to. True where the
+/// system does not tell.
+pub(crate) fn has_halted(id: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{id}/task")) else {
+        return true;
+    };
+    threads
+        .flatten()
+        .filter_map(|thread| state(thread.path()))
+        .all(|state| state == 'T')
+}
+
+/// The letter that says what a process or a thread does; none where the system does not tell, or it is gone.
+fn state(folder: PathBuf) -> Option<char> {
+    let stat = fs::read_to_string(folder.join("stat")).ok()?;
+    // It comes after the name, which stands in brackets and may contain any character.
+    stat.rsplit(')').next()?.trim_start().chars().next()
 }
 
 fn command_line(id: u32) -> Option<String> {

@@ -13,6 +13,9 @@ use crate::orphan_guard::OrphanGuard;
 use crate::run_folder::{Place, Record, RunFolder};
 use crate::{last_words, process, wait};
 
+/// A process that is told to halt does so at once, or never will.
+const HALTING: Duration = Duration::from_secs(5);
+
 /// One server, through all of its lives. Its process ends with this value.
 #[derive(Debug)]
 pub(crate) struct ServerProcess {
@@ -106,12 +109,15 @@ impl ServerProcess {
         Ok(())
     }
 
-    /// Stops it in its tracks, as it stands, until [`thaw`](Self::thaw).
+    /// Stops it in its tracks, as it stands, until [`thaw`](Self::thaw), and returns when all of it has halted.
     ///
     /// # Errors
-    /// When it does not run.
+    /// When it does not run, or does not halt.
     pub(crate) fn freeze(&self) -> Result<()> {
-        self.signal(Signal::STOP)
+        self.signal(Signal::STOP)?;
+        let has_halted = wait::became_true(HALTING, || self.id().is_none_or(process::has_halted));
+        ensure!(has_halted, "{} did not halt within {HALTING:?}", self.name);
+        Ok(())
     }
 
     /// # Errors

@@ -5,7 +5,7 @@ use futures_util::future::join;
 use super::refusal::expect_refusal;
 use super::subject::{Subject, event, events};
 use super::{Fixture, samples};
-use crate::SinkErrorKind;
+use crate::{Fate, SinkErrorKind};
 
 /// After `flush` everything that was taken can be read. It may be called with nothing to do, and again.
 ///
@@ -65,7 +65,8 @@ pub async fn closes(fixture: &impl Fixture) {
     subject.expect_stored(&sent).await;
 }
 
-/// What was taken is stored, also when `close` is called while tasks send.
+/// What was taken is stored, also when `close` is called while tasks send. What was refused is not, unless its error says
+/// that it may be.
 ///
 /// # Panics
 /// The sink does not hold to it.
@@ -75,19 +76,20 @@ pub async fn closes_while_tasks_send(fixture: &impl Fixture) {
         .map(|task| {
             let sink = Arc::clone(&subject.sink);
             tokio::spawn(async move {
-                let mut taken = Vec::new();
+                let (mut taken, mut unsure) = (Vec::new(), None);
                 for number in 0..100 {
                     let envelope = event(task, number);
                     match sink.send(envelope.clone()).await {
                         Ok(_) => taken.push(envelope),
                         Err(error) => {
                             assert_eq!(error.kind(), SinkErrorKind::Closed, "{error:?}");
+                            unsure = (error.fate() != Fate::NotSent).then_some(envelope);
                             break;
                         }
                     }
                     tokio::task::yield_now().await;
                 }
-                taken
+                (taken, unsure)
             })
         })
         .collect();
@@ -95,18 +97,20 @@ pub async fn closes_while_tasks_send(fixture: &impl Fixture) {
         tokio::task::yield_now().await;
     }
     close(&subject).await;
-    let mut taken = Vec::new();
+    let (mut taken, mut unsure) = (Vec::new(), Vec::new());
     for task in tasks {
         match task.await {
-            Ok(envelopes) => taken.extend(envelopes),
+            Ok((envelopes, last)) => {
+                taken.extend(envelopes);
+                unsure.extend(last);
+            }
             Err(error) => panic!("a task that sent failed: {error}"),
         }
     }
-    if subject.capabilities.closes {
-        subject.expect_stored_without_flush(&taken).await;
-    } else {
-        subject.expect_stored(&taken).await;
+    if !subject.capabilities.closes {
+        subject.flush().await;
     }
+    subject.expect_stored_and_maybe(&taken, &unsure).await;
 }
 
 async fn close(subject: &Subject<'_, impl Fixture>) {

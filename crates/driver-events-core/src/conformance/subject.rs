@@ -69,6 +69,16 @@ impl<'a, F: Fixture> Subject<'a, F> {
         }
     }
 
+    /// Checks that exactly `sent` is stored, and that or nothing of `unsure`.
+    pub(super) async fn expect_stored_and_maybe(&self, sent: &[Envelope], unsure: &[Envelope]) {
+        if self.capabilities.stores {
+            let unsure: HashSet<_> = unsure.iter().map(text).collect();
+            let mut stored = self.stored().await;
+            stored.retain(|envelope| !unsure.contains(&text(envelope)));
+            compare(sent, &stored);
+        }
+    }
+
     /// As [`expect_stored`](Self::expect_stored), but what was sent more than once may be stored more than once.
     pub(super) async fn expect_stored_at_least_once(&self, sent: &[Envelope]) {
         self.flush().await;
