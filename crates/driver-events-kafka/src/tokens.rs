@@ -17,9 +17,9 @@ use crate::{SetupError, client};
 /// A token should live for half a minute or longer: the next one is asked for when four fifths of its time are over, and
 /// brokers that end connections with their tokens want it before nine tenths are.
 ///
-/// The provider is called on a thread of its own, where it may block and may use a runtime, and by one thread at a time. The first
-/// token should be there in five seconds. After an error it is called again in about ten; the error's text is told to
-/// `tracing` and by [`KafkaState::last_error`](crate::KafkaState::last_error), so leave secrets out of it.
+/// The provider is called on a thread of its own, where it may block and may use a runtime, and by one thread at a time.
+/// The first token should be there in five seconds. After an error it is called again in about ten; the error's text is
+/// told to `tracing` and by [`KafkaState::last_error`](crate::KafkaState::last_error), so leave secrets out of it.
 pub type TokenProvider = dyn Fn(Option<&str>) -> Result<OAuthToken, TokenError> + Send + Sync + 'static;
 
 type TokenError = Box<dyn Error + Send + Sync>;
