@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use driver_events_harness::Proxy;
 
 use crate::account::Account;
 use crate::random::Random;
@@ -51,4 +52,9 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Result
         tokio::time::sleep(PAUSE).await;
     }
     Ok(())
+}
+
+/// Cuts every link, once there is one: after another fault a client may not be back yet.
+pub(crate) async fn cut(proxy: &Proxy) -> Result<()> {
+    until("there is a link to cut", || proxy.cut() > 0).await
 }

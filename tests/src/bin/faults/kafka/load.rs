@@ -36,7 +36,7 @@ pub(super) async fn run(
         pace.wait(random, EVENTS).await?;
         match fault {
             Fault::Kill => broker.kill_and_restart()?,
-            _ => broker.cut()?,
+            _ => broker.cut().await?,
         }
         row.did(fault);
     }

@@ -81,7 +81,7 @@ pub(super) async fn kills_and_cuts(
         reading.progress(random).await?;
         match fault {
             Fault::Kill => broker.kill_and_restart()?,
-            _ => broker.cut()?,
+            _ => broker.cut().await?,
         }
         row.did(fault);
     }

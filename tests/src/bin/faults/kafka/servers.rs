@@ -3,6 +3,8 @@ use driver_events_harness::{Certificates, KafkaBroker, KafkaCluster, KafkaConfig
 use rdkafka::ClientConfig;
 use tokio::task::block_in_place;
 
+use crate::pace::cut;
+
 /// Of the broker, who may do nothing but what a scenario allows.
 pub(super) const USER: &str = "driver";
 const PASSWORD: &str = "secret";
@@ -98,9 +100,8 @@ impl Broker {
         })
     }
 
-    pub(super) fn cut(&self) -> Result<()> {
-        anyhow::ensure!(self.kafka.proxy()?.cut() > 0, "there was no link to cut");
-        Ok(())
+    pub(super) async fn cut(&self) -> Result<()> {
+        cut(self.kafka.proxy()?).await
     }
 }
 

@@ -15,7 +15,7 @@ use super::witness::Witness;
 use crate::account::Account;
 use crate::event::Event;
 use crate::memory;
-use crate::pace::PATIENCE;
+use crate::pace::{PATIENCE, cut};
 use crate::random::Random;
 use crate::row::{Fault, Row};
 
@@ -90,7 +90,7 @@ pub(super) async fn cuts(random: &mut Random, share: usize, row: &mut Row) -> Re
     let mut read = Vec::new();
     for _ in 0..CUTS.div_ceil(share) {
         pace.wait(random, MESSAGES).await?;
-        ensure!(rig.proxy.cut() > 0, "there was no link to cut");
+        cut(&rig.proxy).await?;
         row.did(Fault::Cut);
         read.extend(rig.witness.read().await?);
     }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use driver_events_core::DriverEventSink;
 use driver_events_nats::StreamSettings;
 use tokio::task::block_in_place;
 
 use super::stream::{Rig, STREAM, pace};
 use crate::load::{Load, Shape};
+use crate::pace::cut;
 use crate::random::Random;
 use crate::row::{Fault, Row};
 
@@ -39,7 +40,7 @@ pub(super) async fn run(shape: Shape, random: &mut Random, share: usize, row: &m
                 rig.server.restart()
             })?;
         } else {
-            ensure!(rig.proxy.cut() > 0, "there was no link to cut");
+            cut(&rig.proxy).await?;
         }
         row.did(fault);
     }
