@@ -10,15 +10,15 @@ use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::Message;
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 
 use crate::KafkaState;
-use crate::batch::{Report, Ticket};
 use crate::flights::Flights;
 use crate::generation::Generation;
 use crate::offsets::Offsets;
 use crate::room::Room;
+use crate::ticket::{Failed, Report, Ticket};
 use crate::tokens::Tokens;
 
 /// What every client of librdkafka's calls back, and beside it what its role needs.
@@ -42,6 +42,17 @@ pub(crate) struct Producing {
     pub(crate) flights: Arc<Flights>,
     /// Whose it is, once that is made.
     pub(crate) generation: Arc<OnceLock<Weak<Generation>>>,
+}
+
+impl Producing {
+    fn failed(&self, error: &KafkaError, message: &BorrowedMessage<'_>) -> Failed {
+        let generation = self.generation.get().and_then(Weak::upgrade);
+        let is_broken = generation.is_some_and(|generation| generation.breakdown().is_some());
+        Failed {
+            code: error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail),
+            record: is_broken.then(|| Box::new(message.detach())),
+        }
+    }
 }
 
 impl Role for Producing {
@@ -120,10 +131,10 @@ impl<R: Role> ClientContext for Context<R> {
 }
 
 impl ProducerContext for Context<Producing> {
-    type DeliveryOpaque = Box<Ticket>;
+    type DeliveryOpaque = Arc<Ticket>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Box<Ticket>) {
-        ticket.settle(match result {
+    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Arc<Ticket>) {
+        let report = match result {
             Ok(message) => {
                 self.state.answered();
                 Report::Stored {
@@ -131,8 +142,9 @@ impl ProducerContext for Context<Producing> {
                     offset: message.offset(),
                 }
             }
-            Err((error, _)) => Report::Failed(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)),
-        });
+            Err((error, message)) => Report::Failed(self.role.failed(error, message)),
+        };
+        ticket.settle(report, &self.role.flights);
         self.role.room.left();
     }
 }

@@ -1,6 +1,5 @@
 //! How many records are under way, so that one can wait for those that are, and not for those that follow.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Mutex, Notify};
@@ -17,22 +16,22 @@ pub(crate) struct Flights {
     turn: Mutex<()>,
 }
 
-/// Some records that are under way, until it is dropped.
-#[derive(Debug)]
+/// A record that is under way until it is [landed](Flights::land), which everything that starts must be once.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Flight {
-    flights: Arc<Flights>,
     place: usize,
-    records: usize,
 }
 
 impl Flights {
-    pub(crate) fn start(self: &Arc<Self>, records: usize) -> Flight {
+    pub(crate) fn start(&self) -> Flight {
         let place = self.round.load(Ordering::SeqCst) % 2;
-        self.count(place).fetch_add(records, Ordering::SeqCst);
-        Flight {
-            flights: Arc::clone(self),
-            place,
-            records,
+        self.count(place).fetch_add(1, Ordering::SeqCst);
+        Flight { place }
+    }
+
+    pub(crate) fn land(&self, flight: Flight) {
+        if self.count(flight.place).fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.landed.notify_waiters();
         }
     }
 
@@ -63,40 +62,30 @@ impl Flights {
     }
 }
 
-impl Drop for Flight {
-    fn drop(&mut self) {
-        let before = self.flights.count(self.place).fetch_sub(self.records, Ordering::SeqCst);
-        if before == self.records {
-            self.flights.landed.notify_waiters();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
-    use std::sync::Arc;
     use std::task::{Context, Waker};
 
     use super::Flights;
 
     #[test]
     fn one_waits_for_those_that_are_under_way_and_not_for_those_that_follow() {
-        let flights = Arc::<Flights>::default();
+        let flights = Flights::default();
         let mut context = Context::from_waker(Waker::noop());
-        let (first, batch) = (flights.start(1), flights.start(5));
+        let (first, second) = (flights.start(), flights.start());
         let mut landed = pin!(flights.all_landed());
         assert!(landed.as_mut().poll(&mut context).is_pending());
-        let mut following = flights.start(1);
-        drop(first);
+        let mut following = flights.start();
+        flights.land(first);
         assert!(landed.as_mut().poll(&mut context).is_pending());
-        drop(batch);
+        flights.land(second);
         // New ones never stop.
         for _ in 0..3 {
-            following = flights.start(1);
+            following = flights.start();
             if landed.as_mut().poll(&mut context).is_ready() {
                 assert_eq!(flights.under_way(), 1);
-                drop(following);
+                flights.land(following);
                 return;
             }
         }

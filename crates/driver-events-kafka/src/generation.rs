@@ -4,14 +4,11 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::OwnedHeaders;
-use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer};
-use uuid::Uuid;
+use rdkafka::producer::{Producer as _, PurgeConfig, ThreadedProducer};
 
-use crate::batch::Ticket;
 use crate::context::{Context, Producing};
 use crate::drop_elsewhere::drop_elsewhere;
-use crate::record::Addressed;
+use crate::record::Record;
 use crate::{SetupError, client};
 
 /// One producer of librdkafka's, from when it is made until an error from which it does not recover.
@@ -52,41 +49,21 @@ impl Generation {
         }
     }
 
-    /// Puts a record with this value into the queue; never waits. What comes of it, the ticket is told.
+    /// Puts a record into the queue; never waits. What comes of it, its ticket is told.
     ///
     /// # Errors
-    /// The ticket, and why the record was not taken.
-    pub(crate) fn produce(
-        &self,
-        event: &Addressed,
-        json: &[u8],
-        headers: Option<OwnedHeaders>,
-        ticket: Box<Ticket>,
-    ) -> Result<(), Refused> {
+    /// Why the record was not taken, and the record. Its ticket is given up.
+    pub(crate) fn produce<'a>(&self, record: Record<'a>) -> Result<(), (RDKafkaErrorCode, Record<'a>)> {
         let Some(producer) = &self.producer else {
-            let code = RDKafkaErrorCode::Fatal;
-            return Err(Refused { ticket, headers, code });
+            record.delivery_opaque.give_up(&self.role.flights);
+            return Err((RDKafkaErrorCode::Fatal, record));
         };
-        // Events of one goal go to one partition, which keeps their order.
-        let mut key = Uuid::encode_buffer();
-        let goal_id = event.envelope.goal_id();
-        let key = goal_id.map(|goal_id| &*goal_id.0.hyphenated().encode_lower(&mut key));
-        let record = BaseRecord {
-            topic: &event.topic,
-            partition: None,
-            payload: Some(json),
-            key,
-            timestamp: event.timestamp(),
-            headers,
-            delivery_opaque: ticket,
-        };
-        producer.send(record).map_err(|(error, record)| Refused {
-            ticket: record.delivery_opaque,
-            headers: record.headers,
-            code: match error {
-                KafkaError::MessageProduction(code) => code,
-                _ => RDKafkaErrorCode::InvalidArgument,
-            },
+        producer.send(record).map_err(|(error, record)| {
+            record.delivery_opaque.give_up(&self.role.flights);
+            match error {
+                KafkaError::MessageProduction(code) => (code, record),
+                _ => (RDKafkaErrorCode::InvalidArgument, record),
+            }
         })
     }
 
@@ -104,14 +81,6 @@ impl Generation {
             None => Some(RDKafkaErrorCode::Fatal),
         }
     }
-}
-
-/// What is left of a record that was not put into the queue, and why it was not.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    pub(crate) ticket: Box<Ticket>,
-    pub(crate) headers: Option<OwnedHeaders>,
-    pub(crate) code: RDKafkaErrorCode,
 }
 
 /// librdkafka waits for its threads when it ends, which a thread of the runtime must not. What was not delivered then is

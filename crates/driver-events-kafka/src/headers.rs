@@ -2,32 +2,36 @@
 //! [binary mode](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md#32-binary-content-mode).
 
 use bytes::Bytes;
-use driver_events_core::cloudevents::{ReceivedAttributes, attributes, is_structured, read_structured};
+use driver_events_core::cloudevents::{ReceivedAttributes, is_structured, read_structured, visit_attributes};
 use driver_events_core::{Envelope, Malformed, SinkError};
 use driver_events_types::Limits;
 use rdkafka::message::{BorrowedHeaders, Header, Headers, OwnedHeaders};
 
 const PREFIX: &str = "ce_";
 const CONTENT_TYPE: &str = "content-type";
+/// The attributes that an event has without a stamp.
+const USUAL: usize = 8;
 
 /// The attributes as headers.
 ///
 /// # Errors
-/// As [`attributes`].
+/// As [`visit_attributes`].
 pub(crate) fn write(envelope: &Envelope) -> Result<OwnedHeaders, SinkError> {
-    let attributes = attributes(envelope)?;
-    let mut headers = OwnedHeaders::new_with_capacity(attributes.len());
+    let mut headers = Some(OwnedHeaders::new_with_capacity(USUAL));
     let mut key = String::from(PREFIX);
-    for (name, value) in &attributes {
+    visit_attributes(envelope, |name, value| {
         key.truncate(PREFIX.len());
         key.push_str(name);
-        headers = headers.insert(Header {
-            // The one attribute that the binding does not put below the prefix.
-            key: if *name == "datacontenttype" { CONTENT_TYPE } else { &key },
-            value: Some(value.as_bytes()),
+        headers = headers.take().map(|headers| {
+            headers.insert(Header {
+                // The one attribute that the binding does not put below the prefix.
+                key: if name == "datacontenttype" { CONTENT_TYPE } else { &key },
+                value: Some(value.as_bytes()),
+            })
         });
-    }
-    Ok(headers)
+        Ok(())
+    })?;
+    Ok(headers.unwrap_or_default())
 }
 
 /// The envelope of a record.

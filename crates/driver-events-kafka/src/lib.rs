@@ -92,7 +92,6 @@ mod topics;
 mod headers;
 mod record;
 
-mod batch;
 mod check;
 mod client;
 mod context;
@@ -107,6 +106,7 @@ mod offsets;
 mod permissions;
 mod producer;
 mod room;
+mod ticket;
 mod tokens;
 
 pub use properties::Acks;

@@ -4,21 +4,25 @@ use std::time::Duration;
 use driver_events_core::{Envelope, Fate, Receipt, SinkError, SinkErrorKind, Stored};
 use rdkafka::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::OwnedMessage;
 use tokio::time::Instant;
 
-use crate::batch::{Batch, Report, Ticket};
 use crate::context::{Context, Producing};
 use crate::errors::error_of;
-use crate::generation::{Generation, Refused};
+use crate::generation::Generation;
 use crate::properties::Acks;
-use crate::record::Addressed;
+use crate::record::{Encoded, again, keep};
+use crate::ticket::{Failed, Report, Ticket};
 use crate::topics::Topics;
-use crate::{KafkaState, SetupError, headers};
+use crate::{KafkaState, SetupError};
 
 /// Bytes that the JSON of most events fits into.
 const USUAL: usize = 512;
 
 type Answer = Result<Receipt, SinkError>;
+
+/// The ticket of a record that is in the queue, or the record that is not.
+type Put = Result<Arc<Ticket>, OwnedMessage>;
 
 /// Produces events until their delivery reports are there, with a new producer of librdkafka's where one breaks down.
 #[derive(Debug)]
@@ -74,199 +78,170 @@ impl Producer {
 
     /// Produces one event, and answers for it.
     pub(crate) async fn store(&self, envelope: Envelope) -> Answer {
-        let event = Addressed::new(envelope, &self.topics)?;
         let deadline = self.deadline();
         let generation = self.current();
-        let (ticket, report) = Ticket::single(generation.role().flights.start(1));
-        let mut json = Vec::with_capacity(USUAL);
-        if let Some(refused) = self.put(&generation, &event, &mut json, ticket)? {
+        let (topic, put) = self.put(&generation, envelope, &mut Vec::with_capacity(USUAL))?;
+        let put = match put {
+            Ok(ticket) => Ok(ticket),
             // Rare, and large.
-            Box::pin(self.put_again(&generation, &event, &json, refused, deadline)).await;
+            Err(record) => Box::pin(put_again(&generation, record, deadline)).await,
+        };
+        match report_on(put).await {
+            Report::Stored { partition, offset } => Ok(self.receipt(topic, partition, offset)),
+            Report::Failed(why) => Box::pin(self.store_again(generation, topic, why, deadline)).await,
         }
-        drop(json);
-        match Outcome::from(report.report().await) {
-            outcome @ Outcome::Stored { .. } => self.answer(outcome, event),
-            outcome => {
-                let mut answers = [None];
-                let failed = vec![(0, event, outcome)];
-                Box::pin(self.answer_all(&generation, failed, deadline, &mut answers)).await;
-                let [answer] = answers;
-                answer.unwrap_or_else(unanswered)
-            }
-        }
+    }
+
+    async fn store_again(
+        &self,
+        generation: Arc<Generation>,
+        topic: Arc<str>,
+        why: Failed,
+        deadline: Option<Instant>,
+    ) -> Answer {
+        let mut answers = [None];
+        let failed = vec![Unstored { place: 0, topic, why }];
+        self.answer_failed(generation, failed, deadline, &mut answers).await;
+        let [answer] = answers;
+        answer.unwrap_or_else(unanswered)
     }
 
     /// Produces all of them, in order, and answers for each in its place.
     pub(crate) async fn store_all(&self, envelopes: Vec<Envelope>) -> Vec<Answer> {
         // Whoever sends again at once what is refused must not keep the thread from others.
         tokio::task::consume_budget().await;
-        let mut answers: Vec<Option<Answer>> = Vec::with_capacity(envelopes.len());
-        let mut events = Vec::with_capacity(envelopes.len());
+        let deadline = self.deadline();
+        let generation = self.current();
+        let mut answers = Vec::with_capacity(envelopes.len());
+        let mut sent = Vec::with_capacity(envelopes.len());
+        let mut json = Vec::with_capacity(USUAL);
         for (place, envelope) in envelopes.into_iter().enumerate() {
-            match Addressed::new(envelope, &self.topics) {
-                Ok(event) => {
-                    events.push((place, event));
+            json.clear();
+            match self.put(&generation, envelope, &mut json) {
+                Ok((topic, put)) => {
+                    let put = match put {
+                        Ok(ticket) => Ok(ticket),
+                        Err(record) => put_again(&generation, record, deadline).await,
+                    };
+                    sent.push(Sent { place, topic, put });
                     answers.push(None);
                 }
                 Err(error) => answers.push(Some(Err(error))),
             }
         }
-        let deadline = self.deadline();
-        let generation = self.current();
-        let outcomes = self.produce(&generation, events, deadline).await;
-        self.answer_all(&generation, outcomes, deadline, &mut answers).await;
+        let failed = self.answer(sent, &mut answers).await;
+        self.answer_failed(generation, failed, deadline, &mut answers).await;
         answers
             .into_iter()
             .map(|answer| answer.unwrap_or_else(unanswered))
             .collect()
     }
 
-    /// Answers for all of them, and produces those again first whose producer broke down.
-    async fn answer_all(
-        &self,
-        generation: &Arc<Generation>,
-        mut outcomes: Vec<(usize, Addressed, Outcome)>,
-        deadline: Option<Instant>,
-        answers: &mut [Option<Answer>],
-    ) {
-        let mut generation = Arc::clone(generation);
-        loop {
-            let has_failed = outcomes
-                .iter()
-                .any(|(_, _, outcome)| matches!(outcome, Outcome::Failed(_)));
-            let breakdown = if has_failed { generation.breakdown() } else { None };
-            // A new producer has no more permissions. It is there for events that come later.
-            let is_forbidden = breakdown.is_some_and(|why| error_of(why, "").kind() == SinkErrorKind::Unauthorized);
-            let is_rebuilt = breakdown.is_some() && self.rebuild(generation.number);
-            let is_in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
-            let may_go_on = is_rebuilt && is_in_time && !is_forbidden;
-            let mut again = Vec::new();
-            for (place, event, outcome) in outcomes {
-                let answer = match outcome {
-                    Outcome::Failed(code) if may_go_on && was_left_behind(code) => {
-                        if error_of(code, &event.topic).fate() != Fate::NotSent {
-                            self.state().may_have_doubled();
-                        }
-                        again.push((place, event));
-                        continue;
-                    }
-                    Outcome::Failed(code) if is_forbidden && was_left_behind(code) => {
-                        let fate = error_of(code, &event.topic).fate();
-                        let error = error_of(RDKafkaErrorCode::ClusterAuthorizationFailed, &event.topic);
-                        Err(error.with_fate(fate))
-                    }
-                    outcome => self.answer(outcome, event),
-                };
-                if let Some(slot) = answers.get_mut(place) {
-                    *slot = Some(answer);
-                }
-            }
-            if again.is_empty() {
-                return;
-            }
-            generation = self.current();
-            outcomes = self.produce(&generation, again, deadline).await;
-        }
-    }
-
-    /// Puts the events into the queue, one after the other, and waits for the delivery report of each.
-    async fn produce(
-        &self,
-        generation: &Generation,
-        events: Vec<(usize, Addressed)>,
-        deadline: Option<Instant>,
-    ) -> Vec<(usize, Addressed, Outcome)> {
-        let batch = Batch::new(events.len(), generation.role().flights.start(events.len()));
-        let mut unwritable = Vec::new();
-        let mut json = Vec::with_capacity(USUAL);
-        for (number, (_, event)) in events.iter().enumerate() {
-            json.clear();
-            match self.put(generation, event, &mut json, batch.ticket(number)) {
-                Ok(None) => {}
-                Ok(Some(refused)) => self.put_again(generation, event, &json, refused, deadline).await,
-                Err(error) => {
-                    batch.settle(number, Report::Failed(RDKafkaErrorCode::InvalidArgument));
-                    unwritable.push((number, error));
-                }
-            }
-        }
-        let reports = batch.reports().await;
-        let with_report = |((place, event), report)| (place, event, Outcome::from(report));
-        let mut outcomes: Vec<_> = events.into_iter().zip(reports).map(with_report).collect();
-        for (number, error) in unwritable {
-            if let Some((_, _, outcome)) = outcomes.get_mut(number) {
-                *outcome = Outcome::Unwritable(error);
-            }
-        }
-        outcomes
-    }
-
-    /// Encodes an event into `json`, and puts it into the queue; never waits. What is refused is given back.
+    /// Puts an event into the queue, encoded into `json`; never waits. Gives its topic, and the record where there was
+    /// no room for it.
     ///
     /// # Errors
     /// The event cannot be a record.
     fn put(
         &self,
         generation: &Generation,
-        event: &Addressed,
+        envelope: Envelope,
         json: &mut Vec<u8>,
-        ticket: Box<Ticket>,
-    ) -> Result<Option<Refused>, SinkError> {
-        event.envelope.write_json(json)?;
-        let headers = match self.has_headers {
-            true => Some(headers::write(&event.envelope)?),
-            false => None,
-        };
-        Ok(generation.produce(event, json, headers, ticket).err())
+    ) -> Result<(Arc<str>, Put), SinkError> {
+        let topic = self.topics.of(&envelope)?;
+        let encoded = Encoded::new(&envelope, self.has_headers, json)?;
+        // librdkafka has its own copy, and gives it back where it is still needed.
+        drop(envelope);
+        let ticket = Ticket::new(generation.role().flights.start());
+        let put = encoded.with_record(&topic, json, Arc::clone(&ticket), |record| {
+            match generation.produce(record) {
+                Ok(()) => Ok(ticket),
+                Err((_, record)) => Err(keep(record)),
+            }
+        });
+        Ok((topic, put))
     }
 
-    /// Puts a record into the queue that was refused, after a while where that is full.
-    async fn put_again(
-        &self,
-        generation: &Generation,
-        event: &Addressed,
-        json: &[u8],
-        mut refused: Refused,
-        deadline: Option<Instant>,
-    ) {
-        if refused.code == RDKafkaErrorCode::QueueFull
-            && let Some(turn) = generation.role().room.turn(deadline).await
-        {
-            while refused.code == RDKafkaErrorCode::QueueFull
-                && deadline.is_none_or(|deadline| Instant::now() < deadline)
-            {
-                turn.wait().await;
-                match generation.produce(event, json, refused.headers, refused.ticket) {
-                    Ok(()) => return,
-                    Err(again) => refused = again,
+    /// Waits for the reports on all of them, answers for what is stored, and gives the rest.
+    async fn answer(&self, sent: Vec<Sent>, answers: &mut [Option<Answer>]) -> Vec<Unstored> {
+        let mut failed = Vec::new();
+        // The last one first: when it is stored, those before it in its partition are, and one wake-up serves them all.
+        for Sent { place, topic, put } in sent.into_iter().rev() {
+            match report_on(put).await {
+                Report::Stored { partition, offset } => {
+                    if let Some(slot) = answers.get_mut(place) {
+                        *slot = Some(Ok(self.receipt(topic, partition, offset)));
+                    }
                 }
+                Report::Failed(why) => failed.push(Unstored { place, topic, why }),
             }
         }
-        refused.ticket.settle(Report::Failed(refused.code));
+        failed.reverse();
+        failed
     }
 
-    fn answer(&self, outcome: Outcome, event: Addressed) -> Answer {
-        let code = match outcome {
-            Outcome::Stored { .. } if self.acks == Acks::None => return Ok(Receipt::Written),
-            Outcome::Stored { partition, offset } => {
-                return Ok(Receipt::Stored(Stored {
-                    log: event.topic,
-                    partition: Some(partition),
-                    offset: u64::try_from(offset).unwrap_or_default(),
-                    duplicate: false,
-                }));
+    /// Answers for what is not stored, and produces that again first whose producer broke down.
+    async fn answer_failed(
+        &self,
+        mut generation: Arc<Generation>,
+        mut failed: Vec<Unstored>,
+        deadline: Option<Instant>,
+        answers: &mut [Option<Answer>],
+    ) {
+        while !failed.is_empty() {
+            let breakdown = generation.breakdown();
+            // A new producer has no more permissions. It is there for events that come later.
+            let is_forbidden = breakdown.is_some_and(|why| error_of(why, "").kind() == SinkErrorKind::Unauthorized);
+            let is_rebuilt = breakdown.is_some() && self.rebuild(generation.number);
+            let is_in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
+            let may_go_on = is_rebuilt && is_in_time && !is_forbidden;
+            generation = self.current();
+            let mut sent = Vec::new();
+            for Unstored { place, topic, why } in failed {
+                let error = error_of(why.code, &topic);
+                let error = match why.record {
+                    Some(record) if may_go_on && was_left_behind(&error) => {
+                        if error.fate() != Fate::NotSent {
+                            self.state().may_have_doubled();
+                        }
+                        let put = put_again(&generation, *record, deadline).await;
+                        sent.push(Sent { place, topic, put });
+                        continue;
+                    }
+                    _ if is_forbidden && was_left_behind(&error) => {
+                        error_of(RDKafkaErrorCode::ClusterAuthorizationFailed, &topic).with_fate(error.fate())
+                    }
+                    _ => self.explained(error),
+                };
+                if let Some(slot) = answers.get_mut(place) {
+                    *slot = Some(Err(error));
+                }
             }
-            Outcome::Failed(code) => code,
-            Outcome::Unwritable(error) => return Err(error),
-        };
-        let error = error_of(code, &event.topic);
+            failed = self.answer(sent, answers).await;
+        }
+    }
+
+    fn receipt(&self, topic: Arc<str>, partition: i32, offset: i64) -> Receipt {
+        if self.acks == Acks::None {
+            return Receipt::Written;
+        }
+        Receipt::Stored(Stored {
+            log: topic,
+            partition: Some(partition),
+            offset: u64::try_from(offset).unwrap_or_default(),
+            duplicate: false,
+        })
+    }
+
+    /// The error of an event, with what is known of its reason.
+    fn explained(&self, error: SinkError) -> SinkError {
         match self.state().refusal() {
             // Nothing was acknowledged since.
             Some(why) if error.is_retryable() => {
                 let message = format!("the brokers refuse the credentials: {why}");
-                Err(SinkError::new(SinkErrorKind::Unauthorized, message).with_fate(error.fate()))
+                SinkError::new(SinkErrorKind::Unauthorized, message).with_fate(error.fate())
             }
-            _ => Err(error),
+            _ => error,
         }
     }
 
@@ -295,25 +270,51 @@ impl Producer {
     }
 }
 
-/// What came of an event.
+/// An event that is under way, or was not put into the queue.
 #[derive(Debug)]
-enum Outcome {
-    Stored {
-        partition: i32,
-        offset: i64,
-    },
-    Failed(RDKafkaErrorCode),
-    /// It cannot be a record.
-    Unwritable(SinkError),
+struct Sent {
+    /// Of its answer.
+    place: usize,
+    topic: Arc<str>,
+    put: Result<Arc<Ticket>, Failed>,
 }
 
-impl From<Option<Report>> for Outcome {
-    fn from(report: Option<Report>) -> Self {
-        match report {
-            Some(Report::Stored { partition, offset }) => Self::Stored { partition, offset },
-            Some(Report::Failed(code)) => Self::Failed(code),
-            None => Self::Failed(RDKafkaErrorCode::Fail),
+/// An event that is not stored, as far as anybody knows.
+#[derive(Debug)]
+struct Unstored {
+    place: usize,
+    topic: Arc<str>,
+    why: Failed,
+}
+
+/// Puts a record into the queue, and waits for room where that is full.
+async fn put_again(
+    generation: &Generation,
+    record: OwnedMessage,
+    deadline: Option<Instant>,
+) -> Result<Arc<Ticket>, Failed> {
+    let mut turn = None;
+    loop {
+        let ticket = Ticket::new(generation.role().flights.start());
+        let Err((code, _)) = generation.produce(again(&record, Arc::clone(&ticket))) else {
+            return Ok(ticket);
+        };
+        let is_in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
+        if code != RDKafkaErrorCode::QueueFull || !is_in_time {
+            let record = Some(Box::new(record));
+            return Err(Failed { code, record });
         }
+        match &turn {
+            None => turn = generation.role().room.turn(deadline).await,
+            Some(turn) => turn.wait().await,
+        }
+    }
+}
+
+async fn report_on(put: Result<Arc<Ticket>, Failed>) -> Report {
+    match put {
+        Ok(ticket) => ticket.report().await,
+        Err(failed) => Report::Failed(failed),
     }
 }
 
@@ -323,9 +324,6 @@ fn unanswered() -> Answer {
 
 /// Whether a record failed because its producer broke down, so that a new one may deliver it. What is wrong with the
 /// record itself is wrong with any producer.
-fn was_left_behind(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        error_of(code, "").kind(),
-        SinkErrorKind::Disconnected | SinkErrorKind::Timeout
-    )
+fn was_left_behind(error: &SinkError) -> bool {
+    matches!(error.kind(), SinkErrorKind::Disconnected | SinkErrorKind::Timeout)
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use async_nats::header::{HeaderMap, HeaderName, HeaderValue, NATS_MESSAGE_ID};
 use bytes::Bytes;
-use driver_events_core::cloudevents::{ReceivedAttributes, attributes, is_structured, read_structured};
+use driver_events_core::cloudevents::{ReceivedAttributes, is_structured, read_structured, visit_attributes};
 use driver_events_core::{Envelope, Malformed, SinkError, SinkErrorKind};
 use driver_events_types::Limits;
 
@@ -17,16 +17,17 @@ const CONTENT_TYPE: &str = "content-type";
 /// The attributes as headers, and `Nats-Msg-Id`, by which JetStream tells duplicates.
 ///
 /// # Errors
-/// As [`attributes`].
+/// As [`visit_attributes`].
 pub(crate) fn write(envelope: &Envelope) -> Result<HeaderMap, SinkError> {
     let mut headers = HeaderMap::new();
-    for (name, value) in attributes(envelope)? {
-        let value = self::value(name, &value)?;
+    visit_attributes(envelope, |name, value| {
+        let value = self::value(name, value)?;
         if name == "id" {
             headers.insert(NATS_MESSAGE_ID, value.clone());
         }
         headers.insert(header_name(name)?, value);
-    }
+        Ok(())
+    })?;
     Ok(headers)
 }
 

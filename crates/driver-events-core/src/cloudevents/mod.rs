@@ -1,6 +1,6 @@
 //! Envelopes as [CloudEvents 1.0](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md).
 //!
-//! The attributes are the same in every mode: transports with headers carry [`attributes`] beside the bare JSON
+//! The attributes are the same in every mode: transports with headers carry [these](visit_attributes) beside the bare JSON
 //! (binary mode) and read them back with [`ReceivedAttributes`]; lines of text carry everything in one JSON object
 //! (structured mode, [`write_structured`] and [`read_structured`]).
 //!
@@ -23,9 +23,8 @@
 mod received;
 mod structured;
 
-use std::borrow::Cow;
-
 use chrono::SecondsFormat;
+use uuid::Uuid;
 
 use crate::{Envelope, SinkError, SinkErrorKind};
 
@@ -39,11 +38,15 @@ const SPEC_VERSION: &str = "1.0";
 /// The digits of the largest sequence.
 const SEQUENCE_DIGITS: usize = 20;
 
-/// The attributes of the envelope that have a value, in the order of the table above.
+/// Shows the attributes of the envelope that have a value to `visit`, name and value, in the order of the table above.
 ///
 /// # Errors
-/// [`Rejected`](SinkErrorKind::Rejected): the event's kind is not known and it came without a CloudEvents type.
-pub fn attributes(envelope: &Envelope) -> Result<Vec<(&'static str, Cow<'_, str>)>, SinkError> {
+/// [`Rejected`](SinkErrorKind::Rejected): the event's kind is not known and it came without a CloudEvents type; none is
+/// shown then. The first error of `visit`, which sees no more after that.
+pub fn visit_attributes(
+    envelope: &Envelope,
+    mut visit: impl FnMut(&'static str, &str) -> Result<(), SinkError>,
+) -> Result<(), SinkError> {
     let Some(subject) = envelope.subject() else {
         let message = format!(
             "the kind {:?} is not known and the event came without a CloudEvents type, so it has no subject",
@@ -51,31 +54,29 @@ pub fn attributes(envelope: &Envelope) -> Result<Vec<(&'static str, Cow<'_, str>
         );
         return Err(SinkError::new(SinkErrorKind::Rejected, message));
     };
-    let goal_id = envelope.goal_id().map(|goal_id| goal_id.to_string());
-    let mut attributes = vec![
-        ("specversion", Cow::Borrowed(SPEC_VERSION)),
-        ("id", Cow::Borrowed(envelope.id().as_str())),
-        ("source", Cow::Borrowed(envelope.source())),
-        ("type", Cow::Borrowed(subject)),
-    ];
-    if let Some(goal_id) = &goal_id {
-        attributes.push(("subject", Cow::Owned(goal_id.clone())));
+    let mut text = Uuid::encode_buffer();
+    let goal_id = envelope.goal_id();
+    let goal_id = goal_id.map(|goal_id| &*goal_id.0.hyphenated().encode_lower(&mut text));
+    visit("specversion", SPEC_VERSION)?;
+    visit("id", envelope.id().as_str())?;
+    visit("source", envelope.source())?;
+    visit("type", subject)?;
+    if let Some(goal_id) = goal_id {
+        visit("subject", goal_id)?;
     }
     if let Some(time) = envelope.time() {
-        let time = time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-        attributes.push(("time", Cow::Owned(time)));
+        visit("time", &time.to_rfc3339_opts(SecondsFormat::AutoSi, true))?;
     }
-    attributes.push(("datacontenttype", Cow::Borrowed(DATA_CONTENT_TYPE)));
+    visit("datacontenttype", DATA_CONTENT_TYPE)?;
     if let Some(stamp) = envelope.stamp() {
-        let sequence = format!("{:0SEQUENCE_DIGITS$}", stamp.sequence);
-        attributes.push(("sequence", Cow::Owned(sequence)));
-        attributes.push(("producerrun", Cow::Borrowed(&stamp.run)));
+        visit("sequence", &format!("{:0SEQUENCE_DIGITS$}", stamp.sequence))?;
+        visit("producerrun", &stamp.run)?;
     }
     if let Some(goal_id) = goal_id {
-        attributes.push(("partitionkey", Cow::Owned(goal_id)));
+        visit("partitionkey", goal_id)?;
     }
     if let Some(traceparent) = envelope.traceparent() {
-        attributes.push(("traceparent", Cow::Borrowed(traceparent)));
+        visit("traceparent", traceparent)?;
     }
-    Ok(attributes)
+    Ok(())
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{ReceivedAttributes, attributes};
+use super::{ReceivedAttributes, visit_attributes};
 use crate::decode_reason::reason_of;
 use crate::{Envelope, InvalidAttribute, SinkError};
 
@@ -16,22 +16,27 @@ const MEDIA_TYPE: &str = "application/cloudevents";
 /// Appends the envelope in structured mode: one JSON object on one line, without a line ending.
 ///
 /// # Errors
-/// As [`attributes`] and [`Envelope::write_line`]; `out` is then as it was.
+/// As [`visit_attributes`] and [`Envelope::write_line`]; `out` is then as it was.
 pub fn write_structured(envelope: &Envelope, out: &mut Vec<u8>) -> Result<(), SinkError> {
-    let attributes = attributes(envelope)?;
     let start = out.len();
+    let written = write_members(envelope, out);
+    if written.is_err() {
+        out.truncate(start);
+    }
+    written
+}
+
+fn write_members(envelope: &Envelope, out: &mut Vec<u8>) -> Result<(), SinkError> {
     out.push(b'{');
-    for (name, value) in &attributes {
+    visit_attributes(envelope, |name, value| {
         write_json_string(name, out);
         out.push(b':');
         write_json_string(value, out);
         out.push(b',');
-    }
+        Ok(())
+    })?;
     out.extend_from_slice(b"\"data\":");
-    if let Err(error) = envelope.write_line(out) {
-        out.truncate(start);
-        return Err(error.into());
-    }
+    envelope.write_line(out)?;
     out.push(b'}');
     Ok(())
 }
