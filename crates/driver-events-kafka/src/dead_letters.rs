@@ -32,10 +32,6 @@ impl DeadLetters {
         Self { topic, producer }
     }
 
-    pub(crate) fn letter(&self, message: &BorrowedMessage<'_>) -> DeadLetter {
-        DeadLetter(message.detach())
-    }
-
     /// Produces the record to the topic, and waits until it is stored.
     pub(crate) async fn send(&self, letter: DeadLetter, why: &str) -> Result<(), SourceError> {
         let DeadLetter(message) = letter;
@@ -75,6 +71,12 @@ impl DeadLetters {
                 Err(SourceError::new(SourceErrorKind::Disconnected, message).with_source(error))
             }
         }
+    }
+}
+
+impl DeadLetter {
+    pub(crate) fn of(message: &BorrowedMessage<'_>) -> Self {
+        Self(message.detach())
     }
 }
 

@@ -82,7 +82,8 @@ mod tests {
         flights.land(second);
         // New ones never stop.
         for _ in 0..3 {
-            following = flights.start();
+            let next = flights.start();
+            flights.land(std::mem::replace(&mut following, next));
             if landed.as_mut().poll(&mut context).is_ready() {
                 assert_eq!(flights.under_way(), 1);
                 flights.land(following);

@@ -40,15 +40,16 @@ pub(crate) fn write(envelope: &Envelope) -> Result<OwnedHeaders, SinkError> {
 ///
 /// # Errors
 /// The record is no event; the offset is a place in the value.
-pub(crate) fn read(headers: Option<&BorrowedHeaders>, value: &Bytes, limits: Limits) -> Result<Envelope, Malformed> {
-    let malformed = |reason: String| Malformed::new(value.clone(), reason, 0);
-    let mut received = ReceivedAttributes::default();
+pub(crate) fn read(headers: Option<&BorrowedHeaders>, value: &[u8], limits: Limits) -> Result<Envelope, Malformed> {
+    let copy = || Bytes::copy_from_slice(value);
+    let malformed = |reason: String| Malformed::new(copy(), reason, 0);
+    let mut received = None;
     for header in headers.into_iter().flat_map(Headers::iter) {
         let text = || std::str::from_utf8(header.value.unwrap_or_default());
         if header.key.eq_ignore_ascii_case(CONTENT_TYPE) {
             if text().is_ok_and(is_structured) {
-                return read_structured(value, limits)
-                    .map_err(|error| Malformed::new(value.clone(), error.to_string(), error.offset()));
+                return read_structured(&copy(), limits)
+                    .map_err(|error| Malformed::new(copy(), error.to_string(), error.offset()));
             }
             continue;
         }
@@ -57,12 +58,15 @@ pub(crate) fn read(headers: Option<&BorrowedHeaders>, value: &Bytes, limits: Lim
         };
         let text = text().map_err(|_| malformed(format!("the attribute `{attribute}` is no UTF-8 text")))?;
         received
+            .get_or_insert_with(ReceivedAttributes::default)
             .set(attribute, text)
             .map_err(|error| malformed(error.to_string()))?;
     }
-    let envelope = Envelope::from_json_with(value.clone(), limits)
-        .map_err(|error| Malformed::undecodable(value.clone(), &error))?;
-    received
-        .apply_to(envelope)
-        .map_err(|error| malformed(error.to_string()))
+    let envelope = Envelope::from_json_with(copy(), limits).map_err(|error| Malformed::undecodable(copy(), &error))?;
+    match received {
+        Some(received) => received
+            .apply_to(envelope)
+            .map_err(|error| malformed(error.to_string())),
+        None => Ok(envelope),
+    }
 }

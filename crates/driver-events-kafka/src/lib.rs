@@ -88,10 +88,12 @@ mod setup_error;
 mod state;
 mod topic_settings;
 mod topics;
+mod unanswered;
 
 mod headers;
 mod record;
 
+mod answers;
 mod check;
 mod client;
 mod context;
@@ -105,6 +107,7 @@ mod member;
 mod offsets;
 mod permissions;
 mod producer;
+mod retries;
 mod room;
 mod ticket;
 mod tokens;

@@ -1,11 +1,13 @@
 //! What was delivered of each partition and not answered yet, and so how far the group may commit.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};
+
+use crate::unanswered::Unanswered;
 
 /// The partitions that a consumer reads now.
 #[derive(Debug, Default)]
@@ -15,19 +17,24 @@ pub(crate) struct Offsets {
 
 #[derive(Debug, Default)]
 struct Partitions {
-    of_topics: BTreeMap<Arc<str>, HashMap<i32, Partition>>,
-    /// Given to a partition when it is read anew: answers to what was delivered before are not taken.
-    next_reading: u64,
+    /// By their readings: a number that a partition is given when it is read anew, so that answers to what was delivered
+    /// before are not taken.
+    by_reading: BTreeMap<u64, Partition>,
+    readings: BTreeMap<Arc<str>, HashMap<i32, u64>>,
+    /// Of the partition that the last record came from. The next one mostly does, too.
+    last: u64,
+    next: u64,
 }
 
 struct Partition {
     topic: Arc<str>,
     partition: i32,
     reading: u64,
-    unanswered: BTreeSet<i64>,
+    unanswered: Unanswered,
     /// The offset behind the last record that was delivered.
     end: i64,
-    /// The partition alone, as librdkafka is told what may be committed: made once, and not for each answer.
+    /// The partition alone, as librdkafka is told what may be committed: made once, and not for each answer. While it is
+    /// there, the consumer does not end.
     list: TopicPartitionList,
 }
 
@@ -70,8 +77,8 @@ impl Offsets {
     ) -> Option<KafkaResult<T>> {
         let mut partitions = self.lock();
         let partition = partitions.current(delivered)?;
-        partition.unanswered.remove(&delivered.offset);
-        let offset = partition.unanswered.first().copied().unwrap_or(partition.end);
+        partition.unanswered.answer(delivered.offset);
+        let offset = partition.unanswered.first().unwrap_or(partition.end);
         let list = &mut partition.list;
         Some(list.set_all_offsets(Offset::Offset(offset)).and_then(|()| store(list)))
     }
@@ -90,15 +97,13 @@ impl Offsets {
 
     /// Forgets a partition that another consumer reads from now on.
     pub(crate) fn forget(&self, topic: &str, partition: i32) {
-        if let Some(partitions) = self.lock().of_topics.get_mut(topic) {
-            partitions.remove(&partition);
-        }
+        self.lock().forget(topic, partition);
     }
 
     /// The offset behind the last record that was delivered; none where there was none yet.
     pub(crate) fn end(&self, topic: &str, partition: i32) -> Option<i64> {
-        let partitions = self.lock();
-        Some(partitions.of_topics.get(topic)?.get(&partition)?.end)
+        let mut partitions = self.lock();
+        Some(partitions.find(topic, partition)?.end)
     }
 
     fn lock(&self) -> MutexGuard<'_, Partitions> {
@@ -117,29 +122,42 @@ impl Partitions {
     }
 
     fn begin(&mut self, topic: &str, partition: i32, offset: i64) -> &mut Partition {
-        self.next_reading += 1;
+        self.forget(topic, partition);
+        self.next += 1;
+        let reading = self.next;
         let mut list = TopicPartitionList::with_capacity(1);
         list.add_partition(topic, partition);
         let topic = Arc::<str>::from(topic);
         let began = Partition {
             topic: Arc::clone(&topic),
             partition,
-            reading: self.next_reading,
-            unanswered: BTreeSet::new(),
+            reading,
+            unanswered: Unanswered::default(),
             end: offset,
             list,
         };
-        let partitions = self.of_topics.entry(topic).or_default();
-        partitions.entry(partition).insert_entry(began).into_mut()
+        self.readings.entry(topic).or_default().insert(partition, reading);
+        self.by_reading.entry(reading).or_insert(began)
+    }
+
+    fn forget(&mut self, topic: &str, partition: i32) {
+        if let Some(readings) = self.readings.get_mut(topic)
+            && let Some(reading) = readings.remove(&partition)
+        {
+            self.by_reading.remove(&reading);
+        }
     }
 
     fn find(&mut self, topic: &str, partition: i32) -> Option<&mut Partition> {
-        self.of_topics.get_mut(topic)?.get_mut(&partition)
+        let last = self.by_reading.get(&self.last);
+        if last.is_none_or(|last| last.partition != partition || &*last.topic != topic) {
+            self.last = *self.readings.get(topic)?.get(&partition)?;
+        }
+        self.by_reading.get_mut(&self.last)
     }
 
     fn current(&mut self, delivered: &Delivered) -> Option<&mut Partition> {
-        let partition = self.find(&delivered.topic, delivered.partition)?;
-        (partition.reading == delivered.reading).then_some(partition)
+        self.by_reading.get_mut(&delivered.reading)
     }
 }
 
@@ -147,7 +165,7 @@ impl Partition {
     fn note(&mut self, offset: i64, is_awaited: bool) -> Delivered {
         self.end = offset + 1;
         if is_awaited {
-            self.unanswered.insert(offset);
+            self.unanswered.push(offset);
         }
         Delivered {
             topic: Arc::clone(&self.topic),

@@ -1,29 +1,24 @@
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::error::Error;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use driver_events_core::{
-    Delivery, DriverEventSource, EventFilter, Malformed, Position, Settle, SourceError, SourceErrorKind,
-};
+use driver_events_core::{Delivery, DriverEventSource, EventFilter, Malformed, Position, SourceError, SourceErrorKind};
 use driver_events_types::Limits;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::error::Elapsed;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::dead_letters::{DeadLetter, DeadLetters};
+use crate::answers::{Answer, Answers};
+use crate::dead_letters::DeadLetter;
 use crate::drop_elsewhere::elsewhere;
 use crate::errors::is_about_the_group;
-use crate::member::{Client, Member};
-use crate::offsets::Delivered;
+use crate::member::Client;
 use crate::start::PATIENCE;
 use crate::{KafkaEventSourceBuilder, KafkaState, headers, permissions};
 
@@ -54,17 +49,18 @@ use crate::{KafkaEventSourceBuilder, KafkaState, headers, permissions};
 /// - [`Disconnected`](SourceErrorKind::Disconnected): no broker can be reached. It is told once, and the source goes on
 ///   by itself when one can.
 /// - [`Unauthorized`](SourceErrorKind::Unauthorized): the brokers refuse the credentials, or a permission is missing.
+/// - [`Timeout`](SourceErrorKind::Timeout): the reader was too slow, and its partitions went to others. It gets some
+///   again at the next call.
+/// - [`Closed`](SourceErrorKind::Closed): a topic was deleted. The source goes on when it is made anew.
 /// - [`Fatal`](SourceErrorKind::Fatal): the consumer broke down.
 pub struct KafkaEventSource {
     client: Arc<Client>,
-    member: Arc<Member>,
-    retries: Arc<Retries>,
+    answers: Arc<Answers>,
     filter: EventFilter,
     limits: Limits,
     /// As permissions name them.
     topics: Vec<String>,
     group: Option<String>,
-    dead_letters: Option<Arc<DeadLetters>>,
 }
 
 impl KafkaEventSource {
@@ -75,29 +71,26 @@ impl KafkaEventSource {
 
     pub(crate) fn over(
         client: Arc<Client>,
-        member: Member,
+        answers: Answers,
         filter: EventFilter,
         limits: Limits,
         topics: Vec<String>,
         group: Option<String>,
-        dead_letters: Option<DeadLetters>,
     ) -> Self {
         Self {
             client,
-            member: Arc::new(member),
-            retries: Arc::default(),
+            answers: Arc::new(answers),
             filter,
             limits,
             topics,
             group,
-            dead_letters: dead_letters.map(Arc::new),
         }
     }
 
     /// How the consumer is doing.
     #[must_use]
     pub fn state(&self) -> &KafkaState {
-        self.member.state()
+        self.answers.member.state()
     }
 
     /// How many records the partitions that are read now have which this source has not delivered, by what the brokers
@@ -105,7 +98,7 @@ impl KafkaEventSource {
     /// known of a partition.
     #[must_use]
     pub fn lag(&self) -> Option<u64> {
-        self.member.lag()
+        self.answers.member.lag()
     }
 
     /// Commits what was answered, and leaves the group, so that other members have its partitions at once. Without it
@@ -130,12 +123,11 @@ impl KafkaEventSource {
     }
 
     fn deliver(&self, message: &BorrowedMessage<'_>) -> Option<Delivery> {
-        let payload = Bytes::copy_from_slice(message.payload().unwrap_or_default());
         let content = match message.payload() {
-            Some(_) => headers::read(message.headers(), &payload, self.limits),
-            None => Err(Malformed::new(payload, "the record has no value", 0)),
+            Some(payload) => headers::read(message.headers(), payload, self.limits),
+            None => Err(Malformed::new(Bytes::new(), "the record has no value", 0)),
         };
-        let offsets = self.member.offsets();
+        let offsets = self.answers.member.offsets();
         let delivered = match self.group {
             Some(_) => offsets.deliver(message.topic(), message.partition(), message.offset()),
             None => offsets.pass(message.topic(), message.partition(), message.offset()),
@@ -143,7 +135,7 @@ impl KafkaEventSource {
         if content.as_ref().is_ok_and(|envelope| !self.filter.selects(envelope)) {
             // Nobody will answer it.
             if self.group.is_some()
-                && let Err(error) = self.member.done(&delivered)
+                && let Err(error) = self.answers.member.done(&delivered)
             {
                 tracing::debug!(%error, "a record that the filter left out comes again");
             }
@@ -158,12 +150,11 @@ impl KafkaEventSource {
         if self.group.is_none() {
             return Some(delivery);
         }
-        let dead_letters = self.dead_letters.as_ref();
+        let dead_letters = self.answers.dead_letters.as_ref();
         Some(delivery.with_settle(Answer {
-            member: Arc::clone(&self.member),
-            retries: Arc::clone(&self.retries),
-            dead_letter: dead_letters.map(|letters| (Arc::clone(letters), letters.letter(message))),
+            answers: Arc::clone(&self.answers),
             delivered,
+            dead_letter: dead_letters.map(|_| DeadLetter::of(message)),
         }))
     }
 
@@ -225,15 +216,15 @@ impl DriverEventSource for KafkaEventSource {
             let consumer = self.client.consumer()?;
             let received = tokio::select! {
                 biased;
-                retry = self.retries.due(), if self.retries.are_there() => Err(retry),
+                retry = self.answers.retries.due(), if self.answers.retries.are_there() => Err(retry),
                 received = consumer.recv() => Ok(received),
                 // Looked after only when there is nothing to read: that would cost each record.
-                retry = self.retries.due() => Err(retry),
+                retry = self.answers.retries.due() => Err(retry),
             };
             let received = match received {
                 Ok(received) => received,
                 Err(retry) => {
-                    if let Err(error) = self.member.read_again(&retry) {
+                    if let Err(error) = self.answers.member.read_again(&retry) {
                         return Some(Err(error));
                     }
                     continue;
@@ -329,100 +320,4 @@ fn is_about_one_broker(error: &KafkaError) -> bool {
 
 fn are_all_brokers_down(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
-}
-
-/// Answers for one delivery.
-#[derive(Debug)]
-struct Answer {
-    member: Arc<Member>,
-    retries: Arc<Retries>,
-    delivered: Delivered,
-    dead_letter: Option<(Arc<DeadLetters>, DeadLetter)>,
-}
-
-#[async_trait]
-impl Settle for Answer {
-    async fn ack(self: Box<Self>) -> Result<(), SourceError> {
-        self.member.done(&self.delivered)
-    }
-
-    async fn nack(self: Box<Self>, delay: Duration) -> Result<(), SourceError> {
-        self.member.pause(&self.delivered)?;
-        self.retries.add(self.delivered, Instant::now() + delay);
-        Ok(())
-    }
-
-    async fn reject(self: Box<Self>, why: &str) -> Result<(), SourceError> {
-        if let Some((letters, letter)) = self.dead_letter {
-            letters.send(letter, why).await?;
-        }
-        self.member.done(&self.delivered)
-    }
-}
-
-/// The partitions that wait, and go back to a record.
-#[derive(Debug, Default)]
-struct Retries {
-    by_partition: Mutex<HashMap<(Arc<str>, i32), Retry>>,
-    are_there: AtomicBool,
-    changed: Notify,
-}
-
-#[derive(Clone, Debug)]
-struct Retry {
-    /// The first record that was asked for again.
-    delivered: Delivered,
-    /// No sooner than any of them.
-    due: Instant,
-}
-
-impl Retries {
-    fn add(&self, delivered: Delivered, due: Instant) {
-        let mut retries = self.by_partition.lock().unwrap_or_else(PoisonError::into_inner);
-        match retries.entry((Arc::clone(&delivered.topic), delivered.partition)) {
-            Entry::Occupied(mut retry) if delivered.is_of_the_reading_of(&retry.get().delivered) => {
-                let retry = retry.get_mut();
-                retry.due = retry.due.max(due);
-                if delivered.offset < retry.delivered.offset {
-                    retry.delivered = delivered;
-                }
-            }
-            entry => {
-                entry.insert_entry(Retry { delivered, due });
-            }
-        }
-        self.are_there.store(true, Ordering::Release);
-        drop(retries);
-        self.changed.notify_waiters();
-    }
-
-    fn are_there(&self) -> bool {
-        self.are_there.load(Ordering::Acquire)
-    }
-
-    fn first(&self) -> Option<Retry> {
-        let retries = self.by_partition.lock().unwrap_or_else(PoisonError::into_inner);
-        retries.values().min_by_key(|retry| retry.due).cloned()
-    }
-
-    /// Waits until a partition is due, and gives the delivery that it goes back to. Cancel safe.
-    async fn due(&self) -> Delivered {
-        loop {
-            let changed = self.changed.notified();
-            let Some(retry) = self.first() else {
-                changed.await;
-                continue;
-            };
-            tokio::select! {
-                () = sleep_until(retry.due) => {}
-                () = changed => continue,
-            }
-            let mut retries = self.by_partition.lock().unwrap_or_else(PoisonError::into_inner);
-            let removed = retries.remove(&(retry.delivered.topic, retry.delivered.partition));
-            self.are_there.store(!retries.is_empty(), Ordering::Release);
-            if let Some(retry) = removed {
-                return retry.delivered;
-            }
-        }
-    }
 }

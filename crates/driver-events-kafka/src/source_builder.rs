@@ -1,5 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use driver_events_core::EventFilter;
 use driver_events_types::Limits;
@@ -9,12 +11,14 @@ use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use uuid::Uuid;
 
+use crate::answers::Answers;
 use crate::client::Names;
 use crate::context::Context;
 use crate::dead_letters::DeadLetters;
 use crate::member::{Client, Member};
 use crate::offsets::Offsets;
 use crate::properties::{self, Acks};
+use crate::retries::Retries;
 use crate::start::{PATIENCE, StartFrom};
 use crate::tokens::Tokens;
 use crate::topics::{Naming, Topics};
@@ -176,15 +180,12 @@ impl KafkaEventSourceBuilder {
         });
         begun.await?;
         let dead_letters = dead_letters.filter(|_| is_grouped);
-        Ok(KafkaEventSource::over(
-            client,
+        let answers = Answers {
             member,
-            filter,
-            limits,
-            topics,
-            group,
+            retries: Retries::default(),
             dead_letters,
-        ))
+        };
+        Ok(KafkaEventSource::over(client, answers, filter, limits, topics, group))
     }
 
     fn make(self, state: KafkaState) -> Result<(Arc<Client>, Member, Option<DeadLetters>), SetupError> {
@@ -213,6 +214,9 @@ impl KafkaEventSourceBuilder {
     }
 }
 
+/// How soon a group is asked for again that has no broker yet.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// Finds the topics, and where those begin to read who are alone. Blocks until the brokers have answered.
 fn look(
     client: &Client,
@@ -233,9 +237,19 @@ fn look(
     if !is_grouped {
         return start.offsets(consumer, &partitions).map(Some).map_err(not_begun);
     }
-    match start.commit(consumer, &partitions) {
-        Err(error) if !has_members(error.rdkafka_error_code()) => Err(not_begun(error)),
-        _ => Ok(None),
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let Err(error) = start.commit(consumer, &partitions) else {
+            return Ok(None);
+        };
+        let code = error.rdkafka_error_code();
+        if has_members(code) {
+            return Ok(None);
+        }
+        if !is_moving(code) || deadline <= Instant::now() {
+            return Err(not_begun(error));
+        }
+        thread::sleep(AGAIN);
     }
 }
 
@@ -256,6 +270,15 @@ fn has_members(code: Option<RDKafkaErrorCode>) -> bool {
     matches!(
         code,
         Some(Code::UnknownMemberId | Code::IllegalGeneration | Code::RebalanceInProgress)
+    )
+}
+
+/// Whether the group is given to another broker, or to its first.
+fn is_moving(code: Option<RDKafkaErrorCode>) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Some(Code::NotCoordinator | Code::CoordinatorLoadInProgress | Code::CoordinatorNotAvailable)
     )
 }
 
