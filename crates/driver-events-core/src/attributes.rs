@@ -147,8 +147,12 @@ impl std::error::Error for InvalidAttribute {}
 /// aside as [noncharacters](https://www.unicode.org/faq/private_use.html#noncharacters).
 pub(crate) fn check_text(name: &str, text: &str) -> Result<(), InvalidAttribute> {
     let is_noncharacter = |c| matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe;
+    let is_plain = |byte| matches!(byte, b' '..=b'~');
     if text.is_empty() {
         Err(InvalidAttribute::new(name, "is empty"))
+    } else if text.bytes().all(is_plain) {
+        // As nearly all texts are. Readers check each.
+        Ok(())
     } else if text.contains(char::is_control) {
         Err(InvalidAttribute::new(name, "holds a control character"))
     } else if text.contains(is_noncharacter) {
@@ -161,17 +165,22 @@ pub(crate) fn check_text(name: &str, text: &str) -> Result<(), InvalidAttribute>
 /// The characters that [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-2) allows in a URI-reference.
 pub(crate) fn check_uri_reference(name: &str, text: &str) -> Result<(), InvalidAttribute> {
     check_text(name, text)?;
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
-    let mut escapes = text.split('%').skip(1);
-    let are_escapes_whole = escapes.all(|escape| {
-        let digits = escape.as_bytes().get(..2);
-        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    });
-    if are_escapes_whole && text.bytes().all(allowed) {
-        Ok(())
-    } else {
-        Err(InvalidAttribute::new(name, "is no URI-reference (RFC 3986)"))
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let is_allowed = match byte {
+            b'%' => [rest.next(), rest.next()]
+                .iter()
+                .all(|digit| digit.is_some_and(|digit| digit.is_ascii_hexdigit())),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => true,
+            b':' | b'/' | b'?' | b'#' | b'[' | b']' | b'@' => true,
+            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => true,
+            _ => false,
+        };
+        if !is_allowed {
+            return Err(InvalidAttribute::new(name, "is no URI-reference (RFC 3986)"));
+        }
     }
+    Ok(())
 }
 
 /// RFC 3339 has room for four digits of a year.

@@ -291,7 +291,7 @@ impl Envelope {
         Ok(self.with(|attributes| attributes.event_type = Some(event_type)))
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Attributes)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Attributes)) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             change(&mut shared.attributes);
             return self;

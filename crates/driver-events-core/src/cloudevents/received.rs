@@ -89,27 +89,27 @@ impl ReceivedAttributes {
     ///
     /// # Errors
     /// Of `sequence` and `producerrun` there is only one.
-    pub fn apply_to(self, mut envelope: Envelope) -> Result<Envelope, InvalidAttribute> {
-        if let Some(id) = self.id {
-            envelope = envelope.with_id(id);
-        }
-        if let Some(source) = self.source {
-            envelope = envelope.with_source(source)?;
-        }
-        if let Some(event_type) = self.event_type {
-            envelope = envelope.with_event_type(event_type)?;
-        }
-        if let Some(time) = self.time {
-            envelope = envelope.with_time(time)?;
-        }
-        if let Some(traceparent) = self.traceparent {
-            envelope = envelope.with_traceparent(traceparent)?;
-        }
-        match (self.run, self.sequence) {
-            (Some(run), Some(sequence)) => envelope.with_stamp(Stamp { run, sequence }),
-            (None, None) => Ok(envelope),
-            (Some(_), None) => Err(InvalidAttribute::new("producerrun", "stands without a sequence")),
-            (None, Some(_)) => Err(InvalidAttribute::new("sequence", "stands without a producerrun")),
-        }
+    pub fn apply_to(self, envelope: Envelope) -> Result<Envelope, InvalidAttribute> {
+        let stamp = match (self.run, self.sequence) {
+            (Some(run), Some(sequence)) => Some(Stamp { run, sequence }),
+            (None, None) => None,
+            (Some(_), None) => return Err(InvalidAttribute::new("producerrun", "stands without a sequence")),
+            (None, Some(_)) => return Err(InvalidAttribute::new("sequence", "stands without a producerrun")),
+        };
+        // All of them were checked when they were taken.
+        Ok(envelope.with(|attributes| {
+            if let Some(id) = self.id {
+                attributes.set_id(id);
+            }
+            if let Some(source) = self.source {
+                attributes.set_source(source);
+            }
+            if let Some(stamp) = stamp {
+                attributes.set_stamp(stamp);
+            }
+            attributes.time = self.time.or(attributes.time);
+            attributes.event_type = self.event_type.or(attributes.event_type.take());
+            attributes.traceparent = self.traceparent.or(attributes.traceparent.take());
+        }))
     }
 }

@@ -1,14 +1,15 @@
-//! The source against librdkafka's consumer, which decodes too. The time begins with the first event: joining a group
+//! The source against librdkafka's consumer, which decodes the event and what attributes there are, too. The time begins with the first event: joining a group
 //! takes longer than reading.
 
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, FixedOffset};
 use driver_events_core::DriverEventSource;
 use driver_events_harness::KafkaBroker;
 use driver_events_kafka::KafkaEventSource;
 use driver_events_types::DriverEvent;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::BorrowedMessage;
+use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{ClientConfig, Message};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
@@ -83,10 +84,32 @@ fn read_by_hand(runtime: &Runtime, config: &ClientConfig, topic: &str) -> Result
             let message = next(&consumer)?;
             start.get_or_insert_with(Instant::now);
             let event = DriverEvent::from_json(message.payload().ok_or("no value")?)?;
-            std::hint::black_box(event);
+            std::hint::black_box((event, attributes(&message)?));
         }
         Ok(start.ok_or("no event")?.elapsed())
     })
+}
+
+/// What a reader by hand would look at: who sent the event, its id and its time.
+#[derive(Default)]
+struct Attributes {
+    id: String,
+    source: String,
+    time: Option<DateTime<FixedOffset>>,
+}
+
+fn attributes(message: &BorrowedMessage<'_>) -> Result<Attributes, Failure> {
+    let mut attributes = Attributes::default();
+    for header in message.headers().into_iter().flat_map(Headers::iter) {
+        let text = std::str::from_utf8(header.value.unwrap_or_default())?;
+        match header.key {
+            "ce_id" => attributes.id = text.to_owned(),
+            "ce_source" => attributes.source = text.to_owned(),
+            "ce_time" => attributes.time = Some(DateTime::parse_from_rfc3339(text)?),
+            _ => {}
+        }
+    }
+    Ok(attributes)
 }
 
 fn next(consumer: &BaseConsumer) -> Result<BorrowedMessage<'_>, Failure> {

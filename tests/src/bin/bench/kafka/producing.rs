@@ -1,13 +1,15 @@
 //! The sink against librdkafka's producers. All sides encode, and end when every event has its delivery report.
 
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use driver_events_core::{DriverEventSink, Envelope};
 use driver_events_harness::KafkaBroker;
 use driver_events_kafka::KafkaEventSink;
 use driver_events_types::DriverEvent;
-use futures_util::{StreamExt, TryStreamExt, stream};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::util::Timeout;
@@ -102,14 +104,28 @@ impl Producing {
         })
     }
 
+    /// Each receipt is waited for, in order, while so many events are under way.
     fn window(&self) -> Result<Duration, Failure> {
         let envelopes = envelopes(EVENTS)?;
         timed(|| {
             self.runtime.block_on(async {
-                let mut stored = stream::iter(envelopes)
-                    .map(|envelope| self.sink.send(envelope))
-                    .buffer_unordered(WINDOW);
-                while stored.try_next().await?.is_some() {}
+                let mut under_way = VecDeque::with_capacity(WINDOW);
+                for envelope in envelopes {
+                    if under_way.len() == WINDOW
+                        && let Some(first) = under_way.pop_front()
+                    {
+                        first.await?;
+                    }
+                    let mut sending = self.sink.send(envelope);
+                    // It is sent when it is first polled.
+                    match poll_fn(|context| Poll::Ready(sending.as_mut().poll(context))).await {
+                        Poll::Ready(answer) => drop(answer?),
+                        Poll::Pending => under_way.push_back(sending),
+                    }
+                }
+                for sending in under_way {
+                    sending.await?;
+                }
                 Ok(())
             })
         })
