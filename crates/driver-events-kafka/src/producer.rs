@@ -12,7 +12,7 @@ use crate::errors::error_of;
 use crate::generation::Generation;
 use crate::properties::Acks;
 use crate::record::{Encoded, again, keep};
-use crate::ticket::{Failed, Report, Ticket};
+use crate::ticket::{Awaited, Failed, Report, Ticket};
 use crate::topics::Topics;
 use crate::{KafkaState, SetupError};
 
@@ -22,7 +22,7 @@ const USUAL: usize = 512;
 type Answer = Result<Receipt, SinkError>;
 
 /// The ticket of a record that is in the queue, or the record that is not.
-type Put = Result<Arc<Ticket>, OwnedMessage>;
+type Put = Result<Awaited, Box<OwnedMessage>>;
 
 /// Produces events until their delivery reports are there, with a new producer of librdkafka's where one breaks down.
 #[derive(Debug)]
@@ -86,7 +86,11 @@ impl Producer {
             // Rare, and large.
             Err(record) => Box::pin(put_again(&generation, record, deadline)).await,
         };
-        match report_on(put).await {
+        let report = match put {
+            Ok(ticket) => ticket.await,
+            Err(failed) => Report::Failed(failed),
+        };
+        match report {
             Report::Stored { partition, offset } => Ok(self.receipt(topic, partition, offset)),
             Report::Failed(why) => Box::pin(self.store_again(generation, topic, why, deadline)).await,
         }
@@ -155,7 +159,7 @@ impl Producer {
         let ticket = Ticket::new(generation.role().flights.start());
         let put = encoded.with_record(&topic, json, Arc::clone(&ticket), |record| {
             match generation.produce(record) {
-                Ok(()) => Ok(ticket),
+                Ok(()) => Ok(Awaited(ticket)),
                 Err((_, record)) => Err(keep(record)),
             }
         });
@@ -167,7 +171,11 @@ impl Producer {
         let mut failed = Vec::new();
         // The last one first: when it is stored, those before it in its partition are, and one wake-up serves them all.
         for Sent { place, topic, put } in sent.into_iter().rev() {
-            match report_on(put).await {
+            let report = match put {
+                Ok(ticket) => ticket.await,
+                Err(failed) => Report::Failed(failed),
+            };
+            match report {
                 Report::Stored { partition, offset } => {
                     if let Some(slot) = answers.get_mut(place) {
                         *slot = Some(Ok(self.receipt(topic, partition, offset)));
@@ -204,7 +212,7 @@ impl Producer {
                         if error.fate() != Fate::NotSent {
                             self.state().may_have_doubled();
                         }
-                        let put = put_again(&generation, *record, deadline).await;
+                        let put = put_again(&generation, record, deadline).await;
                         sent.push(Sent { place, topic, put });
                         continue;
                     }
@@ -276,7 +284,7 @@ struct Sent {
     /// Of its answer.
     place: usize,
     topic: Arc<str>,
-    put: Result<Arc<Ticket>, Failed>,
+    put: Result<Awaited, Failed>,
 }
 
 /// An event that is not stored, as far as anybody knows.
@@ -290,31 +298,26 @@ struct Unstored {
 /// Puts a record into the queue, and waits for room where that is full.
 async fn put_again(
     generation: &Generation,
-    record: OwnedMessage,
+    mut record: Box<OwnedMessage>,
     deadline: Option<Instant>,
-) -> Result<Arc<Ticket>, Failed> {
+) -> Result<Awaited, Failed> {
+    let mut headers = record.detach_headers();
     let mut turn = None;
     loop {
         let ticket = Ticket::new(generation.role().flights.start());
-        let Err((code, _)) = generation.produce(again(&record, Arc::clone(&ticket))) else {
-            return Ok(ticket);
+        let Err((code, refused)) = generation.produce(again(&record, headers, Arc::clone(&ticket))) else {
+            return Ok(Awaited(ticket));
         };
+        headers = refused.headers;
         let is_in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
         if code != RDKafkaErrorCode::QueueFull || !is_in_time {
-            let record = Some(Box::new(record));
+            let record = Some(Box::new(record.replace_headers(headers)));
             return Err(Failed { code, record });
         }
         match &turn {
             None => turn = generation.role().room.turn(deadline).await,
             Some(turn) => turn.wait().await,
         }
-    }
-}
-
-async fn report_on(put: Result<Arc<Ticket>, Failed>) -> Report {
-    match put {
-        Ok(ticket) => ticket.report().await,
-        Err(failed) => Report::Failed(failed),
     }
 }
 

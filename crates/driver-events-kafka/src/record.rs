@@ -66,8 +66,8 @@ impl Encoded {
 }
 
 /// Keeps a record that was not put into the queue, to try it again.
-pub(crate) fn keep(record: Record<'_>) -> OwnedMessage {
-    OwnedMessage::new(
+pub(crate) fn keep(record: Record<'_>) -> Box<OwnedMessage> {
+    Box::new(OwnedMessage::new(
         record.payload.map(<[u8]>::to_vec),
         record.key.map(<[u8]>::to_vec),
         record.topic.to_owned(),
@@ -76,18 +76,18 @@ pub(crate) fn keep(record: Record<'_>) -> OwnedMessage {
         0,
         0,
         record.headers,
-    )
+    ))
 }
 
-/// A record that was kept, for another try.
-pub(crate) fn again(kept: &OwnedMessage, ticket: Arc<Ticket>) -> Record<'_> {
+/// A record that was kept, for another try with its headers.
+pub(crate) fn again(kept: &OwnedMessage, headers: Option<OwnedHeaders>, ticket: Arc<Ticket>) -> Record<'_> {
     BaseRecord {
         topic: kept.topic(),
         partition: None,
         payload: kept.payload(),
         key: kept.key(),
         timestamp: kept.timestamp().to_millis(),
-        headers: kept.headers().cloned(),
+        headers,
         delivery_opaque: ticket,
     }
 }

@@ -1,6 +1,6 @@
 //! What travels with a record through librdkafka, and comes back with its delivery report.
 
-use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -66,11 +66,6 @@ impl Ticket {
         flights.land(self.flight);
     }
 
-    /// Waits for the report, which is given once. Cancel safe.
-    pub(crate) async fn report(&self) -> Report {
-        poll_fn(|context| self.poll(context)).await
-    }
-
     fn poll(&self, context: &Context<'_>) -> Poll<Report> {
         let mut state = self.state();
         match &mut *state {
@@ -92,6 +87,18 @@ impl Ticket {
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it holds the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for the report, which is given once. Cancel safe.
+#[derive(Debug)]
+pub(crate) struct Awaited(pub(crate) Arc<Ticket>);
+
+impl Future for Awaited {
+    type Output = Report;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Report> {
+        self.0.poll(context)
     }
 }
 

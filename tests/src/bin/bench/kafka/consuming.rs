@@ -39,7 +39,7 @@ pub(super) fn run(broker: &KafkaBroker) -> Result<(), Failure> {
                     EVENTS,
                     Ratio::Speed,
                     || runtime.block_on(read(&config, topic, is_grouped)),
-                    || read_by_hand(&runtime, &config, topic),
+                    || read_by_hand(&runtime, &config, topic, is_grouped),
                 )?;
             }
             Ok(())
@@ -68,12 +68,15 @@ async fn read(config: &ClientConfig, topic: &str, is_grouped: bool) -> Result<Du
     Ok(time)
 }
 
-/// It stores the offsets by itself, and so acknowledges what nobody has worked on yet.
-fn read_by_hand(runtime: &Runtime, config: &ClientConfig, topic: &str) -> Result<Duration, Failure> {
+/// In a group it stores the offset of each event after the work on it, as who must lose none has to; librdkafka alone
+/// would do it before.
+fn read_by_hand(runtime: &Runtime, config: &ClientConfig, topic: &str, is_grouped: bool) -> Result<Duration, Failure> {
     let consumer: BaseConsumer = config
         .clone()
         .set("group.id", new_group())
         .set("auto.offset.reset", "earliest")
+        .set("enable.auto.commit", is_grouped.to_string())
+        .set("enable.auto.offset.store", "false")
         .set("auto.commit.interval.ms", "1000")
         .create()?;
     consumer.subscribe(&[topic])?;
@@ -85,6 +88,9 @@ fn read_by_hand(runtime: &Runtime, config: &ClientConfig, topic: &str) -> Result
             start.get_or_insert_with(Instant::now);
             let event = DriverEvent::from_json(message.payload().ok_or("no value")?)?;
             std::hint::black_box((event, attributes(&message)?));
+            if is_grouped {
+                consumer.store_offset_from_message(&message)?;
+            }
         }
         Ok(start.ok_or("no event")?.elapsed())
     })
