@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use driver_events_core::conformance::samples;
 use driver_events_core::{DriverEventSink, Receipt, SinkErrorKind};
-use driver_events_kafka::KafkaEventSink;
+use driver_events_kafka::{KafkaEventSink, KafkaEventSource};
 use driver_events_types::GoalId;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -16,7 +16,7 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-use crate::support::events;
+use crate::support::{events, next};
 
 fn cluster() -> MockCluster<'static, DefaultProducerContext> {
     let cluster = MockCluster::new(1).unwrap();
@@ -41,10 +41,24 @@ async fn a_producer_that_broke_down_is_made_anew_and_sends_what_has_no_report() 
     }
     let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER; 1];
     cluster.request_errors(RDKafkaApiKey::Produce, &errors);
-    for answer in sink.send_batch(events(goal, 50)).await {
+    let sent = events(goal, 50);
+    for answer in sink.send_batch(sent.clone()).await {
         assert!(matches!(answer, Ok(Receipt::Stored(_))), "{answer:?}");
     }
     assert_eq!(sink.state().rebuilds(), 1);
+    // They are the records that they were: key, value, time and headers.
+    let mut source = KafkaEventSource::builder(config(&cluster)).build().await.unwrap();
+    let mut read = Vec::new();
+    while read.len() < 53 {
+        read.push(next(&mut source).await.envelope().unwrap().clone());
+    }
+    for (sent, read) in sent.iter().zip(&read[3..]) {
+        assert_eq!(sent.json().unwrap(), read.json().unwrap());
+        assert_eq!(
+            (sent.id(), sent.time(), sent.source()),
+            (read.id(), read.time(), read.source())
+        );
+    }
     assert!(
         (1..=50).contains(&sink.state().possible_duplicates()),
         "{:?}",

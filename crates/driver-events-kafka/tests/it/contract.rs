@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use driver_events_core::{DriverEventSink, DriverEventSinkExt, Envelope, Position, Receipt};
 use driver_events_kafka::{Acks, KafkaEventSink, KafkaEventSource};
+use driver_events_types::GoalId;
 
-use crate::support::{broker, config, events, in_time, next, tenant};
+use crate::support::{broker, config, events, ids, ids_of, in_time, next, tenant};
 
 const FIXTURES: [&str; 2] = [
     include_str!("../../../driver-events-types/tests/fixtures/goal-run.ndjson"),
@@ -61,7 +62,7 @@ async fn both_fixtures_come_back_byte_for_byte_and_in_the_order_of_their_goals()
 async fn an_independent_consumer_sees_key_headers_and_time() {
     let prefix = tenant(1).await;
     let sink = KafkaEventSink::builder(config()).prefix(&prefix).build().unwrap();
-    let goal_id = driver_events_types::GoalId::new();
+    let goal_id = GoalId::new();
     let time = chrono::DateTime::from_timestamp_millis(1_700_000_000_123).unwrap();
     let envelope = events(goal_id, 1).remove(0).with_time(time).unwrap();
     in_time(sink.send(envelope.clone())).await.unwrap();
@@ -87,7 +88,7 @@ async fn an_independent_consumer_sees_key_headers_and_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_weaker_promise_has_a_weaker_receipt() {
     let prefix = tenant(1).await;
-    let goal = driver_events_types::GoalId::new();
+    let goal = GoalId::new();
     for (acks, is_stored) in [(Acks::All, true), (Acks::Leader, true), (Acks::None, false)] {
         let sink = KafkaEventSink::builder(config())
             .prefix(&prefix)
@@ -102,4 +103,32 @@ async fn a_weaker_promise_has_a_weaker_receipt() {
         );
         assert_eq!(receipt.guarantee(), sink.guarantee());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_codec_that_is_built_in_is_written_and_read() {
+    let prefix = tenant(1).await;
+    let has = |feature: bool, codec: &'static str| feature.then_some(codec);
+    let codecs = [
+        Some("none"),
+        Some("lz4"),
+        Some("snappy"),
+        has(cfg!(feature = "gzip"), "gzip"),
+        has(cfg!(feature = "zstd"), "zstd"),
+    ];
+    let mut sent = Vec::new();
+    for codec in codecs.into_iter().flatten() {
+        let mut config = config();
+        config.set("compression.type", codec);
+        let sink = KafkaEventSink::builder(config).prefix(&prefix).build().unwrap();
+        let events = events(GoalId::new(), 20);
+        sent.extend(ids_of(&events));
+        for answer in in_time(sink.send_batch(events)).await {
+            answer.unwrap();
+        }
+        in_time(sink.close()).await.unwrap();
+    }
+    let builder = KafkaEventSource::builder(config()).prefix(&prefix);
+    let mut source = in_time(builder.build()).await.unwrap();
+    assert_eq!(ids(&mut source, sent.len()).await, sent);
 }
