@@ -52,7 +52,7 @@ use crate::{KafkaEventSourceBuilder, KafkaState, headers, permissions};
 /// - [`Timeout`](SourceErrorKind::Timeout): the reader was too slow, and its partitions went to others. It gets some
 ///   again at the next call.
 /// - [`Closed`](SourceErrorKind::Closed): a topic was deleted. The source goes on when it is made anew.
-/// - [`Fatal`](SourceErrorKind::Fatal): the consumer broke down.
+/// - [`Fatal`](SourceErrorKind::Fatal): the consumer broke down, or records are packed with a codec that is not built in.
 pub struct KafkaEventSource {
     client: Arc<Client>,
     answers: Arc<Answers>,
@@ -185,6 +185,11 @@ impl KafkaEventSource {
             Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
                 (SourceErrorKind::Closed, "a topic does not exist any more".to_owned())
             }
+            Some(Code::NotImplemented) => (
+                SourceErrorKind::Fatal,
+                "records are packed with a codec that is not built in (the features `gzip` and `zstd` add them)"
+                    .to_owned(),
+            ),
             Some(Code::PollExceeded) => (
                 SourceErrorKind::Timeout,
                 "the reader was too slow (`max.poll.interval.ms`), and other members have its partitions now"
