@@ -50,6 +50,7 @@ impl Producing {
         let is_broken = generation.is_some_and(|generation| generation.breakdown().is_some());
         Failed {
             code: error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail),
+            was_queued: true,
             record: is_broken.then(|| Box::new(message.detach())),
         }
     }

@@ -58,15 +58,22 @@ impl Client {
     /// background.
     pub(crate) fn end(self: Arc<Self>) {
         if let Some(mut client) = Arc::into_inner(self) {
-            drop(client.0.take());
+            drop(client.take());
         }
+    }
+
+    /// While somebody keeps what a partition has stored, the consumer does not end.
+    fn take(&mut self) -> Option<StreamConsumer<Context<Arc<Offsets>>>> {
+        let consumer = self.0.take()?;
+        consumer.context().role().forget_all();
+        Some(consumer)
     }
 }
 
 /// Leaving a group waits for its broker.
 impl Drop for Client {
     fn drop(&mut self) {
-        if let Some(consumer) = self.0.take() {
+        if let Some(consumer) = self.take() {
             drop_elsewhere(consumer);
         }
     }

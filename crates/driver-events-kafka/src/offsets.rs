@@ -52,6 +52,11 @@ impl Delivered {
     pub(crate) fn is_of_the_reading_of(&self, other: &Self) -> bool {
         self.reading == other.reading
     }
+
+    /// Whether the partition was read anew before the other was delivered.
+    pub(crate) fn is_older_than(&self, other: &Self) -> bool {
+        self.reading < other.reading
+    }
 }
 
 impl Offsets {
@@ -98,6 +103,13 @@ impl Offsets {
     /// Forgets a partition that another consumer reads from now on.
     pub(crate) fn forget(&self, topic: &str, partition: i32) {
         self.lock().forget(topic, partition);
+    }
+
+    /// Forgets all partitions: the consumer ends.
+    pub(crate) fn forget_all(&self) {
+        let mut partitions = self.lock();
+        partitions.by_reading.clear();
+        partitions.readings.clear();
     }
 
     /// The offset behind the last record that was delivered; none where there was none yet.

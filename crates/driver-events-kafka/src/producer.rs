@@ -21,8 +21,8 @@ const USUAL: usize = 512;
 
 type Answer = Result<Receipt, SinkError>;
 
-/// The ticket of a record that is in the queue, or the record that is not.
-type Put = Result<Awaited, Box<OwnedMessage>>;
+/// The ticket of a record that is in the queue, or why it is not.
+type Put = Result<Awaited, Failed>;
 
 /// Produces events until their delivery reports are there, with a new producer of librdkafka's where one breaks down.
 #[derive(Debug)]
@@ -81,8 +81,8 @@ impl Producer {
         let deadline = self.deadline();
         let generation = self.current();
         let (topic, put) = self.put(&generation, envelope, &mut Vec::with_capacity(USUAL))?;
-        let put = match put {
-            Ok(ticket) => Ok(ticket),
+        let put = match room_is_missing(put) {
+            Ok(put) => put,
             // Rare, and large.
             Err(record) => Box::pin(put_again(&generation, record, deadline)).await,
         };
@@ -123,8 +123,8 @@ impl Producer {
             json.clear();
             match self.put(&generation, envelope, &mut json) {
                 Ok((topic, put)) => {
-                    let put = match put {
-                        Ok(ticket) => Ok(ticket),
+                    let put = match room_is_missing(put) {
+                        Ok(put) => put,
                         Err(record) => put_again(&generation, record, deadline).await,
                     };
                     sent.push(Sent { place, topic, put });
@@ -141,8 +141,7 @@ impl Producer {
             .collect()
     }
 
-    /// Puts an event into the queue, encoded into `json`; never waits. Gives its topic, and the record where there was
-    /// no room for it.
+    /// Puts an event into the queue, encoded into `json`; never waits. Gives its topic, too.
     ///
     /// # Errors
     /// The event cannot be a record.
@@ -160,7 +159,7 @@ impl Producer {
         let put = encoded.with_record(&topic, json, Arc::clone(&ticket), |record| {
             match generation.produce(record) {
                 Ok(()) => Ok(Awaited(ticket)),
-                Err((_, record)) => Err(keep(record)),
+                Err((code, record)) => Err(refused(code, || keep(record))),
             }
         });
         Ok((topic, put))
@@ -206,7 +205,10 @@ impl Producer {
             generation = self.current();
             let mut sent = Vec::new();
             for Unstored { place, topic, why } in failed {
-                let error = error_of(why.code, &topic);
+                let mut error = error_of(why.code, &topic);
+                if !why.was_queued {
+                    error = error.with_fate(Fate::NotSent);
+                }
                 let error = match why.record {
                     Some(record) if may_go_on && was_left_behind(&error) => {
                         if error.fate() != Fate::NotSent {
@@ -284,7 +286,7 @@ struct Sent {
     /// Of its answer.
     place: usize,
     topic: Arc<str>,
-    put: Result<Awaited, Failed>,
+    put: Put,
 }
 
 /// An event that is not stored, as far as anybody knows.
@@ -296,28 +298,45 @@ struct Unstored {
 }
 
 /// Puts a record into the queue, and waits for room where that is full.
-async fn put_again(
-    generation: &Generation,
-    mut record: Box<OwnedMessage>,
-    deadline: Option<Instant>,
-) -> Result<Awaited, Failed> {
+async fn put_again(generation: &Generation, mut record: Box<OwnedMessage>, deadline: Option<Instant>) -> Put {
     let mut headers = record.detach_headers();
     let mut turn = None;
     loop {
         let ticket = Ticket::new(generation.role().flights.start());
-        let Err((code, refused)) = generation.produce(again(&record, headers, Arc::clone(&ticket))) else {
+        let Err((code, again)) = generation.produce(again(&record, headers, Arc::clone(&ticket))) else {
             return Ok(Awaited(ticket));
         };
-        headers = refused.headers;
+        headers = again.headers;
         let is_in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
         if code != RDKafkaErrorCode::QueueFull || !is_in_time {
-            let record = Some(Box::new(record.replace_headers(headers)));
-            return Err(Failed { code, record });
+            return Err(refused(code, || Box::new(record.replace_headers(headers))));
         }
         match &turn {
             None => turn = generation.role().room.turn(deadline).await,
             Some(turn) => turn.wait().await,
         }
+    }
+}
+
+/// Why a record was not put into the queue, with the record where another try may succeed.
+fn refused(code: RDKafkaErrorCode, record: impl FnOnce() -> Box<OwnedMessage>) -> Failed {
+    use RDKafkaErrorCode as Code;
+    Failed {
+        code,
+        was_queued: false,
+        record: matches!(code, Code::QueueFull | Code::Fatal).then(record),
+    }
+}
+
+/// Gives the record as an error that only found no room.
+fn room_is_missing(put: Put) -> Result<Put, Box<OwnedMessage>> {
+    match put {
+        Err(Failed {
+            code: RDKafkaErrorCode::QueueFull,
+            record: Some(record),
+            ..
+        }) => Err(record),
+        put => Ok(put),
     }
 }
 

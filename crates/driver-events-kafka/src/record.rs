@@ -40,7 +40,7 @@ impl Encoded {
         })
     }
 
-    /// Does something with the record.
+    /// Lends the record: its key is made for the call alone.
     pub(crate) fn with_record<T>(
         self,
         topic: &str,

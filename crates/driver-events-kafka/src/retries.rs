@@ -35,6 +35,8 @@ impl Retries {
                     retry.delivered = delivered;
                 }
             }
+            // The partition was read anew since, and is another's matter.
+            Entry::Occupied(retry) if delivered.is_older_than(&retry.get().delivered) => return,
             entry => {
                 entry.insert_entry(Retry { delivered, due });
             }
@@ -66,10 +68,14 @@ impl Retries {
                 () = changed => continue,
             }
             let mut retries = self.by_partition.lock().unwrap_or_else(PoisonError::into_inner);
-            let removed = retries.remove(&(retry.delivered.topic, retry.delivered.partition));
-            self.are_there.store(!retries.is_empty(), Ordering::Release);
-            if let Some(retry) = removed {
-                return retry.delivered;
+            let Entry::Occupied(due) = retries.entry((retry.delivered.topic, retry.delivered.partition)) else {
+                continue;
+            };
+            // It may have been put off meanwhile.
+            if due.get().due <= Instant::now() {
+                let delivered = due.remove().delivered;
+                self.are_there.store(!retries.is_empty(), Ordering::Release);
+                return delivered;
             }
         }
     }

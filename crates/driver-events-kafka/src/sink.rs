@@ -37,7 +37,6 @@ use crate::{KafkaEventSinkBuilder, KafkaState, SetupError, check};
 ///   the topic.
 /// - [`Rejected`](SinkErrorKind::Rejected): the topic does not exist, or there is none for an unknown kind.
 /// - [`Unauthorized`](SinkErrorKind::Unauthorized): no permission to write, or credentials that all brokers refuse.
-/// - [`Fatal`](SinkErrorKind::Fatal): the producer broke down and none can be made anew.
 ///
 /// # What every method does in time
 /// `send` and `send_batch` return within twice `message.timeout.ms`, or wait for ever where that is 0. All are cancel
@@ -179,7 +178,11 @@ impl DriverEventSink for KafkaEventSink {
         self.gate.close();
         timeout_at(deadline, self.gate.emptied()).await.map_err(|elapsed| {
             let left = self.producer.current().role().flights.under_way();
-            SinkError::new(SinkErrorKind::Timeout, format!("{left} events are still being sent")).with_source(elapsed)
+            SinkError::new(
+                SinkErrorKind::Timeout,
+                format!("at least {left} events are still being sent"),
+            )
+            .with_source(elapsed)
         })?;
         self.drain(deadline).await
     }

@@ -121,7 +121,8 @@ impl KafkaEventSourceBuilder {
     }
 
     /// Puts records that are [rejected](driver_events_core::Delivery::reject) aside in this topic, as they came, with
-    /// headers that tell where from and why: `dead-letter-topic`, `-partition`, `-offset` and `-reason`. In a group only. The topic must be there.
+    /// headers that tell where from and why: `dead-letter-topic`, `-partition`, `-offset` and `-reason`. In a group only.
+    /// The topic must be there.
     pub fn dead_letters(mut self, topic: impl Into<String>) -> Self {
         self.dead_letters = Some(topic.into());
         self
@@ -136,8 +137,8 @@ impl KafkaEventSourceBuilder {
         self
     }
 
-    /// Makes the consumer, checks that the topics are there, and joins the group where there is one. It takes some ten
-    /// seconds at most.
+    /// Makes the consumer, checks that the topics are there, and joins the group where there is one. The brokers have ten
+    /// seconds for each answer, and as long to find a new coordinator for the group.
     ///
     /// # Errors
     /// [`Invalid`](SetupErrorKind::Invalid): a property does not exist, has no such value, or would break a promise of

@@ -22,7 +22,9 @@ pub(crate) enum Report {
 #[derive(Debug)]
 pub(crate) struct Failed {
     pub(crate) code: RDKafkaErrorCode,
-    /// The record, where its producer broke down, so that another one may deliver it.
+    /// Otherwise it was refused, and certainly not sent.
+    pub(crate) was_queued: bool,
+    /// The record, where that may still be delivered: there was no room for it, or its producer broke down.
     pub(crate) record: Option<Box<OwnedMessage>>,
 }
 
@@ -79,7 +81,11 @@ impl Ticket {
             }
             State::Reported(_) | State::Over => match std::mem::replace(&mut *state, State::Over) {
                 State::Reported(report) => Poll::Ready(report),
-                _ => Poll::Ready(Report::Failed(RDKafkaErrorCode::Fail.into())),
+                _ => Poll::Ready(Report::Failed(Failed {
+                    code: RDKafkaErrorCode::Fail,
+                    was_queued: true,
+                    record: None,
+                })),
             },
         }
     }
@@ -99,11 +105,5 @@ impl Future for Awaited {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Report> {
         self.0.poll(context)
-    }
-}
-
-impl From<RDKafkaErrorCode> for Failed {
-    fn from(code: RDKafkaErrorCode) -> Self {
-        Self { code, record: None }
     }
 }

@@ -96,6 +96,15 @@ impl ReceivedAttributes {
             (Some(_), None) => return Err(InvalidAttribute::new("producerrun", "stands without a sequence")),
             (None, Some(_)) => return Err(InvalidAttribute::new("sequence", "stands without a producerrun")),
         };
+        let has_any = self.id.is_some()
+            || self.source.is_some()
+            || self.event_type.is_some()
+            || self.time.is_some()
+            || self.traceparent.is_some()
+            || stamp.is_some();
+        if !has_any {
+            return Ok(envelope);
+        }
         // All of them were checked when they were taken.
         Ok(envelope.with(|attributes| {
             if let Some(id) = self.id {
