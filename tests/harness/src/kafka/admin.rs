@@ -8,6 +8,7 @@ use super::wire::{self, Answer, Api, Request};
 const METADATA: Api = Api { key: 3, version: 4 };
 const CREATE_TOPICS: Api = Api { key: 19, version: 4 };
 const DELETE_TOPICS: Api = Api { key: 20, version: 3 };
+const DESCRIBE_ACLS: Api = Api { key: 29, version: 1 };
 const CREATE_ACLS: Api = Api { key: 30, version: 1 };
 const DELETE_ACLS: Api = Api { key: 31, version: 1 };
 
@@ -161,7 +162,8 @@ impl KafkaAdmin {
     /// Allows somebody something. `principal` is `User:NAME` for a user with a password, and `User:CN=client` for the
     /// client of [`Certificates`](crate::Certificates).
     ///
-    /// The brokers take it up within milliseconds after the call.
+    /// The broker that was asked keeps to it when the call returns; the others of a cluster take it up within
+    /// milliseconds.
     ///
     /// # Errors
     /// When the brokers have no access rules, see [`KafkaConfig::access_rules`](super::KafkaConfig::access_rules), and
@@ -171,10 +173,10 @@ impl KafkaAdmin {
         let mut answer = self.ask(CREATE_ACLS, request)?;
         let _throttled = answer.i32()?;
         answer.list(rule_result)?;
-        Ok(())
+        self.await_rule(principal, resource, operation, true)
     }
 
-    /// Takes back what was allowed, with the same arguments.
+    /// Takes back what was allowed, with the same arguments. It is in force as after [`KafkaAdmin::allow`].
     ///
     /// # Errors
     /// When it was not allowed, and when the broker does not answer.
@@ -186,13 +188,53 @@ impl KafkaAdmin {
             rule_result(answer)?;
             answer.list(|answer| {
                 rule_result(answer)?;
-                skip_rule(answer)
+                skip_resource(answer)?;
+                skip_permission(answer)
             })
         })?;
         if revoked.iter().all(Vec::is_empty) {
             bail!("{principal} was not allowed {operation:?} of {resource:?}");
         }
+        self.await_rule(principal, resource, operation, false)
+    }
+
+    /// Waits until the broker keeps to whatever rules were changed before. Brokers take changes up in their order.
+    pub(super) fn await_rules(&self) -> Result<()> {
+        let (principal, resource, operation) = ("User:nobody", KafkaResource::Cluster, KafkaOperation::Describe);
+        self.allow(principal, resource, operation)?;
+        self.revoke(principal, resource, operation)
+    }
+
+    /// The controller answers for a change before the brokers keep to it.
+    fn await_rule(
+        &self,
+        principal: &str,
+        resource: KafkaResource<'_>,
+        operation: KafkaOperation,
+        is_allowed: bool,
+    ) -> Result<()> {
+        let is_known = || {
+            self.allows(principal, resource, operation)
+                .is_ok_and(|allows| allows == is_allowed)
+        };
+        let known = crate::wait::became_true(PATIENCE, is_known);
+        ensure!(
+            known,
+            "the broker does not keep to the rules of {principal} after {PATIENCE:?}"
+        );
         Ok(())
+    }
+
+    fn allows(&self, principal: &str, resource: KafkaResource<'_>, operation: KafkaOperation) -> Result<bool> {
+        let request = Request::new().rule(principal, resource, operation);
+        let mut answer = self.ask(DESCRIBE_ACLS, request)?;
+        let _throttled = answer.i32()?;
+        rule_result(&mut answer)?;
+        let resources = answer.list(|answer| {
+            skip_resource(answer)?;
+            answer.list(skip_permission)
+        })?;
+        Ok(resources.iter().any(|rules| !rules.is_empty()))
     }
 
     pub(super) fn metadata(&self, patience: Duration) -> Result<Metadata> {
@@ -254,8 +296,12 @@ fn rule_result(answer: &mut Answer) -> Result<()> {
     Ok(())
 }
 
-fn skip_rule(answer: &mut Answer) -> Result<()> {
+fn skip_resource(answer: &mut Answer) -> Result<()> {
     let (_type, _name, _pattern) = (answer.i8()?, answer.string()?, answer.i8()?);
+    Ok(())
+}
+
+fn skip_permission(answer: &mut Answer) -> Result<()> {
     let (_principal, _host) = (answer.string()?, answer.string()?);
     let (_operation, _permission) = (answer.i8()?, answer.i8()?);
     Ok(())

@@ -93,12 +93,14 @@ impl KafkaBroker {
             .with_context(|| format!("the password of {user} was not changed"))
     }
 
-    /// Runs Kafka's own `kafka-acls` with these arguments, but for `--bootstrap-server`, which takes two seconds.
+    /// Runs Kafka's own `kafka-acls` with these arguments, but for `--bootstrap-server`, which takes two seconds. The
+    /// broker keeps to the rules when the call returns.
     ///
     /// # Errors
     /// When the tool fails.
     pub fn change_access_rules(&self, arguments: &[&str]) -> Result<()> {
         self.run("org.apache.kafka.tools.AclCommand", arguments)
+            .and_then(|()| self.admin().await_rules())
             .context("the access rules were not changed")
     }
 
