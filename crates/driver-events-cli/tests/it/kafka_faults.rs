@@ -75,14 +75,15 @@ async fn publish_ends_without_a_broker_that_does_not_come_back() {
         proxy.heal();
         assert!(begun.elapsed() < Duration::from_secs(30));
         assert_eq!(ended.code, code, "{}", ended.stderr);
-        let given_up = format!("error: {url}: given up at -:2 or later: ");
+        // The broker has stored the first event, and its answer may have been cut.
+        let (stopped, line, delivered) = match ended.stderr.contains("\nstopped after line 1 of -\n") {
+            true => ("after line 1", 2, "1 event"),
+            false => ("before the first line", 1, "0 events"),
+        };
+        let given_up = format!("error: {url}: given up at -:{line} or later: ");
         assert!(ended.stderr.starts_with(&given_up), "{}", ended.stderr);
-        assert!(
-            ended.stderr.contains("\nstopped after line 1 of -\n"),
-            "{}",
-            ended.stderr
-        );
-        let summary = format!("1 event delivered to {url}, 1 not known to be delivered\n");
+        let summary =
+            format!("\nstopped {stopped} of -\n{delivered} delivered to {url}, 1 not known to be delivered\n");
         assert!(ended.stderr.ends_with(&summary), "{}", ended.stderr);
     }
 }
