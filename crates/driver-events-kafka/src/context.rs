@@ -17,6 +17,7 @@ use crate::KafkaState;
 use crate::flights::Flights;
 use crate::generation::Generation;
 use crate::offsets::Offsets;
+use crate::polling::Polling;
 use crate::room::Room;
 use crate::ticket::{Failed, Report, Ticket};
 use crate::tokens::Tokens;
@@ -40,6 +41,7 @@ pub(crate) trait Role: Send + Sync {
 pub(crate) struct Producing {
     pub(crate) room: Arc<Room>,
     pub(crate) flights: Arc<Flights>,
+    pub(crate) polling: Arc<Polling>,
     /// Whose it is, once that is made.
     pub(crate) generation: Arc<OnceLock<Weak<Generation>>>,
 }
@@ -138,6 +140,7 @@ impl ProducerContext for Context<Producing> {
         let report = match result {
             Ok(message) => {
                 self.state.answered();
+                self.role.polling.delivered();
                 Report::Stored {
                     partition: message.partition(),
                     offset: message.offset(),

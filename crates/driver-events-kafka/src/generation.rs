@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{Producer as _, PurgeConfig, ThreadedProducer};
+use rdkafka::producer::{Producer as _, PurgeConfig};
 
 use crate::context::{Context, Producing};
 use crate::drop_elsewhere::drop_elsewhere;
+use crate::polling::{Client, Polled};
 use crate::record::Record;
-use crate::{SetupError, client};
+use crate::{SetupError, SetupErrorKind, client};
 
 /// One producer of librdkafka's, from when it is made until an error from which it does not recover.
 pub(crate) struct Generation {
     pub(crate) number: u64,
     /// None once it is being dropped.
-    producer: Option<ThreadedProducer<Context<Producing>>>,
+    producer: Option<Polled>,
     role: Producing,
 }
 
@@ -26,15 +27,19 @@ impl Generation {
         context: Context<Producing>,
     ) -> Result<Arc<Self>, SetupError> {
         let role = context.role().clone();
-        let producer = Some(client::new(config, context)?);
+        let no_thread = |error| {
+            let message = "no thread can be had for the delivery reports";
+            SetupError::new(SetupErrorKind::Unreachable, message).with_source(error)
+        };
+        let producer = Some(Polled::new(client::new(config, context)?, role.clone()).map_err(no_thread)?);
         let generation = Arc::new(Self { number, producer, role });
         // Nobody else sets it.
         let _ = generation.role.generation.set(Arc::downgrade(&generation));
         Ok(generation)
     }
 
-    pub(crate) fn producer(&self) -> Option<&ThreadedProducer<Context<Producing>>> {
-        self.producer.as_ref()
+    pub(crate) fn producer(&self) -> Option<&Client> {
+        self.producer.as_ref().map(Polled::client)
     }
 
     pub(crate) fn role(&self) -> &Producing {
@@ -43,7 +48,7 @@ impl Generation {
 
     /// Has what waits for its batch to fill sent now. Returns at once.
     pub(crate) fn hurry(&self) {
-        if let Some(producer) = &self.producer {
+        if let Some(producer) = self.producer() {
             // Whether all is delivered already does not matter.
             let _ = producer.flush(Duration::ZERO);
         }
@@ -58,7 +63,9 @@ impl Generation {
             record.delivery_opaque.give_up(&self.role.flights);
             return Err((RDKafkaErrorCode::Fatal, record));
         };
-        producer.send(record).map_err(|(error, record)| {
+        let sent = producer.client().send(record);
+        producer.produced();
+        sent.map_err(|(error, record)| {
             record.delivery_opaque.give_up(&self.role.flights);
             match error {
                 KafkaError::MessageProduction(code) => (code, record),
@@ -69,14 +76,14 @@ impl Generation {
 
     /// Gives up what waits to be sent: each record is reported as failed.
     pub(crate) fn purge_queue(&self) {
-        if let Some(producer) = &self.producer {
+        if let Some(producer) = self.producer() {
             producer.purge(PurgeConfig::default().queue());
         }
     }
 
     /// Why librdkafka takes no more records for good; none while it does.
     pub(crate) fn breakdown(&self) -> Option<RDKafkaErrorCode> {
-        match &self.producer {
+        match self.producer() {
             Some(producer) => producer.client().fatal_error().map(|(code, _)| code),
             None => Some(RDKafkaErrorCode::Fatal),
         }

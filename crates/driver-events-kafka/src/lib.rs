@@ -106,6 +106,7 @@ mod generation;
 mod member;
 mod offsets;
 mod permissions;
+mod polling;
 mod producer;
 mod retries;
 mod room;

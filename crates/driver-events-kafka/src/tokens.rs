@@ -33,8 +33,8 @@ const AGAIN: Duration = Duration::from_millis(1250);
 
 /// The tokens of one client of librdkafka's, and of those that follow it.
 ///
-/// librdkafka asks for a token where nothing may block: a consumer on a thread of the runtime, a producer where delivery
-/// reports come. So a newer token is fetched elsewhere, and until it is there the last one is given again for a moment.
+/// librdkafka asks for a token where nothing may block: on a thread of the runtime, or where delivery reports come. So a
+/// newer token is fetched elsewhere, and until it is there the last one is given again for a moment.
 #[derive(Clone)]
 pub(crate) struct Tokens {
     provider: Arc<TokenProvider>,
