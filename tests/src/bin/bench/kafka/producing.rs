@@ -25,6 +25,8 @@ use crate::runtimes::many_threads;
 const EVENTS: usize = 44 * 2_000;
 const WINDOW: usize = 10_000;
 const TASKS: usize = 1_000;
+/// How often all events are sent before anything counts: until the broker's hot code is compiled.
+const WARM_UPS: usize = 10;
 
 pub(super) fn run(broker: &KafkaBroker) -> Result<(), Failure> {
     println!(
@@ -63,6 +65,9 @@ impl Producing {
     }
 
     fn rows(&self) -> Result<(), Failure> {
+        for _ in 0..WARM_UPS {
+            self.by_callback()?;
+        }
         let name = if self.has_headers { "with headers" } else { "bare" };
         let row =
             |what: &str, ours: &dyn Fn() -> Result<Duration, Failure>, raw: &dyn Fn() -> Result<Duration, Failure>| {
