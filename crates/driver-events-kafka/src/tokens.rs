@@ -24,7 +24,7 @@ pub type TokenProvider = dyn Fn(Option<&str>) -> Result<OAuthToken, TokenError> 
 
 type TokenError = Box<dyn Error + Send + Sync>;
 
-/// How long a thread of librdkafka's, on which delivery reports come too, may wait for the first token.
+/// How long whoever polls librdkafka may wait for the first token. No reports come there meanwhile.
 const FIRST: Duration = Duration::from_secs(5);
 
 /// When librdkafka should ask again for a token that is being fetched. It asks when four fifths of a token's time are
