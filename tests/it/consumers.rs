@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use driver_events_harness::{wait_until, witness};
+use driver_events_harness::{interop, wait_until};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -52,10 +52,10 @@ impl Language {
         match self {
             Self::Python => {
                 let folder = examples().join("python");
-                let python = witness::python(&folder.join(format!("{server}-requirements.txt"))).unwrap();
+                let python = interop::python(&folder.join(format!("{server}-requirements.txt"))).unwrap();
                 python.command(&folder.join(format!("{server}_consumer.py")))
             }
-            Self::Go => Command::new(witness::go_program(&examples().join("go").join(server)).unwrap()),
+            Self::Go => Command::new(interop::go_program(&examples().join("go").join(server)).unwrap()),
         }
     }
 }

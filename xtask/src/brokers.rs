@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use cargo_metadata::MetadataCommand;
-use driver_events_harness::{brokers, provision, witness};
+use driver_events_harness::{brokers, interop, provision};
 
 const HARNESS: &str = "driver-events-harness";
 /// The consumers in other languages, which the tests run.
@@ -81,11 +81,11 @@ pub fn run(root: &Path, action: Action) -> Result<()> {
             for broker in brokers::status()? {
                 println!("{broker}");
             }
-            match provision::nats_server_if_there()? {
+            match provision::installed_nats_server()? {
                 Some(program) => println!("{}", nats_server(&program)?),
                 None => println!("nats-server is not installed: `cargo xtask brokers install` does it"),
             }
-            match provision::kafka_if_there()? {
+            match provision::installed_kafka()? {
                 Some(home) => println!("{}", kafka(&home)?),
                 None => println!("Kafka is not installed: `cargo xtask brokers install` does it"),
             }
@@ -123,9 +123,9 @@ pub fn warn_of_what_is_left_out(root: &Path) -> Result<()> {
 #[expect(clippy::print_stdout, reason = "says what was installed")]
 fn install_consumers(root: &Path, server: &str) -> Result<()> {
     let consumers = root.join(CONSUMERS);
-    witness::python(&consumers.join(format!("python/{server}-requirements.txt")))?;
+    interop::python(&consumers.join(format!("python/{server}-requirements.txt")))?;
     println!("consumer in Python, {CONSUMERS}/python/{server}_consumer.py");
-    let program = witness::go_program(&consumers.join("go").join(server))?;
+    let program = interop::go_program(&consumers.join("go").join(server))?;
     println!("consumer in Go, {}", program.display());
     Ok(())
 }

@@ -65,7 +65,7 @@ impl KafkaEventSinkBuilder {
     /// Produces every event to the topic that `name` gives. Where events of one goal go to several topics, they have an
     /// order within each only. An event with a name that Kafka does not take is
     /// [`Rejected`](driver_events_core::SinkErrorKind::Rejected).
-    pub fn topic_by(mut self, name: impl Fn(&Envelope) -> String + Send + Sync + 'static) -> Self {
+    pub fn topic_fn(mut self, name: impl Fn(&Envelope) -> String + Send + Sync + 'static) -> Self {
         self.naming = Naming::By(Arc::new(name));
         self
     }

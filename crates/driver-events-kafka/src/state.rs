@@ -21,7 +21,7 @@ struct Shared {
     refusals: AtomicU64,
     /// Whether there is a doubt or a refusal. Every record asks.
     is_in_doubt: AtomicBool,
-    rebuilds: AtomicU64,
+    producer_recreations: AtomicU64,
     possible_duplicates: AtomicU64,
     /// No broker could be reached last.
     is_cut_off: AtomicBool,
@@ -61,8 +61,8 @@ impl KafkaState {
 
     /// How often the producer was made anew after an error that librdkafka does not recover from.
     #[must_use]
-    pub fn rebuilds(&self) -> u64 {
-        self.shared.rebuilds.load(Ordering::Relaxed)
+    pub fn producer_recreations(&self) -> u64 {
+        self.shared.producer_recreations.load(Ordering::Relaxed)
     }
 
     /// How many events were sent again, with the same id, by a producer that was made anew, where it is not known
@@ -94,7 +94,7 @@ impl KafkaState {
     }
 
     pub(crate) fn rebuilt(&self) {
-        self.shared.rebuilds.fetch_add(1, Ordering::Relaxed);
+        self.shared.producer_recreations.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn may_have_doubled(&self) {
@@ -180,7 +180,7 @@ impl fmt::Debug for KafkaState {
         f.debug_struct("KafkaState")
             .field("last_error", &self.last_error())
             .field("refusal", &self.refusal())
-            .field("rebuilds", &self.rebuilds())
+            .field("producer_recreations", &self.producer_recreations())
             .field("possible_duplicates", &self.possible_duplicates())
             .finish_non_exhaustive()
     }

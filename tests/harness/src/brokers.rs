@@ -11,7 +11,7 @@ use crate::{NatsCluster, NatsConfig, NatsServer};
 #[cfg(feature = "certificates")]
 mod kafka;
 #[cfg(feature = "certificates")]
-pub use self::kafka::{KafkaThatStays, up_kafka};
+pub use self::kafka::{DetachedKafka, up_kafka};
 
 /// Starts a nats-server with JetStream, or a cluster of several, and leaves it running. Returns where clients connect.
 ///

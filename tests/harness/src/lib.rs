@@ -15,20 +15,20 @@ pub use proxy::{Counts, Direction, Proxy};
 mod certificates;
 pub use certificates::Certificates;
 
-mod told;
-pub use told::{Told, all_of};
+mod captured_tracing;
+pub use captured_tracing::{CapturedTracing, error_report};
 
 mod wait;
 pub use wait::{wait_for, wait_until};
 
 pub mod brokers;
+pub mod interop;
 pub mod provision;
-pub mod witness;
 
 mod file_lock;
 mod folders;
 mod http;
-mod last_words;
+mod log_tail;
 mod orphan_guard;
 mod ports;
 mod process;

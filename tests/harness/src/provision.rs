@@ -12,7 +12,7 @@ use crate::folders;
 
 mod kafka;
 
-pub use self::kafka::{kafka, kafka_if_there, kafka_version};
+pub use self::kafka::{installed_kafka, kafka, kafka_version};
 
 /// Names an installation of nats-server that is already there.
 const NATS_SERVER: &str = "NATS_SERVER";
@@ -39,7 +39,7 @@ pub fn nats_server() -> Result<PathBuf> {
 ///
 /// # Errors
 /// When `NATS_SERVER` names no program.
-pub fn nats_server_if_there() -> Result<Option<PathBuf>> {
+pub fn installed_nats_server() -> Result<Option<PathBuf>> {
     match env::var_os(NATS_SERVER) {
         Some(path) => installation(path.into()).map(Some),
         None => Ok(programs(&folders::brokers()).into_iter().find(|path| path.exists())),

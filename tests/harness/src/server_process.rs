@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use crate::orphan_guard::OrphanGuard;
 use crate::run_folder::{Place, Record, RunFolder};
-use crate::{last_words, process, wait};
+use crate::{log_tail, process, wait};
 
 /// A process that is told to halt does so at once, or never will.
 const HALTING: Duration = Duration::from_secs(5);
@@ -147,7 +147,7 @@ impl ServerProcess {
 impl Drop for ServerProcess {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            last_words::show(&self.name, &self.log());
+            log_tail::show(&self.name, &self.log());
         }
         // There is nobody left to tell.
         let _ = self.kill();

@@ -1,7 +1,7 @@
 //! The Kafka transport as readers in other languages see it: those of `docs/examples`.
 
+mod interop;
 mod permissions;
-mod witnesses;
 
 use std::sync::OnceLock;
 

@@ -45,7 +45,7 @@ async fn a_producer_that_broke_down_is_made_anew_and_sends_what_has_no_report() 
     for answer in sink.send_batch(sent.clone()).await {
         assert!(matches!(answer, Ok(Receipt::Stored(_))), "{answer:?}");
     }
-    assert_eq!(sink.state().rebuilds(), 1);
+    assert_eq!(sink.state().producer_recreations(), 1);
     // They are the records that they were: key, value, time and headers.
     let mut source = KafkaEventSource::builder(config(&cluster)).build().await.unwrap();
     let mut read = Vec::new();
@@ -70,7 +70,7 @@ async fn a_producer_that_broke_down_is_made_anew_and_sends_what_has_no_report() 
         panic!("{answer:?}");
     };
     assert_eq!(stored.offset, 53);
-    assert_eq!(sink.state().rebuilds(), 1);
+    assert_eq!(sink.state().producer_recreations(), 1);
     sink.close().await.unwrap();
 }
 

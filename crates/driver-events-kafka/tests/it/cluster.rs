@@ -65,7 +65,7 @@ async fn a_leader_is_killed_and_too_few_replicas_are_told() {
     cluster = with_cluster(cluster, |cluster| cluster.restart().unwrap()).await;
     load.goes_on(500).await;
     let sent = load.end().await;
-    assert_eq!(sink.state().rebuilds(), 0);
+    assert_eq!(sink.state().producer_recreations(), 0);
     in_time(sink.close()).await.unwrap();
     are_stored_once_in_order(config.clone(), &sent).await;
 

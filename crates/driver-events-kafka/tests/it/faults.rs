@@ -30,7 +30,7 @@ async fn a_broker_that_is_killed_with_ten_thousand_events_under_way_loses_and_do
         .unwrap();
     }
     let sent = load.end().await;
-    assert_eq!(sink.state().rebuilds(), 0);
+    assert_eq!(sink.state().producer_recreations(), 0);
     in_time(sink.close()).await.unwrap();
     are_stored_once_in_order(config, &sent).await;
 }

@@ -41,7 +41,7 @@ async fn links_that_are_cut_under_load_lose_and_double_nothing() {
         wait_until("a link is cut", PATIENCE, async || broker.proxy().unwrap().cut() > 0).await;
     }
     let sent = load.end().await;
-    assert_eq!(sink.state().rebuilds(), 0);
+    assert_eq!(sink.state().producer_recreations(), 0);
     in_time(sink.close()).await.unwrap();
     are_stored_once_in_order(config_of(&broker), &sent).await;
 

@@ -1,11 +1,13 @@
-//! Who connects to whom, what is told of it, and that secrets are not.
+//! Who connects to whom, what is tracing_log of it, and that secrets are not.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use driver_events_core::conformance::samples;
 use driver_events_core::{DriverEventSink, SinkError, SinkErrorKind};
-use driver_events_harness::{Certificates, NatsConfig, NatsServer, NatsUser, Told, all_of, wait_until};
+use driver_events_harness::{
+    CapturedTracing, Certificates, NatsConfig, NatsServer, NatsUser, error_report, wait_until,
+};
 use driver_events_nats::{NatsEventSink, NatsOptions, SetupError, SetupErrorKind};
 use nkeys::KeyPair;
 use tracing::Level;
@@ -42,14 +44,14 @@ async fn every_kind_of_credentials_opens_the_door_and_wrong_ones_do_not() {
         NatsOptions::new(format!("ada:wr0ng@{address}")),
     ] {
         let error = expect_refusal(wrong, SetupErrorKind::Unauthorized).await;
-        assert!(!all_of(&error).contains("wr0ng"), "{}", all_of(&error));
+        assert!(!error_report(&error).contains("wr0ng"), "{}", error_report(&error));
     }
 
     let server = NatsServer::start(NatsConfig::new().token("t0ken")).unwrap();
     expect_flow(options(&server).token("t0ken")).await;
     expect_flow(NatsOptions::new(format!("nats://t0ken@{}", server.client_address()))).await;
     let error = expect_refusal(options(&server).token("wr0ng"), SetupErrorKind::Unauthorized).await;
-    assert!(!all_of(&error).contains("wr0ng"), "{}", all_of(&error));
+    assert!(!error_report(&error).contains("wr0ng"), "{}", error_report(&error));
 
     let pair = KeyPair::new_user();
     let user = NatsUser::with_nkey(&pair.public_key());
@@ -57,9 +59,9 @@ async fn every_kind_of_credentials_opens_the_door_and_wrong_ones_do_not() {
     expect_flow(options(&server).nkey_seed(pair.seed().unwrap())).await;
     let other = KeyPair::new_user().seed().unwrap();
     let error = expect_refusal(options(&server).nkey_seed(&other), SetupErrorKind::Unauthorized).await;
-    assert!(!all_of(&error).contains(&other), "{}", all_of(&error));
+    assert!(!error_report(&error).contains(&other), "{}", error_report(&error));
     let error = expect_refusal(options(&server).nkey_seed("SUwr0ng"), SetupErrorKind::Invalid).await;
-    assert!(!all_of(&error).contains("wr0ng"), "{}", all_of(&error));
+    assert!(!error_report(&error).contains("wr0ng"), "{}", error_report(&error));
 }
 
 /// The trap: after the first connection the client tries for ever, and tells nobody but its callback.
@@ -73,7 +75,8 @@ async fn credentials_that_turn_bad_are_told_and_so_are_those_that_turn_good() {
     let connection = sink.connection().unwrap();
     let publish = async || sink.publish(samples::numbered(samples::goal(1), 1)).await;
     let is_unauthorized = |result: Result<(), SinkError>| {
-        result.is_err_and(|error| error.kind() == SinkErrorKind::Unauthorized && !all_of(&error).contains("s3cret"))
+        result
+            .is_err_and(|error| error.kind() == SinkErrorKind::Unauthorized && !error_report(&error).contains("s3cret"))
     };
     publish().await.unwrap();
     sink.flush().await.unwrap();
@@ -226,14 +229,14 @@ async fn a_connection_that_gives_up_is_closed_for_good() {
 #[tokio::test]
 async fn what_happens_to_the_connection_is_told_as_events() {
     // Of this test's connection. The client writes of servers and of credentials there, and not of every message.
-    let told = Told::listen(&["driver_events_nats", "async_nats::connector"], "traced-").unwrap();
+    let tracing_log = CapturedTracing::install(&["driver_events_nats", "async_nats::connector"], "traced-").unwrap();
     let mut server = NatsServer::start(with_password("traced-s3cret")).unwrap();
     let url = format!("nats://ada:traced-s3cret@{}", server.client_address());
     let options = NatsOptions::new(url).name("traced-17");
     let connection = options.connect().await.unwrap();
     server.kill().unwrap();
-    wait_until("the loss is told", PATIENCE, async || {
-        told.has(Level::WARN, "driver_events_nats", "disconnected")
+    wait_until("the loss is tracing_log", PATIENCE, async || {
+        tracing_log.contains(Level::WARN, "driver_events_nats", "disconnected")
     })
     .await;
     server.restart().unwrap();
@@ -245,11 +248,11 @@ async fn what_happens_to_the_connection_is_told_as_events() {
     assert_eq!(connz["connections"][0]["name"], "traced-17");
     connection.close(PATIENCE).await.unwrap();
     connection.close(PATIENCE).await.unwrap();
-    wait_until("the end is told", PATIENCE, async || {
-        told.has(Level::INFO, "driver_events_nats", "closed")
+    wait_until("the end is tracing_log", PATIENCE, async || {
+        tracing_log.contains(Level::INFO, "driver_events_nats", "closed")
     })
     .await;
-    assert!(told.has(Level::INFO, "driver_events_nats", "connected to NATS"));
-    assert!(!told.text().contains("traced-s3cret"), "{}", told.text());
+    assert!(tracing_log.contains(Level::INFO, "driver_events_nats", "connected to NATS"));
+    assert!(!tracing_log.text().contains("traced-s3cret"), "{}", tracing_log.text());
     assert!(!format!("{connection:?}").contains("traced-s3cret"));
 }

@@ -16,7 +16,7 @@ const PASSWORD: &str = "secret";
 /// Brokers of Kafka that stay, and how clients come in: as lines for a shell's `eval`, with comments.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct KafkaThatStays {
+pub struct DetachedKafka {
     /// Where everybody may do everything, without TLS.
     pub plain: String,
     /// Where users come, over TLS, and do what they are allowed.
@@ -35,7 +35,7 @@ pub struct KafkaThatStays {
 ///
 /// # Errors
 /// As [`KafkaBroker::start`] and [`KafkaCluster::start`].
-pub fn up_kafka(size: usize) -> Result<KafkaThatStays> {
+pub fn up_kafka(size: usize) -> Result<DetachedKafka> {
     let certificates = Certificates::generate()?;
     let config = KafkaConfig::new()
         .sasl(&certificates)
@@ -70,7 +70,7 @@ fn allow(admin: &KafkaAdmin) -> Result<()> {
 }
 
 /// Writes the client's side into `folder`.
-fn write(cluster: &KafkaCluster, folder: &Path, certificates: &Certificates) -> Result<KafkaThatStays> {
+fn write(cluster: &KafkaCluster, folder: &Path, certificates: &Certificates) -> Result<DetachedKafka> {
     let copy = |from: PathBuf| {
         let to = folder.join(from.file_name().context("a certificate is a file")?);
         fs::copy(from, &to)?;
@@ -100,7 +100,7 @@ fn write(cluster: &KafkaCluster, folder: &Path, certificates: &Certificates) -> 
         ("ssl.certificate.location", &*client),
         ("ssl.key.location", &*key),
     ];
-    Ok(KafkaThatStays {
+    Ok(DetachedKafka {
         plain: cluster.bootstrap_servers(KafkaListener::Plain)?,
         sasl: cluster.bootstrap_servers(KafkaListener::Sasl)?,
         mutual_tls: cluster.bootstrap_servers(KafkaListener::MutualTls)?,
@@ -110,7 +110,7 @@ fn write(cluster: &KafkaCluster, folder: &Path, certificates: &Certificates) -> 
     })
 }
 
-impl fmt::Display for KafkaThatStays {
+impl fmt::Display for DetachedKafka {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             plain,

@@ -9,7 +9,7 @@ use super::{KafkaAdmin, KafkaConfig, KafkaListener, KafkaRecord, console};
 use crate::ports::retry_when_one_was_taken;
 use crate::proxy::Proxy;
 use crate::run_folder::Record;
-use crate::{last_words, wait};
+use crate::{log_tail, wait};
 
 /// A broker has started or ended after this time, or never will. It needs four seconds where it has the processor to
 /// itself.
@@ -277,7 +277,7 @@ fn complaints(log: &str) -> String {
     };
     let complaints: Vec<_> = log.lines().filter(is_complaint).take(10).collect();
     match complaints.as_slice() {
-        [] => last_words::of(log),
+        [] => log_tail::of(log),
         _ => complaints.join("\n"),
     }
 }

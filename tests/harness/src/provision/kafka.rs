@@ -48,7 +48,7 @@ pub fn kafka() -> Result<PathBuf> {
 ///
 /// # Errors
 /// When `KAFKA_HOME` names no Kafka.
-pub fn kafka_if_there() -> Result<Option<PathBuf>> {
+pub fn installed_kafka() -> Result<Option<PathBuf>> {
     match env::var_os(KAFKA_HOME) {
         Some(home) => installation(home.into()).map(Some),
         None => Ok(Some(installed()).filter(|folder| folder.exists())),

@@ -55,7 +55,7 @@ async fn who_may_write_elsewhere_only_is_told_of_the_topic() {
     let topic = secured.topic(&[("driver", KafkaOperation::Describe)]).await;
     let config = secured.by_password("PLAIN", "driver", super::PASSWORD);
     let sink = KafkaEventSink::builder(config)
-        .topic_by({
+        .topic_fn({
             let (topic, elsewhere) = (topic.clone(), elsewhere.clone());
             let number = AtomicUsize::new(0);
             move |_| match number.fetch_add(1, Ordering::Relaxed) % 2 {
@@ -78,7 +78,7 @@ async fn who_may_write_elsewhere_only_is_told_of_the_topic() {
             }
         }
     }
-    assert_eq!(sink.state().rebuilds(), 0);
+    assert_eq!(sink.state().producer_recreations(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

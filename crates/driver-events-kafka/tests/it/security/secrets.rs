@@ -3,7 +3,7 @@
 use std::fs;
 
 use driver_events_core::{DriverEventSink, DriverEventSource};
-use driver_events_harness::{KafkaListener, KafkaOperation, KafkaResource, Told, all_of, wait_until};
+use driver_events_harness::{CapturedTracing, KafkaListener, KafkaOperation, KafkaResource, error_report, wait_until};
 use driver_events_kafka::{KafkaEventSink, KafkaEventSource, TopicSettings, ensure_topic};
 use driver_events_types::GoalId;
 use rdkafka::ClientConfig;
@@ -56,7 +56,7 @@ fn configs(secured: &Secured) -> Vec<ClientConfig> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_told() {
-    let told = Told::listen(&["librdkafka", "driver_events_kafka"], "").unwrap();
+    let tracing_log = CapturedTracing::install(&["librdkafka", "driver_events_kafka"], "").unwrap();
     let secured = secured();
     let topic = secured
         .topic(&[("driver", KafkaOperation::All), ("CN=client", KafkaOperation::All)])
@@ -84,15 +84,15 @@ async fn no_secret_is_told() {
         match sink.build() {
             Ok(sink) => {
                 if let Err(error) = in_time(sink.check()).await {
-                    shown.push(all_of(&error));
+                    shown.push(error_report(&error));
                 }
                 match in_time(sink.send(events(GoalId::new(), 1).remove(0))).await {
                     Ok(_) => worked += 1,
-                    Err(error) => shown.push(all_of(&error)),
+                    Err(error) => shown.push(error_report(&error)),
                 }
                 shown.push(format!("{sink:?} {:?}", sink.state()));
             }
-            Err(error) => shown.push(all_of(&error)),
+            Err(error) => shown.push(error_report(&error)),
         }
         match in_time(source.build()).await {
             Ok(mut source) => {
@@ -100,14 +100,14 @@ async fn no_secret_is_told() {
                 shown.push(format!("{source:?} {:?}", source.state()));
                 in_time(source.close()).await.unwrap();
             }
-            Err(error) => shown.push(all_of(&error)),
+            Err(error) => shown.push(error_report(&error)),
         }
         if let Err(error) = in_time(ensure_topic(&config, &TopicSettings::named(&*topic))).await {
-            shown.push(all_of(&error));
+            shown.push(error_report(&error));
         }
     }
     assert_eq!(worked, 4, "a certificate and three passwords");
-    shown.push(told.text());
+    shown.push(tracing_log.text());
     for secret in secrets(secured) {
         let found: Vec<_> = shown
             .iter()
@@ -116,8 +116,8 @@ async fn no_secret_is_told() {
             .collect();
         assert!(found.is_empty(), "{secret}: {found:?}");
     }
-    assert!(told.has(Level::DEBUG, "librdkafka", "SASL"));
-    assert!(told.has(Level::WARN, "driver_events_kafka", "invalid credentials"));
+    assert!(tracing_log.contains(Level::DEBUG, "librdkafka", "SASL"));
+    assert!(tracing_log.contains(Level::WARN, "driver_events_kafka", "invalid credentials"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

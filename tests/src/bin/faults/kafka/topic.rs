@@ -89,7 +89,7 @@ impl Topic {
                 });
             }
         }
-        row.told("rebuilds", sink.state().rebuilds());
+        row.told("producer_recreations", sink.state().producer_recreations());
         self.account.entries().possible_duplicates = Some(sink.state().possible_duplicates());
         row.settle(&self.account, &log.concat(), limit, self.memory);
         Ok(())

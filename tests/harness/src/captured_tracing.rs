@@ -1,4 +1,4 @@
-//! What is told to `tracing`, to see that it is, and that secrets are not.
+//! What is tracing_log to `tracing`, to see that it is, and that secrets are not.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,33 +10,33 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 /// Keeps the events of `tracing` in this process, at every level, with their targets and fields.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct CapturedTracing {
     targets: &'static [&'static str],
     part: &'static str,
     events: Arc<Mutex<Vec<(Level, String)>>>,
 }
 
-impl Told {
+impl CapturedTracing {
     /// From now on keeps the events that contain `part` and whose target begins as one of `targets`. Libraries call from
     /// threads of their own, so that this is for the whole process, and can be had once.
     ///
     /// # Errors
     /// When somebody listens already.
-    pub fn listen(targets: &'static [&'static str], part: &'static str) -> Result<Self> {
-        let told = Self {
+    pub fn install(targets: &'static [&'static str], part: &'static str) -> Result<Self> {
+        let tracing_log = Self {
             targets,
             part,
             events: Arc::default(),
         };
-        tracing::subscriber::set_global_default(told.clone()).context("somebody listens already")?;
+        tracing::subscriber::set_global_default(tracing_log.clone()).context("somebody listens already")?;
         // Other tests may have met the places before that tell events.
         tracing::callsite::rebuild_interest_cache();
-        Ok(told)
+        Ok(tracing_log)
     }
 
     /// Whether an event of this level and target contains this.
     #[must_use]
-    pub fn has(&self, level: Level, target: &str, part: &str) -> bool {
+    pub fn contains(&self, level: Level, target: &str, part: &str) -> bool {
         let events = self.events();
         let mut of_level = events.iter().filter(|(of, _)| *of == level);
         of_level.any(|(_, text)| text.starts_with(target) && text.contains(part))
@@ -55,7 +55,7 @@ impl Told {
     }
 }
 
-impl Subscriber for Told {
+impl Subscriber for CapturedTracing {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         self.targets.iter().any(|target| metadata.target().starts_with(target))
     }
@@ -91,7 +91,7 @@ impl Visit for Text {
 
 /// All that an error tells: by `Debug` and `Display`, its own and of every source below it.
 #[must_use]
-pub fn all_of(error: &dyn std::error::Error) -> String {
+pub fn error_report(error: &dyn std::error::Error) -> String {
     let mut text = format!("{error:?} {error}");
     let mut source = error.source();
     while let Some(error) = source {

@@ -17,9 +17,9 @@ use crate::folders;
 use crate::provision::{once, output};
 
 /// Names a Python that has the packages already.
-const PYTHON: &str = "WITNESS_PYTHON";
+const PYTHON: &str = "INTEROP_PYTHON";
 /// Names the `go` to build with, where it is not the one on the path.
-const GO: &str = "WITNESS_GO";
+const GO: &str = "INTEROP_GO";
 
 /// A Python with packages.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct Python {
 
 /// Python 3 with the packages that `requirements` names, a file for pip with versions and hashes.
 ///
-/// It is the one that the environment variable `WITNESS_PYTHON` names, which must have the packages, or else the
+/// It is the one that the environment variable `INTEROP_PYTHON` names, which must have the packages, or else the
 /// `python3` on the path, for which they are installed once.
 ///
 /// # Errors
@@ -81,7 +81,7 @@ impl Python {
 
 /// The program of the Go module in `folder`, built anew where it has changed, with the modules that its `go.sum` names.
 ///
-/// It is built with the `go` that the environment variable `WITNESS_GO` names, or else with the one on the path.
+/// It is built with the `go` that the environment variable `INTEROP_GO` names, or else with the one on the path.
 ///
 /// # Errors
 /// When there is no Go, and when the program cannot be built. The error says what to do.
