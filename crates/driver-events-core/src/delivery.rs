@@ -202,7 +202,7 @@ impl Malformed {
 
     /// Marks the bytes as more of what the delivery before this one began.
     #[must_use]
-    pub fn continuing(mut self) -> Self {
+    pub fn into_continuation(mut self) -> Self {
         self.is_continuation = true;
         self
     }

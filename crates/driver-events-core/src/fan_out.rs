@@ -9,7 +9,7 @@ use std::task::Poll;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 
-use crate::batch::one_each;
+use crate::batch_results::pad_batch_results;
 use crate::fan_out_error::all_ok;
 use crate::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError, SinkErrorKind};
 
@@ -99,7 +99,10 @@ impl DriverEventSink for FanOut {
                 Ok(results) => (results, None),
                 Err(failure) => (Vec::new(), Some(failure.to_string())),
             };
-            for (all, result) in by_envelope.iter_mut().zip(one_each(results, failure.as_deref())) {
+            for (all, result) in by_envelope
+                .iter_mut()
+                .zip(pad_batch_results(results, failure.as_deref()))
+            {
                 all.push(result);
             }
         }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::batch::one_each;
+use crate::batch_results::pad_batch_results;
 use crate::{DriverEventSink, Envelope, EventFilter, Guarantee, Receipt, SinkError};
 
 /// Sends on what a filter selects, and drops the rest with [`Receipt::Discarded`].
@@ -75,7 +75,7 @@ impl<S: DriverEventSink> DriverEventSink for Filter<S> {
         } else {
             self.inner.send_batch(selected).await
         };
-        let mut answers = one_each(answers, None);
+        let mut answers = pad_batch_results(answers, None);
         selection
             .into_iter()
             .map(|is_selected| {

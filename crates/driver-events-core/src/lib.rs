@@ -77,7 +77,7 @@ mod sequence_tracker;
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
 
-mod batch;
+mod batch_results;
 mod decode_reason;
 mod lock;
 

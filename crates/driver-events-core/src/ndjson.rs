@@ -12,10 +12,10 @@ use crate::cloudevents::{StructuredError, looks_structured, read_structured};
 use crate::{Delivery, DriverEventSource, Envelope, Malformed, Position, SourceError, SourceErrorKind};
 
 /// What a CloudEvent may take beside the event in it, in bytes.
-const ROOM_FOR_ATTRIBUTES: usize = 64 * 1024;
+const MAX_ATTRIBUTE_BYTES: usize = 64 * 1024;
 
 /// How most CloudEvents begin: they need not be tried as bare events first.
-const STRUCTURED_START: &[u8] = br#"{"specversion":"#;
+const STRUCTURED_PREFIX: &[u8] = br#"{"specversion":"#;
 
 /// Reads events from lines of JSON ([NDJSON](https://github.com/ndjson/ndjson-spec)): bare events, and CloudEvents in
 /// structured mode, mixed as they come.
@@ -80,15 +80,15 @@ impl<R: AsyncBufRead + Unpin + Send> NdjsonSource<R> {
     }
 
     /// The most bytes of a line that are held.
-    fn longest_line(&self) -> usize {
-        self.limits.max_bytes().saturating_add(ROOM_FOR_ATTRIBUTES)
+    fn max_line_bytes(&self) -> usize {
+        self.limits.max_bytes().saturating_add(MAX_ATTRIBUTE_BYTES)
     }
 
     /// Reads on until the line is whole, or as long as a line may be. What was read stays in `self.line` when the
     /// future is dropped.
     async fn fill_line(&mut self) -> std::io::Result<End> {
         loop {
-            let room = self.longest_line().saturating_sub(self.line.len());
+            let room = self.max_line_bytes().saturating_sub(self.line.len());
             let reader = &mut self.reader;
             let line = &mut self.line;
             let (used, end) = poll_fn(|context| {
@@ -159,10 +159,10 @@ impl<R: AsyncBufRead + Unpin + Send> DriverEventSource for NdjsonSource<R> {
                 break;
             }
             if is_continuation || end == End::Room {
-                let reason = format!("the line is longer than the limit of {} bytes", self.longest_line());
+                let reason = format!("the line is longer than the limit of {} bytes", self.max_line_bytes());
                 let malformed = Malformed::new(raw, reason, 0);
                 let malformed = if is_continuation {
-                    malformed.continuing()
+                    malformed.into_continuation()
                 } else {
                     malformed
                 };
@@ -193,7 +193,7 @@ enum End {
 
 fn read_line(raw: Bytes, limits: Limits) -> Result<Envelope, Malformed> {
     let text = raw.slice(..raw.len() - ending_length(&raw));
-    if text.starts_with(STRUCTURED_START) {
+    if text.starts_with(STRUCTURED_PREFIX) {
         match read_structured(&text, limits) {
             Ok(envelope) => return Ok(envelope),
             Err(error) if looks_structured(&text) => return Err(malformed_cloudevent(raw, &error)),

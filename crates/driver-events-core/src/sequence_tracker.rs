@@ -10,7 +10,7 @@ use crate::Envelope;
 const DEFAULT_CAPACITY: usize = 10_000;
 
 /// The most missing ranges that are remembered of one goal and run.
-const MOST_RANGES: usize = 128;
+const MAX_MISSING_RANGES: usize = 128;
 
 /// Finds gaps, duplicates and events out of order, by the [stamps](Envelope::stamp) of what a reader receives.
 ///
@@ -168,7 +168,7 @@ impl Numbers {
     }
 
     fn join_lowest(&mut self) {
-        if self.missing.len() > MOST_RANGES
+        if self.missing.len() > MAX_MISSING_RANGES
             && let Some((first, _)) = self.missing.pop_first()
             && let Some((_, last)) = self.missing.pop_first()
         {

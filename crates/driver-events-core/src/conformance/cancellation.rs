@@ -3,23 +3,23 @@ use std::pin::pin;
 use std::task::Poll;
 
 use super::Fixture;
-use super::subject::{Subject, event, events};
+use super::system_under_test::{SystemUnderTest, event, events};
 
 /// How often a future is polled before it is dropped, in turn.
-const POLLS: [usize; 4] = [1, 0, 2, 5];
+const POLLS_BEFORE_DROP: [usize; 4] = [1, 0, 2, 5];
 
 /// A `send` may be dropped at any point, and the same envelope sent again: nothing is lost, and the order holds.
 ///
 /// # Panics
 /// The sink does not hold to it.
 pub async fn survives_cancelled_sends(fixture: &impl Fixture) {
-    let subject = Subject::start(fixture).await;
+    let system = SystemUnderTest::start(fixture).await;
     let sent = events(1, 0..40);
-    for (envelope, polls) in sent.iter().zip(POLLS.into_iter().cycle()) {
-        poll_and_drop(subject.sink.send(envelope.clone()), polls).await;
-        subject.send(envelope).await;
+    for (envelope, polls) in sent.iter().zip(POLLS_BEFORE_DROP.into_iter().cycle()) {
+        poll_and_drop(system.sink.send(envelope.clone()), polls).await;
+        system.send(envelope).await;
     }
-    subject.expect_stored_at_least_once(&sent).await;
+    system.expect_stored_at_least_once(&sent).await;
 }
 
 /// A `send_batch` may be dropped at any point, and the same envelopes sent again: nothing is lost, and the order holds.
@@ -27,34 +27,34 @@ pub async fn survives_cancelled_sends(fixture: &impl Fixture) {
 /// # Panics
 /// The sink does not hold to it.
 pub async fn survives_cancelled_batches(fixture: &impl Fixture) {
-    let subject = Subject::start(fixture).await;
+    let system = SystemUnderTest::start(fixture).await;
     let sent: Vec<_> = (0..120).map(|n| event(n % 3, n)).collect();
-    for (batch, polls) in sent.chunks(10).zip(POLLS.into_iter().cycle()) {
-        poll_and_drop(subject.sink.send_batch(batch.to_vec()), polls).await;
-        subject.send_batch(batch).await;
+    for (batch, polls) in sent.chunks(10).zip(POLLS_BEFORE_DROP.into_iter().cycle()) {
+        poll_and_drop(system.sink.send_batch(batch.to_vec()), polls).await;
+        system.send_batch(batch).await;
     }
-    subject.expect_stored_at_least_once(&sent).await;
+    system.expect_stored_at_least_once(&sent).await;
 }
 
 /// A `flush` or a `close` may be dropped at any point, and called again.
 ///
 /// # Panics
 /// The sink does not hold to it.
-pub async fn survives_cancelled_endings(fixture: &impl Fixture) {
-    for polls in POLLS {
-        let subject = Subject::start(fixture).await;
+pub async fn survives_cancelled_close(fixture: &impl Fixture) {
+    for polls in POLLS_BEFORE_DROP {
+        let system = SystemUnderTest::start(fixture).await;
         let mut sent = Vec::new();
         for number in 0..5 {
             let envelope = event(1, number);
-            subject.send(&envelope).await;
+            system.send(&envelope).await;
             sent.push(envelope);
-            poll_and_drop(subject.sink.flush(), polls).await;
+            poll_and_drop(system.sink.flush(), polls).await;
         }
-        poll_and_drop(subject.sink.close(), polls).await;
-        if let Err(error) = subject.sink.close().await {
+        poll_and_drop(system.sink.close(), polls).await;
+        if let Err(error) = system.sink.close().await {
             panic!("close must be Ok, but: {error:?}");
         }
-        subject.expect_stored_without_flush(&sent).await;
+        system.expect_stored_without_flush(&sent).await;
     }
 }
 

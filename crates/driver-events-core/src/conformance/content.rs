@@ -1,6 +1,6 @@
 use chrono::DateTime;
 
-use super::subject::{Subject, event, short};
+use super::system_under_test::{SystemUnderTest, event, short};
 use super::{Fixture, samples};
 use crate::{Envelope, InvalidAttribute, SinkErrorKind, Stamp};
 
@@ -9,14 +9,14 @@ use crate::{Envelope, InvalidAttribute, SinkErrorKind, Stamp};
 /// # Panics
 /// The sink does not hold to it.
 pub async fn stores_every_kind(fixture: &impl Fixture) {
-    let subject = Subject::start(fixture).await;
+    let system = SystemUnderTest::start(fixture).await;
     let mut events = samples::every_kind(samples::goal(1));
     events.extend(samples::hostile(samples::goal(2)));
     let sent: Vec<Envelope> = events.into_iter().map(Envelope::new).collect();
     for envelope in &sent {
-        subject.send(envelope).await;
+        system.send(envelope).await;
     }
-    subject.expect_stored(&sent).await;
+    system.expect_stored(&sent).await;
 }
 
 /// What was received and is passed on keeps its bytes, though this version would write others.
@@ -24,10 +24,10 @@ pub async fn stores_every_kind(fixture: &impl Fixture) {
 /// # Panics
 /// The sink does not hold to it.
 pub async fn stores_received_bytes(fixture: &impl Fixture) {
-    let subject = Subject::start(fixture).await;
+    let system = SystemUnderTest::start(fixture).await;
     let sent = [samples::foreign(samples::goal(1))];
-    subject.send(&sent[0]).await;
-    subject.expect_stored(&sent).await;
+    system.send(&sent[0]).await;
+    system.expect_stored(&sent).await;
 }
 
 /// Events that this version does not know are stored as they are; one that has no subject may be
@@ -36,16 +36,16 @@ pub async fn stores_received_bytes(fixture: &impl Fixture) {
 /// # Panics
 /// The sink does not hold to it.
 pub async fn stores_unknown_kinds(fixture: &impl Fixture) {
-    let subject = Subject::start(fixture).await;
+    let system = SystemUnderTest::start(fixture).await;
     let with_subject = valid(samples::unknown_kind(samples::goal(1)).with_event_type("agent.driver.goal.paused"));
     let mut sent = vec![with_subject];
-    subject.send_batch(&sent).await;
+    system.send_batch(&sent).await;
     let without_subject = samples::unknown_kind(samples::goal(2));
-    if subject.capabilities.takes_unknown_without_subject {
-        subject.send(&without_subject).await;
+    if system.capabilities.accepts_unknown_without_subject {
+        system.send(&without_subject).await;
         sent.push(without_subject);
     } else {
-        let result = subject.sink.send(without_subject).await;
+        let result = system.sink.send(without_subject).await;
         let kind = result.as_ref().map_err(|error| error.kind());
         assert_eq!(
             kind,
@@ -53,7 +53,7 @@ pub async fn stores_unknown_kinds(fixture: &impl Fixture) {
             "an event without a subject must be rejected"
         );
     }
-    subject.expect_stored(&sent).await;
+    system.expect_stored(&sent).await;
 }
 
 /// The attributes come back as they were sent, and those that were not sent do not appear.
@@ -61,8 +61,8 @@ pub async fn stores_unknown_kinds(fixture: &impl Fixture) {
 /// # Panics
 /// The sink does not hold to it.
 pub async fn keeps_attributes(fixture: &impl Fixture) {
-    let subject = Subject::start(fixture).await;
-    if !(subject.capabilities.stores && subject.capabilities.keeps_attributes) {
+    let system = SystemUnderTest::start(fixture).await;
+    if !(system.capabilities.stores && system.capabilities.keeps_attributes) {
         return;
     }
     let full = event(1, 1)
@@ -81,9 +81,9 @@ pub async fn keeps_attributes(fixture: &impl Fixture) {
     let received = samples::foreign(samples::goal(3));
     let unknown = samples::unknown_kind(samples::goal(4)).with_event_type("agent.driver.goal.paused");
     for sent in [valid(full), plain, received, valid(unknown)] {
-        subject.send(&sent).await;
-        subject.flush().await;
-        let stored = subject.stored().await;
+        system.send(&sent).await;
+        system.flush().await;
+        let stored = system.stored().await;
         let Some(stored) = stored.iter().find(|stored| stored.goal_id() == sent.goal_id()) else {
             panic!("{} must be stored", short(&sent));
         };
@@ -104,16 +104,16 @@ pub async fn keeps_attributes(fixture: &impl Fixture) {
 ///
 /// # Panics
 /// The sink does not hold to it.
-pub async fn publishes_as_it_sends(fixture: &impl Fixture) {
-    let subject = Subject::start(fixture).await;
+pub async fn publish_matches_send(fixture: &impl Fixture) {
+    let system = SystemUnderTest::start(fixture).await;
     let events = samples::every_kind(samples::goal(1));
     for event in &events {
-        if let Err(error) = subject.sink.publish(event.clone()).await {
+        if let Err(error) = system.sink.publish(event.clone()).await {
             panic!("{} must be published, but: {error:?}", event.kind());
         }
     }
     let sent: Vec<Envelope> = events.into_iter().map(Envelope::new).collect();
-    subject.expect_stored(&sent).await;
+    system.expect_stored(&sent).await;
 }
 
 fn valid<T>(sample: Result<T, InvalidAttribute>) -> T {

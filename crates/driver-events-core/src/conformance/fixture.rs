@@ -38,13 +38,13 @@ pub struct Capabilities {
     /// The id, the time, the source, the stamp and the trace context can be read back. Begins as true.
     pub keeps_attributes: bool,
     /// What cannot be encoded is refused. Begins as true; false for a sink that looks at nothing.
-    pub refuses_invalid: bool,
+    pub rejects_invalid: bool,
     /// An event without a [subject](Envelope::subject) is taken. Begins as true; where it is false, such an event must
     /// be [`Rejected`](crate::SinkErrorKind::Rejected).
-    pub takes_unknown_without_subject: bool,
+    pub accepts_unknown_without_subject: bool,
     /// What comes after `close` is refused with [`Closed`](crate::SinkErrorKind::Closed). Begins as true; false for a
     /// sink that owns nothing.
-    pub closes: bool,
+    pub rejects_after_close: bool,
     /// The largest JSON that the transport takes, in bytes, where it takes less than the codec's 512 KiB. What is
     /// larger must be refused with [`TooLarge`](crate::SinkErrorKind::TooLarge). Begins as none.
     pub max_bytes: Option<usize>,
@@ -61,9 +61,9 @@ impl Capabilities {
             guarantee,
             stores: true,
             keeps_attributes: true,
-            refuses_invalid: true,
-            takes_unknown_without_subject: true,
-            closes: true,
+            rejects_invalid: true,
+            accepts_unknown_without_subject: true,
+            rejects_after_close: true,
             max_bytes: None,
             capacity: None,
         }

@@ -42,47 +42,47 @@
 
 pub mod samples;
 
-mod answers;
+mod batch_results;
 mod cancellation;
+mod close;
 mod content;
-mod ending;
 mod fixture;
 mod order;
-mod refusal;
-mod subject;
+mod rejection;
+mod system_under_test;
 
-pub use answers::{answers_batches_in_place, keeps_its_guarantee};
-pub use cancellation::{survives_cancelled_batches, survives_cancelled_endings, survives_cancelled_sends};
+pub use batch_results::{meets_guarantee, returns_batch_results_in_order};
+pub use cancellation::{survives_cancelled_batches, survives_cancelled_close, survives_cancelled_sends};
+pub use close::{closes, closes_during_sends, flushes};
 pub use content::{
-    keeps_attributes, publishes_as_it_sends, stores_every_kind, stores_received_bytes, stores_unknown_kinds,
+    keeps_attributes, publish_matches_send, stores_every_kind, stores_received_bytes, stores_unknown_kinds,
 };
-pub use ending::{closes, closes_while_tasks_send, flushes};
 pub use fixture::{Capabilities, Fixture};
-pub use order::{keeps_order_of_batches, keeps_order_of_sends, keeps_order_of_tasks};
-pub use refusal::{refuses_what_cannot_be_encoded, refuses_what_is_too_large, says_when_it_is_full};
+pub use order::{keeps_order_of_batches, keeps_order_of_concurrent_tasks, keeps_order_of_sends};
+pub use rejection::{rejects_too_large_events, rejects_unencodable_events, returns_full_at_capacity};
 
 /// Tests every property, one after another.
 ///
 /// # Panics
 /// The sink does not hold to one of them.
 pub async fn run(fixture: &impl Fixture) {
-    keeps_its_guarantee(fixture).await;
+    meets_guarantee(fixture).await;
     stores_every_kind(fixture).await;
     stores_received_bytes(fixture).await;
     stores_unknown_kinds(fixture).await;
     keeps_attributes(fixture).await;
-    publishes_as_it_sends(fixture).await;
-    answers_batches_in_place(fixture).await;
-    refuses_what_cannot_be_encoded(fixture).await;
-    refuses_what_is_too_large(fixture).await;
-    says_when_it_is_full(fixture).await;
+    publish_matches_send(fixture).await;
+    returns_batch_results_in_order(fixture).await;
+    rejects_unencodable_events(fixture).await;
+    rejects_too_large_events(fixture).await;
+    returns_full_at_capacity(fixture).await;
     keeps_order_of_sends(fixture).await;
     keeps_order_of_batches(fixture).await;
-    keeps_order_of_tasks(fixture).await;
+    keeps_order_of_concurrent_tasks(fixture).await;
     flushes(fixture).await;
     closes(fixture).await;
-    closes_while_tasks_send(fixture).await;
+    closes_during_sends(fixture).await;
     survives_cancelled_sends(fixture).await;
     survives_cancelled_batches(fixture).await;
-    survives_cancelled_endings(fixture).await;
+    survives_cancelled_close(fixture).await;
 }

@@ -1,23 +1,23 @@
 use std::sync::Arc;
 
-use super::subject::{Subject, check_receipt, event, events};
+use super::system_under_test::{SystemUnderTest, check_receipt, event, events};
 use super::{Capabilities, Fixture, samples};
 use crate::{DriverEventSink, Envelope};
 
-const TASKS: u32 = 8;
-const EVENTS_OF_A_TASK: u32 = 40;
+const TASK_COUNT: u32 = 8;
+const EVENTS_PER_TASK: u32 = 40;
 
 /// Events of one goal that are sent one after another are stored in that order, whatever other goals do.
 ///
 /// # Panics
 /// The sink does not hold to it.
 pub async fn keeps_order_of_sends(fixture: &impl Fixture) {
-    let subject = Subject::start(fixture).await;
+    let system = SystemUnderTest::start(fixture).await;
     let sent = interleaved();
     for envelope in &sent {
-        subject.send(envelope).await;
+        system.send(envelope).await;
     }
-    subject.expect_stored(&sent).await;
+    system.expect_stored(&sent).await;
 }
 
 /// Events of one goal keep the order of their batch, and of batches and single events that follow one another.
@@ -25,16 +25,16 @@ pub async fn keeps_order_of_sends(fixture: &impl Fixture) {
 /// # Panics
 /// The sink does not hold to it.
 pub async fn keeps_order_of_batches(fixture: &impl Fixture) {
-    let subject = Subject::start(fixture).await;
+    let system = SystemUnderTest::start(fixture).await;
     let sent = interleaved();
     for (part, length) in sent.chunks(50).zip([50, 1].into_iter().cycle()) {
         let (batch, rest) = part.split_at(length.min(part.len()));
-        subject.send_batch(batch).await;
+        system.send_batch(batch).await;
         for envelope in rest {
-            subject.send(envelope).await;
+            system.send(envelope).await;
         }
     }
-    subject.expect_stored(&sent).await;
+    system.expect_stored(&sent).await;
 }
 
 /// Many tasks send, publish, send batches and flush at once, each about its own goal: everything is stored once, and
@@ -42,12 +42,12 @@ pub async fn keeps_order_of_batches(fixture: &impl Fixture) {
 ///
 /// # Panics
 /// The sink does not hold to it.
-pub async fn keeps_order_of_tasks(fixture: &impl Fixture) {
-    let subject = Subject::start(fixture).await;
-    let tasks: Vec<_> = (0..TASKS)
+pub async fn keeps_order_of_concurrent_tasks(fixture: &impl Fixture) {
+    let system = SystemUnderTest::start(fixture).await;
+    let tasks: Vec<_> = (0..TASK_COUNT)
         .map(|task| {
-            let sink = Arc::clone(&subject.sink);
-            tokio::spawn(work(sink, subject.capabilities.clone(), task))
+            let sink = Arc::clone(&system.sink);
+            tokio::spawn(work(sink, system.capabilities.clone(), task))
         })
         .collect();
     let mut sent = Vec::new();
@@ -57,12 +57,12 @@ pub async fn keeps_order_of_tasks(fixture: &impl Fixture) {
             Err(error) => panic!("a task that sent failed: {error}"),
         }
     }
-    subject.expect_stored(&sent).await;
+    system.expect_stored(&sent).await;
 }
 
 /// Sends the events of one task in every way that there is, and returns them.
 async fn work(sink: Arc<dyn DriverEventSink>, capabilities: Capabilities, task: u32) -> Vec<Envelope> {
-    let mut sent = events(task, 0..EVENTS_OF_A_TASK);
+    let mut sent = events(task, 0..EVENTS_PER_TASK);
     for (part, envelopes) in sent.chunks(4).enumerate() {
         let results = if part % 3 == 0 {
             sink.send_batch(envelopes.to_vec()).await
@@ -85,7 +85,7 @@ async fn work(sink: Arc<dyn DriverEventSink>, capabilities: Capabilities, task: 
             panic!("flush must be Ok, but: {error:?}");
         }
     }
-    let last = samples::numbered(samples::goal(task), EVENTS_OF_A_TASK);
+    let last = samples::numbered(samples::goal(task), EVENTS_PER_TASK);
     if let Err(error) = sink.publish(last.clone()).await {
         panic!("an event must be published, but: {error:?}");
     }
@@ -95,7 +95,7 @@ async fn work(sink: Arc<dyn DriverEventSink>, capabilities: Capabilities, task: 
 
 /// The events of all tasks, in turn.
 fn interleaved() -> Vec<Envelope> {
-    let numbers = 0..EVENTS_OF_A_TASK;
-    let in_turn = numbers.flat_map(|number| (0..TASKS).map(move |task| event(task, number)));
+    let numbers = 0..EVENTS_PER_TASK;
+    let in_turn = numbers.flat_map(|number| (0..TASK_COUNT).map(move |task| event(task, number)));
     in_turn.collect()
 }

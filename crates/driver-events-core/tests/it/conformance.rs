@@ -79,8 +79,8 @@ async fn dynamic() {
 async fn noop() {
     let mut capabilities = Capabilities::new(Guarantee::None);
     capabilities.stores = false;
-    capabilities.refuses_invalid = false;
-    capabilities.closes = false;
+    capabilities.rejects_invalid = false;
+    capabilities.rejects_after_close = false;
     conformance::run(&Around {
         make: |_| Arc::new(NoopEventSink) as _,
         capabilities,
@@ -116,8 +116,8 @@ async fn filter_of_everything() {
 async fn filter_of_nothing() {
     let mut capabilities = Capabilities::new(Guarantee::None);
     capabilities.stores = false;
-    capabilities.refuses_invalid = false;
-    capabilities.closes = false;
+    capabilities.rejects_invalid = false;
+    capabilities.rejects_after_close = false;
     let nothing = EventFilter::everything().matching(|_| false);
     let make = move |memory| Arc::new(Filter::new(memory, nothing.clone())) as _;
     conformance::run(&Around { make, capabilities }).await;

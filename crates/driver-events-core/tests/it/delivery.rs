@@ -71,7 +71,7 @@ async fn a_source_that_wants_no_answer_gets_none() {
 
 #[test]
 fn tells_where_it_was_and_what_is_wrong() {
-    let malformed = Malformed::new(Bytes::from_static(b"{]"), "expected a key", 1).continuing();
+    let malformed = Malformed::new(Bytes::from_static(b"{]"), "expected a key", 1).into_continuation();
     let delivery = Delivery::new(Err(malformed.clone()), position());
     assert_eq!(delivery.envelope().unwrap_err(), &malformed);
     assert_eq!(delivery.position().to_string(), "events.ndjson:7");

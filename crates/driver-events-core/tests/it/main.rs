@@ -9,8 +9,8 @@
 mod support;
 
 mod attributes;
-mod calls;
 mod cloudevents;
+mod compatibility;
 mod envelope;
 mod errors;
 

@@ -53,7 +53,7 @@ impl Fixture for Kafka {
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::new(Guarantee::Stored);
         capabilities.keeps_attributes = !self.is_bare;
-        capabilities.takes_unknown_without_subject = self.is_bare;
+        capabilities.accepts_unknown_without_subject = self.is_bare;
         capabilities
     }
 }

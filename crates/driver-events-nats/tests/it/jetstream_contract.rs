@@ -67,7 +67,7 @@ impl Fixture for JetStream {
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::new(Guarantee::Stored);
         capabilities.keeps_attributes = !self.is_bare;
-        capabilities.takes_unknown_without_subject = false;
+        capabilities.accepts_unknown_without_subject = false;
         capabilities.max_bytes = self.max_bytes;
         capabilities
     }

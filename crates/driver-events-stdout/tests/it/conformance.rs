@@ -74,7 +74,7 @@ impl Fixture for CloudEvents {
 
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::new(Guarantee::Buffered);
-        capabilities.takes_unknown_without_subject = false;
+        capabilities.accepts_unknown_without_subject = false;
         capabilities
     }
 }

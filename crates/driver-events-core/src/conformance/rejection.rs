@@ -1,6 +1,6 @@
 use driver_events_types::Limits;
 
-use super::subject::{Subject, event, events, short};
+use super::system_under_test::{SystemUnderTest, event, events, short};
 use super::{Fixture, samples};
 use crate::{DriverEventSink, Envelope, Fate, SinkErrorKind};
 
@@ -8,14 +8,14 @@ use crate::{DriverEventSink, Envelope, Fate, SinkErrorKind};
 ///
 /// # Panics
 /// The sink does not hold to it.
-pub async fn refuses_what_cannot_be_encoded(fixture: &impl Fixture) {
+pub async fn rejects_unencodable_events(fixture: &impl Fixture) {
     let goal_id = samples::goal(1);
     let cases = [
         samples::not_finite(goal_id),
         samples::deep(goal_id, Limits::default().max_depth()),
         samples::deep(goal_id, 100_000),
     ];
-    refuses(fixture, &cases, SinkErrorKind::Encode).await;
+    rejects(fixture, &cases, SinkErrorKind::Encode).await;
 }
 
 /// What is too large is refused with [`TooLarge`](SinkErrorKind::TooLarge), and the sink goes on. What is as large as
@@ -23,18 +23,18 @@ pub async fn refuses_what_cannot_be_encoded(fixture: &impl Fixture) {
 ///
 /// # Panics
 /// The sink does not hold to it.
-pub async fn refuses_what_is_too_large(fixture: &impl Fixture) {
+pub async fn rejects_too_large_events(fixture: &impl Fixture) {
     let goal_id = samples::goal(1);
     let max_bytes = fixture.capabilities().max_bytes;
     let mut cases = vec![samples::too_large(goal_id)];
     cases.extend(max_bytes.map(|bytes| samples::sized(goal_id, bytes + 1)));
-    refuses(fixture, &cases, SinkErrorKind::TooLarge).await;
+    rejects(fixture, &cases, SinkErrorKind::TooLarge).await;
 
-    let subject = Subject::start(fixture).await;
+    let system = SystemUnderTest::start(fixture).await;
     let largest = max_bytes.unwrap_or(Limits::default().max_bytes());
     let sent = [samples::sized(goal_id, largest)];
-    subject.send_batch(&sent).await;
-    subject.expect_stored(&sent).await;
+    system.send_batch(&sent).await;
+    system.expect_stored(&sent).await;
 }
 
 /// A sink of a stated capacity takes so many events and refuses more with [`Full`](SinkErrorKind::Full); what it took
@@ -42,35 +42,35 @@ pub async fn refuses_what_is_too_large(fixture: &impl Fixture) {
 ///
 /// # Panics
 /// The sink does not hold to it.
-pub async fn says_when_it_is_full(fixture: &impl Fixture) {
+pub async fn returns_full_at_capacity(fixture: &impl Fixture) {
     let Some(capacity) = fixture.capabilities().capacity else {
         return;
     };
-    let subject = Subject::start(fixture).await;
+    let system = SystemUnderTest::start(fixture).await;
     let sent = events(1, 0..u32::try_from(capacity).unwrap_or(u32::MAX));
-    subject.send_batch(&sent).await;
+    system.send_batch(&sent).await;
     let one_more = event(2, 0);
-    expect_refusal(&*subject.sink, &one_more, SinkErrorKind::Full).await;
-    subject.expect_stored(&sent).await;
+    expect_rejection(&*system.sink, &one_more, SinkErrorKind::Full).await;
+    system.expect_stored(&sent).await;
 }
 
-async fn refuses(fixture: &impl Fixture, cases: &[Envelope], kind: SinkErrorKind) {
-    if !fixture.capabilities().refuses_invalid {
+async fn rejects(fixture: &impl Fixture, cases: &[Envelope], kind: SinkErrorKind) {
+    if !fixture.capabilities().rejects_invalid {
         return;
     }
-    let subject = Subject::start(fixture).await;
+    let system = SystemUnderTest::start(fixture).await;
     let mut sent = Vec::new();
     for (case, number) in cases.iter().zip(0..) {
-        expect_refusal(&*subject.sink, case, kind).await;
+        expect_rejection(&*system.sink, case, kind).await;
         let good = event(1, number);
-        subject.send(&good).await;
+        system.send(&good).await;
         sent.push(good);
     }
-    subject.expect_stored(&sent).await;
+    system.expect_stored(&sent).await;
 }
 
 /// Sends an event that the sink must refuse, and certainly not send.
-pub(super) async fn expect_refusal(sink: &dyn DriverEventSink, envelope: &Envelope, kind: SinkErrorKind) {
+pub(super) async fn expect_rejection(sink: &dyn DriverEventSink, envelope: &Envelope, kind: SinkErrorKind) {
     match sink.send(envelope.clone()).await {
         Ok(receipt) => panic!("{} must be refused as {kind:?}, but: {receipt:?}", short(envelope)),
         Err(error) => {

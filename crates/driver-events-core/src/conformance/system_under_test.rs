@@ -8,14 +8,14 @@ use super::{Capabilities, Fixture, samples};
 use crate::{DriverEventSink, Envelope, Receipt, SinkError};
 
 /// The sink of one property, and its store.
-pub(super) struct Subject<'a, F: Fixture> {
+pub(super) struct SystemUnderTest<'a, F: Fixture> {
     pub(super) sink: Arc<dyn DriverEventSink>,
     pub(super) capabilities: Capabilities,
     fixture: &'a F,
     store: F::Store,
 }
 
-impl<'a, F: Fixture> Subject<'a, F> {
+impl<'a, F: Fixture> SystemUnderTest<'a, F> {
     pub(super) async fn start(fixture: &'a F) -> Self {
         let (sink, store) = fixture.start().await;
         Self {

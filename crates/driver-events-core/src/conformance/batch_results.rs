@@ -1,4 +1,4 @@
-use super::subject::{Subject, check_receipt, event, events};
+use super::system_under_test::{SystemUnderTest, check_receipt, event, events};
 use super::{Fixture, samples};
 use crate::SinkErrorKind;
 
@@ -6,20 +6,20 @@ use crate::SinkErrorKind;
 ///
 /// # Panics
 /// The sink does not hold to it.
-pub async fn keeps_its_guarantee(fixture: &impl Fixture) {
-    let subject = Subject::start(fixture).await;
+pub async fn meets_guarantee(fixture: &impl Fixture) {
+    let system = SystemUnderTest::start(fixture).await;
     assert_eq!(
-        subject.sink.guarantee(),
-        subject.capabilities.guarantee,
+        system.sink.guarantee(),
+        system.capabilities.guarantee,
         "the guarantee must be as declared"
     );
     let sent = events(1, 0..4);
     let (alone, together) = sent.split_at(2);
     for envelope in alone {
-        subject.send(envelope).await;
+        system.send(envelope).await;
     }
-    subject.send_batch(together).await;
-    subject.expect_stored(&sent).await;
+    system.send_batch(together).await;
+    system.expect_stored(&sent).await;
 }
 
 /// A batch has one result for each envelope, in its place; one that fails does not stop the others. An empty batch has
@@ -27,9 +27,9 @@ pub async fn keeps_its_guarantee(fixture: &impl Fixture) {
 ///
 /// # Panics
 /// The sink does not hold to it.
-pub async fn answers_batches_in_place(fixture: &impl Fixture) {
-    let subject = Subject::start(fixture).await;
-    let none = subject.sink.send_batch(Vec::new()).await;
+pub async fn returns_batch_results_in_order(fixture: &impl Fixture) {
+    let system = SystemUnderTest::start(fixture).await;
+    let none = system.sink.send_batch(Vec::new()).await;
     assert!(none.is_empty(), "an empty batch has no results, but: {none:?}");
 
     let goal_id = samples::goal(1);
@@ -50,20 +50,20 @@ pub async fn answers_batches_in_place(fixture: &impl Fixture) {
         Ok(()),
         Err(SinkErrorKind::Encode),
     ];
-    let results = subject.sink.send_batch(batch.to_vec()).await;
+    let results = system.sink.send_batch(batch.to_vec()).await;
     let found: Vec<_> = results
         .iter()
         .map(|result| match result {
             Ok(receipt) => {
-                check_receipt(&*subject.sink, &subject.capabilities, receipt);
+                check_receipt(&*system.sink, &system.capabilities, receipt);
                 Ok(())
             }
             Err(error) => Err(error.kind()),
         })
         .collect();
-    if subject.capabilities.refuses_invalid {
+    if system.capabilities.rejects_invalid {
         assert_eq!(found, expected, "each result must stand in the place of its envelope");
-        subject.expect_stored(&[good(1), good(2), good(3)]).await;
+        system.expect_stored(&[good(1), good(2), good(3)]).await;
     } else {
         assert_eq!(found, [Ok(()); 6], "a batch has one result for each envelope");
     }

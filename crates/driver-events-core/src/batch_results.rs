@@ -2,7 +2,7 @@ use crate::{Receipt, SinkError, SinkErrorKind};
 
 /// What a sink answered for a batch, without an end: a sink that breaks its contract and answers with too few results
 /// must not bring down who asked it. `why` says why results are missing, where that is known.
-pub(crate) fn one_each(
+pub(crate) fn pad_batch_results(
     results: Vec<Result<Receipt, SinkError>>,
     why: Option<&str>,
 ) -> impl Iterator<Item = Result<Receipt, SinkError>> {
