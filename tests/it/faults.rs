@@ -19,6 +19,6 @@ fn faults(transport: &str) -> String {
     let table = String::from_utf8(output.stdout).unwrap();
     let progress = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{progress}\n{table}");
-    assert!(table.contains(" 0 lost, 0 doubled, 0 out of order"), "{table}");
+    assert!(table.contains(" 0 lost, 0 duplicates, 0 out of order"), "{table}");
     table
 }

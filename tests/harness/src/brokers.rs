@@ -73,14 +73,14 @@ pub struct Broker {
     /// Its process, if that runs.
     pub process_id: Option<u32>,
     /// How it came to be there.
-    pub origin: Origin,
+    pub ownership: Ownership,
 }
 
 /// How a server came to be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum Ownership {
     /// It was started to stay.
-    Stays {
+    Detached {
         /// Where clients connect.
         url: String,
         /// Where it tells about itself, if it does.
@@ -89,43 +89,43 @@ pub enum Origin {
     /// It belongs to a process that runs.
     Owned,
     /// It belongs to a process that ended before it could end its servers.
-    LeftBehind,
+    Orphaned,
 }
 
 impl From<&Found> for Broker {
     fn from(found: &Found) -> Self {
-        let origin = match &found.record {
-            Some(record) => Origin::Stays {
+        let ownership = match &found.record {
+            Some(record) => Ownership::Detached {
                 url: record.url.clone(),
                 monitoring_url: record.monitoring_url.clone(),
             },
-            None if found.is_abandoned() => Origin::LeftBehind,
-            None => Origin::Owned,
+            None if found.is_abandoned() => Ownership::Orphaned,
+            None => Ownership::Owned,
         };
         Self {
             folder: found.path.clone(),
             process_id: found.process,
-            origin,
+            ownership,
         }
     }
 }
 
 impl fmt::Display for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { folder, origin, .. } = self;
+        let Self { folder, ownership, .. } = self;
         match self.process_id {
             Some(id) => write!(f, "process {id}, ")?,
             None => f.write_str("not running, ")?,
         }
-        match origin {
-            Origin::Stays { url, monitoring_url } => {
+        match ownership {
+            Ownership::Detached { url, monitoring_url } => {
                 write!(f, "{url}, ")?;
                 if let Some(monitoring_url) = monitoring_url {
                     write!(f, "{monitoring_url}, ")?;
                 }
             }
-            Origin::Owned => f.write_str("of a process that runs, ")?,
-            Origin::LeftBehind => f.write_str("left behind, ")?,
+            Ownership::Owned => f.write_str("of a process that runs, ")?,
+            Ownership::Orphaned => f.write_str("left behind, ")?,
         }
         write!(f, "{}", folder.display())
     }

@@ -10,7 +10,7 @@ pub use kafka::{KafkaAdmin, KafkaBroker, KafkaCluster, KafkaConfig, KafkaListene
 pub use kafka::{KafkaPartition, KafkaRecord, KafkaResource};
 
 mod proxy;
-pub use proxy::{Counts, Direction, Proxy};
+pub use proxy::{Direction, Proxy, ProxyCounts};
 
 mod certificates;
 pub use certificates::Certificates;

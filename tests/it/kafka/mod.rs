@@ -25,7 +25,7 @@ fn shared() -> &'static Shared {
     static SHARED: OnceLock<Shared> = OnceLock::new();
     SHARED.get_or_init(|| {
         let certificates = Certificates::generate().unwrap();
-        let config = KafkaConfig::new().sasl(&certificates).access_rules();
+        let config = KafkaConfig::new().sasl(&certificates).acls();
         let config = USERS.iter().fold(config, |config, user| config.user(user, PASSWORD));
         let broker = KafkaBroker::start(config).unwrap();
         Shared { broker, certificates }

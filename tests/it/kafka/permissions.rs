@@ -21,7 +21,7 @@ fn allow(shared: &Shared) {
         let mut arguments = command.split(' ').skip_while(|argument| *argument != "--add");
         let arguments: Vec<_> = arguments.by_ref().collect();
         assert!(!arguments.is_empty(), "{command}");
-        shared.broker.change_access_rules(&arguments).unwrap();
+        shared.broker.run_acl_command(&arguments).unwrap();
     }
 }
 

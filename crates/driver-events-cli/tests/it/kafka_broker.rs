@@ -23,7 +23,7 @@ pub(crate) fn broker() -> &'static KafkaBroker {
             .sasl(certificates())
             .user("ada", "s3cret:@/=")
             .mutual_tls(certificates())
-            .access_rules();
+            .acls();
         KafkaBroker::start(config).unwrap()
     })
 }

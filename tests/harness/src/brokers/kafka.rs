@@ -42,7 +42,7 @@ pub fn up_kafka(size: usize) -> Result<DetachedKafka> {
         .user("driver", PASSWORD)
         .user("reader", PASSWORD)
         .mutual_tls(&certificates)
-        .access_rules()
+        .acls()
         .property("super.users", "User:ANONYMOUS;User:CN=client");
     let cluster = match size {
         0 => bail!("a cluster has at least one broker"),

@@ -166,7 +166,7 @@ impl KafkaAdmin {
     /// milliseconds.
     ///
     /// # Errors
-    /// When the brokers have no access rules, see [`KafkaConfig::access_rules`](super::KafkaConfig::access_rules), and
+    /// When the brokers have no access rules, see [`KafkaConfig::acls`](super::KafkaConfig::acls), and
     /// when the broker does not answer.
     pub fn allow(&self, principal: &str, resource: KafkaResource<'_>, operation: KafkaOperation) -> Result<()> {
         let request = Request::new().i32(1).rule(principal, resource, operation);

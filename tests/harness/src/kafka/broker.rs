@@ -98,7 +98,7 @@ impl KafkaBroker {
     ///
     /// # Errors
     /// When the tool fails.
-    pub fn change_access_rules(&self, arguments: &[&str]) -> Result<()> {
+    pub fn run_acl_command(&self, arguments: &[&str]) -> Result<()> {
         self.run("org.apache.kafka.tools.AclCommand", arguments)
             .and_then(|()| self.admin().await_rules())
             .context("the access rules were not changed")

@@ -16,7 +16,7 @@ pub struct KafkaConfig {
     sasl: Option<Certificates>,
     mutual_tls: Option<Certificates>,
     is_proxied: bool,
-    has_access_rules: bool,
+    has_acls: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -97,8 +97,8 @@ impl KafkaConfig {
     /// Users, and clients with a certificate, may do only what [`KafkaAdmin::allow`](super::KafkaAdmin::allow) allows
     /// them. Who comes without a name, by a plain listener, may do everything still.
     #[must_use]
-    pub fn access_rules(mut self) -> Self {
-        self.has_access_rules = true;
+    pub fn acls(mut self) -> Self {
+        self.has_acls = true;
         self
     }
 
@@ -159,7 +159,7 @@ impl KafkaConfig {
         if self.sasl.is_some() {
             self.add_mechanisms(&mut set);
         }
-        if self.has_access_rules {
+        if self.has_acls {
             set(
                 "authorizer.class.name",
                 "org.apache.kafka.metadata.authorizer.StandardAuthorizer",

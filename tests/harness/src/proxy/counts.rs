@@ -4,17 +4,17 @@ use super::Direction;
 
 /// What a proxy has passed since it was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counts {
+pub struct ProxyCounts {
     /// Links that were opened: connections that were taken and led to the target.
-    pub links: u64,
+    pub connections: u64,
     /// Links that are open.
-    pub open_links: u64,
+    pub open_connections: u64,
     /// Bytes that the server was handed.
     pub bytes_to_server: u64,
     /// Bytes that clients were handed.
     pub bytes_to_client: u64,
     /// Bytes that were swallowed in a half-open link, in either direction.
-    pub bytes_swallowed: u64,
+    pub bytes_dropped: u64,
 }
 
 #[derive(Debug, Default)]
@@ -27,16 +27,16 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn read(&self) -> Counts {
+    pub(super) fn read(&self) -> ProxyCounts {
         // In this order there are never more closed than opened.
         let closed = self.closed.load(Ordering::Acquire);
-        let links = self.opened.load(Ordering::Acquire);
-        Counts {
-            links,
-            open_links: links - closed,
+        let connections = self.opened.load(Ordering::Acquire);
+        ProxyCounts {
+            connections,
+            open_connections: connections - closed,
             bytes_to_server: self.to_server.load(Ordering::Relaxed),
             bytes_to_client: self.to_client.load(Ordering::Relaxed),
-            bytes_swallowed: self.swallowed.load(Ordering::Relaxed),
+            bytes_dropped: self.swallowed.load(Ordering::Relaxed),
         }
     }
 

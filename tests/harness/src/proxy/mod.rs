@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use self::counts::Counters;
-pub use self::counts::Counts;
+pub use self::counts::ProxyCounts;
 pub use self::faults::Direction;
 use self::faults::Faults;
 use self::worker::{Order, Worker};
@@ -69,7 +69,7 @@ impl Proxy {
 
     /// What has passed so far.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> ProxyCounts {
         self.counters.read()
     }
 

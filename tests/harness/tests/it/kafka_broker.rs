@@ -103,7 +103,7 @@ fn a_test_that_panics_takes_its_broker_with_it() {
         let listed = brokers::status().unwrap();
         let listed = listed.iter().find(|listed| listed.folder == broker.folder()).unwrap();
         assert_eq!(listed.process_id, broker.process_id());
-        assert_eq!(listed.origin, brokers::Origin::Owned);
+        assert_eq!(listed.ownership, brokers::Ownership::Owned);
         left = Some((broker.process_id().unwrap(), broker.folder().to_owned()));
         panic!("on purpose");
     }));

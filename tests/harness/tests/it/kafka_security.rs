@@ -21,7 +21,7 @@ fn start(certificates: &Certificates) -> KafkaBroker {
         .user("driver", "se\"cr\\et")
         .user("reader", "another")
         .mutual_tls(certificates)
-        .access_rules();
+        .acls();
     KafkaBroker::start(config).unwrap()
 }
 

@@ -184,7 +184,7 @@ fn a_server_behind_a_proxy() {
     server.kill().unwrap();
     server.restart().unwrap();
     NatsClient::anybody(proxy.address()).publish("any", "thing").unwrap();
-    assert_eq!(proxy.counts().links, 2);
+    assert_eq!(proxy.counts().connections, 2);
 }
 
 #[test]
@@ -193,5 +193,5 @@ fn a_server_of_a_test_is_listed_as_such() {
     let listed = brokers::status().unwrap();
     let broker = listed.iter().find(|broker| broker.folder == server.folder()).unwrap();
     assert_eq!(broker.process_id, server.process_id());
-    assert_eq!(broker.origin, brokers::Origin::Owned);
+    assert_eq!(broker.ownership, brokers::Ownership::Owned);
 }

@@ -74,10 +74,10 @@ async fn bytes_pass_both_ways_and_are_counted() {
     exchange(&mut client, &vec![7; 3_000_000]).await;
 
     let counts = proxy.counts();
-    assert_eq!((counts.links, counts.open_links), (1, 1));
+    assert_eq!((counts.connections, counts.open_connections), (1, 1));
     assert_eq!(counts.bytes_to_server, 3_000_005);
     assert_eq!(counts.bytes_to_client, 3_000_005);
-    assert_eq!(counts.bytes_swallowed, 0);
+    assert_eq!(counts.bytes_dropped, 0);
 }
 
 #[tokio::test]
@@ -88,7 +88,10 @@ async fn the_end_of_one_direction_passes_and_the_other_goes_on() {
     let mut back = Vec::new();
     client.read_to_end(&mut back).await.unwrap();
     assert_eq!(back, b"last words");
-    wait_until("the link is closed", PATIENCE, async || proxy.counts().open_links == 0).await;
+    wait_until("the link is closed", PATIENCE, async || {
+        proxy.counts().open_connections == 0
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -98,7 +101,7 @@ async fn a_cut_resets_every_link_and_takes_new_ones() {
     // The second may not have been taken yet.
     let mut second = TcpStream::connect(proxy.address()).await.unwrap();
     assert_eq!(proxy.cut(), 2);
-    assert_eq!(proxy.counts().open_links, 0);
+    assert_eq!(proxy.counts().open_connections, 0);
     assert_eq!(end(&mut client).await, ErrorKind::ConnectionReset);
     assert_eq!(end(&mut second).await, ErrorKind::ConnectionReset);
     assert_eq!(proxy.cut(), 0);
@@ -142,10 +145,10 @@ async fn a_half_open_link_swallows_one_direction() {
         exchange(&mut client, b"hello").await;
         proxy.half_open(swallowed);
         client.write_all(b"nobody").await.unwrap();
-        wait_until("they are gone", PATIENCE, async || proxy.counts().bytes_swallowed == 6).await;
+        wait_until("they are gone", PATIENCE, async || proxy.counts().bytes_dropped == 6).await;
         assert!(is_silent(&mut client).await);
         let counts = proxy.counts();
-        assert_eq!(counts.open_links, 1);
+        assert_eq!(counts.open_connections, 1);
         assert_eq!(counts.bytes_to_server - 5, back.unwrap_or(0));
         assert_eq!(counts.bytes_to_client, 5);
 
@@ -249,7 +252,7 @@ async fn without_a_target_a_client_is_reset_until_there_is_one() {
     let proxy = Proxy::start(vacant.local_addr().unwrap()).unwrap();
     let mut client = TcpStream::connect(proxy.address()).await.unwrap();
     assert_eq!(end(&mut client).await, ErrorKind::ConnectionReset);
-    assert_eq!(proxy.counts().links, 0);
+    assert_eq!(proxy.counts().connections, 0);
     let echo = Echo::start().await;
     proxy.set_target(echo.address);
     let mut client = TcpStream::connect(proxy.address()).await.unwrap();

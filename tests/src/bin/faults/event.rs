@@ -4,7 +4,7 @@ use driver_events_core::conformance::samples;
 use driver_events_types::DriverEvent;
 use serde_json::Value;
 
-/// An event that no other has the name of: its goal, and its number in the goal, from zero.
+/// Identifies an event of the load by its goal and its number within the goal, from zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Event {
     pub(crate) goal: u32,
@@ -12,19 +12,19 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    pub(crate) fn body(self) -> DriverEvent {
+    pub(crate) fn driver_event(self) -> DriverEvent {
         samples::numbered(samples::goal(self.goal), self.number)
     }
 
     pub(crate) fn envelope(self) -> Envelope {
-        Envelope::new(self.body())
+        Envelope::new(self.driver_event())
     }
 
-    /// Which event a message is.
+    /// Parses the payload of a stored message.
     ///
     /// # Errors
-    /// When it is not, to the byte, one that [`envelope`](Self::envelope) makes.
-    pub(crate) fn read(payload: &[u8]) -> Result<Self> {
+    /// Returns an error if the payload is not byte for byte that of [`envelope`](Self::envelope).
+    pub(crate) fn parse(payload: &[u8]) -> Result<Self> {
         let json: Value = serde_json::from_slice(payload)?;
         let goal = json.get("goal_id").and_then(Value::as_str).unwrap_or_default();
         let number = json.get("turn_index").and_then(Value::as_u64);
@@ -47,18 +47,18 @@ mod tests {
     use super::Event;
 
     #[test]
-    fn a_message_tells_its_event_and_a_changed_one_does_not() {
+    fn parse_accepts_only_the_unchanged_payload() {
         let event = Event {
             goal: 300,
             number: 70_000,
         };
         let json = event.envelope().json().unwrap().clone();
-        assert_eq!(Event::read(&json).unwrap(), event);
+        assert_eq!(Event::parse(&json).unwrap(), event);
         let changed = String::from_utf8(json.to_vec())
             .unwrap()
             .replace("70000000", "70000001");
         assert!(
-            Event::read(changed.as_bytes())
+            Event::parse(changed.as_bytes())
                 .unwrap_err()
                 .to_string()
                 .contains("was changed")

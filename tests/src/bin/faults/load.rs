@@ -7,64 +7,66 @@ use driver_events_core::{DriverEventSink, Envelope, Receipt, SinkError, SinkErro
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::account::Account;
 use crate::event::Event;
-use crate::pace::PATIENCE;
+use crate::fault_timer::STEP_TIMEOUT;
+use crate::recorder::Recorder;
 
-/// Who was refused asks again after this time.
-const PAUSE: Duration = Duration::from_millis(5);
+/// Delay before an event is sent again after an error that is not retryable.
+const REFUSED_RETRY_DELAY: Duration = Duration::from_millis(5);
 
-/// Callers who send without a pause, and send again what may succeed later.
+/// Tasks that send events without a pause and retry failed ones until they are stored.
 #[derive(Debug)]
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     callers: JoinSet<Result<()>>,
 }
 
-/// How it is sent.
+/// The method of the sink that the load calls, and from how many tasks.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Shape {
-    /// So many callers, each with a goal of its own, by `send`.
-    Single { goals: u32 },
-    /// The same by `publish`, to a sink whose `Ok` means "stored".
+pub(crate) enum SendMode {
+    /// One task per goal, each calls `send`.
+    Send { goals: u32 },
+    /// One task per goal, each calls `publish` of a sink whose `Ok` means "stored".
     Publish { goals: u32 },
-    /// One caller, by `send_batch`, with so many events of each of so many goals.
-    Batch { goals: u32, events: u32 },
+    /// One task calls `send_batch` with `events_per_goal` events of every goal.
+    SendBatch { goals: u32, events_per_goal: u32 },
 }
 
 impl Load {
-    /// What fails is sent again where the error is one that may pass by itself.
-    pub(crate) fn start(sink: &Arc<dyn DriverEventSink>, account: &Arc<Account>, shape: Shape) -> Self {
-        Self::start_insisting(sink, account, shape, None)
+    /// Starts the load. It retries after retryable errors; any other error ends it.
+    pub(crate) fn start(sink: &Arc<dyn DriverEventSink>, recorder: &Arc<Recorder>, mode: SendMode) -> Self {
+        Self::start_retrying(sink, recorder, mode, None)
     }
 
-    /// Sends again also after errors of this kind.
-    pub(crate) fn start_insisting(
+    /// Starts a load that retries after errors of the kind `also_retry`, too.
+    pub(crate) fn start_retrying(
         sink: &Arc<dyn DriverEventSink>,
-        account: &Arc<Account>,
-        shape: Shape,
-        insists_after: Option<SinkErrorKind>,
+        recorder: &Arc<Recorder>,
+        mode: SendMode,
+        also_retry: Option<SinkErrorKind>,
     ) -> Self {
         let stop = Arc::<AtomicBool>::default();
         let mut callers = JoinSet::new();
-        let lanes = match shape {
-            Shape::Single { goals } | Shape::Publish { goals } => (0..goals).map(|goal| (goal..goal + 1, 1)).collect(),
-            Shape::Batch { goals, events } => vec![(0..goals, events)],
+        let tasks = match mode {
+            SendMode::Send { goals } | SendMode::Publish { goals } => {
+                (0..goals).map(|goal| (goal..goal + 1, 1)).collect()
+            }
+            SendMode::SendBatch { goals, events_per_goal } => vec![(0..goals, events_per_goal)],
         };
-        for (goals, events) in lanes {
+        for (goals, events_per_goal) in tasks {
             let caller = Caller {
                 sink: Arc::clone(sink),
-                account: Arc::clone(account),
-                shape,
-                insists_after,
+                recorder: Arc::clone(recorder),
+                mode,
+                also_retry,
             };
             let stop = Arc::clone(&stop);
             callers.spawn(async move {
                 let mut first = 0;
                 while !stop.load(Ordering::Relaxed) {
-                    let numbers = first..first + events;
+                    let numbers = first..first + events_per_goal;
                     first = numbers.end;
-                    // The goals by turns, as they come from drivers.
+                    // The goals are interleaved, as the goals of real drivers are.
                     let batch = numbers.flat_map(|number| goals.clone().map(move |goal| Event { goal, number }));
                     caller.store(batch.collect()).await?;
                 }
@@ -74,10 +76,10 @@ impl Load {
         Self { stop, callers }
     }
 
-    /// Returns when all that was begun is stored.
+    /// Stops the load, and returns when all events in flight are stored.
     pub(crate) async fn finish(mut self) -> Result<()> {
         self.stop.store(true, Ordering::Relaxed);
-        while let Some(caller) = timeout(PATIENCE, self.callers.join_next()).await? {
+        while let Some(caller) = timeout(STEP_TIMEOUT, self.callers.join_next()).await? {
             caller??;
         }
         Ok(())
@@ -86,76 +88,77 @@ impl Load {
 
 struct Caller {
     sink: Arc<dyn DriverEventSink>,
-    account: Arc<Account>,
-    shape: Shape,
-    insists_after: Option<SinkErrorKind>,
+    recorder: Arc<Recorder>,
+    mode: SendMode,
+    also_retry: Option<SinkErrorKind>,
 }
 
 impl Caller {
-    /// Sends the same envelopes until they are stored.
+    /// Sends the same envelopes until all are stored.
     async fn store(&self, events: Vec<Event>) -> Result<()> {
         let start = Instant::now();
-        let mut waiting: Vec<(Event, Envelope)> = events.into_iter().map(|event| (event, event.envelope())).collect();
-        while !waiting.is_empty() {
-            ensure!(start.elapsed() < PATIENCE, "sent in vain for {PATIENCE:?}");
-            self.account.gives(waiting.len());
+        let mut pending: Vec<(Event, Envelope)> = events.into_iter().map(|event| (event, event.envelope())).collect();
+        while !pending.is_empty() {
+            ensure!(start.elapsed() < STEP_TIMEOUT, "not stored within {STEP_TIMEOUT:?}");
+            self.recorder.record_attempts(pending.len());
             let called = Instant::now();
-            let answers = timeout(PATIENCE, self.call(&waiting))
+            let results = timeout(STEP_TIMEOUT, self.call(&pending))
                 .await
-                .context("a call did not end")?;
-            self.account.took(called.elapsed());
+                .context("a call did not return")?;
+            self.recorder.record_duration(called.elapsed());
             ensure!(
-                answers.len() == waiting.len(),
-                "a batch has {} answers for {}",
-                answers.len(),
-                waiting.len()
+                results.len() == pending.len(),
+                "a batch of {} events has {} results",
+                pending.len(),
+                results.len()
             );
-            let mut again = Vec::new();
+            let mut retries = Vec::new();
             let mut is_refused = false;
-            for ((event, envelope), answer) in waiting.into_iter().zip(answers) {
-                self.account.answered(event, &answer);
-                match answer {
+            for ((event, envelope), result) in pending.into_iter().zip(results) {
+                self.recorder.record_result(event, &result);
+                match result {
                     Ok(_) => {}
-                    Err(error) if error.is_retryable() => again.push((event, envelope)),
-                    Err(error) if self.insists_after == Some(error.kind()) => {
+                    Err(error) if error.is_retryable() => retries.push((event, envelope)),
+                    Err(error) if self.also_retry == Some(error.kind()) => {
                         is_refused = true;
-                        again.push((event, envelope));
+                        retries.push((event, envelope));
                     }
-                    Err(error) => return Err(error).context("an event was refused"),
+                    Err(error) => return Err(error).context("the sink refused an event"),
                 }
             }
-            waiting = again;
+            pending = retries;
             if is_refused {
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(REFUSED_RETRY_DELAY).await;
             }
         }
         Ok(())
     }
 
     async fn call(&self, events: &[(Event, Envelope)]) -> Vec<Result<Receipt, SinkError>> {
-        let mut answers = Vec::with_capacity(events.len());
-        match self.shape {
-            Shape::Batch { .. } => {
+        let mut results = Vec::with_capacity(events.len());
+        match self.mode {
+            SendMode::SendBatch { .. } => {
                 let envelopes = events.iter().map(|(_, envelope)| envelope.clone()).collect();
-                answers = self.sink.send_batch(envelopes).await;
+                results = self.sink.send_batch(envelopes).await;
             }
-            Shape::Single { .. } => {
+            SendMode::Send { .. } => {
                 for (_, envelope) in events {
-                    answers.push(self.sink.send(envelope.clone()).await);
+                    results.push(self.sink.send(envelope.clone()).await);
                 }
             }
-            Shape::Publish { .. } => {
+            SendMode::Publish { .. } => {
                 for (event, _) in events {
-                    answers.push(self.sink.publish(event.body()).await.map(|()| dropped_receipt()));
+                    let published = self.sink.publish(event.driver_event()).await;
+                    results.push(published.map(|()| stored_receipt()));
                 }
             }
         }
-        answers
+        results
     }
 }
 
-/// What `publish` drops where the sink promises that `Ok` is stored. It had a place, too.
-fn dropped_receipt() -> Receipt {
+/// Stands in for the receipt that `publish` drops.
+fn stored_receipt() -> Receipt {
     Receipt::Stored(Stored {
         log: "".into(),
         partition: None,

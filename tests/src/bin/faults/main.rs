@@ -1,20 +1,20 @@
-//! `cargo xtask faults nats` and `… kafka`: events are sent over real servers and links that fail, and what became of each
-//! is checked.
+//! `cargo xtask faults nats` and `cargo xtask faults kafka`: sends events to real servers, injects faults into servers
+//! and links, and checks the outcome of every event.
 //!
-//! A round runs every scenario once. The load goes on while faults are done to it; a fault waits
-//! for events that were acknowledged since the one before, and then for a random number of messages, so that it hits
-//! calls under way. What is stored is read back with the plain client, past the crates that are tried.
+//! A round runs every scenario once. Faults hit while events are in flight: a fault waits until another event is
+//! acknowledged, and then until a random number of messages is sent. Stored events are read back with the plain client,
+//! without the crates under test.
 #![expect(clippy::print_stdout, reason = "the table is the result")]
-#![expect(clippy::print_stderr, reason = "how far it has come is not part of the result")]
+#![expect(clippy::print_stderr, reason = "progress is not part of the result")]
 
-mod account;
 mod event;
+mod fault_timer;
 mod kafka;
 mod load;
 mod memory;
 mod nats;
-mod pace;
 mod random;
+mod recorder;
 mod row;
 mod scenario;
 mod table;
@@ -32,28 +32,28 @@ use crate::row::Row;
 use crate::scenario::Scenario;
 use crate::table::Column;
 
-/// Does faults to real servers and links while events are sent, and tells what became of the events.
+/// Inject faults into real servers and links while events are sent, and check the outcome of every event.
 #[derive(Parser)]
 struct Arguments {
-    /// The transport.
+    /// Transport under test.
     transport: Transport,
-    /// How often every scenario is run.
+    /// Number of times to run every scenario.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Begin rounds for so many minutes instead.
+    /// Start rounds until this many minutes have passed.
     #[arg(long, conflicts_with = "rounds")]
     minutes: Option<u32>,
-    /// One round without clusters of Kafka, with a fifth of the faults under load.
+    /// Run one round without Kafka clusters, with a fifth of the faults under load.
     #[arg(long, conflicts_with_all = ["rounds", "minutes"])]
     short: bool,
-    /// What chance begins with: where faults hit.
+    /// Seed of the random numbers that decide when faults hit.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Run only the scenarios whose names have this in them.
+    /// Run only the scenarios whose name contains this text.
     #[arg(long, default_value = "")]
     only: String,
-    /// Be a reader that can be killed, of these servers and this topic.
-    #[arg(long, hide = true, num_args = 2)]
+    /// Run as a consumer process for the scenario that kills one.
+    #[arg(long, hide = true, num_args = 2, value_names = ["SERVERS", "TOPIC"])]
     read: Option<Vec<String>>,
 }
 
@@ -92,7 +92,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether every promise was kept.
+/// Returns whether every promise was kept.
 fn run(arguments: &Arguments) -> Result<bool> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(4)
@@ -105,37 +105,38 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let mut random = Random::new(arguments.seed);
     let mut servers = Servers::default();
     let scenarios = arguments.transport.scenarios().into_iter();
-    let is_asked_for = |scenario: &Scenario| scenario.name().contains(&arguments.only);
-    let scenarios = scenarios.filter(|scenario| is_asked_for(scenario) && !(arguments.short && scenario.is_long()));
+    let is_selected = |scenario: &Scenario| scenario.name().contains(&arguments.only);
+    let scenarios = scenarios.filter(|scenario| is_selected(scenario) && !(arguments.short && scenario.is_slow()));
     let mut rows: Vec<(Scenario, Row)> = scenarios.map(|scenario| (scenario, Row::default())).collect();
     let start = Instant::now();
-    let share = if arguments.short { 5 } else { 1 };
+    let fault_divisor = if arguments.short { 5 } else { 1 };
     let mut rounds = 0;
-    let mut memory = (0, 0);
-    let has_more = |rounds| match arguments.minutes {
+    let (mut memory_after_first, mut memory_after_last) = (0, 0);
+    let has_next_round = |rounds| match arguments.minutes {
         Some(minutes) => start.elapsed() < Duration::from_secs(60) * minutes,
         None if arguments.short => rounds == 0,
         None => rounds < arguments.rounds,
     };
-    while has_more(rounds) {
+    while has_next_round(rounds) {
         rounds += 1;
         for (scenario, row) in &mut rows {
-            let begun = Instant::now();
-            if let Err(error) = runtime.block_on(scenario.run(&mut servers, &mut random, share, row)) {
-                row.breaks(format!("round {rounds} did not end: {error:#}"));
+            let round_start = Instant::now();
+            if let Err(error) = runtime.block_on(scenario.run(&mut servers, &mut random, fault_divisor, row)) {
+                row.fail(format!("round {rounds} failed: {error:#}"));
             }
-            let seconds = begun.elapsed().as_secs_f64();
+            let seconds = round_start.elapsed().as_secs_f64();
             let memory = memory::resident() / 1024;
             eprintln!("round {rounds}: {}, {seconds:.1} s, {memory} MiB", scenario.name());
         }
-        let resident = memory::resident();
-        memory = (if rounds == 1 { resident } else { memory.0 }, resident);
+        memory_after_last = memory::resident();
+        if rounds == 1 {
+            memory_after_first = memory_after_last;
+        }
     }
-    let (first, last) = memory;
     let seconds = start.elapsed().as_secs();
     println!(
-        "{rounds} rounds, seed {}, {seconds} s; this process had {first} KiB of memory after the first round, {last} KiB \
-         after the last\n",
+        "{rounds} rounds, seed {}, {seconds} s; resident memory {memory_after_first} KiB after the first round, \
+         {memory_after_last} KiB after the last\n",
         arguments.seed
     );
     Ok(table::print(arguments.transport.columns(), &rows))

@@ -1,6 +1,6 @@
-//! How much memory this process has.
+//! The memory of this process.
 
-/// In KiB, and zero where the system does not tell.
+/// Returns the resident memory in KiB, and zero on systems without `/proc`.
 pub(crate) fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,4 +1,4 @@
-/// Numbers that look random, and are the same for the same seed: SplitMix64.
+/// Pseudorandom numbers, reproducible from the seed: SplitMix64.
 #[derive(Debug)]
 pub(crate) struct Random(u64);
 
@@ -14,16 +14,16 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// One of the numbers from zero up to, and without, `end`.
+    /// Returns a number in `0..end`, and 0 if `end` is 0.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next() % end.max(1)
     }
 
-    /// The same things in another order.
-    pub(crate) fn shuffle<T>(&mut self, things: &mut [T]) {
-        for place in (1..things.len()).rev() {
-            let other = usize::try_from(self.below(place as u64 + 1)).unwrap_or(place);
-            things.swap(place, other);
+    /// Shuffles the slice.
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for index in (1..items.len()).rev() {
+            let other = usize::try_from(self.below(index as u64 + 1)).unwrap_or(index);
+            items.swap(index, other);
         }
     }
 }

@@ -1,115 +1,123 @@
-//! What a scenario came to, over all rounds.
+//! Totals of one scenario over all rounds.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::account::Account;
 use crate::event::Event;
 use crate::memory;
+use crate::recorder::Recorder;
 use crate::verdict::Verdict;
 
-/// By how many KiB a scenario may make this process grow. What is sent and read is noted here too, about 100 bytes for
-/// each event.
-const MOST_GROWTH: u64 = 96 * 1024;
+/// Limit for the growth of this process during one scenario. It includes what the scenario records: about 100 bytes per
+/// event.
+const MAX_MEMORY_GROWTH_KIB: u64 = 96 * 1024;
 
 #[derive(Debug, Default)]
 pub(crate) struct Row {
     pub(crate) kills: u64,
     pub(crate) cuts: u64,
-    pub(crate) others: u64,
+    pub(crate) other_faults: u64,
     pub(crate) sent: u64,
     pub(crate) acknowledged: u64,
-    pub(crate) duplicates: u64,
+    pub(crate) duplicate_acks: u64,
     pub(crate) verdict: Verdict,
     pub(crate) at_risk: u64,
     pub(crate) possible_duplicates: u64,
-    /// How many events readers answered for, and how many of these came more than once.
+    /// Events that readers acknowledged.
     pub(crate) read: u64,
+    /// Acknowledged deliveries of events that were acknowledged before.
     pub(crate) read_again: u64,
     pub(crate) errors: BTreeMap<String, u64>,
-    pub(crate) longest: Duration,
-    /// In KiB.
-    pub(crate) growth: u64,
-    /// Nobody could have read what may have been lost.
-    pub(crate) is_blind: bool,
-    pub(crate) broken: Vec<String>,
+    pub(crate) longest_call: Duration,
+    pub(crate) memory_growth_kib: u64,
+    /// The reader lost its connection together with the sink, so a missing event may have been published.
+    pub(crate) losses_unobservable: bool,
+    pub(crate) failures: Vec<String>,
 }
 
-/// What is done to servers and links.
+/// A fault of a server or a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// A server is killed with -9, and started again.
+    /// A server is killed with SIGKILL and restarted.
     Kill,
-    /// The link is reset.
+    /// All connections of a link are reset.
     Cut,
-    /// Whatever else.
+    /// Any other fault.
     Other,
 }
 
 impl Row {
-    pub(crate) fn did(&mut self, fault: Fault) {
+    pub(crate) fn count_fault(&mut self, fault: Fault) {
         match fault {
             Fault::Kill => self.kills += 1,
             Fault::Cut => self.cuts += 1,
-            Fault::Other => self.others += 1,
+            Fault::Other => self.other_faults += 1,
         }
     }
 
-    /// Errors told of this so often.
-    pub(crate) fn told(&mut self, what: &str, count: u64) {
+    pub(crate) fn count_errors(&mut self, name: &str, count: u64) {
         if count > 0 {
-            *self.errors.entry(what.to_owned()).or_default() += count;
+            *self.errors.entry(name.to_owned()).or_default() += count;
         }
     }
 
-    /// A promise was broken.
-    pub(crate) fn breaks(&mut self, what: String) {
-        self.broken.push(what);
+    /// Records that a promise of the crates is broken.
+    pub(crate) fn fail(&mut self, failure: String) {
+        self.failures.push(failure);
     }
 
-    pub(crate) fn expect(&mut self, is_kept: bool, promise: impl FnOnce() -> String) {
+    /// Records a failure unless `is_kept`.
+    pub(crate) fn check(&mut self, is_kept: bool, failure: impl FnOnce() -> String) {
         if !is_kept {
-            self.breaks(promise());
+            self.fail(failure());
         }
     }
 
-    /// Adds what a round came to. No call may have taken longer than `limit`; `before` is the
-    /// [memory](memory::resident) at its begin.
-    pub(crate) fn settle(&mut self, account: &Account, read: &[Event], limit: Duration, before: u64) {
-        let growth = memory::resident().saturating_sub(before);
-        let entries = account.entries();
-        let verdict = Verdict::of(&entries, read);
-        self.sent += entries.events.len() as u64;
-        self.acknowledged += entries.acknowledged;
-        self.duplicates += entries.duplicates;
-        self.at_risk += entries.at_risk();
-        self.possible_duplicates += entries.possible_duplicates();
-        for (kind, count) in &entries.errors {
-            self.told(&format!("{kind:?}"), *count);
+    /// Adds the totals of a round, and checks them. `read_back` are the stored events in their order, `call_limit` the
+    /// longest time that a call may take, and `memory_before` the [resident memory](memory::resident) at the start.
+    pub(crate) fn add_round(
+        &mut self,
+        recorder: &Recorder,
+        read_back: &[Event],
+        call_limit: Duration,
+        memory_before: u64,
+    ) {
+        let growth = memory::resident().saturating_sub(memory_before);
+        let recorded = recorder.recorded();
+        let verdict = Verdict::of(&recorded, read_back);
+        self.sent += recorded.outcomes.len() as u64;
+        self.acknowledged += recorded.acknowledged;
+        self.duplicate_acks += recorded.duplicate_acks;
+        self.at_risk += recorded.at_risk();
+        self.possible_duplicates += recorded.possible_duplicates();
+        for (kind, count) in &recorded.errors {
+            self.count_errors(&format!("{kind:?}"), *count);
         }
-        self.longest = self.longest.max(entries.longest);
-        self.growth = self.growth.max(growth);
+        self.longest_call = self.longest_call.max(recorded.longest_call);
+        self.memory_growth_kib = self.memory_growth_kib.max(growth);
         self.verdict.add(verdict);
-        for (what, count) in [
-            ("acknowledged, and lost", verdict.lost),
-            ("stored twice, and not counted", verdict.doubled),
-            ("out of order", verdict.out_of_order),
-            ("stored, and said not to be sent", verdict.unexpected),
+        for (count, failure) in [
+            (verdict.lost, "were acknowledged and are lost"),
+            (verdict.duplicates, "are uncounted duplicates"),
+            (verdict.out_of_order, "are out of order"),
+            (verdict.unexpected, "are stored although reported as not sent"),
         ] {
-            self.expect(count == 0, || format!("{count} events were {what}"));
+            self.check(count == 0, || format!("{count} events {failure}"));
         }
-        let is_told = self.is_blind || verdict.untold == 0;
-        self.expect(is_told, || {
-            format!("{} events are missing, and no flush told so", verdict.untold)
+        let is_reported = self.losses_unobservable || verdict.unreported == 0;
+        self.check(is_reported, || {
+            format!("{} events are missing and no flush reported them", verdict.unreported)
         });
-        self.expect(entries.longest <= limit, || {
-            format!("a call took {:?}, and has {limit:?}", entries.longest)
+        self.check(recorded.longest_call <= call_limit, || {
+            format!("a call took {:?}, longer than {call_limit:?}", recorded.longest_call)
         });
-        self.expect(growth <= MOST_GROWTH, || format!("the process grew by {growth} KiB"));
+        self.check(growth <= MAX_MEMORY_GROWTH_KIB, || {
+            format!("the process grew by {growth} KiB")
+        });
     }
 
-    /// The witness may have missed what is not there.
-    pub(crate) fn cannot_see_missing(&mut self) {
-        self.is_blind = true;
+    /// Skips the check for unreported missing events.
+    pub(crate) fn set_losses_unobservable(&mut self) {
+        self.losses_unobservable = true;
     }
 }

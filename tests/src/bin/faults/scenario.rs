@@ -5,7 +5,7 @@ use crate::random::Random;
 use crate::row::Row;
 use crate::{kafka, nats};
 
-/// What is tried.
+/// A scenario of either transport.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Scenario {
     Nats(nats::Scenario),
@@ -20,25 +20,25 @@ impl Scenario {
         }
     }
 
-    /// Whether the short form leaves it out.
-    pub(crate) fn is_long(self) -> bool {
+    /// Returns whether `--short` leaves the scenario out.
+    pub(crate) fn is_slow(self) -> bool {
         match self {
             Self::Nats(_) => false,
-            Self::Kafka(scenario) => scenario.needs_a_cluster(),
+            Self::Kafka(scenario) => scenario.needs_cluster(),
         }
     }
 
-    /// Runs it once, with one of every `share` faults under load.
+    /// Runs the scenario once. The number of faults under load is divided by `fault_divisor`.
     pub(crate) async fn run(
         self,
         servers: &mut Servers,
         random: &mut Random,
-        share: usize,
+        fault_divisor: usize,
         row: &mut Row,
     ) -> Result<()> {
         match self {
-            Self::Nats(scenario) => scenario.run(random, share, row).await,
-            Self::Kafka(scenario) => scenario.run(servers, random, share, row).await,
+            Self::Nats(scenario) => scenario.run(random, fault_divisor, row).await,
+            Self::Kafka(scenario) => scenario.run(servers, random, fault_divisor, row).await,
         }
     }
 }

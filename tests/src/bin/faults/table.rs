@@ -1,10 +1,16 @@
-//! The table: a line for each scenario, with the columns of its transport.
+//! Prints the results: a line for each scenario, with the columns of the transport, and a legend.
 
 use crate::row::Row;
 use crate::scenario::Scenario;
 
-/// A column: its title, and what it says of a row.
-pub(crate) type Column = (&'static str, fn(&Row) -> String);
+/// A column of the table.
+pub(crate) struct Column {
+    title: &'static str,
+    /// The definition in the legend.
+    definition: &'static str,
+    is_text: bool,
+    cell: fn(&Row) -> String,
+}
 
 pub(crate) const NATS: &[Column] = &[
     FAULTS,
@@ -12,17 +18,34 @@ pub(crate) const NATS: &[Column] = &[
     ACKNOWLEDGED,
     STORED,
     LOST,
-    DOUBLED,
-    ("out of order", |row| out_of_order(row, "at risk")),
-    ("told at risk", |row| row.at_risk.to_string()),
-    ("of these missing", |row| match row.is_blind {
-        true => "not seen".to_owned(),
-        false => row.verdict.missing.to_string(),
-    }),
-    ("known already", |row| row.duplicates.to_string()),
+    DUPLICATES,
+    number(
+        "out of order",
+        "events stored after a later event of the same goal; events that a failed flush reported as at risk may be, \
+         and are counted separately",
+        |row| out_of_order(row, "at risk"),
+    ),
+    number(
+        "at risk",
+        "events that failed flushes reported as possibly lost",
+        |row| row.at_risk.to_string(),
+    ),
+    number(
+        "missing",
+        "events without an ack that were not read back; \"unknown\" where the reader lost its connection, too",
+        |row| match row.losses_unobservable {
+            true => "unknown".to_owned(),
+            false => row.verdict.missing.to_string(),
+        },
+    ),
+    number(
+        "deduplicated",
+        "acks for which JetStream reported that it already had the event",
+        |row| row.duplicate_acks.to_string(),
+    ),
     ERRORS,
-    LONGEST,
-    MEMORY,
+    LONGEST_CALL,
+    MEMORY_GROWTH,
 ];
 
 pub(crate) const KAFKA: &[Column] = &[
@@ -31,73 +54,149 @@ pub(crate) const KAFKA: &[Column] = &[
     ACKNOWLEDGED,
     STORED,
     LOST,
-    DOUBLED,
-    ("counted as possible", |row| row.possible_duplicates.to_string()),
-    ("of these doubled", |row| row.verdict.doubled_as_told.to_string()),
-    ("out of order", |row| out_of_order(row, "sent again")),
-    ("read by the group", |row| match row.read {
-        0 => NONE.to_owned(),
-        read => read.to_string(),
-    }),
-    ("more than once", |row| match row.read {
-        0 => NONE.to_owned(),
-        _ => row.read_again.to_string(),
-    }),
+    DUPLICATES,
+    number(
+        "possible duplicates",
+        "duplicates that the sink counted as possible, or that a failed call may have caused",
+        |row| row.possible_duplicates.to_string(),
+    ),
+    number(
+        "counted duplicates",
+        "second and further copies that were read back and are among the possible duplicates",
+        |row| row.verdict.counted_duplicates.to_string(),
+    ),
+    number(
+        "out of order",
+        "events stored after a later event of the same goal; events that were retried after a failed call may be, and \
+         are counted separately",
+        |row| out_of_order(row, "retried"),
+    ),
+    number(
+        "read by the group",
+        "events that members of the consumer group acknowledged",
+        |row| match row.read {
+            0 => NONE.to_owned(),
+            read => read.to_string(),
+        },
+    ),
+    number(
+        "read again",
+        "events that the group acknowledged more than once, each extra time counted",
+        |row| match row.read {
+            0 => NONE.to_owned(),
+            _ => row.read_again.to_string(),
+        },
+    ),
     ERRORS,
-    LONGEST,
-    MEMORY,
+    LONGEST_CALL,
+    MEMORY_GROWTH,
 ];
 
 const NONE: &str = "–";
-const FAULTS: Column = ("faults", faults);
-const SENT: Column = ("sent", |row| row.sent.to_string());
-const ACKNOWLEDGED: Column = ("acknowledged", |row| row.acknowledged.to_string());
-const STORED: Column = ("stored", |row| row.verdict.stored.to_string());
-const LOST: Column = ("lost", |row| row.verdict.lost.to_string());
-const DOUBLED: Column = ("doubled", |row| row.verdict.doubled.to_string());
-const ERRORS: Column = ("errors told", errors);
-const LONGEST: Column = ("longest call", |row| format!("{:.2} s", row.longest.as_secs_f64()));
-const MEMORY: Column = ("memory grew", |row| format!("{:.1} MiB", row.growth as f64 / 1024.0));
+const FAULTS: Column = text(
+    "faults",
+    "servers killed with SIGKILL, links cut, and other faults",
+    faults,
+);
+const SENT: Column = number(
+    "sent",
+    "events passed to the sink, each counted once however often it was retried",
+    |row| row.sent.to_string(),
+);
+const ACKNOWLEDGED: Column = number(
+    "acknowledged",
+    "events that the sink reported as stored, by a receipt or a flush",
+    |row| row.acknowledged.to_string(),
+);
+const STORED: Column = number(
+    "stored",
+    "events that the plain client read back, without duplicates",
+    |row| row.verdict.stored.to_string(),
+);
+const LOST: Column = number(
+    "lost",
+    "acknowledged events that were not read back: must be 0",
+    |row| row.verdict.lost.to_string(),
+);
+const DUPLICATES: Column = number(
+    "duplicates",
+    "second and further copies that the sink neither prevented nor counted: must be 0",
+    |row| row.verdict.duplicates.to_string(),
+);
+const ERRORS: Column = text(
+    "errors",
+    "errors that the sink or the readers returned, by kind",
+    errors,
+);
+const LONGEST_CALL: Column = number("longest call", "the longest that a call of the sink took", |row| {
+    format!("{:.2} s", row.longest_call.as_secs_f64())
+});
+const MEMORY_GROWTH: Column = number(
+    "memory growth",
+    "the most that this process grew during a round, its own records included",
+    |row| format!("{:.1} MiB", row.memory_growth_kib as f64 / 1024.0),
+);
 
-/// Prints the table, and what was broken. Returns whether nothing was.
+const fn number(title: &'static str, definition: &'static str, cell: fn(&Row) -> String) -> Column {
+    Column {
+        title,
+        definition,
+        is_text: false,
+        cell,
+    }
+}
+
+const fn text(title: &'static str, definition: &'static str, cell: fn(&Row) -> String) -> Column {
+    Column {
+        title,
+        definition,
+        is_text: true,
+        cell,
+    }
+}
+
+/// Prints the table, the legend, the totals and the failures. Returns whether there are no failures.
 #[expect(clippy::print_stdout, reason = "the table is the result")]
 pub(crate) fn print(columns: &[Column], rows: &[(Scenario, Row)]) -> bool {
-    let titles: Vec<_> = columns.iter().map(|(title, _)| *title).collect();
+    let titles: Vec<_> = columns.iter().map(|column| column.title).collect();
     println!("| scenario | {} |", titles.join(" | "));
-    let is_text = |title: &str| [FAULTS.0, ERRORS.0].contains(&title);
-    let lines = titles.iter().map(|title| if is_text(title) { "---" } else { "--:" });
-    println!("|---|{}|", lines.collect::<Vec<_>>().join("|"));
+    let alignments = columns.iter().map(|column| if column.is_text { "---" } else { "--:" });
+    println!("|---|{}|", alignments.collect::<Vec<_>>().join("|"));
     for (scenario, row) in rows {
-        let cells: Vec<_> = columns.iter().map(|(_, cell)| cell(row)).collect();
+        let cells: Vec<_> = columns.iter().map(|column| (column.cell)(row)).collect();
         println!("| {} | {} |", scenario.name(), cells.join(" | "));
+    }
+    println!();
+    for column in columns {
+        println!("- {}: {}", column.title, column.definition);
     }
     println!();
     let sum = |of: fn(&Row) -> u64| rows.iter().map(|(_, row)| of(row)).sum::<u64>();
     println!(
-        "{} kills, {} cuts, {} other faults; {} events sent, {} acknowledged, {} stored; {} lost, {} doubled, {} out \
-         of order",
+        "total: {} kills, {} cuts, {} other faults; {} events sent, {} acknowledged, {} stored; {} lost, {} duplicates, \
+         {} out of order",
         sum(|row| row.kills),
         sum(|row| row.cuts),
-        sum(|row| row.others),
+        sum(|row| row.other_faults),
         sum(|row| row.sent),
         sum(|row| row.acknowledged),
         sum(|row| row.verdict.stored),
         sum(|row| row.verdict.lost),
-        sum(|row| row.verdict.doubled),
+        sum(|row| row.verdict.duplicates),
         sum(|row| row.verdict.out_of_order),
     );
     for (scenario, row) in rows {
-        for broken in &row.broken {
-            println!("BROKEN: {}: {broken}", scenario.name());
+        for failure in &row.failures {
+            println!("FAILED: {}: {failure}", scenario.name());
         }
     }
-    rows.iter().all(|(_, row)| row.broken.is_empty())
+    rows.iter().all(|(_, row)| row.failures.is_empty())
 }
 
 fn faults(row: &Row) -> String {
-    let faults = [(row.kills, "kills"), (row.cuts, "cuts"), (row.others, "other")];
+    let faults = [(row.kills, "kills"), (row.cuts, "cuts"), (row.other_faults, "other")];
     let faults = faults.iter().filter(|(count, _)| *count > 0);
-    let faults: Vec<_> = faults.map(|(count, what)| format!("{count} {what}")).collect();
+    let faults: Vec<_> = faults.map(|(count, fault)| format!("{count} {fault}")).collect();
     faults.join(", ")
 }
 
@@ -109,10 +208,10 @@ fn errors(row: &Row) -> String {
     }
 }
 
-/// `late` says why an event may be.
-fn out_of_order(row: &Row, late: &str) -> String {
+/// `excuse` is the reason why an event may be stored late.
+fn out_of_order(row: &Row, excuse: &str) -> String {
     match row.verdict.late {
         0 => row.verdict.out_of_order.to_string(),
-        count => format!("{}, {count} {late}", row.verdict.out_of_order),
+        count => format!("{}, {count} {excuse}", row.verdict.out_of_order),
     }
 }

@@ -1,78 +1,81 @@
-//! What became of the events: what the sink said, against what was read back.
+//! Compares the results that the sink reported with the events that were read back.
 
 use std::collections::{HashMap, HashSet};
 
-use crate::account::{Entries, Word};
 use crate::event::Event;
+use crate::recorder::{Outcome, Recorded};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
+    /// Events that were read back, without duplicates.
     pub(crate) stored: u64,
-    /// Acknowledged, and not there.
+    /// Acknowledged events that were not read back.
     pub(crate) lost: u64,
-    /// There more often than once and than what was counted as possible.
-    pub(crate) doubled: u64,
-    /// There more than once, and counted as possible.
-    pub(crate) doubled_as_told: u64,
-    /// Acknowledged, and there after a later one of the same goal.
+    /// Second and further copies that were not counted as possible.
+    pub(crate) duplicates: u64,
+    /// Second and further copies that were counted as possible.
+    pub(crate) counted_duplicates: u64,
+    /// Events stored after a later event of the same goal, without an excuse.
     pub(crate) out_of_order: u64,
-    /// The same of events that may be late: a failed flush told them to be at risk, since a server may read what is left
-    /// of a lost connection after it began to read the new one; or, where servers store whatever comes, a call failed,
-    /// and they were sent again.
+    /// Events stored after a later event of the same goal, with one of two excuses. A failed flush reported the event as
+    /// at risk: the server may read the rest of a lost connection after it began to read the new one. Or the event was
+    /// retried after a failed call, on a server that does not deduplicate.
     pub(crate) late: u64,
-    /// There, although it was never sent, or was said not to be sent.
+    /// Events that were read back although they were never sent, or were reported as not sent.
     pub(crate) unexpected: u64,
-    /// May be there, and is not.
+    /// Events with an unknown outcome that were not read back.
     pub(crate) missing: u64,
-    /// Of these, how many more than the failed flush told that was to cover them.
-    pub(crate) untold: u64,
+    /// Missing events in excess of the number that the failed flush reported as at risk.
+    pub(crate) unreported: u64,
 }
 
 impl Verdict {
-    /// `read` is in the order in which it was stored. Of an event that is there more than once, the first copy stands in
-    /// the order.
-    pub(crate) fn of(sent: &Entries, read: &[Event]) -> Self {
+    /// Compares the sink's results with the events that were read back, which are in the order in which they were stored.
+    /// Only the first copy of an event counts for the order.
+    pub(crate) fn of(recorded: &Recorded, read_back: &[Event]) -> Self {
         let mut verdict = Self::default();
-        let mut seen = HashSet::with_capacity(read.len());
+        let mut seen = HashSet::with_capacity(read_back.len());
         let mut last: HashMap<u32, u32> = HashMap::new();
         let mut copies: HashMap<Event, u32> = HashMap::new();
-        for event in read {
+        for event in read_back {
             if !seen.insert(*event) {
                 *copies.entry(*event).or_default() += 1;
                 continue;
             }
             verdict.stored += 1;
-            verdict.unexpected += u64::from(matches!(sent.events.get(event), None | Some(Word::NotSent)));
+            let outcome = recorded.outcomes.get(event);
+            verdict.unexpected += u64::from(matches!(outcome, None | Some(Outcome::NotSent)));
             let last = last.entry(event.goal).or_insert(event.number);
             if event.number < *last {
-                let is_at_risk = sent.events.get(event) == Some(&Word::Unknown);
-                let is_sent_again = sent.possible_duplicates.is_some() && sent.failed.contains_key(event);
-                match is_at_risk || is_sent_again {
+                let is_at_risk = outcome == Some(&Outcome::Unknown);
+                let is_retried = recorded.possible_duplicates.is_some() && recorded.failed_attempts.contains_key(event);
+                match is_at_risk || is_retried {
                     true => verdict.late += 1,
                     false => verdict.out_of_order += 1,
                 }
             }
             *last = event.number.max(*last);
         }
-        let doubled: u64 = copies.values().map(|count| u64::from(*count)).sum();
-        verdict.doubled_as_told = match sent.possible_duplicates {
-            // What the sink counted may be any event.
+        let duplicates: u64 = copies.values().map(|count| u64::from(*count)).sum();
+        verdict.counted_duplicates = match recorded.possible_duplicates {
+            // The sink's counter does not name the events.
             Some(of_sink) => {
-                let of_callers = |(event, count): (&Event, &u32)| u64::from(*count.min(&sent.more_copies(event)));
-                doubled.min(of_sink + copies.iter().map(of_callers).sum::<u64>())
+                let of_callers = |(event, count): (&Event, &u32)| u64::from(*count.min(&recorded.extra_copies(event)));
+                duplicates.min(of_sink + copies.iter().map(of_callers).sum::<u64>())
             }
             None => 0,
         };
-        verdict.doubled = doubled - verdict.doubled_as_told;
-        for (event, word) in &sent.events {
+        verdict.duplicates = duplicates - verdict.counted_duplicates;
+        for (event, outcome) in &recorded.outcomes {
             let is_absent = !seen.contains(event);
-            verdict.lost += u64::from(is_absent && *word == Word::Acknowledged);
-            verdict.missing += u64::from(is_absent && *word == Word::Unknown);
+            verdict.lost += u64::from(is_absent && *outcome == Outcome::Acknowledged);
+            verdict.missing += u64::from(is_absent && *outcome == Outcome::Unknown);
         }
-        for (events, told) in &sent.risks {
-            let is_missing = |event: &&Event| sent.events.get(event) == Some(&Word::Unknown) && !seen.contains(event);
-            let missing = events.iter().filter(is_missing).count() as u64;
-            verdict.untold += missing.saturating_sub(*told);
+        for flush in &recorded.failed_flushes {
+            let is_missing =
+                |event: &&Event| recorded.outcomes.get(event) == Some(&Outcome::Unknown) && !seen.contains(event);
+            let missing = flush.events.iter().filter(is_missing).count() as u64;
+            verdict.unreported += missing.saturating_sub(flush.at_risk);
         }
         verdict
     }
@@ -80,87 +83,92 @@ impl Verdict {
     pub(crate) fn add(&mut self, other: Self) {
         self.stored += other.stored;
         self.lost += other.lost;
-        self.doubled += other.doubled;
-        self.doubled_as_told += other.doubled_as_told;
+        self.duplicates += other.duplicates;
+        self.counted_duplicates += other.counted_duplicates;
         self.out_of_order += other.out_of_order;
         self.late += other.late;
         self.unexpected += other.unexpected;
         self.missing += other.missing;
-        self.untold += other.untold;
+        self.unreported += other.unreported;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Verdict;
-    use crate::account::{Entries, Word};
     use crate::event::Event;
+    use crate::recorder::{FailedFlush, Outcome, Recorded};
 
     fn event(goal: u32, number: u32) -> Event {
         Event { goal, number }
     }
 
     #[test]
-    fn what_goes_wrong_is_seen() {
-        let mut sent = Entries::default();
-        let said = [
-            (event(1, 0), Word::Acknowledged),
-            (event(1, 1), Word::Acknowledged),
-            (event(1, 2), Word::Acknowledged),
-            (event(1, 3), Word::Acknowledged),
-            (event(1, 4), Word::Unknown),
-            (event(1, 5), Word::Unknown),
-            (event(1, 6), Word::Acknowledged),
-            (event(2, 0), Word::NotSent),
-            (event(2, 1), Word::NotSent),
+    fn losses_duplicates_and_disorder_are_counted() {
+        let mut recorded = Recorded::default();
+        let outcomes = [
+            (event(1, 0), Outcome::Acknowledged),
+            (event(1, 1), Outcome::Acknowledged),
+            (event(1, 2), Outcome::Acknowledged),
+            (event(1, 3), Outcome::Acknowledged),
+            (event(1, 4), Outcome::Unknown),
+            (event(1, 5), Outcome::Unknown),
+            (event(1, 6), Outcome::Acknowledged),
+            (event(2, 0), Outcome::NotSent),
+            (event(2, 1), Outcome::NotSent),
         ];
-        sent.events.extend(said);
-        sent.risks = vec![(vec![event(1, 4)], 0), (vec![event(1, 5)], 0), (vec![event(1, 5)], 1)];
-        let read =
+        recorded.outcomes.extend(outcomes);
+        let failed_flush = |number, at_risk| FailedFlush {
+            events: vec![event(1, number)],
+            at_risk,
+        };
+        recorded.failed_flushes = vec![failed_flush(4, 0), failed_flush(5, 0), failed_flush(5, 1)];
+        let read_back =
             [(1, 0), (1, 2), (1, 0), (1, 1), (2, 0), (3, 0), (1, 6), (1, 4)].map(|(goal, number)| event(goal, number));
         let expected = Verdict {
             stored: 7,
             lost: 1,
-            doubled: 1,
-            doubled_as_told: 0,
+            duplicates: 1,
+            counted_duplicates: 0,
             out_of_order: 1,
             late: 1,
             unexpected: 2,
             missing: 1,
-            untold: 1,
+            unreported: 1,
         };
-        assert_eq!(Verdict::of(&sent, &read), expected);
+        assert_eq!(Verdict::of(&recorded, &read_back), expected);
     }
 
     #[test]
-    fn copies_are_told_that_were_counted_and_no_more() {
-        let mut sent = Entries::default();
-        sent.events
-            .extend((0..5).map(|number| (event(1, number), Word::Acknowledged)));
-        // One call for this event may have stored it, and another has; a call for that one has certainly not.
-        sent.failed.extend([(event(1, 1), 1), (event(1, 2), 0)]);
-        let read = [0, 3, 1, 4, 1, 1, 2, 2, 4].map(|number| event(1, number));
-        let counted = |possible_duplicates, doubled, doubled_as_told, late| {
-            let mut sent = Entries {
-                events: sent.events.clone(),
-                failed: sent.failed.clone(),
+    fn only_possible_duplicates_are_counted() {
+        let mut recorded = Recorded::default();
+        recorded
+            .outcomes
+            .extend((0..5).map(|number| (event(1, number), Outcome::Acknowledged)));
+        // A failed call may have stored event 1 before another call did. The failed call for event 2 did not store it.
+        recorded.failed_attempts.extend([(event(1, 1), 1), (event(1, 2), 0)]);
+        let read_back = [0, 3, 1, 4, 1, 1, 2, 2, 4].map(|number| event(1, number));
+        let counted = |possible_duplicates, duplicates, counted_duplicates, late| {
+            let mut recorded = Recorded {
+                outcomes: recorded.outcomes.clone(),
+                failed_attempts: recorded.failed_attempts.clone(),
                 possible_duplicates,
-                ..Entries::default()
+                ..Recorded::default()
             };
             let expected = Verdict {
                 stored: 5,
-                doubled,
-                doubled_as_told,
+                duplicates,
+                counted_duplicates,
                 out_of_order: 2 - late,
                 late,
                 ..Verdict::default()
             };
-            assert_eq!(Verdict::of(&sent, &read), expected);
-            // What has no answer has one copy less.
-            sent.events.insert(event(1, 1), Word::Unknown);
+            assert_eq!(Verdict::of(&recorded, &read_back), expected);
+            // Without an ack, one of the possible copies is the first.
+            recorded.outcomes.insert(event(1, 1), Outcome::Unknown);
             assert_eq!(
-                Verdict::of(&sent, &read).doubled_as_told,
-                doubled_as_told.saturating_sub(1)
+                Verdict::of(&recorded, &read_back).counted_duplicates,
+                counted_duplicates.saturating_sub(1)
             );
         };
         counted(None, 4, 0, 0);
@@ -169,15 +177,16 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_right_is_seen_too() {
-        let mut sent = Entries::default();
-        sent.events
-            .extend((0..10).map(|number| (event(number % 2, number), Word::Acknowledged)));
-        let read: Vec<_> = (0..10).map(|number| event(number % 2, number)).collect();
+    fn a_flawless_run_has_no_findings() {
+        let mut recorded = Recorded::default();
+        recorded
+            .outcomes
+            .extend((0..10).map(|number| (event(number % 2, number), Outcome::Acknowledged)));
+        let read_back: Vec<_> = (0..10).map(|number| event(number % 2, number)).collect();
         let expected = Verdict {
             stored: 10,
             ..Verdict::default()
         };
-        assert_eq!(Verdict::of(&sent, &read), expected);
+        assert_eq!(Verdict::of(&recorded, &read_back), expected);
     }
 }

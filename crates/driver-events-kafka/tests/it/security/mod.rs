@@ -38,7 +38,7 @@ fn secured() -> &'static Secured {
         let config = KafkaConfig::new()
             .sasl(&certificates)
             .mutual_tls(&certificates)
-            .access_rules()
+            .acls()
             .user("driver", PASSWORD)
             // Connections by token end with their token, unless a newer one is shown.
             .property("listener.name.sasl.oauthbearer.connections.max.reauth.ms", "3600000")

@@ -10,8 +10,8 @@ use tokio::task::block_in_place;
 
 use super::servers::{Servers, config};
 use super::topic::Topic;
-use crate::load::{Load, Shape};
-use crate::pace::until;
+use crate::fault_timer::wait_until;
+use crate::load::{Load, SendMode};
 use crate::random::Random;
 use crate::row::{Fault, Row};
 
@@ -20,7 +20,10 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(25);
 /// Shorter than a broker is away.
 const SHORT_TIMEOUT: Duration = Duration::from_secs(4);
 /// No more than this: it goes on while a broker comes back, which takes its time.
-const SHAPE: Shape = Shape::Batch { goals: 32, events: 2 };
+const SEND_MODE: SendMode = SendMode::SendBatch {
+    goals: 32,
+    events_per_goal: 2,
+};
 
 /// The two that are left go on, and the third catches up.
 pub(super) async fn leader_killed(servers: &mut Servers, random: &mut Random, row: &mut Row) -> Result<()> {
@@ -32,17 +35,17 @@ pub(super) async fn leader_killed(servers: &mut Servers, random: &mut Random, ro
     .await?;
     let sink = topic.sink(way, MESSAGE_TIMEOUT)?;
     let loaded: Arc<dyn DriverEventSink> = Arc::clone(&sink) as _;
-    let load = Load::start(&loaded, &topic.account, SHAPE);
-    let pace = topic.pace();
+    let load = Load::start(&loaded, &topic.recorder, SEND_MODE);
+    let fault_timer = topic.fault_timer();
     let leader = block_in_place(|| cluster.admin()?.leader(&topic.name, 0))?;
-    pace.wait(random, EVENTS).await?;
+    fault_timer.wait(random, EVENTS).await?;
     block_in_place(|| cluster.broker(leader)?.kill())?;
-    row.did(Fault::Kill);
-    pace.wait(random, EVENTS).await?;
+    row.count_fault(Fault::Kill);
+    fault_timer.wait(random, EVENTS).await?;
     block_in_place(|| cluster.restart())?;
-    pace.wait(random, EVENTS).await?;
+    fault_timer.wait(random, EVENTS).await?;
     load.finish().await?;
-    topic.settle(&sink, MESSAGE_TIMEOUT, row).await?;
+    topic.verify(&sink, MESSAGE_TIMEOUT, row).await?;
     servers.put_back_cluster(cluster);
     Ok(())
 }
@@ -57,18 +60,18 @@ pub(super) async fn too_few_replicas(servers: &mut Servers, random: &mut Random,
     .await?;
     let sink = topic.sink(way, SHORT_TIMEOUT)?;
     let loaded: Arc<dyn DriverEventSink> = Arc::clone(&sink) as _;
-    let load = Load::start(&loaded, &topic.account, SHAPE);
-    let pace = topic.pace();
-    pace.wait(random, EVENTS).await?;
+    let load = Load::start(&loaded, &topic.recorder, SEND_MODE);
+    let fault_timer = topic.fault_timer();
+    fault_timer.wait(random, EVENTS).await?;
     let follower = block_in_place(|| follower(&cluster, &topic.name))?;
     block_in_place(|| cluster.broker(follower)?.kill())?;
-    row.did(Fault::Kill);
-    let errors = || topic.account.entries().errors.values().sum::<u64>();
-    until("an error is told", || errors() > 0).await?;
+    row.count_fault(Fault::Kill);
+    let errors = || topic.recorder.recorded().errors.values().sum::<u64>();
+    wait_until("an error is told", || errors() > 0).await?;
     block_in_place(|| cluster.restart())?;
-    pace.wait(random, EVENTS).await?;
+    fault_timer.wait(random, EVENTS).await?;
     load.finish().await?;
-    topic.settle(&sink, SHORT_TIMEOUT, row).await?;
+    topic.verify(&sink, SHORT_TIMEOUT, row).await?;
     servers.put_back_cluster(cluster);
     Ok(())
 }

@@ -8,7 +8,7 @@ use driver_events_core::DriverEventSink;
 
 use super::servers::Servers;
 use super::topic::Topic;
-use crate::load::{Load, Shape};
+use crate::load::{Load, SendMode};
 use crate::random::Random;
 use crate::row::{Fault, Row};
 
@@ -22,18 +22,25 @@ pub(super) async fn run(servers: &mut Servers, random: &mut Random, row: &mut Ro
     let topic = Topic::make(servers.topic(), broker.direct()?, |new| new.partitions(4)).await?;
     let sink = topic.sink(broker.direct()?, MESSAGE_TIMEOUT)?;
     let loaded: Arc<dyn DriverEventSink> = Arc::clone(&sink) as _;
-    let load = Load::start(&loaded, &topic.account, Shape::Batch { goals: 32, events: 4 });
-    let pace = topic.pace();
+    let load = Load::start(
+        &loaded,
+        &topic.recorder,
+        SendMode::SendBatch {
+            goals: 32,
+            events_per_goal: 4,
+        },
+    );
+    let fault_timer = topic.fault_timer();
     for standstill in STANDSTILLS {
-        pace.wait(random, EVENTS).await?;
+        fault_timer.wait(random, EVENTS).await?;
         broker.kafka.freeze()?;
-        row.did(Fault::Other);
+        row.count_fault(Fault::Other);
         tokio::time::sleep(standstill).await;
         broker.kafka.thaw()?;
     }
-    pace.wait(random, EVENTS).await?;
+    fault_timer.wait(random, EVENTS).await?;
     load.finish().await?;
-    topic.settle(&sink, MESSAGE_TIMEOUT, row).await?;
+    topic.verify(&sink, MESSAGE_TIMEOUT, row).await?;
     servers.put_back_broker(broker);
     Ok(())
 }

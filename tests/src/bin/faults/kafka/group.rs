@@ -13,9 +13,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::topic::{event, place};
-use crate::account::{Account, Word};
 use crate::event::Event;
-use crate::pace::{PATIENCE, until};
+use crate::fault_timer::{STEP_TIMEOUT, wait_until};
+use crate::recorder::{Outcome, Recorder};
 use crate::row::Row;
 
 pub(super) const GROUP: &str = "readers";
@@ -53,33 +53,36 @@ impl Ledger {
     }
 
     /// Waits until the group has read all that was acknowledged.
-    pub(super) async fn has_all_of(&self, account: &Account) -> Result<()> {
-        until("the group has read all events", || self.missing(account) == 0).await
+    pub(super) async fn has_all_of(&self, recorder: &Recorder) -> Result<()> {
+        wait_until("the group has read all events", || self.missing(recorder) == 0).await
     }
 
     /// Every event that the sink acknowledged was read at least once, in the order of each partition.
-    pub(super) fn settle(&self, account: &Account, row: &mut Row) {
-        let missing = self.missing(account);
-        row.expect(missing == 0, || {
+    pub(super) fn verify(&self, recorder: &Recorder, row: &mut Row) {
+        let missing = self.missing(recorder);
+        row.check(missing == 0, || {
             format!("{missing} events were never read by the group")
         });
         let read = self.read();
-        row.expect(read.skipped == 0, || {
+        row.check(read.skipped == 0, || {
             format!("the group skipped {} records", read.skipped)
         });
         row.read += read.answered.len() as u64;
         row.read_again += read.again;
         for (kind, count) in &read.errors {
-            row.told(kind, *count);
+            row.count_errors(kind, *count);
         }
     }
 
-    fn missing(&self, account: &Account) -> usize {
-        let (entries, read) = (account.entries(), self.read());
+    fn missing(&self, recorder: &Recorder) -> usize {
+        let (entries, read) = (recorder.recorded(), self.read());
         if entries.acknowledged > read.answered.len() as u64 {
             return usize::MAX;
         }
-        let acknowledged = entries.events.iter().filter(|(_, word)| **word == Word::Acknowledged);
+        let acknowledged = entries
+            .outcomes
+            .iter()
+            .filter(|(_, outcome)| **outcome == Outcome::Acknowledged);
         acknowledged.filter(|(event, _)| !read.answered.contains(event)).count()
     }
 
@@ -130,7 +133,7 @@ impl Member {
     pub(super) async fn leave(self, end: End) -> Result<()> {
         // One that ended by itself says why.
         let _ = self.end.send(end);
-        timeout(PATIENCE, self.reading)
+        timeout(STEP_TIMEOUT, self.reading)
             .await
             .context("a reader did not end")??
     }
@@ -164,7 +167,7 @@ async fn read(mut source: KafkaEventSource, ledger: Arc<Ledger>, mut ended: ones
             end = &mut ended => return match end {
                 Ok(End::Closed) => {
                     answer(&mut unanswered, &ledger).await?;
-                    let closed = timeout(PATIENCE, source.close()).await.context("close did not end")?;
+                    let closed = timeout(STEP_TIMEOUT, source.close()).await.context("close did not end")?;
                     // Another member that came or went at this moment: then what was answered comes again.
                     if closed.is_err() {
                         ledger.erred("closed without a commit".to_owned());

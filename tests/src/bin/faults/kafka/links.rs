@@ -25,14 +25,14 @@ pub(super) async fn stall(servers: &mut Servers, row: &mut Row) -> Result<()> {
         if number == EVENTS {
             let proxy = broker.kafka.proxy()?;
             proxy.stall();
-            row.did(Fault::Other);
-            let is_stored = send(&*sink, &topic.account, event, &envelope).await?;
-            row.expect(!is_stored, || "acknowledged over a stalled link".into());
+            row.count_fault(Fault::Other);
+            let is_stored = send(&*sink, &topic.recorder, event, &envelope).await?;
+            row.check(!is_stored, || "acknowledged over a stalled link".into());
             proxy.resume();
         }
-        store(&*sink, &topic.account, event, &envelope).await?;
+        store(&*sink, &topic.recorder, event, &envelope).await?;
     }
-    topic.settle(&sink, MESSAGE_TIMEOUT, row).await?;
+    topic.verify(&sink, MESSAGE_TIMEOUT, row).await?;
     servers.put_back_broker(broker);
     Ok(())
 }
@@ -48,14 +48,14 @@ pub(super) async fn half_open(servers: &mut Servers, row: &mut Row) -> Result<()
         let envelope = event.envelope();
         if let Some(direction) = swallowed {
             proxy.half_open(direction);
-            row.did(Fault::Other);
-            let is_stored = send(&*sink, &topic.account, event, &envelope).await?;
-            row.expect(!is_stored, || "acknowledged over a half-open link".into());
+            row.count_fault(Fault::Other);
+            let is_stored = send(&*sink, &topic.recorder, event, &envelope).await?;
+            row.check(!is_stored, || "acknowledged over a half-open link".into());
             proxy.heal();
         }
-        store(&*sink, &topic.account, event, &envelope).await?;
+        store(&*sink, &topic.recorder, event, &envelope).await?;
     }
-    topic.settle(&sink, MESSAGE_TIMEOUT, row).await?;
+    topic.verify(&sink, MESSAGE_TIMEOUT, row).await?;
     servers.put_back_broker(broker);
     Ok(())
 }

@@ -8,7 +8,7 @@ use driver_events_core::DriverEventSink;
 
 use super::servers::Servers;
 use super::topic::Topic;
-use crate::load::{Load, Shape};
+use crate::load::{Load, SendMode};
 use crate::random::Random;
 use crate::row::{Fault, Row};
 
@@ -20,37 +20,37 @@ const EVENTS: u64 = 5_000;
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(25);
 
 pub(super) async fn run(
-    shape: Shape,
+    mode: SendMode,
     servers: &mut Servers,
     random: &mut Random,
-    share: usize,
+    fault_divisor: usize,
     row: &mut Row,
 ) -> Result<()> {
     let mut broker = servers.take_broker()?;
     let topic = Topic::make(servers.topic(), broker.direct()?, |new| new.partitions(PARTITIONS)).await?;
     let sink = topic.sink(broker.proxied()?, MESSAGE_TIMEOUT)?;
     let loaded: Arc<dyn DriverEventSink> = Arc::clone(&sink) as _;
-    let load = Load::start(&loaded, &topic.account, shape);
-    let pace = topic.pace();
-    for fault in faults(random, KILLS, CUTS, share) {
-        pace.wait(random, EVENTS).await?;
+    let load = Load::start(&loaded, &topic.recorder, mode);
+    let fault_timer = topic.fault_timer();
+    for fault in faults(random, KILLS, CUTS, fault_divisor) {
+        fault_timer.wait(random, EVENTS).await?;
         match fault {
             Fault::Kill => broker.kill_and_restart()?,
-            _ => broker.cut().await?,
+            _ => broker.cut_link().await?,
         }
-        row.did(fault);
+        row.count_fault(fault);
     }
-    pace.wait(random, EVENTS).await?;
+    fault_timer.wait(random, EVENTS).await?;
     load.finish().await?;
-    topic.settle(&sink, MESSAGE_TIMEOUT, row).await?;
+    topic.verify(&sink, MESSAGE_TIMEOUT, row).await?;
     servers.put_back_broker(broker);
     Ok(())
 }
 
 /// So many of both, by chance one after the other; of these, one of every `share`.
-pub(super) fn faults(random: &mut Random, kills: usize, cuts: usize, share: usize) -> Vec<Fault> {
+pub(super) fn faults(random: &mut Random, kills: usize, cuts: usize, fault_divisor: usize) -> Vec<Fault> {
     let mut faults = [vec![Fault::Kill; kills], vec![Fault::Cut; cuts]].concat();
     random.shuffle(&mut faults);
-    faults.truncate((kills + cuts).div_ceil(share));
+    faults.truncate((kills + cuts).div_ceil(fault_divisor));
     faults
 }

@@ -9,7 +9,7 @@ use rdkafka::message::Message;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::event::Event;
-use crate::pace::PATIENCE;
+use crate::fault_timer::STEP_TIMEOUT;
 
 /// For each partition its events, in their order.
 pub(super) type Log = Vec<Vec<Event>>;
@@ -38,10 +38,12 @@ pub(super) fn read(config: &ClientConfig, topic: &str) -> Result<Log> {
     }
     consumer.assign(&assigned)?;
     for _ in 0..records {
-        let message = consumer.poll(PATIENCE).context("the topic is not read to its end")??;
+        let message = consumer
+            .poll(STEP_TIMEOUT)
+            .context("the topic is not read to its end")??;
         let partition = usize::try_from(message.partition())?;
         let events = log.get_mut(partition).context("a partition too many")?;
-        events.push(Event::read(message.payload().unwrap_or_default())?);
+        events.push(Event::parse(message.payload().unwrap_or_default())?);
     }
     Ok(log)
 }
@@ -52,7 +54,7 @@ fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<(i
     loop {
         match consumer.fetch_watermarks(topic, partition, ANSWER) {
             // A partition of a broker that was away has no leader for a moment.
-            Err(_) if start.elapsed() < PATIENCE => thread::sleep(PAUSE),
+            Err(_) if start.elapsed() < STEP_TIMEOUT => thread::sleep(PAUSE),
             found => return Ok(found?),
         }
     }

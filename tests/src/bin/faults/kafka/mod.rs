@@ -20,7 +20,7 @@ use anyhow::Result;
 
 pub(crate) use self::process::read_as_process;
 pub(crate) use self::servers::Servers;
-use crate::load::Shape;
+use crate::load::SendMode;
 use crate::random::Random;
 use crate::row::Row;
 
@@ -78,7 +78,7 @@ impl Scenario {
     }
 
     /// Three brokers take their time to start.
-    pub(crate) fn needs_a_cluster(self) -> bool {
+    pub(crate) fn needs_cluster(self) -> bool {
         matches!(self, Self::LeaderKilled | Self::TooFewReplicas)
     }
 
@@ -87,22 +87,46 @@ impl Scenario {
         self,
         servers: &mut Servers,
         random: &mut Random,
-        share: usize,
+        fault_divisor: usize,
         row: &mut Row,
     ) -> Result<()> {
         match self {
-            Self::Single => load::run(Shape::Single { goals: 16 }, servers, random, share, row).await,
-            Self::Batch => load::run(Shape::Batch { goals: 128, events: 4 }, servers, random, share, row).await,
-            Self::OneGoal => load::run(Shape::Batch { goals: 1, events: 500 }, servers, random, share, row).await,
-            Self::Publish => load::run(Shape::Publish { goals: 256 }, servers, random, share, row).await,
+            Self::Single => load::run(SendMode::Send { goals: 16 }, servers, random, fault_divisor, row).await,
+            Self::Batch => {
+                load::run(
+                    SendMode::SendBatch {
+                        goals: 128,
+                        events_per_goal: 4,
+                    },
+                    servers,
+                    random,
+                    fault_divisor,
+                    row,
+                )
+                .await
+            }
+            Self::OneGoal => {
+                load::run(
+                    SendMode::SendBatch {
+                        goals: 1,
+                        events_per_goal: 500,
+                    },
+                    servers,
+                    random,
+                    fault_divisor,
+                    row,
+                )
+                .await
+            }
+            Self::Publish => load::run(SendMode::Publish { goals: 256 }, servers, random, fault_divisor, row).await,
             Self::LeaderKilled => cluster::leader_killed(servers, random, row).await,
             Self::TooFewReplicas => cluster::too_few_replicas(servers, random, row).await,
             Self::Frozen => frozen::run(servers, random, row).await,
             Self::Stall => links::stall(servers, row).await,
             Self::HalfOpen => links::half_open(servers, row).await,
             Self::Revoked => permissions::revoked(servers, random, row).await,
-            Self::Reading => readers::kills_and_cuts(servers, random, share, row).await,
-            Self::ComeAndGo => readers::come_and_go(servers, random, share, row).await,
+            Self::Reading => readers::kills_and_cuts(servers, random, fault_divisor, row).await,
+            Self::ComeAndGo => readers::come_and_go(servers, random, fault_divisor, row).await,
             Self::ReaderKilled => readers::process_killed(servers, random, row).await,
         }
     }

@@ -9,8 +9,8 @@ use driver_events_harness::{KafkaOperation, KafkaResource};
 
 use super::servers::{Servers, USER};
 use super::topic::Topic;
-use crate::load::{Load, Shape};
-use crate::pace::until;
+use crate::fault_timer::wait_until;
+use crate::load::{Load, SendMode};
 use crate::random::Random;
 use crate::row::{Fault, Row};
 
@@ -27,24 +27,24 @@ pub(super) async fn revoked(servers: &mut Servers, random: &mut Random, row: &mu
     admin.allow(&user, resource, KafkaOperation::Write)?;
     let sink = topic.sink(broker.as_user()?, MESSAGE_TIMEOUT)?;
     let loaded: Arc<dyn DriverEventSink> = Arc::clone(&sink) as _;
-    let insists_after = Some(SinkErrorKind::Unauthorized);
-    let load = Load::start_insisting(&loaded, &topic.account, Shape::Single { goals: 16 }, insists_after);
-    let pace = topic.pace();
+    let also_retry = Some(SinkErrorKind::Unauthorized);
+    let load = Load::start_retrying(&loaded, &topic.recorder, SendMode::Send { goals: 16 }, also_retry);
+    let fault_timer = topic.fault_timer();
     let refused = || {
-        let entries = topic.account.entries();
+        let entries = topic.recorder.recorded();
         entries.errors.get(&SinkErrorKind::Unauthorized).copied().unwrap_or(0)
     };
     for _ in 0..REVOCATIONS {
-        pace.wait(random, EVENTS).await?;
+        fault_timer.wait(random, EVENTS).await?;
         let before = refused();
         admin.revoke(&user, resource, KafkaOperation::Write)?;
-        row.did(Fault::Other);
-        until("an event is refused", || refused() > before).await?;
+        row.count_fault(Fault::Other);
+        wait_until("an event is refused", || refused() > before).await?;
         admin.allow(&user, resource, KafkaOperation::Write)?;
     }
-    pace.wait(random, EVENTS).await?;
+    fault_timer.wait(random, EVENTS).await?;
     load.finish().await?;
-    topic.settle(&sink, MESSAGE_TIMEOUT, row).await?;
+    topic.verify(&sink, MESSAGE_TIMEOUT, row).await?;
     servers.put_back_broker(broker);
     Ok(())
 }

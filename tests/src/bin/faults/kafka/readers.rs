@@ -14,8 +14,8 @@ use super::load::faults;
 use super::process::ReaderProcess;
 use super::servers::{Broker, Servers};
 use super::topic::Topic;
-use crate::load::{Load, Shape};
-use crate::pace::until;
+use crate::fault_timer::wait_until;
+use crate::load::{Load, SendMode};
 use crate::random::Random;
 use crate::row::{Fault, Row};
 
@@ -26,7 +26,7 @@ const CUTS: usize = 5;
 const CHANGES: usize = 10;
 /// A fault comes after so many more events were read at most.
 const EVENTS: u64 = 1_000;
-const SHAPE: Shape = Shape::Single { goals: 16 };
+const SEND_MODE: SendMode = SendMode::Send { goals: 16 };
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// A group that has something to read all the time.
@@ -43,7 +43,7 @@ impl Reading {
         let sink = topic.sink(broker.direct()?, MESSAGE_TIMEOUT)?;
         let loaded: Arc<dyn DriverEventSink> = Arc::clone(&sink) as _;
         Ok(Self {
-            load: Load::start(&loaded, &topic.account, SHAPE),
+            load: Load::start(&loaded, &topic.recorder, SEND_MODE),
             topic,
             sink,
             ledger: Arc::default(),
@@ -53,13 +53,13 @@ impl Reading {
     /// Until a random number of events was read from now on.
     async fn progress(&self, random: &mut Random) -> Result<()> {
         let due = self.ledger.answered() as u64 + 1 + random.below(EVENTS);
-        until("the group reads", || self.ledger.answered() as u64 >= due).await
+        wait_until("the group reads", || self.ledger.answered() as u64 >= due).await
     }
 
     /// No more is sent: until all of it is read.
     async fn read_to_the_end(self) -> Result<(Topic, Arc<KafkaEventSink>, Arc<Ledger>)> {
         self.load.finish().await?;
-        self.ledger.has_all_of(&self.topic.account).await?;
+        self.ledger.has_all_of(&self.topic.recorder).await?;
         Ok((self.topic, self.sink, self.ledger))
     }
 }
@@ -68,7 +68,7 @@ impl Reading {
 pub(super) async fn kills_and_cuts(
     servers: &mut Servers,
     random: &mut Random,
-    share: usize,
+    fault_divisor: usize,
     row: &mut Row,
 ) -> Result<()> {
     let mut broker = servers.take_broker()?;
@@ -77,31 +77,36 @@ pub(super) async fn kills_and_cuts(
     for _ in 0..MEMBERS {
         members.push(Member::join(&broker.proxied()?, &reading.topic.name, &reading.ledger).await?);
     }
-    for fault in faults(random, KILLS, CUTS, share) {
+    for fault in faults(random, KILLS, CUTS, fault_divisor) {
         reading.progress(random).await?;
         match fault {
             Fault::Kill => broker.kill_and_restart()?,
-            _ => broker.cut().await?,
+            _ => broker.cut_link().await?,
         }
-        row.did(fault);
+        row.count_fault(fault);
     }
     let (topic, sink, ledger) = reading.read_to_the_end().await?;
     for member in members {
         member.leave(End::Closed).await?;
     }
-    ledger.settle(&topic.account, row);
-    topic.settle(&sink, MESSAGE_TIMEOUT, row).await?;
+    ledger.verify(&topic.recorder, row);
+    topic.verify(&sink, MESSAGE_TIMEOUT, row).await?;
     servers.put_back_broker(broker);
     Ok(())
 }
 
 /// Members join, close, and are dropped with deliveries that they did not answer.
-pub(super) async fn come_and_go(servers: &mut Servers, random: &mut Random, share: usize, row: &mut Row) -> Result<()> {
+pub(super) async fn come_and_go(
+    servers: &mut Servers,
+    random: &mut Random,
+    fault_divisor: usize,
+    row: &mut Row,
+) -> Result<()> {
     let broker = servers.take_broker()?;
     let reading = Reading::start(servers, &broker).await?;
     let join = async || Member::join(&broker.direct()?, &reading.topic.name, &reading.ledger).await;
     let mut members = vec![join().await?];
-    for _ in 0..CHANGES.div_ceil(share) {
+    for _ in 0..CHANGES.div_ceil(fault_divisor) {
         reading.progress(random).await?;
         if members.len() < MEMBERS && random.below(2) == 0 {
             members.push(join().await?);
@@ -114,7 +119,7 @@ pub(super) async fn come_and_go(servers: &mut Servers, random: &mut Random, shar
             let place = random.below(members.len() as u64);
             members.swap_remove(usize::try_from(place)?).leave(end).await?;
         }
-        row.did(Fault::Other);
+        row.count_fault(Fault::Other);
         if members.is_empty() {
             members.push(join().await?);
         }
@@ -123,8 +128,8 @@ pub(super) async fn come_and_go(servers: &mut Servers, random: &mut Random, shar
     for member in members {
         member.leave(End::Closed).await?;
     }
-    ledger.settle(&topic.account, row);
-    topic.settle(&sink, MESSAGE_TIMEOUT, row).await?;
+    ledger.verify(&topic.recorder, row);
+    topic.verify(&sink, MESSAGE_TIMEOUT, row).await?;
     servers.put_back_broker(broker);
     Ok(())
 }
@@ -140,11 +145,11 @@ pub(super) async fn process_killed(servers: &mut Servers, random: &mut Random, r
     let second = start()?;
     reading.progress(random).await?;
     block_in_place(|| first.kill())?;
-    row.did(Fault::Other);
+    row.count_fault(Fault::Other);
     let (topic, sink, ledger) = reading.read_to_the_end().await?;
     block_in_place(|| second.kill())?;
-    ledger.settle(&topic.account, row);
-    topic.settle(&sink, MESSAGE_TIMEOUT, row).await?;
+    ledger.verify(&topic.recorder, row);
+    topic.verify(&sink, MESSAGE_TIMEOUT, row).await?;
     servers.put_back_broker(broker);
     Ok(())
 }

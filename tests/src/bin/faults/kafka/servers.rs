@@ -3,7 +3,7 @@ use driver_events_harness::{Certificates, KafkaBroker, KafkaCluster, KafkaConfig
 use rdkafka::ClientConfig;
 use tokio::task::block_in_place;
 
-use crate::pace::cut;
+use crate::fault_timer::cut_link;
 
 /// Of the broker, who may do nothing but what a scenario allows.
 pub(super) const USER: &str = "driver";
@@ -64,7 +64,7 @@ impl Broker {
             .proxied()
             .sasl(&certificates)
             .user(USER, PASSWORD)
-            .access_rules()
+            .acls()
             // A reader that was killed is soon known to be dead.
             .property("group.min.session.timeout.ms", "1000");
         let kafka = KafkaBroker::start(config)?;
@@ -100,8 +100,8 @@ impl Broker {
         })
     }
 
-    pub(super) async fn cut(&self) -> Result<()> {
-        cut(self.kafka.proxy()?).await
+    pub(super) async fn cut_link(&self) -> Result<()> {
+        cut_link(self.kafka.proxy()?).await
     }
 }
 

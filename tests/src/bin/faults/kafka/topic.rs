@@ -12,10 +12,10 @@ use tokio::task::block_in_place;
 use tokio::time::timeout;
 
 use super::log::{self, Log};
-use crate::account::Account;
 use crate::event::Event;
+use crate::fault_timer::{FaultTimer, STEP_TIMEOUT};
 use crate::memory;
-use crate::pace::{PATIENCE, Pace};
+use crate::recorder::Recorder;
 use crate::row::Row;
 
 /// What a call may take longer than it has.
@@ -23,7 +23,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 pub(super) struct Topic {
     pub(super) name: String,
-    pub(super) account: Arc<Account>,
+    pub(super) recorder: Arc<Recorder>,
     /// Reaches the brokers by a way that does not fail by itself.
     config: ClientConfig,
     /// How much memory there was at the begin.
@@ -41,12 +41,15 @@ impl Topic {
         let start = Instant::now();
         // A broker that has just come back is not given replicas for a moment.
         while let Err(error) = ensure_topic(&config, &settings(TopicSettings::named(&name))).await {
-            ensure!(start.elapsed() < PATIENCE, "no topic in {PATIENCE:?}: {error:?}");
+            ensure!(
+                start.elapsed() < STEP_TIMEOUT,
+                "no topic in {STEP_TIMEOUT:?}: {error:?}"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(Self {
             name,
-            account: Arc::default(),
+            recorder: Arc::default(),
             config,
             memory,
         })
@@ -60,38 +63,38 @@ impl Topic {
     }
 
     /// By what was given to the sink.
-    pub(super) fn pace(&self) -> Pace {
-        let account = Arc::clone(&self.account);
-        Pace::new(&self.account, move || account.entries().given)
+    pub(super) fn fault_timer(&self) -> FaultTimer {
+        let recorder = Arc::clone(&self.recorder);
+        FaultTimer::new(&self.recorder, move || recorder.recorded().attempts)
     }
 
     /// Closes the sink, reads back what is stored, and compares.
-    pub(super) async fn settle(&self, sink: &KafkaEventSink, message_timeout: Duration, row: &mut Row) -> Result<()> {
+    pub(super) async fn verify(&self, sink: &KafkaEventSink, message_timeout: Duration, row: &mut Row) -> Result<()> {
         // As long as the sink says that every call may take.
         let limit = 2 * message_timeout + GRACE;
         let called = Instant::now();
-        timeout(PATIENCE, sink.close())
+        timeout(STEP_TIMEOUT, sink.close())
             .await
             .context("close did not end")?
             .context("the sink could not be closed")?;
-        self.account.took(called.elapsed());
+        self.recorder.record_duration(called.elapsed());
         let log = block_in_place(|| log::read(&self.config, &self.name))?;
         let read_by_source = self.read_by_source(&log).await?;
-        row.expect(read_by_source == log, || {
+        row.check(read_by_source == log, || {
             "the source does not read what the plain client reads".into()
         });
         let mut partitions = HashMap::new();
         for (partition, events) in log.iter().enumerate() {
             for event in events {
                 let first = *partitions.entry(event.goal).or_insert(partition);
-                row.expect(first == partition, || {
+                row.check(first == partition, || {
                     format!("goal {} is in two partitions", event.goal)
                 });
             }
         }
-        row.told("producer_recreations", sink.state().producer_recreations());
-        self.account.entries().possible_duplicates = Some(sink.state().possible_duplicates());
-        row.settle(&self.account, &log.concat(), limit, self.memory);
+        row.count_errors("producer_recreations", sink.state().producer_recreations());
+        self.recorder.recorded().possible_duplicates = Some(sink.state().possible_duplicates());
+        row.add_round(&self.recorder, &log.concat(), limit, self.memory);
         Ok(())
     }
 
@@ -101,7 +104,7 @@ impl Topic {
         let mut read: Log = vec![Vec::new(); log.len()];
         let mut left = log.iter().map(Vec::len).sum::<usize>();
         while left > 0 {
-            let next = timeout(PATIENCE, source.next())
+            let next = timeout(STEP_TIMEOUT, source.next())
                 .await
                 .context("the source does not read to the end")?;
             let delivery = match next.context("the source ended early")? {
@@ -131,7 +134,7 @@ pub(super) fn place(delivery: &Delivery) -> Result<(usize, u64)> {
 
 pub(super) fn event(delivery: &Delivery) -> Result<Event> {
     match delivery.envelope() {
-        Ok(envelope) => Event::read(envelope.json().map_err(Clone::clone)?),
+        Ok(envelope) => Event::parse(envelope.json().map_err(Clone::clone)?),
         Err(malformed) => bail!("{} is malformed: {malformed}", delivery.position()),
     }
 }
@@ -140,30 +143,30 @@ pub(super) fn event(delivery: &Delivery) -> Result<Event> {
 /// envelope.
 pub(super) async fn send(
     sink: &dyn DriverEventSink,
-    account: &Account,
+    recorder: &Recorder,
     event: Event,
     envelope: &Envelope,
 ) -> Result<bool> {
-    account.gives(1);
+    recorder.record_attempts(1);
     let called = Instant::now();
-    let answer = timeout(PATIENCE, sink.send(envelope.clone()))
+    let answer = timeout(STEP_TIMEOUT, sink.send(envelope.clone()))
         .await
         .context("a call did not end")?;
-    account.took(called.elapsed());
-    account.answered(event, &answer);
+    recorder.record_duration(called.elapsed());
+    recorder.record_result(event, &answer);
     Ok(answer.is_ok())
 }
 
 /// Sends it until it is stored.
 pub(super) async fn store(
     sink: &dyn DriverEventSink,
-    account: &Account,
+    recorder: &Recorder,
     event: Event,
     envelope: &Envelope,
 ) -> Result<()> {
     let start = Instant::now();
-    while !send(sink, account, event, envelope).await? {
-        ensure!(start.elapsed() < PATIENCE, "sent in vain for {PATIENCE:?}");
+    while !send(sink, recorder, event, envelope).await? {
+        ensure!(start.elapsed() < STEP_TIMEOUT, "sent in vain for {STEP_TIMEOUT:?}");
     }
     Ok(())
 }

@@ -10,13 +10,13 @@ use driver_events_harness::{Direction, NatsConfig, NatsServer, Proxy};
 use driver_events_nats::{NatsEventSink, NatsEventSinkBuilder, NatsOptions};
 use tokio::time::timeout;
 
-use super::stream::{pace_of, quick};
+use super::stream::{client_fault_timer, quick};
 use super::witness::Witness;
-use crate::account::Account;
 use crate::event::Event;
+use crate::fault_timer::{STEP_TIMEOUT, cut_link};
 use crate::memory;
-use crate::pace::{PATIENCE, cut};
 use crate::random::Random;
+use crate::recorder::Recorder;
 use crate::row::{Fault, Row};
 
 const CUTS: usize = 50;
@@ -29,7 +29,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 struct Rig {
     _server: NatsServer,
     proxy: Proxy,
-    account: Arc<Account>,
+    recorder: Arc<Recorder>,
     witness: Witness,
     memory: u64,
 }
@@ -42,7 +42,7 @@ impl Rig {
             proxy: Proxy::start(server.client_address())?,
             witness: Witness::start(&server).await?,
             _server: server,
-            account: Arc::default(),
+            recorder: Arc::default(),
             memory,
         })
     }
@@ -52,56 +52,62 @@ impl Rig {
         NatsEventSink::builder().options(options).flush_timeout(FLUSH_TIMEOUT)
     }
 
-    async fn settle(&mut self, row: &mut Row, read: Vec<Event>, limit: Duration) -> Result<()> {
+    async fn verify(&mut self, row: &mut Row, read: Vec<Event>, limit: Duration) -> Result<()> {
         let read = [read, self.witness.read().await?].concat();
-        row.settle(&self.account, &read, limit + GRACE, self.memory);
+        row.add_round(&self.recorder, &read, limit + GRACE, self.memory);
         Ok(())
     }
 }
 
 /// Sends, and takes note of the answer.
-pub(super) async fn send(sink: &NatsEventSink, account: &Account, event: Event) -> Result<Result<(), SinkError>> {
+pub(super) async fn send(sink: &NatsEventSink, recorder: &Recorder, event: Event) -> Result<Result<(), SinkError>> {
     let called = Instant::now();
-    let answer = timeout(PATIENCE, sink.send(event.envelope()))
+    let answer = timeout(STEP_TIMEOUT, sink.send(event.envelope()))
         .await
         .context("a call did not end")?;
-    account.took(called.elapsed());
-    account.answered(event, &answer);
+    recorder.record_duration(called.elapsed());
+    recorder.record_result(event, &answer);
     Ok(answer.map(|_| ()))
 }
 
 /// Flushes, and takes note of what that says of these events: all that were sent since the flush before.
-pub(super) async fn flush(sink: &NatsEventSink, account: &Account, events: &[Event]) -> Result<Result<(), SinkError>> {
+pub(super) async fn flush(
+    sink: &NatsEventSink,
+    recorder: &Recorder,
+    events: &[Event],
+) -> Result<Result<(), SinkError>> {
     let called = Instant::now();
-    let answer = timeout(PATIENCE, sink.flush()).await.context("a flush did not end")?;
-    account.took(called.elapsed());
-    account.flushed(events, &answer);
+    let answer = timeout(STEP_TIMEOUT, sink.flush())
+        .await
+        .context("a flush did not end")?;
+    recorder.record_duration(called.elapsed());
+    recorder.record_flush(events, &answer);
     Ok(answer)
 }
 
 /// What a flush that returned Ok covers arrives, and what may be missing was told, burst by burst.
-pub(super) async fn cuts(random: &mut Random, share: usize, row: &mut Row) -> Result<()> {
+pub(super) async fn cuts(random: &mut Random, fault_divisor: usize, row: &mut Row) -> Result<()> {
     let mut rig = Rig::start().await?;
     let sink = Arc::new(rig.sink().build().await?);
     let connection = sink.connection().context("the sink has a connection")?;
-    let pace = pace_of(connection.client().clone(), &rig.account);
+    let fault_timer = client_fault_timer(connection.client().clone(), &rig.recorder);
     let stop = Arc::<AtomicBool>::default();
-    let load = tokio::spawn(bursts(Arc::clone(&sink), Arc::clone(&rig.account), Arc::clone(&stop)));
+    let load = tokio::spawn(bursts(Arc::clone(&sink), Arc::clone(&rig.recorder), Arc::clone(&stop)));
     let mut read = Vec::new();
-    for _ in 0..CUTS.div_ceil(share) {
-        pace.wait(random, MESSAGES).await?;
-        cut(&rig.proxy).await?;
-        row.did(Fault::Cut);
+    for _ in 0..CUTS.div_ceil(fault_divisor) {
+        fault_timer.wait(random, MESSAGES).await?;
+        cut_link(&rig.proxy).await?;
+        row.count_fault(Fault::Cut);
         read.extend(rig.witness.read().await?);
     }
     stop.store(true, Ordering::Relaxed);
-    timeout(PATIENCE, load).await???;
+    timeout(STEP_TIMEOUT, load).await???;
     sink.close().await?;
-    rig.settle(row, read, FLUSH_TIMEOUT).await
+    rig.verify(row, read, FLUSH_TIMEOUT).await
 }
 
 /// Bursts of some hundred events over seven goals, each burst with a flush at its end.
-async fn bursts(sink: Arc<NatsEventSink>, account: Arc<Account>, stop: Arc<AtomicBool>) -> Result<()> {
+async fn bursts(sink: Arc<NatsEventSink>, recorder: Arc<Recorder>, stop: Arc<AtomicBool>) -> Result<()> {
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
         let burst: Vec<_> = (0..400)
@@ -112,9 +118,9 @@ async fn bursts(sink: Arc<NatsEventSink>, account: Arc<Account>, stop: Arc<Atomi
             .collect();
         number += 400;
         for event in &burst {
-            send(&sink, &account, *event).await?.ok();
+            send(&sink, &recorder, *event).await?.ok();
         }
-        flush(&sink, &account, &burst).await?.ok();
+        flush(&sink, &recorder, &burst).await?.ok();
     }
     Ok(())
 }
@@ -132,7 +138,7 @@ pub(super) async fn stall(row: &mut Row) -> Result<()> {
         .build()
         .await?;
     rig.proxy.stall();
-    row.did(Fault::Other);
+    row.count_fault(Fault::Other);
     let mut events = Vec::new();
     let mut is_full = false;
     // The systems' buffers take some megabytes.
@@ -142,15 +148,15 @@ pub(super) async fn stall(row: &mut Row) -> Result<()> {
             goal: 0,
             number: u32::try_from(events.len())?,
         };
-        is_full = send(&sink, &rig.account, event).await?.is_err();
+        is_full = send(&sink, &rig.recorder, event).await?.is_err();
         events.push(event);
     }
-    let answer = flush(&sink, &rig.account, &events).await?;
-    row.expect(answer.is_err(), || "a flush returned Ok on a stalled link".into());
+    let answer = flush(&sink, &rig.recorder, &events).await?;
+    row.check(answer.is_err(), || "a flush returned Ok on a stalled link".into());
     rig.proxy.resume();
-    while flush(&sink, &rig.account, &events).await?.is_err() {}
+    while flush(&sink, &rig.recorder, &events).await?.is_err() {}
     sink.close().await?;
-    rig.settle(row, Vec::new(), limit).await
+    rig.verify(row, Vec::new(), limit).await
 }
 
 /// A link that swallows what is sent is found, and what it swallowed is told.
@@ -160,16 +166,16 @@ pub(super) async fn half_open(row: &mut Row) -> Result<()> {
     for (number, direction) in (0..).zip([Direction::ToServer, Direction::ToClient]) {
         let burst: Vec<_> = (0..100).map(|goal| Event { goal, number }).collect();
         rig.proxy.half_open(direction);
-        row.did(Fault::Other);
+        row.count_fault(Fault::Other);
         for event in &burst {
-            send(&sink, &rig.account, *event).await?.ok();
+            send(&sink, &rig.recorder, *event).await?.ok();
         }
         let connection = sink.connection().context("the sink has a connection")?;
-        crate::pace::until("the dead link is given up", || !connection.is_connected()).await?;
+        crate::fault_timer::wait_until("the dead link is given up", || !connection.is_connected()).await?;
         rig.proxy.heal();
-        let answer = flush(&sink, &rig.account, &burst).await?;
-        row.expect(answer.is_err(), || "a flush returned Ok for what was swallowed".into());
+        let answer = flush(&sink, &rig.recorder, &burst).await?;
+        row.check(answer.is_err(), || "a flush returned Ok for what was swallowed".into());
     }
     sink.close().await?;
-    rig.settle(row, Vec::new(), FLUSH_TIMEOUT).await
+    rig.verify(row, Vec::new(), FLUSH_TIMEOUT).await
 }

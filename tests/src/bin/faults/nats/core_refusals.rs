@@ -14,10 +14,10 @@ use tokio::time::timeout;
 use super::core_links::{flush, send};
 use super::stream::quick;
 use super::witness::Witness;
-use crate::account::Account;
 use crate::event::Event;
+use crate::fault_timer::STEP_TIMEOUT;
 use crate::memory;
-use crate::pace::PATIENCE;
+use crate::recorder::Recorder;
 use crate::row::{Fault, Row};
 
 const LIMIT: Duration = Duration::from_secs(11);
@@ -26,7 +26,7 @@ const LIMIT: Duration = Duration::from_secs(11);
 pub(super) async fn too_large(row: &mut Row) -> Result<()> {
     let memory = memory::resident();
     let server = NatsServer::start(NatsConfig::new().max_payload(64 << 10))?;
-    let account = Arc::<Account>::default();
+    let recorder = Arc::<Recorder>::default();
     let sink = NatsEventSink::builder()
         .options(NatsOptions::new(server.client_url()))
         .build()
@@ -34,15 +34,15 @@ pub(super) async fn too_large(row: &mut Row) -> Result<()> {
     let mut witness = Witness::start(&server).await?;
     let events: Vec<_> = (0..100).map(|number| Event { goal: 0, number }).collect();
     for event in &events {
-        send(&sink, &account, *event).await?.ok();
+        send(&sink, &recorder, *event).await?.ok();
         let answer = sink.send(samples::sized(samples::goal(1), 100_000)).await;
-        row.did(Fault::Other);
+        row.count_fault(Fault::Other);
         let is_told = answer.is_err_and(|error| error.kind() == SinkErrorKind::TooLarge);
-        row.expect(is_told, || "an event over the limit is not told to be too large".into());
+        row.check(is_told, || "an event over the limit is not told to be too large".into());
     }
-    flush(&sink, &account, &events).await?.ok();
+    flush(&sink, &recorder, &events).await?.ok();
     sink.close().await?;
-    row.settle(&account, &witness.read().await?, LIMIT, memory);
+    row.add_round(&recorder, &witness.read().await?, LIMIT, memory);
     Ok(())
 }
 
@@ -56,31 +56,31 @@ pub(super) async fn revoked(row: &mut Row) -> Result<()> {
             .user(NatsUser::with_password("witness", "secret"))
     };
     let mut server = NatsServer::start(config(ada()))?;
-    let account = Arc::<Account>::default();
+    let recorder = Arc::<Recorder>::default();
     let options = quick(NatsOptions::new(server.client_url())).user_and_password("ada", "secret");
     let sink = NatsEventSink::builder().options(options).build().await?;
     let as_witness = ConnectOptions::with_user_and_password("witness".into(), "secret".into());
     let mut witness = Witness::start_with(&server, as_witness).await?;
     let before: Vec<_> = (0..500).map(|number| Event { goal: 0, number }).collect();
     for event in &before {
-        send(&sink, &account, *event).await?.ok();
+        send(&sink, &recorder, *event).await?.ok();
     }
-    flush(&sink, &account, &before).await?.ok();
+    flush(&sink, &recorder, &before).await?.ok();
     server.reload(config(ada().may_not_publish(&["agent.driver.>"])))?;
-    row.did(Fault::Other);
+    row.count_fault(Fault::Other);
     let mut is_told = false;
     for number in 500..600 {
-        let answer = send(&sink, &account, Event { goal: 0, number }).await?;
+        let answer = send(&sink, &recorder, Event { goal: 0, number }).await?;
         is_told |= answer.is_err_and(|error| error.kind() == SinkErrorKind::Unauthorized);
     }
     // The client tells of refusals by another way than of answers, which may be a moment later.
     let start = Instant::now();
-    while !is_told && start.elapsed() < PATIENCE {
-        let answer = flush(&sink, &account, &[]).await?;
+    while !is_told && start.elapsed() < STEP_TIMEOUT {
+        let answer = flush(&sink, &recorder, &[]).await?;
         is_told = answer.is_err_and(|error| error.kind() == SinkErrorKind::Unauthorized);
     }
-    row.expect(is_told, || "a permission that was revoked is not told".into());
-    row.settle(&account, &witness.read().await?, LIMIT, memory);
+    row.check(is_told, || "a permission that was revoked is not told".into());
+    row.add_round(&recorder, &witness.read().await?, LIMIT, memory);
     Ok(())
 }
 
@@ -89,7 +89,7 @@ pub(super) async fn slow_consumer(row: &mut Row) -> Result<()> {
     const EVENTS: u32 = 20_000;
     let memory = memory::resident();
     let server = NatsServer::start(NatsConfig::new())?;
-    let account = Arc::<Account>::default();
+    let recorder = Arc::<Recorder>::default();
     let sink = NatsEventSink::builder()
         .options(NatsOptions::new(server.client_url()))
         .build()
@@ -108,26 +108,26 @@ pub(super) async fn slow_consumer(row: &mut Row) -> Result<()> {
         })
         .collect();
     for event in &events {
-        send(&sink, &account, *event).await?.ok();
+        send(&sink, &recorder, *event).await?.ok();
     }
-    flush(&sink, &account, &events).await?.ok();
-    row.did(Fault::Other);
+    flush(&sink, &recorder, &events).await?.ok();
+    row.count_fault(Fault::Other);
     let mut read = 0;
     while read + source.dropped() < u64::from(EVENTS) {
-        let next = timeout(PATIENCE, source.next())
+        let next = timeout(STEP_TIMEOUT, source.next())
             .await
             .context("the reader is not told of all that it missed")?;
         match next.context("the reader came to an end")? {
             Ok(_) => read += 1,
-            Err(error) => row.expect(error.kind() == SourceErrorKind::Lagged, || error.to_string()),
+            Err(error) => row.check(error.kind() == SourceErrorKind::Lagged, || error.to_string()),
         }
     }
-    row.told("missed by the reader", source.dropped());
-    row.expect(source.dropped() > 0, || "the reader was not too slow".into());
-    row.expect(read + source.dropped() == u64::from(EVENTS), || {
+    row.count_errors("missed by the reader", source.dropped());
+    row.check(source.dropped() > 0, || "the reader was not too slow".into());
+    row.check(read + source.dropped() == u64::from(EVENTS), || {
         format!("{read} read and {} told as missed, of {EVENTS}", source.dropped())
     });
     sink.close().await?;
-    row.settle(&account, &witness.read().await?, LIMIT, memory);
+    row.add_round(&recorder, &witness.read().await?, LIMIT, memory);
     Ok(())
 }

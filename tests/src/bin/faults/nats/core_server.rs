@@ -15,10 +15,10 @@ use tokio::task::block_in_place;
 use super::core_links::{flush, send};
 use super::stream::quick;
 use super::witness::Witness;
-use crate::account::Account;
 use crate::event::Event;
 use crate::memory;
 use crate::random::Random;
+use crate::recorder::Recorder;
 use crate::row::{Fault, Row};
 
 const KILLS: u32 = 2;
@@ -27,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(11);
 pub(super) async fn kills(random: &mut Random, row: &mut Row) -> Result<()> {
     let memory = memory::resident();
     let mut server = NatsServer::start(NatsConfig::new())?;
-    let account = Arc::<Account>::default();
+    let recorder = Arc::<Recorder>::default();
     let sink = NatsEventSink::builder()
         .options(quick(NatsOptions::new(server.client_url())))
         .build()
@@ -45,9 +45,9 @@ pub(super) async fn kills(random: &mut Random, row: &mut Row) -> Result<()> {
             .collect();
         number += 1_000;
         for event in &burst {
-            send(&sink, &account, *event).await?.ok();
+            send(&sink, &recorder, *event).await?.ok();
         }
-        let answer = flush(&sink, &account, &burst).await?;
+        let answer = flush(&sink, &recorder, &burst).await?;
         ensure!(answer.is_ok(), "a flush failed on a sound link: {answer:?}");
         read.extend(witness.read().await?);
 
@@ -63,23 +63,23 @@ pub(super) async fn kills(random: &mut Random, row: &mut Row) -> Result<()> {
                 number,
             };
             number += 1;
-            send(&sink, &account, event).await?.ok();
+            send(&sink, &recorder, event).await?.ok();
             burst.push(event);
         }
         let killed;
         (server, killed) = dying.await?;
         killed?;
-        row.did(Fault::Kill);
-        let told = account.entries().at_risk();
-        let answer = flush(&sink, &account, &burst).await?;
-        row.expect(answer.is_err(), || "a flush returned Ok across a kill".into());
-        let told = account.entries().at_risk() - told;
-        row.expect((1..=burst.len() as u64).contains(&told), || {
+        row.count_fault(Fault::Kill);
+        let told = recorder.recorded().at_risk();
+        let answer = flush(&sink, &recorder, &burst).await?;
+        row.check(answer.is_err(), || "a flush returned Ok across a kill".into());
+        let told = recorder.recorded().at_risk() - told;
+        row.check((1..=burst.len() as u64).contains(&told), || {
             format!("{told} events of {} were told to be at risk", burst.len())
         });
     }
     sink.close().await?;
-    row.cannot_see_missing();
-    row.settle(&account, &read, LIMIT, memory);
+    row.set_losses_unobservable();
+    row.add_round(&recorder, &read, LIMIT, memory);
     block_in_place(|| server.stop()).context("the server does not stop")
 }

@@ -11,25 +11,31 @@ use driver_events_harness::{NatsCluster, NatsConfig};
 use driver_events_nats::{JetStreamEventSink, NatsOptions, StreamSettings, ensure_stream};
 use tokio::task::block_in_place;
 
-use super::stream::{GRACE, STREAM, pace, quick, read_back};
-use crate::account::Account;
-use crate::load::{Load, Shape};
+use super::stream::{GRACE, STREAM, fault_timer, quick, read_back};
+use crate::fault_timer::STEP_TIMEOUT;
+use crate::load::{Load, SendMode};
 use crate::memory;
-use crate::pace::PATIENCE;
 use crate::random::Random;
+use crate::recorder::Recorder;
 use crate::row::{Fault, Row};
 
 const MESSAGES: u64 = 1_500;
 const RETRY_TIMEOUT: Duration = Duration::from_secs(40);
 /// Many goals, one event of each at a time; and one goal, in atomic batches.
-const SHAPES: [Shape; 2] = [
-    Shape::Batch { goals: 128, events: 4 },
-    Shape::Batch { goals: 1, events: 500 },
+const SEND_MODES: [SendMode; 2] = [
+    SendMode::SendBatch {
+        goals: 128,
+        events_per_goal: 4,
+    },
+    SendMode::SendBatch {
+        goals: 1,
+        events_per_goal: 500,
+    },
 ];
 
 pub(super) async fn leader_killed(random: &mut Random, row: &mut Row) -> Result<()> {
     let mut cluster = block_in_place(|| NatsCluster::start(3, NatsConfig::new()))?;
-    for shape in SHAPES {
+    for mode in SEND_MODES {
         let memory = memory::resident();
         let client = connect(&cluster).await?;
         make_stream(&client).await?;
@@ -43,16 +49,16 @@ pub(super) async fn leader_killed(random: &mut Random, row: &mut Row) -> Result<
             .options(options)
             .retry_timeout(RETRY_TIMEOUT);
         let sink = builder.build().await?;
-        let account = Arc::<Account>::default();
-        let pace = pace(&sink, &account)?;
+        let recorder = Arc::<Recorder>::default();
+        let fault_timer = fault_timer(&sink, &recorder)?;
         let sink: Arc<dyn DriverEventSink> = Arc::new(sink);
-        let load = Load::start(&sink, &account, shape);
+        let load = Load::start(&sink, &recorder, mode);
         let leader = leader(&client).await?;
-        pace.wait(random, MESSAGES).await?;
+        fault_timer.wait(random, MESSAGES).await?;
         block_in_place(|| cluster.server(&leader)?.kill())?;
-        row.did(Fault::Kill);
+        row.count_fault(Fault::Kill);
         // The two that are left go on, and the third catches up.
-        pace.wait(random, MESSAGES).await?;
+        fault_timer.wait(random, MESSAGES).await?;
         block_in_place(|| {
             cluster.server(&leader)?.restart()?;
             cluster.wait_until_ready()
@@ -60,7 +66,7 @@ pub(super) async fn leader_killed(random: &mut Random, row: &mut Row) -> Result<
         load.finish().await?;
         sink.close().await?;
         let client = connect(&cluster).await?;
-        row.settle(&account, &read_back(&client).await?, RETRY_TIMEOUT + GRACE, memory);
+        row.add_round(&recorder, &read_back(&client).await?, RETRY_TIMEOUT + GRACE, memory);
         jetstream::new(client).delete_stream(STREAM).await?;
     }
     Ok(())
@@ -70,7 +76,10 @@ pub(super) async fn leader_killed(random: &mut Random, row: &mut Row) -> Result<
 async fn make_stream(client: &Client) -> Result<()> {
     let start = Instant::now();
     while let Err(error) = ensure_stream(client, &StreamSettings::new(STREAM).replicas(3)).await {
-        ensure!(start.elapsed() < PATIENCE, "no stream in {PATIENCE:?}: {error:?}");
+        ensure!(
+            start.elapsed() < STEP_TIMEOUT,
+            "no stream in {STEP_TIMEOUT:?}: {error:?}"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Ok(())

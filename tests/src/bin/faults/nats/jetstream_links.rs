@@ -23,15 +23,15 @@ pub(super) async fn stall(row: &mut Row) -> Result<()> {
         let envelope = event.envelope();
         if number == EVENTS {
             rig.proxy.stall();
-            row.did(Fault::Other);
-            let is_stored = send(&sink, &rig.account, event, &envelope).await?;
-            row.expect(!is_stored, || "acknowledged over a stalled link".into());
+            row.count_fault(Fault::Other);
+            let is_stored = send(&sink, &rig.recorder, event, &envelope).await?;
+            row.check(!is_stored, || "acknowledged over a stalled link".into());
             rig.proxy.resume();
         }
-        store(&sink, &rig.account, event, &envelope).await?;
+        store(&sink, &rig.recorder, event, &envelope).await?;
     }
     sink.close().await?;
-    rig.settle(row, RETRY_TIMEOUT).await
+    rig.verify(row, RETRY_TIMEOUT).await
 }
 
 /// First what is sent vanishes, then what is answered: stored, and not told.
@@ -43,13 +43,13 @@ pub(super) async fn half_open(row: &mut Row) -> Result<()> {
         let envelope = event.envelope();
         if let Some(direction) = swallowed {
             rig.proxy.half_open(direction);
-            row.did(Fault::Other);
-            let is_stored = send(&sink, &rig.account, event, &envelope).await?;
-            row.expect(!is_stored, || "acknowledged over a half-open link".into());
+            row.count_fault(Fault::Other);
+            let is_stored = send(&sink, &rig.recorder, event, &envelope).await?;
+            row.check(!is_stored, || "acknowledged over a half-open link".into());
             rig.proxy.heal();
         }
-        store(&sink, &rig.account, event, &envelope).await?;
+        store(&sink, &rig.recorder, event, &envelope).await?;
     }
     sink.close().await?;
-    rig.settle(row, RETRY_TIMEOUT).await
+    rig.verify(row, RETRY_TIMEOUT).await
 }

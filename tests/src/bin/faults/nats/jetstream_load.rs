@@ -8,9 +8,9 @@ use driver_events_core::DriverEventSink;
 use driver_events_nats::StreamSettings;
 use tokio::task::block_in_place;
 
-use super::stream::{Rig, STREAM, pace};
-use crate::load::{Load, Shape};
-use crate::pace::cut;
+use super::stream::{Rig, STREAM, fault_timer};
+use crate::fault_timer::cut_link;
+use crate::load::{Load, SendMode};
 use crate::random::Random;
 use crate::row::{Fault, Row};
 
@@ -20,31 +20,31 @@ const CUTS: usize = 20;
 const MESSAGES: u64 = 1_500;
 const RETRY_TIMEOUT: Duration = Duration::from_secs(20);
 
-pub(super) async fn run(shape: Shape, random: &mut Random, share: usize, row: &mut Row) -> Result<()> {
+pub(super) async fn run(mode: SendMode, random: &mut Random, fault_divisor: usize, row: &mut Row) -> Result<()> {
     let mut rig = Rig::start(&StreamSettings::new(STREAM)).await?;
     let sink = rig.sink(RETRY_TIMEOUT).await?;
-    let pace = pace(&sink, &rig.account)?;
+    let fault_timer = fault_timer(&sink, &rig.recorder)?;
     let sink: Arc<dyn DriverEventSink> = Arc::new(sink);
-    let load = Load::start(&sink, &rig.account, shape);
+    let load = Load::start(&sink, &rig.recorder, mode);
     let mut faults = [
-        vec![Fault::Kill; KILLS.div_ceil(share)],
-        vec![Fault::Cut; CUTS.div_ceil(share)],
+        vec![Fault::Kill; KILLS.div_ceil(fault_divisor)],
+        vec![Fault::Cut; CUTS.div_ceil(fault_divisor)],
     ]
     .concat();
     random.shuffle(&mut faults);
     for fault in faults {
-        pace.wait(random, MESSAGES).await?;
+        fault_timer.wait(random, MESSAGES).await?;
         if fault == Fault::Kill {
             block_in_place(|| {
                 rig.server.kill()?;
                 rig.server.restart()
             })?;
         } else {
-            cut(&rig.proxy).await?;
+            cut_link(&rig.proxy).await?;
         }
-        row.did(fault);
+        row.count_fault(fault);
     }
     load.finish().await?;
     sink.close().await?;
-    rig.settle(row, RETRY_TIMEOUT).await
+    rig.verify(row, RETRY_TIMEOUT).await
 }

@@ -9,9 +9,9 @@ use driver_events_nats::{JetStreamEventSink, StreamSettings, ensure_stream};
 use tokio::time::timeout;
 
 use super::stream::{Rig, STREAM};
-use crate::account::Account;
 use crate::event::Event;
-use crate::pace::{PATIENCE, until};
+use crate::fault_timer::{STEP_TIMEOUT, wait_until};
+use crate::recorder::Recorder;
 use crate::row::{Fault, Row};
 
 const RETRY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,18 +29,18 @@ pub(super) async fn full(row: &mut Row) -> Result<()> {
                 .map(|number| Event { goal: 256, number })
                 .collect(),
         };
-        for error in send(&sink, &rig.account, &events).await? {
+        for error in send(&sink, &rig.recorder, &events).await? {
             let told = (error.kind(), error.fate());
-            row.expect(told == (SinkErrorKind::Full, Fate::NotSent), || {
+            row.check(told == (SinkErrorKind::Full, Fate::NotSent), || {
                 format!("a full stream answers {told:?}: {error}")
             });
             full += 1;
         }
     }
-    row.did(Fault::Other);
-    row.expect(full > 0, || "the stream was never full".into());
+    row.count_fault(Fault::Other);
+    row.check(full > 0, || "the stream was never full".into());
     sink.close().await?;
-    rig.settle(row, RETRY_TIMEOUT).await
+    rig.verify(row, RETRY_TIMEOUT).await
 }
 
 /// A stream that is deleted under load: what was stored goes with it, and is not counted as lost. All that comes
@@ -53,9 +53,9 @@ pub(super) async fn deleted(row: &mut Row) -> Result<()> {
         let sending = async {
             for number in 0.. {
                 let events: Vec<_> = (0..goals).map(|goal| Event { goal, number }).collect();
-                let refusals = send(&sink, &rig.account, &events).await?;
+                let refusals = send(&sink, &rig.recorder, &events).await?;
                 for error in &refusals {
-                    row.expect(error.kind() == SinkErrorKind::Fatal, || {
+                    row.check(error.kind() == SinkErrorKind::Fatal, || {
                         format!("a deleted stream answers {:?}: {error}", error.kind())
                     });
                 }
@@ -66,33 +66,33 @@ pub(super) async fn deleted(row: &mut Row) -> Result<()> {
             anyhow::Ok(())
         };
         let deleting = async {
-            let stored = rig.account.acknowledged();
-            until("events are stored", || rig.account.acknowledged() > stored + 1_000).await?;
+            let stored = rig.recorder.acknowledged();
+            wait_until("events are stored", || rig.recorder.acknowledged() > stored + 1_000).await?;
             streams.delete_stream(STREAM).await?;
             anyhow::Ok(())
         };
         tokio::try_join!(sending, deleting)?;
-        row.did(Fault::Other);
-        rig.account.entries().forget_events();
+        row.count_fault(Fault::Other);
+        rig.recorder.recorded().forget_stored();
         sink.close().await?;
         ensure_stream(&rig.client().await?, &StreamSettings::new(STREAM)).await?;
     }
     let sink = rig.sink(RETRY_TIMEOUT).await?;
     let events: Vec<_> = (0..20).map(|number| Event { goal: 256, number }).collect();
-    let refusals = send(&sink, &rig.account, &events).await?;
-    row.expect(refusals.is_empty(), || {
+    let refusals = send(&sink, &rig.recorder, &events).await?;
+    row.check(refusals.is_empty(), || {
         format!("a stream that was made anew takes no events: {refusals:?}")
     });
     sink.close().await?;
-    rig.settle(row, RETRY_TIMEOUT).await
+    rig.verify(row, RETRY_TIMEOUT).await
 }
 
 /// Sends a batch, takes note of the answers, and returns the errors.
-async fn send(sink: &JetStreamEventSink, account: &Account, events: &[Event]) -> Result<Vec<SinkError>> {
+async fn send(sink: &JetStreamEventSink, recorder: &Recorder, events: &[Event]) -> Result<Vec<SinkError>> {
     let called = Instant::now();
     let batch = sink.send_batch(events.iter().map(|event| event.envelope()).collect());
-    let answers = timeout(PATIENCE, batch).await.context("a call did not end")?;
-    account.took(called.elapsed());
+    let answers = timeout(STEP_TIMEOUT, batch).await.context("a call did not end")?;
+    recorder.record_duration(called.elapsed());
     ensure!(
         answers.len() == events.len(),
         "a batch has {} answers for {}",
@@ -100,7 +100,7 @@ async fn send(sink: &JetStreamEventSink, account: &Account, events: &[Event]) ->
         events.len()
     );
     for (event, answer) in events.iter().zip(&answers) {
-        account.answered(*event, answer);
+        recorder.record_result(*event, answer);
     }
     Ok(answers.into_iter().filter_map(Result::err).collect())
 }

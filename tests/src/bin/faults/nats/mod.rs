@@ -13,7 +13,7 @@ mod stream;
 
 use anyhow::Result;
 
-use crate::load::Shape;
+use crate::load::SendMode;
 use crate::random::Random;
 use crate::row::Row;
 
@@ -77,21 +77,41 @@ impl Scenario {
     }
 
     /// Runs it once, with one of every `share` faults under load.
-    pub(crate) async fn run(self, random: &mut Random, share: usize, row: &mut Row) -> Result<()> {
+    pub(crate) async fn run(self, random: &mut Random, fault_divisor: usize, row: &mut Row) -> Result<()> {
         match self {
-            Self::CoreCuts => core_links::cuts(random, share, row).await,
+            Self::CoreCuts => core_links::cuts(random, fault_divisor, row).await,
             Self::CoreKills => core_server::kills(random, row).await,
             Self::CoreStall => core_links::stall(row).await,
             Self::CoreHalfOpen => core_links::half_open(row).await,
             Self::CoreTooLarge => core_refusals::too_large(row).await,
             Self::CoreRevoked => core_refusals::revoked(row).await,
             Self::CoreSlowConsumer => core_refusals::slow_consumer(row).await,
-            Self::JetStreamSingle => jetstream_load::run(Shape::Single { goals: 16 }, random, share, row).await,
+            Self::JetStreamSingle => {
+                jetstream_load::run(SendMode::Send { goals: 16 }, random, fault_divisor, row).await
+            }
             Self::JetStreamBatch => {
-                jetstream_load::run(Shape::Batch { goals: 128, events: 4 }, random, share, row).await
+                jetstream_load::run(
+                    SendMode::SendBatch {
+                        goals: 128,
+                        events_per_goal: 4,
+                    },
+                    random,
+                    fault_divisor,
+                    row,
+                )
+                .await
             }
             Self::JetStreamOneGoal => {
-                jetstream_load::run(Shape::Batch { goals: 1, events: 500 }, random, share, row).await
+                jetstream_load::run(
+                    SendMode::SendBatch {
+                        goals: 1,
+                        events_per_goal: 500,
+                    },
+                    random,
+                    fault_divisor,
+                    row,
+                )
+                .await
             }
             Self::JetStreamCluster => jetstream_cluster::leader_killed(random, row).await,
             Self::JetStreamStall => jetstream_links::stall(row).await,

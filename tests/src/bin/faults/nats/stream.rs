@@ -14,10 +14,10 @@ use driver_events_nats::{JetStreamEventSink, NatsOptions, StreamSettings, ensure
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
-use crate::account::Account;
 use crate::event::Event;
+use crate::fault_timer::{FaultTimer, STEP_TIMEOUT};
 use crate::memory;
-use crate::pace::{PATIENCE, Pace};
+use crate::recorder::Recorder;
 use crate::row::Row;
 
 pub(super) const STREAM: &str = "FAULTS";
@@ -28,7 +28,7 @@ pub(super) const GRACE: Duration = Duration::from_secs(2);
 pub(super) struct Rig {
     pub(super) server: NatsServer,
     pub(super) proxy: Proxy,
-    pub(super) account: Arc<Account>,
+    pub(super) recorder: Arc<Recorder>,
     /// How much memory there was at the begin.
     memory: u64,
 }
@@ -41,7 +41,7 @@ impl Rig {
         let rig = Self {
             server,
             proxy,
-            account: Arc::default(),
+            recorder: Arc::default(),
             memory,
         };
         ensure_stream(&rig.client().await?, settings).await?;
@@ -63,9 +63,9 @@ impl Rig {
     }
 
     /// Reads back what is stored, and compares.
-    pub(super) async fn settle(&self, row: &mut Row, retry_timeout: Duration) -> Result<()> {
+    pub(super) async fn verify(&self, row: &mut Row, retry_timeout: Duration) -> Result<()> {
         let read = read_back(&self.client().await?).await?;
-        row.settle(&self.account, &read, retry_timeout + GRACE, self.memory);
+        row.add_round(&self.recorder, &read, retry_timeout + GRACE, self.memory);
         Ok(())
     }
 }
@@ -77,14 +77,14 @@ pub(super) fn quick(options: NatsOptions) -> NatsOptions {
         .ping_interval(Duration::from_millis(200))
 }
 
-pub(super) fn pace(sink: &JetStreamEventSink, account: &Arc<Account>) -> Result<Pace> {
+pub(super) fn fault_timer(sink: &JetStreamEventSink, recorder: &Arc<Recorder>) -> Result<FaultTimer> {
     let connection = sink.connection().context("the sink has a connection of its own")?;
-    Ok(pace_of(connection.client().clone(), account))
+    Ok(client_fault_timer(connection.client().clone(), recorder))
 }
 
 /// By what a client has sent.
-pub(super) fn pace_of(client: Client, account: &Arc<Account>) -> Pace {
-    Pace::new(account, move || {
+pub(super) fn client_fault_timer(client: Client, recorder: &Arc<Recorder>) -> FaultTimer {
+    FaultTimer::new(recorder, move || {
         client.statistics().out_messages.load(Ordering::Relaxed)
     })
 }
@@ -93,29 +93,29 @@ pub(super) fn pace_of(client: Client, account: &Arc<Account>) -> Pace {
 /// envelope.
 pub(super) async fn send(
     sink: &JetStreamEventSink,
-    account: &Account,
+    recorder: &Recorder,
     event: Event,
     envelope: &Envelope,
 ) -> Result<bool> {
     let called = Instant::now();
-    let answer = timeout(PATIENCE, sink.send(envelope.clone()))
+    let answer = timeout(STEP_TIMEOUT, sink.send(envelope.clone()))
         .await
         .context("a call did not end")?;
-    account.took(called.elapsed());
-    account.answered(event, &answer);
+    recorder.record_duration(called.elapsed());
+    recorder.record_result(event, &answer);
     Ok(answer.is_ok())
 }
 
 /// Sends it until it is stored.
 pub(super) async fn store(
     sink: &JetStreamEventSink,
-    account: &Account,
+    recorder: &Recorder,
     event: Event,
     envelope: &Envelope,
 ) -> Result<()> {
     let start = Instant::now();
-    while !send(sink, account, event, envelope).await? {
-        ensure!(start.elapsed() < PATIENCE, "sent in vain for {PATIENCE:?}");
+    while !send(sink, recorder, event, envelope).await? {
+        ensure!(start.elapsed() < STEP_TIMEOUT, "sent in vain for {STEP_TIMEOUT:?}");
     }
     Ok(())
 }
@@ -128,10 +128,10 @@ pub(super) async fn read_back(client: &Client) -> Result<Vec<Event>> {
     let mut messages = consumer.messages().await?;
     let mut events = Vec::new();
     for _ in 0..count {
-        let message = timeout(PATIENCE, messages.next())
+        let message = timeout(STEP_TIMEOUT, messages.next())
             .await
             .context("the stream is not read to its end")?;
-        events.push(Event::read(&message.context("the stream ended early")??.payload)?);
+        events.push(Event::parse(&message.context("the stream ended early")??.payload)?);
     }
     Ok(events)
 }

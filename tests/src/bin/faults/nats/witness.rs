@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use tokio::time::timeout;
 
 use crate::event::Event;
-use crate::pace::PATIENCE;
+use crate::fault_timer::STEP_TIMEOUT;
 
 /// What the witness listens to: not to everything, which a flush's barrier must not be heard by.
 const EVENTS: &str = "agent.driver.>";
@@ -57,14 +57,14 @@ impl Witness {
         self.client.publish(MARK, "".into()).await?;
         let mut events = Vec::new();
         loop {
-            let message = timeout(PATIENCE, self.messages.next())
+            let message = timeout(STEP_TIMEOUT, self.messages.next())
                 .await
                 .context("the witness hears nothing")?;
             let message = message.context("the witness is cut off")?;
             if message.subject.as_str() == MARK {
                 break;
             }
-            events.push(Event::read(&message.payload)?);
+            events.push(Event::parse(&message.payload)?);
         }
         ensure!(!self.is_broken.load(Ordering::Relaxed), "the witness was too slow");
         Ok(events)
