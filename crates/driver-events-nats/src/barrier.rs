@@ -4,7 +4,7 @@ use async_nats::{Request, RequestErrorKind};
 use driver_events_core::{SinkError, SinkErrorKind};
 use tokio::time::{Instant, timeout_at};
 
-use crate::link::Link;
+use crate::connection::Connection;
 
 /// A subject that nobody serves.
 pub(crate) const DEFAULT_SUBJECT: &str = "_driver_events.barrier";
@@ -24,8 +24,13 @@ const LONGEST_ATTEMPT: Duration = Duration::from_secs(2);
 /// - `Timeout`, or `Disconnected` where the link is down: no answer before the deadline.
 /// - `Unauthorized`: the server does not let us ask, or refuses the credentials.
 /// - `Closed`: the connection has ended.
-pub(crate) async fn pass(link: &Link, subject: &str, connection: u64, deadline: Instant) -> Result<u64, SinkError> {
-    let client = link.client();
+pub(crate) async fn wait(
+    connection: &Connection,
+    subject: &str,
+    epoch: u64,
+    deadline: Instant,
+) -> Result<u64, SinkError> {
+    let client = connection.client();
     let mut patience = SHORTEST_ATTEMPT;
     let mut asks_itself = false;
     loop {
@@ -35,19 +40,19 @@ pub(crate) async fn pass(link: &Link, subject: &str, connection: u64, deadline: 
         let request = Request::new().inbox(inbox.clone()).timeout(None);
         let end = deadline.min(Instant::now() + patience);
         let answer = timeout_at(end, client.send_request(asked, request)).await;
-        let now_on = link.connection_number();
+        let current = connection.epoch();
         match answer {
-            Ok(Ok(_)) => return Ok(told(now_on).await),
-            Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => return Ok(told(now_on).await),
+            Ok(Ok(_)) => return Ok(told(current).await),
+            Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => return Ok(told(current).await),
             Ok(Err(error)) => {
                 return Err(
                     SinkError::new(SinkErrorKind::Closed, "the connection to NATS has ended").with_source(error),
                 );
             }
-            Err(_) if now_on > connection => return Ok(now_on),
+            Err(_) if current > epoch => return Ok(current),
             Err(_) => {}
         }
-        explain(link, subject, &inbox, deadline)?;
+        explain(connection, subject, &inbox, deadline)?;
         asks_itself = !asks_itself;
         patience = LONGEST_ATTEMPT.min(patience * 2);
     }
@@ -63,12 +68,12 @@ async fn told(connection: u64) -> u64 {
 }
 
 /// Why no answer came, where that is known.
-fn explain(link: &Link, subject: &str, inbox: &str, deadline: Instant) -> Result<(), SinkError> {
-    if let Some(connection) = link.connection() {
-        if let Some(why) = connection.refusal() {
-            return Err(refused_credentials(&why));
+fn explain(connection: &Connection, subject: &str, inbox: &str, deadline: Instant) -> Result<(), SinkError> {
+    if let Some(connection) = connection.nats_connection() {
+        if let Some(why) = connection.auth_error() {
+            return Err(unauthorized(&why));
         }
-        if connection.state().refuses_publishing(subject) {
+        if connection.state().is_publish_denied(subject) {
             return Err(SinkError::new(
                 SinkErrorKind::Unauthorized,
                 format!(
@@ -79,7 +84,7 @@ fn explain(link: &Link, subject: &str, inbox: &str, deadline: Instant) -> Result
         }
         if connection
             .state()
-            .refuses_subscribing(|refused| inbox.starts_with(refused))
+            .is_subscribe_denied(|refused| inbox.starts_with(refused))
         {
             return Err(SinkError::new(
                 SinkErrorKind::Unauthorized,
@@ -93,7 +98,7 @@ fn explain(link: &Link, subject: &str, inbox: &str, deadline: Instant) -> Result
     if Instant::now() < deadline {
         return Ok(());
     }
-    if link.is_up() {
+    if connection.is_connected() {
         let message = format!(
             "the server did not answer in time whether it has all: it is too slow, or does not permit messages on \
              {subject:?} and answers on {inbox:?}"
@@ -107,7 +112,7 @@ fn explain(link: &Link, subject: &str, inbox: &str, deadline: Instant) -> Result
 }
 
 /// The error of a call that needs the server while it refuses the credentials.
-pub(crate) fn refused_credentials(why: &str) -> SinkError {
+pub(crate) fn unauthorized(why: &str) -> SinkError {
     SinkError::new(
         SinkErrorKind::Unauthorized,
         format!("the NATS server refuses the credentials: {why}"),

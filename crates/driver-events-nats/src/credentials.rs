@@ -7,7 +7,7 @@ use async_nats::{Auth, AuthError, ConnectOptions};
 use nkeys::KeyPair;
 
 use crate::SetupError;
-use crate::state::ConnectionState;
+use crate::connection_state::ConnectionState;
 
 #[derive(Clone, Default)]
 pub(crate) enum Credentials {
@@ -83,7 +83,7 @@ async fn sign_with_file(path: PathBuf, nonce: Vec<u8>, state: ConnectionState) -
             Ok(auth)
         }
         Err(error) => {
-            state.refuse(error.to_string());
+            state.set_auth_error(error.to_string());
             Err(AuthError::new(error))
         }
     }

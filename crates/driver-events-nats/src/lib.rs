@@ -65,7 +65,7 @@
 mod core_nats;
 mod jetstream;
 
-mod connection;
+mod nats_connection;
 mod options;
 mod setup_error;
 
@@ -74,20 +74,20 @@ mod percent;
 mod subject;
 
 mod barrier;
-mod count;
+mod close_guard;
+mod connection;
+mod connection_state;
 mod credentials;
-mod gate;
-mod link;
+mod pluralize;
 mod servers;
-mod state;
 mod tls;
 
-pub use connection::NatsConnection;
 pub use core_nats::{NatsEventSink, NatsEventSinkBuilder, NatsEventSource, NatsEventSourceBuilder};
 pub use jetstream::{
     EnsuredStream, JetStreamEventSink, JetStreamEventSinkBuilder, JetStreamEventSource, JetStreamEventSourceBuilder,
     StreamSettings, StreamWarning, ensure_stream,
 };
+pub use nats_connection::NatsConnection;
 pub use options::NatsOptions;
 pub use setup_error::{SetupError, SetupErrorKind};
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use async_nats::{ConnectOptions, ServerAddr};
 use tokio::time::timeout;
 
+use crate::connection_state::ConnectionState;
 use crate::credentials::Credentials;
 use crate::servers;
-use crate::state::ConnectionState;
 use crate::subject::is_publishable;
 use crate::tls::Tls;
 use crate::{NatsConnection, SetupError, SetupErrorKind};

@@ -6,10 +6,10 @@ mod sink_builder;
 mod source;
 mod source_builder;
 
-mod ledger;
 mod queue;
+mod unflushed;
 
-pub(crate) use sink::not_published;
+pub(crate) use sink::publish_error;
 
 pub use sink::NatsEventSink;
 pub use sink_builder::NatsEventSinkBuilder;

@@ -13,11 +13,11 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::NatsEventSinkBuilder;
-use super::ledger::Ledger;
+use super::unflushed::Unflushed;
 use crate::barrier;
-use crate::count::count;
-use crate::gate::Gate;
-use crate::link::Link;
+use crate::close_guard::CloseGuard;
+use crate::connection::Connection;
+use crate::pluralize::pluralize;
 use crate::subject::Subjects;
 use crate::{NatsConnection, headers};
 
@@ -67,10 +67,10 @@ const TURNS_BEFORE_TIMER: usize = 4;
 /// # }
 /// ```
 pub struct NatsEventSink {
-    link: Link,
+    connection: Connection,
     settings: Settings,
-    gate: Gate,
-    ledger: Ledger,
+    close_guard: CloseGuard,
+    unflushed: Unflushed,
     /// One barrier at a time.
     flushing: Mutex<()>,
     ending: Mutex<Ending>,
@@ -101,7 +101,7 @@ impl NatsEventSink {
     /// The client stays the caller's: `close` flushes, refuses what comes afterwards, and leaves the client open.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self::with_settings(Link::of_client(client), Settings::default())
+        Self::with_settings(Connection::of_client(client), Settings::default())
     }
 
     /// Sets what [`new`](Self::new) does not: a connection of the sink's own, a prefix, no headers, time limits.
@@ -109,12 +109,12 @@ impl NatsEventSink {
         NatsEventSinkBuilder::new()
     }
 
-    pub(super) fn with_settings(link: Link, settings: Settings) -> Self {
+    pub(super) fn with_settings(connection: Connection, settings: Settings) -> Self {
         Self {
-            link,
+            connection,
             settings,
-            gate: Gate::default(),
-            ledger: Ledger::default(),
+            close_guard: CloseGuard::default(),
+            unflushed: Unflushed::default(),
             flushing: Mutex::default(),
             ending: Mutex::default(),
             refusals_told: AtomicU64::default(),
@@ -124,11 +124,11 @@ impl NatsEventSink {
     /// The connection and how it is doing; none where the caller made the client.
     #[must_use]
     pub fn connection(&self) -> Option<&NatsConnection> {
-        self.link.connection()
+        self.connection.nats_connection()
     }
 
     async fn send_within(&self, envelope: &Envelope, patience: Duration) -> Result<Receipt, SinkError> {
-        let _entered = self.gate.enter()?;
+        let _call = self.close_guard.enter()?;
         let subject = self.settings.subjects.of(envelope)?;
         let payload = envelope.json()?.clone();
         let headers = self
@@ -138,9 +138,9 @@ impl NatsEventSink {
             .transpose()?;
         self.check_refusals(&subject)?;
         // Asked before the client takes the event: it may go out at once, and the connection be lost with it.
-        let connection = self.link.connection_number();
+        let epoch = self.connection.epoch();
         self.hand_over(subject, headers, payload, patience).await?;
-        self.ledger.enter(connection);
+        self.unflushed.enter(epoch);
         Ok(Receipt::Written)
     }
 
@@ -152,7 +152,7 @@ impl NatsEventSink {
         payload: Bytes,
         patience: Duration,
     ) -> Result<(), SinkError> {
-        let client = self.link.client();
+        let client = self.connection.client();
         let mut publish = pin!(async {
             match headers {
                 Some(headers) => client.publish_with_headers(subject, headers, payload).await,
@@ -163,21 +163,21 @@ impl NatsEventSink {
         for _ in 0..TURNS_BEFORE_TIMER {
             let polled = poll_fn(|context| Poll::Ready(publish.as_mut().poll(context))).await;
             if let Poll::Ready(published) = polled {
-                return published.map_err(not_published);
+                return published.map_err(publish_error);
             }
             tokio::task::yield_now().await;
         }
         match timeout(patience, publish).await {
-            Ok(published) => published.map_err(not_published),
+            Ok(published) => published.map_err(publish_error),
             Err(_) => Err(self.no_room()),
         }
     }
 
     fn no_room(&self) -> SinkError {
-        if let Some(why) = self.link.connection().and_then(NatsConnection::refusal) {
-            return barrier::refused_credentials(&why);
+        if let Some(why) = self.connection.nats_connection().and_then(NatsConnection::auth_error) {
+            return barrier::unauthorized(&why);
         }
-        let (kind, message) = if self.link.is_up() {
+        let (kind, message) = if self.connection.is_connected() {
             (
                 SinkErrorKind::Full,
                 "the client has no room: the link to NATS is too slow",
@@ -194,16 +194,16 @@ impl NatsEventSink {
     /// An event that the server is known to refuse is not sent.
     fn check_refusals(&self, subject: &str) -> Result<(), SinkError> {
         let Some(connection) = self
-            .link
-            .connection()
-            .filter(|connection| connection.state().has_refusals())
+            .connection
+            .nats_connection()
+            .filter(|connection| connection.state().has_violations())
         else {
             return Ok(());
         };
-        if let Some(why) = connection.refusal() {
-            return Err(barrier::refused_credentials(&why));
+        if let Some(why) = connection.auth_error() {
+            return Err(barrier::unauthorized(&why));
         }
-        if connection.state().refuses_publishing(subject) {
+        if connection.state().is_publish_denied(subject) {
             let message = format!("the server refuses to take events on {subject:?}: permit it");
             return Err(SinkError::new(SinkErrorKind::Unauthorized, message));
         }
@@ -211,25 +211,25 @@ impl NatsEventSink {
     }
 
     async fn flush_until(&self, deadline: Instant) -> Result<(), SinkError> {
-        let told = self.ledger.told();
+        let told = self.unflushed.told();
         {
             let _turn = timeout_at(deadline, self.flushing.lock()).await.map_err(|elapsed| {
                 SinkError::new(SinkErrorKind::Timeout, "the flush before this one took all of its time")
                     .with_source(elapsed)
             })?;
-            if let Some(interval) = self.ledger.interval() {
+            if let Some(interval) = self.unflushed.interval() {
                 let subject = &self.settings.barrier_subject;
-                let connection = barrier::pass(&self.link, subject, interval.connection, deadline).await?;
-                self.ledger.settle(interval, connection);
+                let epoch = barrier::wait(&self.connection, subject, interval.epoch, deadline).await?;
+                self.unflushed.settle(interval, epoch);
             }
         }
         let refused = self.check_refused_events();
         // Others may have been told while this call waited for its turn; what they were told of may be the caller's.
-        let at_risk = self.ledger.told() - told;
+        let at_risk = self.unflushed.told() - told;
         if at_risk == 0 {
             return refused;
         }
-        let at_risk = count(at_risk, "event");
+        let at_risk = pluralize(at_risk, "event");
         let lost = format!("the connection to NATS was lost, and maybe {at_risk} that no flush covered");
         Err(match refused {
             Ok(()) => SinkError::new(SinkErrorKind::Disconnected, lost),
@@ -239,16 +239,16 @@ impl NatsEventSink {
 
     /// Tells of events that the server refused, once.
     fn check_refused_events(&self) -> Result<(), SinkError> {
-        let Some(state) = self.link.state().filter(|state| state.has_refusals()) else {
+        let Some(state) = self.connection.state().filter(|state| state.has_violations()) else {
             return Ok(());
         };
         let subjects = &self.settings.subjects;
-        let (refused, subject) = state.refused_publishing(|subject| subjects.strip(subject).is_some());
+        let (refused, subject) = state.publish_violations(|subject| subjects.strip(subject).is_some());
         let told = self.refusals_told.swap(refused, Ordering::AcqRel);
         match (refused.saturating_sub(told), subject) {
             (0, _) | (_, None) => Ok(()),
             (events, Some(subject)) => {
-                let events = count(events, "event");
+                let events = pluralize(events, "event");
                 let message = format!("the server refused {events} or more, on {subject:?} among others: permit it");
                 Err(SinkError::new(SinkErrorKind::Unauthorized, message))
             }
@@ -287,7 +287,7 @@ impl DriverEventSink for NatsEventSink {
 
     async fn close(&self) -> Result<(), SinkError> {
         let deadline = Instant::now() + self.settings.flush_timeout;
-        self.gate.close();
+        self.close_guard.close();
         let late =
             |what: &'static str| move |elapsed| SinkError::new(SinkErrorKind::Timeout, what).with_source(elapsed);
         let mut ending = timeout_at(deadline, self.ending.lock())
@@ -296,16 +296,16 @@ impl DriverEventSink for NatsEventSink {
         if ending.has_ended {
             return Ok(());
         }
-        timeout_at(deadline, self.gate.emptied())
+        timeout_at(deadline, self.close_guard.drained())
             .await
             .map_err(late("events are still being sent"))?;
         if let Err(error) = self.flush_until(deadline).await {
-            if error.is_retryable() && self.ledger.interval().is_some() {
+            if error.is_retryable() && self.unflushed.interval().is_some() {
                 return Err(error);
             }
             ending.failure = Some(error);
         }
-        if let Some(connection) = self.link.own_connection() {
+        if let Some(connection) = self.connection.owned() {
             let rest = deadline.saturating_duration_since(Instant::now());
             connection.close(rest).await?;
         }
@@ -321,14 +321,14 @@ impl DriverEventSink for NatsEventSink {
 impl fmt::Debug for NatsEventSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NatsEventSink")
-            .field("connection", &self.link.connection())
+            .field("connection", &self.connection.nats_connection())
             .field("subjects", &self.settings.subjects.wildcard())
             .finish_non_exhaustive()
     }
 }
 
 /// Why the client did not take an event.
-pub(crate) fn not_published(error: PublishError) -> SinkError {
+pub(crate) fn publish_error(error: PublishError) -> SinkError {
     let (kind, message) = match error.kind() {
         PublishErrorKind::MaxPayloadExceeded => {
             (SinkErrorKind::TooLarge, "the server takes no message as large as this")

@@ -5,7 +5,7 @@ use async_nats::Client;
 use super::NatsEventSink;
 use super::sink::Settings;
 use crate::barrier;
-use crate::link::Target;
+use crate::connection::ConnectionConfig;
 use crate::subject::{Subjects, is_publishable};
 use crate::{NatsConnection, NatsOptions, SetupError};
 
@@ -26,7 +26,7 @@ use crate::{NatsConnection, NatsOptions, SetupError};
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct NatsEventSinkBuilder {
-    target: Target,
+    connection: ConnectionConfig,
     prefix: Option<String>,
     settings: Settings,
 }
@@ -34,7 +34,7 @@ pub struct NatsEventSinkBuilder {
 impl NatsEventSinkBuilder {
     pub(super) fn new() -> Self {
         Self {
-            target: Target::Missing,
+            connection: ConnectionConfig::Missing,
             prefix: None,
             settings: Settings::default(),
         }
@@ -42,20 +42,20 @@ impl NatsEventSinkBuilder {
 
     /// Makes a connection with these options, which ends with the sink.
     pub fn options(mut self, options: NatsOptions) -> Self {
-        self.target = Target::Options(options);
+        self.connection = ConnectionConfig::Options(options);
         self
     }
 
     /// Uses a connection that others use too. `close` leaves it open.
     pub fn connection(mut self, connection: NatsConnection) -> Self {
-        self.target = Target::Connection(connection);
+        self.connection = ConnectionConfig::Shared(connection);
         self
     }
 
     /// Uses a client that the caller made. `close` leaves it open, and
     /// [some errors are not seen](NatsEventSink#what-only-the-clients-callback-is-told).
     pub fn client(mut self, client: Client) -> Self {
-        self.target = Target::Client(client);
+        self.connection = ConnectionConfig::Client(client);
         self
     }
 
@@ -107,7 +107,7 @@ impl NatsEventSinkBuilder {
                 format!("the barrier subject {subject:?} must be one that can be published to and has no events");
             return Err(SetupError::invalid(message));
         }
-        Ok(NatsEventSink::with_settings(self.target.link().await?, settings))
+        Ok(NatsEventSink::with_settings(self.connection.connect().await?, settings))
     }
 }
 

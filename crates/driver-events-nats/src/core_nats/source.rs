@@ -14,9 +14,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::NatsEventSourceBuilder;
 use super::queue::{Gap, Next, Queue, Waiting};
-use crate::count::count;
-use crate::link::Link;
-use crate::state::Status;
+use crate::connection::Connection;
+use crate::connection_state::Status;
+use crate::pluralize::pluralize;
 use crate::subject::Subjects;
 use crate::{NatsConnection, SetupError, headers};
 
@@ -58,7 +58,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// # }
 /// ```
 pub struct NatsEventSource {
-    link: Link,
+    connection: Connection,
     subjects: Subjects,
     filter: EventFilter,
     limits: Limits,
@@ -98,12 +98,12 @@ impl NatsEventSource {
         NatsEventSourceBuilder::new()
     }
 
-    pub(super) fn with_subscriber(link: Link, subscriber: Subscriber, settings: Settings) -> Self {
+    pub(super) fn with_subscriber(connection: Connection, subscriber: Subscriber, settings: Settings) -> Self {
         let queue = Queue::new(settings.max_messages, settings.max_bytes);
-        let pump = tokio::spawn(pump(subscriber, Arc::clone(&queue), link.clone()));
+        let pump = tokio::spawn(pump(subscriber, Arc::clone(&queue), connection.clone()));
         Self {
-            status: link.state().map(|state| state.watch()),
-            link,
+            status: connection.state().map(|state| state.watch()),
+            connection,
             subjects: settings.subjects,
             filter: settings.filter,
             limits: settings.limits,
@@ -120,7 +120,7 @@ impl NatsEventSource {
     /// The connection and how it is doing; none where the caller made the client.
     #[must_use]
     pub fn connection(&self) -> Option<&NatsConnection> {
-        self.link.connection()
+        self.connection.nats_connection()
     }
 
     /// How many messages were dropped so far, since they were read too slowly; those are counted of which
@@ -152,7 +152,7 @@ impl NatsEventSource {
         if gap.dropped == 0 {
             return SourceError::new(SourceErrorKind::Disconnected, reconnected);
         }
-        let mut message = format!("read too slowly: {} dropped", count(gap.dropped, "message"));
+        let mut message = format!("read too slowly: {} dropped", pluralize(gap.dropped, "message"));
         if gap.is_reconnected {
             message = format!("{message}; {reconnected}");
         }
@@ -161,10 +161,10 @@ impl NatsEventSource {
 
     /// What the server refuses, where that was not told yet.
     fn refusal(&mut self) -> Option<SourceError> {
-        let connection = self.link.connection()?;
+        let connection = self.connection.nats_connection()?;
         let wildcard = self.subjects.wildcard();
-        let why = connection.refusal().or_else(|| {
-            let is_refused = connection.state().refuses_subscribing(|refused| refused == wildcard);
+        let why = connection.auth_error().or_else(|| {
+            let is_refused = connection.state().is_subscribe_denied(|refused| refused == wildcard);
             is_refused.then(|| format!("it does not permit the subscription to {wildcard:?}").into())
         });
         if why == self.told {
@@ -226,7 +226,7 @@ impl Drop for NatsEventSource {
 impl fmt::Debug for NatsEventSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NatsEventSource")
-            .field("connection", &self.link.connection())
+            .field("connection", &self.connection.nats_connection())
             .field("subject", &self.subjects.wildcard())
             .field("received", &self.received)
             .field("dropped", &self.dropped)
@@ -235,8 +235,8 @@ impl fmt::Debug for NatsEventSource {
 }
 
 /// Moves messages from the client to the queue at once, so that it is here that a slow reader is noticed.
-async fn pump(mut subscriber: Subscriber, queue: Arc<Queue>, link: Link) {
-    let mut connection = link.connection_number();
+async fn pump(mut subscriber: Subscriber, queue: Arc<Queue>, connection: Connection) {
+    let mut epoch = connection.epoch();
     let mut look = interval(LOOK_INTERVAL);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -245,9 +245,9 @@ async fn pump(mut subscriber: Subscriber, queue: Arc<Queue>, link: Link) {
             message = subscriber.next() => Some(message),
             _ = look.tick() => None,
         };
-        let now_on = link.connection_number();
-        if now_on > connection {
-            connection = now_on;
+        let current = connection.epoch();
+        if current > epoch {
+            epoch = current;
             queue.push_reconnected();
         }
         match message {

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::source::{NatsEventSource, Settings};
 use crate::barrier;
-use crate::link::{Link, Target};
+use crate::connection::{Connection, ConnectionConfig};
 use crate::subject::Subjects;
 use crate::{NatsConnection, NatsOptions, SetupError, SetupErrorKind};
 
@@ -37,7 +37,7 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct NatsEventSourceBuilder {
-    target: Target,
+    connection: ConnectionConfig,
     prefix: Option<String>,
     queue_group: Option<String>,
     settings: Settings,
@@ -46,7 +46,7 @@ pub struct NatsEventSourceBuilder {
 impl NatsEventSourceBuilder {
     pub(super) fn new() -> Self {
         Self {
-            target: Target::Missing,
+            connection: ConnectionConfig::Missing,
             prefix: None,
             queue_group: None,
             settings: Settings {
@@ -61,19 +61,19 @@ impl NatsEventSourceBuilder {
 
     /// Makes a connection with these options, which ends with the source.
     pub fn options(mut self, options: NatsOptions) -> Self {
-        self.target = Target::Options(options);
+        self.connection = ConnectionConfig::Options(options);
         self
     }
 
     /// Uses a connection that others use too.
     pub fn connection(mut self, connection: NatsConnection) -> Self {
-        self.target = Target::Connection(connection);
+        self.connection = ConnectionConfig::Shared(connection);
         self
     }
 
     /// Uses a client that the caller made. What only the client's callback is told is not seen then.
     pub fn client(mut self, client: Client) -> Self {
-        self.target = Target::Client(client);
+        self.connection = ConnectionConfig::Client(client);
         self
     }
 
@@ -132,31 +132,34 @@ impl NatsEventSourceBuilder {
                 "the queue group {group:?} must be one word"
             )));
         }
-        let link = self.target.link().await?;
+        let connection = self.connection.connect().await?;
         let wildcard = settings.subjects.wildcard();
         let deadline = Instant::now() + SUBSCRIBE_TIMEOUT;
-        let subscriber = subscribe(&link, &wildcard, self.queue_group, deadline).await?;
-        if link.is_up() {
+        let subscriber = subscribe(&connection, &wildcard, self.queue_group, deadline).await?;
+        if connection.is_connected() {
             // Where the server does not say that it has the subscription, it was sent to it all the same.
             let deadline = Instant::now() + CONFIRM_TIMEOUT;
-            let _ = barrier::pass(&link, barrier::DEFAULT_SUBJECT, link.connection_number(), deadline).await;
+            let _ = barrier::wait(&connection, barrier::DEFAULT_SUBJECT, connection.epoch(), deadline).await;
         }
         let is_wildcard = |refused: &str| refused == wildcard;
-        if link.state().is_some_and(|state| state.refuses_subscribing(is_wildcard)) {
+        if connection
+            .state()
+            .is_some_and(|state| state.is_subscribe_denied(is_wildcard))
+        {
             let message = format!("the NATS server does not permit the subscription to {wildcard:?}");
             return Err(SetupError::new(SetupErrorKind::Unauthorized, message));
         }
-        Ok(NatsEventSource::with_subscriber(link, subscriber, settings))
+        Ok(NatsEventSource::with_subscriber(connection, subscriber, settings))
     }
 }
 
 async fn subscribe(
-    link: &Link,
+    connection: &Connection,
     wildcard: &str,
     queue_group: Option<String>,
     deadline: Instant,
 ) -> Result<Subscriber, SetupError> {
-    let client = link.client();
+    let client = connection.client();
     let wildcard = wildcard.to_owned();
     let subscribe = async {
         match queue_group {

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::link::Link;
+use crate::connection::Connection;
 use crate::{SetupError, SetupErrorKind};
 
 /// How often it is looked for answers that will not come.
@@ -28,7 +28,7 @@ const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Acks {
     shared: Arc<Shared>,
-    link: Link,
+    connection: Connection,
     /// What the subjects of answers begin with, its last dot included.
     inbox: String,
     next: AtomicU64,
@@ -55,7 +55,7 @@ struct Awaited {
     /// Where the event is published.
     subject: Subject,
     /// The number of the connection by which it is published.
-    connection: u64,
+    epoch: u64,
     deadline: Instant,
 }
 
@@ -81,9 +81,9 @@ pub(super) struct Expected<'a> {
 }
 
 impl Acks {
-    pub(super) async fn subscribe(link: &Link) -> Result<Self, SetupError> {
-        let inbox = format!("{}.", link.client().new_inbox());
-        let subscribe = link.client().subscribe(format!("{inbox}*"));
+    pub(super) async fn subscribe(connection: &Connection) -> Result<Self, SetupError> {
+        let inbox = format!("{}.", connection.client().new_inbox());
+        let subscribe = connection.client().subscribe(format!("{inbox}*"));
         let unreachable = |message: &str| SetupError::new(SetupErrorKind::Unreachable, message);
         let subscriber = match tokio::time::timeout(SUBSCRIBE_TIMEOUT, subscribe).await {
             Ok(Ok(subscriber)) => subscriber,
@@ -92,9 +92,9 @@ impl Acks {
         };
         let shared = Arc::<Shared>::default();
         Ok(Self {
-            pump: tokio::spawn(pump(subscriber, Arc::clone(&shared), link.clone())),
+            pump: tokio::spawn(pump(subscriber, Arc::clone(&shared), connection.clone())),
             shared,
-            link: link.clone(),
+            connection: connection.clone(),
             inbox,
             next: AtomicU64::new(0),
         })
@@ -107,7 +107,7 @@ impl Acks {
         let awaited = Awaited {
             answer: sender,
             subject: subject.clone(),
-            connection: self.link.connection_number(),
+            epoch: self.connection.epoch(),
             deadline: Instant::now() + patience,
         };
         let mut waiting = self.shared.waiting();
@@ -128,14 +128,14 @@ impl Acks {
     }
 
     /// Waits until the link is up. False where the connection has ended, and it never will be.
-    pub(super) async fn link_is_up(&self) -> bool {
+    pub(super) async fn is_connected(&self) -> bool {
         loop {
             let mut seen = pin!(self.shared.has_changed.notified());
             seen.as_mut().enable();
             if self.shared.waiting().has_ended {
                 return false;
             }
-            if self.link.is_up() {
+            if self.connection.is_connected() {
                 return true;
             }
             seen.await;
@@ -196,17 +196,17 @@ impl Shared {
     }
 
     /// Answers for what will have no answer.
-    fn look(&self, link: &Link) {
+    fn look(&self, connection: &Connection) {
         let now = Instant::now();
-        let connection = link.connection_number();
-        let refusals = link.state().filter(|state| state.has_refusals());
-        let credentials_are_refused = refusals.is_some() && link.refusal().is_some();
+        let epoch = connection.epoch();
+        let refusals = connection.state().filter(|state| state.has_violations());
+        let credentials_are_refused = refusals.is_some() && connection.auth_error().is_some();
         let verdict = |awaited: &Awaited| {
             let is_refused =
-                credentials_are_refused || refusals.is_some_and(|state| state.refuses_publishing(&awaited.subject));
+                credentials_are_refused || refusals.is_some_and(|state| state.is_publish_denied(&awaited.subject));
             if is_refused {
                 Some(Answer::Refused)
-            } else if awaited.connection < connection {
+            } else if awaited.epoch < epoch {
                 Some(Answer::Reconnected)
             } else if awaited.deadline <= now {
                 Some(Answer::Late)
@@ -228,7 +228,7 @@ impl Shared {
     }
 }
 
-async fn pump(mut subscriber: Subscriber, shared: Arc<Shared>, link: Link) {
+async fn pump(mut subscriber: Subscriber, shared: Arc<Shared>, connection: Connection) {
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -238,8 +238,8 @@ async fn pump(mut subscriber: Subscriber, shared: Arc<Shared>, link: Link) {
                 None => break,
             },
             _ = tick.tick() => {
-                shared.look(&link);
-                if link.is_up() {
+                shared.look(&connection);
+                if connection.is_connected() {
                     shared.has_changed.notify_waiters();
                 }
             }
@@ -260,14 +260,14 @@ mod tests {
     use tokio::time::timeout;
 
     use super::{Acks, Answer};
-    use crate::link::Target;
+    use crate::connection::ConnectionConfig;
 
     /// The trap: the client keeps what it knows of an answer that never comes, for as long as it lives.
     #[tokio::test]
     async fn nothing_is_left_of_answers_that_never_come() {
         let server = NatsServer::start(NatsConfig::new()).unwrap();
         let client = async_nats::connect(server.client_url()).await.unwrap();
-        let acks = Acks::subscribe(&Target::Client(client).link().await.unwrap())
+        let acks = Acks::subscribe(&ConnectionConfig::Client(client).connect().await.unwrap())
             .await
             .unwrap();
         let subject = "a.b".into();

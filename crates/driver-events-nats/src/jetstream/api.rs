@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::link::Link;
-use crate::state::ConnectionState;
+use crate::connection::Connection;
+use crate::connection_state::ConnectionState;
 use crate::{SetupError, SetupErrorKind};
 
 /// How long an answer may take.
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The requests by which streams and consumers are looked at and made, `$JS.API.…`.
 #[derive(Clone, Debug)]
 pub(super) struct Api {
-    link: Link,
+    connection: Connection,
     prefix: String,
 }
 
@@ -43,12 +43,12 @@ pub(super) enum ApiError {
 }
 
 impl Api {
-    pub(super) fn new(link: Link, domain: Option<&str>) -> Self {
+    pub(super) fn new(connection: Connection, domain: Option<&str>) -> Self {
         let prefix = match domain {
             Some(domain) => format!("$JS.{domain}.API"),
             None => "$JS.API".to_owned(),
         };
-        Self { link, prefix }
+        Self { connection, prefix }
     }
 
     /// The full subject of a request.
@@ -58,17 +58,17 @@ impl Api {
 
     /// Asks once. A request that needs no body takes none.
     pub(super) async fn ask<T: DeserializeOwned>(&self, request: &str, body: Bytes) -> Result<T, ApiError> {
-        let client = self.link.client();
+        let client = self.connection.client();
         let subject = self.subject(request);
         // An inbox of its own, which is forgotten with the request: the client never forgets a shared one's requests.
         let inbox = client.new_inbox();
-        let refused_before = self.refused_publishing(&subject);
+        let refused_before = self.publish_violations(&subject);
         let request = Request::new().inbox(inbox.clone()).payload(body).timeout(None);
         let answer = match timeout(PATIENCE, client.send_request(subject.clone(), request)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => return Err(ApiError::Absent),
             Ok(Err(error)) => return Err(ApiError::Broken(error.into())),
-            Err(_) => return Err(self.silence(self.refused_publishing(&subject) > refused_before, &inbox)),
+            Err(_) => return Err(self.silence(self.publish_violations(&subject) > refused_before, &inbox)),
         };
         match serde_json::from_slice(&answer.payload) {
             Ok(Response::Ok(answer)) => Ok(answer),
@@ -90,11 +90,11 @@ impl Api {
 
     /// Why no answer came.
     fn silence(&self, was_refused: bool, inbox: &str) -> ApiError {
-        if let Some(why) = self.link.refusal() {
+        if let Some(why) = self.connection.auth_error() {
             return ApiError::Credentials(why.to_string());
         }
-        let refuses_inbox = |state: &ConnectionState| state.refuses_subscribing(|refused| inbox.starts_with(refused));
-        if was_refused || self.link.state().is_some_and(refuses_inbox) {
+        let refuses_inbox = |state: &ConnectionState| state.is_subscribe_denied(|refused| inbox.starts_with(refused));
+        if was_refused || self.connection.state().is_some_and(refuses_inbox) {
             ApiError::Denied
         } else {
             ApiError::Silent
@@ -102,9 +102,9 @@ impl Api {
     }
 
     /// How often the server refused this request so far, where that is told.
-    fn refused_publishing(&self, subject: &str) -> u64 {
-        let state = self.link.state();
-        state.map_or(0, |state| state.refused_publishing(|refused| refused == subject).0)
+    fn publish_violations(&self, subject: &str) -> u64 {
+        let state = self.connection.state();
+        state.map_or(0, |state| state.publish_violations(|refused| refused == subject).0)
     }
 }
 

@@ -72,11 +72,11 @@ impl Publisher {
     /// Whether they are stored is not known then. Sent one by one, with the same ids, they are stored once.
     pub(super) async fn store_atomically(&self, events: &[&Prepared], patience: &Patience) -> Option<Vec<Stored>> {
         let (last, others) = events.split_last()?;
-        if !self.link.is_up() {
+        if !self.connection.is_connected() {
             return None;
         }
-        let connection = self.link.connection_number();
-        let client = self.link.client();
+        let epoch = self.connection.epoch();
+        let client = self.connection.client();
         let deadline = Instant::now() + self.settings.ack_timeout;
         let expected = self.acks.expect(&last.subject, self.settings.ack_timeout);
         let id: HeaderValue = expected.unique().parse().ok()?;
@@ -92,7 +92,7 @@ impl Publisher {
             timeout_at(deadline, publish).await.ok()?.ok()?;
         }
         // A batch with a gap would be refused; so the link is looked at before the rest is sent.
-        if self.link.connection_number() != connection {
+        if self.connection.epoch() != epoch {
             return None;
         }
         let mut headers = headers(last, events.len())?;

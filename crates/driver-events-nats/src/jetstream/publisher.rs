@@ -14,10 +14,10 @@ use super::api::Api;
 use super::atomic::Atomic;
 use super::patience::Patience;
 use super::stream_check::STREAM_NOT_FOUND;
-use crate::barrier::refused_credentials;
-use crate::core_nats::not_published;
+use crate::barrier::unauthorized;
+use crate::connection::Connection;
+use crate::core_nats::publish_error;
 use crate::headers;
-use crate::link::Link;
 use crate::subject::Subjects;
 
 /// How long to wait after the first try that failed at once; every other wait is twice as long, up to `LONGEST_PAUSE`.
@@ -31,7 +31,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Publishes events until the stream has acknowledged them.
 #[derive(Debug)]
 pub(super) struct Publisher {
-    pub(super) link: Link,
+    pub(super) connection: Connection,
     pub(super) acks: Acks,
     pub(super) api: Api,
     pub(super) stream: Arc<str>,
@@ -119,7 +119,7 @@ impl Publisher {
     async fn try_once(&self, event: &Prepared, deadline: Instant) -> Result<Stored, Miss> {
         self.check_refusals(&event.subject).map_err(Miss::Final)?;
         // What is published while the link is down waits in the client, and would be there once for every try.
-        match timeout_at(deadline, self.acks.link_is_up()).await {
+        match timeout_at(deadline, self.acks.is_connected()).await {
             Ok(true) => {}
             Ok(false) => {
                 let error = SinkError::new(SinkErrorKind::Closed, "the connection to NATS has ended");
@@ -138,7 +138,7 @@ impl Publisher {
             .ack_timeout
             .min(deadline.saturating_duration_since(Instant::now()));
         let expected = self.acks.expect(&event.subject, patience);
-        let publish = self.link.client().publish_with_reply_and_headers(
+        let publish = self.connection.client().publish_with_reply_and_headers(
             event.subject.clone(),
             expected.reply(),
             headers,
@@ -146,7 +146,7 @@ impl Publisher {
         );
         match timeout_at(deadline, publish).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(Miss::Final(not_published(error))),
+            Ok(Err(error)) => return Err(Miss::Final(publish_error(error))),
             Err(_) => {
                 return Err(Miss::Lost(
                     SinkError::new(
@@ -171,8 +171,8 @@ impl Publisher {
                 "the link to NATS was lost before the stream acknowledged the event",
             ))),
             Answer::Refused => {
-                if let Some(why) = self.link.refusal() {
-                    return Err(Miss::Final(refused_credentials(&why).with_fate(Fate::Unknown)));
+                if let Some(why) = self.connection.auth_error() {
+                    return Err(Miss::Final(unauthorized(&why).with_fate(Fate::Unknown)));
                 }
                 self.check_refusals(&event.subject).map_err(Miss::Final)?;
                 Err(Miss::Lost(SinkError::new(
@@ -226,17 +226,17 @@ impl Publisher {
 
     /// What is known to be refused is not tried.
     fn check_refusals(&self, subject: &str) -> Result<(), SinkError> {
-        let Some(state) = self.link.state().filter(|state| state.has_refusals()) else {
+        let Some(state) = self.connection.state().filter(|state| state.has_violations()) else {
             return Ok(());
         };
-        if let Some(why) = self.link.refusal() {
-            return Err(refused_credentials(&why));
+        if let Some(why) = self.connection.auth_error() {
+            return Err(unauthorized(&why));
         }
         let denied = |message: String| Err(SinkError::new(SinkErrorKind::Unauthorized, message));
-        if state.refuses_publishing(subject) {
+        if state.is_publish_denied(subject) {
             return denied(format!("the server refuses to take events on {subject:?}: permit it"));
         }
-        if state.refuses_subscribing(|refused| self.acks.is_below(refused)) {
+        if state.is_subscribe_denied(|refused| self.acks.is_below(refused)) {
             return denied(
                 "the server refuses the subscription by which the stream's answers come: permit its prefix, or set \
                  another inbox prefix"

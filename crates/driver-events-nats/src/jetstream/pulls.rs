@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::api::Api;
 use super::pace::Pace;
-use crate::link::Link;
+use crate::connection::Connection;
 use crate::{SetupError, SetupErrorKind};
 
 /// How long a request for messages stands.
@@ -32,7 +32,7 @@ pub(super) struct Pulls {
     pace: Pace,
     /// How many messages the server may still send without being asked again.
     left: usize,
-    connection: u64,
+    epoch: u64,
     heard: Instant,
     not_before: Instant,
 }
@@ -66,15 +66,15 @@ struct Request {
 
 impl Pulls {
     pub(super) async fn of_consumer(
-        link: &Link,
+        connection: &Connection,
         api: &Api,
         stream: &str,
         consumer: &str,
         pace: Pace,
     ) -> Result<Self, SetupError> {
-        let inbox = link.client().new_inbox();
+        let inbox = connection.client().new_inbox();
         let unreachable = |message: &str| SetupError::new(SetupErrorKind::Unreachable, message);
-        let subscribe = link.client().subscribe(inbox.clone());
+        let subscribe = connection.client().subscribe(inbox.clone());
         let subscriber = match tokio::time::timeout(SUBSCRIBE_TIMEOUT, subscribe).await {
             Ok(Ok(subscriber)) => subscriber,
             Ok(Err(error)) => return Err(unreachable("the connection to NATS has ended").with_source(error)),
@@ -86,7 +86,7 @@ impl Pulls {
             subject: api.subject(&format!("CONSUMER.MSG.NEXT.{stream}.{consumer}")),
             pace,
             left: 0,
-            connection: link.connection_number(),
+            epoch: connection.epoch(),
             heard: Instant::now(),
             not_before: Instant::now(),
         })
@@ -98,7 +98,7 @@ impl Pulls {
     }
 
     /// Waits for a little while. Cancel safe: what was not given is given by the next call.
-    pub(super) async fn next(&mut self, link: &Link) -> Pulled {
+    pub(super) async fn next(&mut self, connection: &Connection) -> Pulled {
         let now = Instant::now();
         self.pace.is_called(now);
         // Most messages are here already, and need no look at the connection.
@@ -107,18 +107,18 @@ impl Pulls {
         {
             return self.take(message, now);
         }
-        let connection = link.connection_number();
-        if connection != self.connection {
-            self.connection = connection;
+        let epoch = connection.epoch();
+        if epoch != self.epoch {
+            self.epoch = epoch;
             self.ask_anew();
             return Pulled::Reconnected;
         }
-        if !link.is_up() {
+        if !connection.is_connected() {
             // What is asked for now would be asked for twice.
             self.heard = Instant::now();
         } else if self.left <= self.pace.batch() / 2
             && self.not_before <= now
-            && let Err(over) = self.ask(link).await
+            && let Err(over) = self.ask(connection).await
         {
             return over;
         }
@@ -134,7 +134,7 @@ impl Pulls {
     }
 
     /// Asks for as many messages as there is room for.
-    async fn ask(&mut self, link: &Link) -> Result<(), Pulled> {
+    async fn ask(&mut self, connection: &Connection) -> Result<(), Pulled> {
         self.pace.adapt();
         let batch = self.pace.batch().saturating_sub(self.left);
         if batch == 0 {
@@ -148,7 +148,7 @@ impl Pulls {
         let Ok(request) = serde_json::to_vec(&request) else {
             return Err(Pulled::Refused("the request cannot be written".into()));
         };
-        let client = link.client();
+        let client = connection.client();
         let publish = client.publish_with_reply(self.subject.clone(), self.inbox.clone(), request.into());
         // A request that is given up midway was not sent.
         match timeout_at(Instant::now() + LOOK, publish).await {
@@ -171,14 +171,14 @@ impl Pulls {
     }
 
     /// Asks for nothing more, and gives what came and was not delivered back to the consumer, at once for others.
-    pub(super) async fn give_back(mut self, link: &Link) {
+    pub(super) async fn give_back(mut self, connection: &Connection) {
         // First, or the consumer would give them to this one again.
         if self.subscriber.unsubscribe().await.is_err() {
             return;
         }
         while let Some(message) = self.subscriber.next().await {
             if let (None, Some(reply)) = (message.status, message.reply)
-                && link.client().publish(reply, "-NAK".into()).await.is_err()
+                && connection.client().publish(reply, "-NAK".into()).await.is_err()
             {
                 return;
             }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::patience::Patience;
 use super::publisher::Publisher;
 use super::{JetStreamEventSinkBuilder, StreamWarning};
-use crate::gate::Gate;
+use crate::close_guard::CloseGuard;
 use crate::{NatsConnection, SetupError};
 
 /// Publishes every event on its subject, and waits until a stream has stored it.
@@ -65,7 +65,7 @@ pub struct JetStreamEventSink {
     publisher: Publisher,
     duplicate_window: Duration,
     warnings: Vec<StreamWarning>,
-    gate: Gate,
+    close_guard: CloseGuard,
     /// Whether the connection was given back.
     closed: Mutex<bool>,
 }
@@ -97,7 +97,7 @@ impl JetStreamEventSink {
             publisher,
             duplicate_window,
             warnings,
-            gate: Gate::default(),
+            close_guard: CloseGuard::default(),
             closed: Mutex::default(),
         }
     }
@@ -105,7 +105,7 @@ impl JetStreamEventSink {
     /// The connection and how it is doing; none where the caller made the client.
     #[must_use]
     pub fn connection(&self) -> Option<&NatsConnection> {
-        self.publisher.link.connection()
+        self.publisher.connection.nats_connection()
     }
 
     /// The name of the stream.
@@ -131,7 +131,7 @@ impl JetStreamEventSink {
 #[async_trait]
 impl DriverEventSink for JetStreamEventSink {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
-        let _entered = self.gate.enter()?;
+        let _call = self.close_guard.enter()?;
         let event = self.publisher.prepare(envelope)?;
         let patience = Patience::new(self.publisher.settings.retry_timeout);
         self.publisher.store(&event, &patience).await.map(Receipt::Stored)
@@ -142,7 +142,7 @@ impl DriverEventSink for JetStreamEventSink {
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
-        let Ok(_entered) = self.gate.enter() else {
+        let Ok(_call) = self.close_guard.enter() else {
             let closed = || Err(SinkError::new(SinkErrorKind::Closed, "the sink is closed"));
             return envelopes.iter().map(|_| closed()).collect();
         };
@@ -156,7 +156,7 @@ impl DriverEventSink for JetStreamEventSink {
 
     async fn close(&self) -> Result<(), SinkError> {
         let deadline = Instant::now() + self.publisher.settings.retry_timeout;
-        self.gate.close();
+        self.close_guard.close();
         let late =
             |what: &'static str| move |elapsed| SinkError::new(SinkErrorKind::Timeout, what).with_source(elapsed);
         let mut closed = timeout_at(deadline, self.closed.lock())
@@ -165,10 +165,10 @@ impl DriverEventSink for JetStreamEventSink {
         if *closed {
             return Ok(());
         }
-        timeout_at(deadline, self.gate.emptied())
+        timeout_at(deadline, self.close_guard.drained())
             .await
             .map_err(late("events are still being sent"))?;
-        if let Some(connection) = self.publisher.link.own_connection() {
+        if let Some(connection) = self.publisher.connection.owned() {
             let patience = deadline.saturating_duration_since(Instant::now());
             connection.close(patience).await?;
         }

@@ -10,7 +10,7 @@ use super::atomic::Atomic;
 use super::publisher::{Publisher, Settings};
 use super::stream_check::{check, look_up};
 use super::stream_settings::tell;
-use crate::link::Target;
+use crate::connection::ConnectionConfig;
 use crate::subject::Subjects;
 use crate::{NatsConnection, NatsOptions, SetupError};
 
@@ -32,7 +32,7 @@ use crate::{NatsConnection, NatsOptions, SetupError};
 #[must_use]
 pub struct JetStreamEventSinkBuilder {
     stream: String,
-    target: Target,
+    connection: ConnectionConfig,
     domain: Option<String>,
     prefix: Option<String>,
     settings: Settings,
@@ -42,7 +42,7 @@ impl JetStreamEventSinkBuilder {
     pub(super) fn new(stream: String) -> Self {
         Self {
             stream,
-            target: Target::Missing,
+            connection: ConnectionConfig::Missing,
             domain: None,
             prefix: None,
             settings: Settings {
@@ -57,20 +57,20 @@ impl JetStreamEventSinkBuilder {
 
     /// Makes a connection with these options, which ends with the sink.
     pub fn options(mut self, options: NatsOptions) -> Self {
-        self.target = Target::Options(options);
+        self.connection = ConnectionConfig::Options(options);
         self
     }
 
     /// Uses a connection that others use too. `close` leaves it open.
     pub fn connection(mut self, connection: NatsConnection) -> Self {
-        self.target = Target::Connection(connection);
+        self.connection = ConnectionConfig::Shared(connection);
         self
     }
 
     /// Uses a client that the caller made. `close` leaves it open, and
     /// [some errors are not seen](JetStreamEventSink::new).
     pub fn client(mut self, client: Client) -> Self {
-        self.target = Target::Client(client);
+        self.connection = ConnectionConfig::Client(client);
         self
     }
 
@@ -132,14 +132,14 @@ impl JetStreamEventSinkBuilder {
         if settings.window == 0 {
             return Err(SetupError::invalid("the window must have room for one goal"));
         }
-        let link = self.target.link().await?;
-        let api = Api::new(link.clone(), self.domain.as_deref());
+        let connection = self.connection.connect().await?;
+        let api = Api::new(connection.clone(), self.domain.as_deref());
         let stream = look_up(&api, &self.stream).await?.config;
         let warnings = check(&stream, &settings.subjects, settings.retry_timeout)?;
         tell(&stream.name, &warnings);
         let publisher = Publisher {
-            acks: Acks::subscribe(&link).await?,
-            link,
+            acks: Acks::subscribe(&connection).await?,
+            connection,
             api,
             stream: self.stream.into(),
             settings,

@@ -20,7 +20,7 @@ use super::pulls::{Pulled, Pulls};
 use super::stream_check::{STREAM_NOT_FOUND, look_up, not_looked_up};
 use super::trouble::Trouble;
 use crate::barrier;
-use crate::link::Link;
+use crate::connection::Connection;
 use crate::subject::Subjects;
 use crate::{NatsConnection, SetupError, SetupErrorKind, headers};
 
@@ -90,7 +90,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// # }
 /// ```
 pub struct JetStreamEventSource {
-    link: Link,
+    connection: Connection,
     api: Api,
     stream: Arc<str>,
     wanted: Wanted,
@@ -130,14 +130,14 @@ impl JetStreamEventSource {
     }
 
     pub(super) async fn begin(
-        link: Link,
+        connection: Connection,
         api: Api,
         made: i128,
         wanted: Wanted,
         settings: Settings,
     ) -> Result<Self, SetupError> {
         let mut source = Self {
-            link,
+            connection,
             api,
             stream: wanted.stream.as_str().into(),
             wanted,
@@ -171,7 +171,7 @@ impl JetStreamEventSource {
     /// The connection and how it is doing; none where the caller made the client.
     #[must_use]
     pub fn connection(&self) -> Option<&NatsConnection> {
-        self.link.connection()
+        self.connection.nats_connection()
     }
 
     /// Gives back what a durable consumer sent ahead and was not delivered yet, waits until the server has all answers,
@@ -186,7 +186,7 @@ impl JetStreamEventSource {
             Ok(told) => told,
             Err(elapsed) => Err(unanswered(elapsed)),
         };
-        if let Some(connection) = self.link.own_connection() {
+        if let Some(connection) = self.connection.owned() {
             let patience = deadline.saturating_duration_since(Instant::now());
             // What matters is whether the answers arrived.
             let _ = connection.close(patience).await;
@@ -199,7 +199,7 @@ impl JetStreamEventSource {
         self.barrier(deadline).await?;
         if let (true, Some(pulls)) = (self.wanted.durable.is_some(), self.pulls.take()) {
             // Behind the barrier all that the server had sent is here.
-            pulls.give_back(&self.link).await;
+            pulls.give_back(&self.connection).await;
             self.barrier(deadline).await?;
         }
         Ok(())
@@ -209,13 +209,13 @@ impl JetStreamEventSource {
     async fn forget_own(&mut self) {
         if let Some(name) = self.own_consumer.take() {
             let subject = self.api.subject(&format!("CONSUMER.DELETE.{}.{name}", self.stream));
-            let _ = self.link.client().publish(subject, Bytes::new()).await;
+            let _ = self.connection.client().publish(subject, Bytes::new()).await;
         }
     }
 
     async fn barrier(&self, deadline: Instant) -> Result<(), SourceError> {
-        let connection = self.link.connection_number();
-        let passed = barrier::pass(&self.link, barrier::DEFAULT_SUBJECT, connection, deadline).await;
+        let epoch = self.connection.epoch();
+        let passed = barrier::wait(&self.connection, barrier::DEFAULT_SUBJECT, epoch, deadline).await;
         passed.map(drop).map_err(unanswered)
     }
 
@@ -223,7 +223,7 @@ impl JetStreamEventSource {
     async fn make_own(&mut self) -> Result<(), SetupError> {
         self.forget_own().await;
         // The name is told apart from those of all other readers.
-        let name = self.link.client().new_inbox().replace(['.', '*', '>'], "-");
+        let name = self.connection.client().new_inbox().replace(['.', '*', '>'], "-");
         // First, so that it is forgotten also where the answer does not come.
         self.own_consumer = Some(name.clone());
         let start = match self.last {
@@ -254,7 +254,7 @@ impl JetStreamEventSource {
     }
 
     async fn pulls_of(&self, consumer: &str, pace: Pace) -> Result<Pulls, SetupError> {
-        Pulls::of_consumer(&self.link, &self.api, &self.stream, consumer, pace).await
+        Pulls::of_consumer(&self.connection, &self.api, &self.stream, consumer, pace).await
     }
 
     /// The delivery of a message; none where the filter does not select it.
@@ -277,7 +277,7 @@ impl JetStreamEventSource {
         if !content.as_ref().map_or(true, is_selected) {
             if is_durable {
                 // An answer that does not arrive lets the message come again, to be left out again.
-                let _ = acknowledge(self.link.client(), reply).await;
+                let _ = acknowledge(self.connection.client(), reply).await;
             }
             return None;
         }
@@ -291,7 +291,7 @@ impl JetStreamEventSource {
         }
         let dead_letters = self.settings.dead_letters.clone();
         Some(delivery.with_settle(Answer {
-            client: self.link.client().clone(),
+            client: self.connection.client().clone(),
             reply,
             dead_letter: dead_letters.map(|subject| (subject, message)),
         }))
@@ -302,8 +302,8 @@ impl JetStreamEventSource {
     async fn go_on(&mut self) -> Option<SourceError> {
         // The wait before the work, so that a caller who drops `next` again and again does not ask again and again.
         sleep_until(self.not_before).await;
-        if !self.link.is_up() {
-            if self.link.state().is_some_and(|state| state.status().is_closed) {
+        if !self.connection.is_connected() {
+            if self.connection.state().is_some_and(|state| state.status().is_closed) {
                 return Some(self.over("the connection to NATS has ended"));
             }
             self.not_before = Instant::now() + LOOK;
@@ -341,8 +341,8 @@ impl JetStreamEventSource {
             let is_answer = |answers: &String| subject.starts_with("$JS.ACK.") && subject.contains(answers);
             asks == Some(subject) || answers.as_ref().is_some_and(is_answer)
         };
-        let refused = self.trouble.tell_refused(&self.link, is_mine);
-        refused.or_else(|| self.trouble.tell(&self.link))
+        let refused = self.trouble.tell_refused(&self.connection, is_mine);
+        refused.or_else(|| self.trouble.tell(&self.connection))
     }
 
     /// Lets a consumer that goes with its reader be made again behind the last message that came.
@@ -376,7 +376,7 @@ impl DriverEventSource for JetStreamEventSource {
                 }
             }
             let Some(pulls) = &mut self.pulls else { continue };
-            match pulls.next(&self.link).await {
+            match pulls.next(&self.connection).await {
                 Pulled::Message(message) => {
                     self.trouble.end();
                     if let Some(delivery) = self.deliver(message).await {
@@ -421,7 +421,7 @@ fn unanswered(error: impl std::error::Error + Send + Sync + 'static) -> SourceEr
 impl fmt::Debug for JetStreamEventSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JetStreamEventSource")
-            .field("connection", &self.link.connection())
+            .field("connection", &self.connection.nats_connection())
             .field("stream", &self.stream)
             .field("durable", &self.wanted.durable)
             .finish_non_exhaustive()

@@ -10,7 +10,7 @@ use super::api::Api;
 use super::consumer::Wanted;
 use super::source::Settings;
 use super::stream_check::{check_for_reading, check_name, look_up};
-use crate::link::Target;
+use crate::connection::ConnectionConfig;
 use crate::subject::{Subjects, is_publishable};
 use crate::{NatsConnection, NatsOptions, SetupError};
 
@@ -38,7 +38,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 #[must_use]
 pub struct JetStreamEventSourceBuilder {
     stream: String,
-    target: Target,
+    connection: ConnectionConfig,
     domain: Option<String>,
     prefix: Option<String>,
     durable: Option<String>,
@@ -54,7 +54,7 @@ impl JetStreamEventSourceBuilder {
     pub(super) fn new(stream: String) -> Self {
         Self {
             stream,
-            target: Target::Missing,
+            connection: ConnectionConfig::Missing,
             domain: None,
             prefix: None,
             durable: None,
@@ -69,19 +69,19 @@ impl JetStreamEventSourceBuilder {
 
     /// Makes a connection with these options, which ends with the source.
     pub fn options(mut self, options: NatsOptions) -> Self {
-        self.target = Target::Options(options);
+        self.connection = ConnectionConfig::Options(options);
         self
     }
 
     /// Uses a connection that others use too.
     pub fn connection(mut self, connection: NatsConnection) -> Self {
-        self.target = Target::Connection(connection);
+        self.connection = ConnectionConfig::Shared(connection);
         self
     }
 
     /// Uses a client that the caller made. What only the client's callback is told is not seen then.
     pub fn client(mut self, client: Client) -> Self {
-        self.target = Target::Client(client);
+        self.connection = ConnectionConfig::Client(client);
         self
     }
 
@@ -193,8 +193,8 @@ impl JetStreamEventSourceBuilder {
             }
             subject => subject.map(Subject::from),
         };
-        let link = self.target.link().await?;
-        let api = Api::new(link.clone(), self.domain.as_deref());
+        let connection = self.connection.connect().await?;
+        let api = Api::new(connection.clone(), self.domain.as_deref());
         let stream = look_up(&api, &self.stream).await?;
         let wanted_subjects = wanted_subjects(&self.filter, &subjects);
         check_for_reading(&stream.config, &wanted_subjects)?;
@@ -213,7 +213,7 @@ impl JetStreamEventSourceBuilder {
             limits: self.limits,
             dead_letters,
         };
-        JetStreamEventSource::begin(link, api, stream.created.unix_timestamp_nanos(), wanted, settings).await
+        JetStreamEventSource::begin(connection, api, stream.created.unix_timestamp_nanos(), wanted, settings).await
     }
 }
 

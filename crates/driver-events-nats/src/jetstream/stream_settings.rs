@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::StreamWarning;
 use super::api::{Api, ApiError, json};
 use super::stream_check::{STREAM_NOT_FOUND, check, check_name, look_up, not_looked_up};
-use crate::link::Link;
+use crate::connection::Connection;
 use crate::subject::Subjects;
 use crate::{NatsConnection, SetupError, SetupErrorKind};
 
@@ -153,7 +153,7 @@ impl StreamSettings {
 /// # Cancel safety
 /// The stream may be made or not.
 pub async fn ensure_stream(client: &Client, settings: &StreamSettings) -> Result<EnsuredStream, SetupError> {
-    ensure(Link::of_client(client.clone()), settings).await
+    ensure(Connection::of_client(client.clone()), settings).await
 }
 
 impl NatsConnection {
@@ -165,18 +165,18 @@ impl NatsConnection {
     /// # Cancel safety
     /// The stream may be made or not.
     pub async fn ensure_stream(&self, settings: &StreamSettings) -> Result<EnsuredStream, SetupError> {
-        ensure(Link::of_connection(self.clone(), false), settings).await
+        ensure(Connection::of_connection(self.clone(), false), settings).await
     }
 }
 
-async fn ensure(link: Link, settings: &StreamSettings) -> Result<EnsuredStream, SetupError> {
+async fn ensure(connection: Connection, settings: &StreamSettings) -> Result<EnsuredStream, SetupError> {
     let name = &settings.name;
     check_name(name)?;
     let subjects = match &settings.prefix {
         Some(prefix) => Subjects::under(prefix)?,
         None => Subjects::bare(),
     };
-    let api = Api::new(link, settings.domain.as_deref());
+    let api = Api::new(connection, settings.domain.as_deref());
     let wanted = settings.config(&subjects);
     let stream = match find(&api, name).await? {
         Some(found) => EnsuredStream {

@@ -7,7 +7,7 @@ use driver_events_core::{SourceError, SourceErrorKind};
 use tokio::time::Instant;
 
 use crate::SetupError;
-use crate::link::Link;
+use crate::connection::Connection;
 
 /// How long something may be in the way before the reader is told.
 const LASTING: Duration = Duration::from_secs(10);
@@ -44,11 +44,11 @@ impl Trouble {
     }
 
     /// What the reader has to know, and was not told yet. What may pass by itself is told when it lasts.
-    pub(super) fn tell(&mut self, link: &Link) -> Option<SourceError> {
-        if let Some(told) = self.refusal(link) {
+    pub(super) fn tell(&mut self, connection: &Connection) -> Option<SourceError> {
+        if let Some(told) = self.refusal(connection) {
             return Some(told);
         }
-        if !link.is_up() {
+        if !connection.is_connected() {
             self.begin();
         }
         let lasts = self.since.is_some_and(|since| since.elapsed() >= LASTING);
@@ -56,7 +56,7 @@ impl Trouble {
             return None;
         }
         self.is_told = true;
-        let what = if link.is_up() {
+        let what = if connection.is_connected() {
             "JetStream does not serve the consumer"
         } else {
             "the link to NATS is down"
@@ -70,20 +70,24 @@ impl Trouble {
     }
 
     /// That the server refused what the reader sends on these subjects, where that was not told yet.
-    pub(super) fn tell_refused(&mut self, link: &Link, is_mine: impl Fn(&str) -> bool) -> Option<SourceError> {
-        let state = link.state()?;
-        if !state.has_refusals() {
+    pub(super) fn tell_refused(
+        &mut self,
+        connection: &Connection,
+        is_mine: impl Fn(&str) -> bool,
+    ) -> Option<SourceError> {
+        let state = connection.state()?;
+        if !state.has_violations() {
             return None;
         }
-        let (refused, subject) = state.refused_publishing(is_mine);
+        let (refused, subject) = state.publish_violations(is_mine);
         let is_new = refused > std::mem::replace(&mut self.refused, refused);
         let subject = subject.filter(|_| is_new)?;
         let message = format!("the NATS server does not permit this reader to publish to {subject:?}");
         Some(SourceError::new(SourceErrorKind::Unauthorized, message))
     }
 
-    fn refusal(&mut self, link: &Link) -> Option<SourceError> {
-        let refusal = link.refusal();
+    fn refusal(&mut self, connection: &Connection) -> Option<SourceError> {
+        let refusal = connection.auth_error();
         if refusal == self.refusal {
             return None;
         }

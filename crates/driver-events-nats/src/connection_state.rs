@@ -27,7 +27,7 @@ struct Shared {
     /// What the subjects of answers begin with. Each is used once, so that they are remembered as one.
     inbox_prefix: String,
     /// Whether anything was ever refused: sending asks for it with every event, and looks closer only then.
-    has_refusals: AtomicBool,
+    has_violations: AtomicBool,
     refused: Mutex<BTreeMap<Refused, Refusals>>,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Status {
     /// What the server or the client said last, also when all is well again.
     pub(crate) last_error: Option<Arc<str>>,
     /// Why the last attempt to connect was refused, where it was the credentials.
-    pub(crate) refusal: Option<Arc<str>>,
+    pub(crate) auth_error: Option<Arc<str>>,
     /// The connection has come to its end, and will not be made again.
     pub(crate) is_closed: bool,
 }
@@ -61,7 +61,7 @@ impl ConnectionState {
                 status: watch::Sender::new(Status::default()),
                 name: name.to_owned(),
                 inbox_prefix: inbox_prefix.to_owned(),
-                has_refusals: AtomicBool::new(false),
+                has_violations: AtomicBool::new(false),
                 refused: Mutex::default(),
             }),
         }
@@ -76,13 +76,13 @@ impl ConnectionState {
     }
 
     /// Whether the server ever refused anything, the credentials or a subject.
-    pub(crate) fn has_refusals(&self) -> bool {
-        self.shared.has_refusals.load(Ordering::Relaxed)
+    pub(crate) fn has_violations(&self) -> bool {
+        self.shared.has_violations.load(Ordering::Relaxed)
     }
 
     /// Whether the server refused to take events on this subject a short while ago. After that while one is let through
     /// again: permissions may have been given.
-    pub(crate) fn refuses_publishing(&self, subject: &str) -> bool {
+    pub(crate) fn is_publish_denied(&self, subject: &str) -> bool {
         let refused = self.refused();
         let refusals = refused.get(&Refused::Publish(subject.to_owned()));
         refusals.is_some_and(|refusals| refusals.last.elapsed() < REFUSED_SUBJECT_PAUSE)
@@ -90,7 +90,7 @@ impl ConnectionState {
 
     /// How many messages the server is known to have refused on the subjects that are asked for, since the connection
     /// was first made, and one of the subjects. More may have been refused than the client was told.
-    pub(crate) fn refused_publishing(&self, is_asked_for: impl Fn(&str) -> bool) -> (u64, Option<String>) {
+    pub(crate) fn publish_violations(&self, is_asked_for: impl Fn(&str) -> bool) -> (u64, Option<String>) {
         let refused = self.refused();
         let mut found = (0, None);
         for (what, refusals) in refused.iter() {
@@ -105,21 +105,21 @@ impl ConnectionState {
     }
 
     /// Whether the server refused this subscription, since it was last connected to.
-    pub(crate) fn refuses_subscribing(&self, is_asked_for: impl Fn(&str) -> bool) -> bool {
+    pub(crate) fn is_subscribe_denied(&self, is_asked_for: impl Fn(&str) -> bool) -> bool {
         self.refused()
             .keys()
             .any(|what| matches!(what, Refused::Subscribe(subject) if is_asked_for(subject)))
     }
 
     /// Says that the credentials cannot be used.
-    pub(crate) fn refuse(&self, why: String) {
+    pub(crate) fn set_auth_error(&self, why: String) {
         let why: Arc<str> = why.into();
         let name = &*self.shared.name;
         tracing::warn!(name, error = %why, "NATS refuses the credentials");
-        self.shared.has_refusals.store(true, Ordering::Relaxed);
+        self.shared.has_violations.store(true, Ordering::Relaxed);
         self.shared.status.send_modify(|status| {
             status.last_error = Some(Arc::clone(&why));
-            status.refusal = Some(why);
+            status.auth_error = Some(why);
         });
     }
 
@@ -130,7 +130,7 @@ impl ConnectionState {
             Event::Connected => {
                 tracing::info!(name, "connected to NATS");
                 self.forget_subscriptions();
-                self.shared.status.send_modify(|status| status.refusal = None);
+                self.shared.status.send_modify(|status| status.auth_error = None);
             }
             Event::Disconnected => {
                 tracing::warn!(name, "disconnected from NATS");
@@ -149,7 +149,9 @@ impl ConnectionState {
                     "messages from NATS were dropped, since they were read too slowly"
                 );
             }
-            Event::ServerError(ServerError::AuthorizationViolation) => self.refuse("authorization violation".into()),
+            Event::ServerError(ServerError::AuthorizationViolation) => {
+                self.set_auth_error("authorization violation".into())
+            }
             Event::ServerError(ServerError::Other(text)) => self.observe_server_error(text),
             Event::ServerError(error) => self.set_last_error(error.to_string()),
             Event::ClientError(error) => self.observe_client_error(&error),
@@ -169,12 +171,12 @@ impl ConnectionState {
                         }
                     })
                     .or_insert(Refusals { count: 1, last });
-                self.shared.has_refusals.store(true, Ordering::Relaxed);
+                self.shared.has_violations.store(true, Ordering::Relaxed);
             }
             drop(all);
             self.set_last_error(text);
         } else if is_refusal(&text) {
-            self.refuse(text);
+            self.set_auth_error(text);
         } else {
             self.set_last_error(text);
         }
@@ -190,15 +192,15 @@ impl ConnectionState {
             ClientError::ServerNotInPool => return self.set_last_error(error.to_string()),
         };
         if is_refusal(text) {
-            self.refuse(text.clone());
+            self.set_auth_error(text.clone());
         } else if text == &async_nats::ConnectErrorKind::Authentication.to_string() {
             // The reason was told by whoever could not sign.
-            let is_told = self.shared.status.borrow().refusal.is_some();
+            let is_told = self.shared.status.borrow().auth_error.is_some();
             if !is_told {
-                self.refuse(text.clone());
+                self.set_auth_error(text.clone());
             }
         } else {
-            self.shared.status.send_modify(|status| status.refusal = None);
+            self.shared.status.send_modify(|status| status.auth_error = None);
             self.set_last_error(text.clone());
         }
     }
@@ -263,28 +265,28 @@ mod tests {
     #[test]
     fn refused_subjects_are_counted() {
         let state = ConnectionState::new("", "_INBOX");
-        assert!(!state.refuses_publishing("a.b"));
+        assert!(!state.is_publish_denied("a.b"));
         for _ in 0..3 {
             state.observe(server_error("Permissions Violation for Publish to \"a.b\""));
         }
         state.observe(server_error(
             "Permissions Violation for Subscription to \"a.>\" using queue \"q\"",
         ));
-        assert!(state.refuses_publishing("a.b"));
-        assert!(!state.refuses_publishing("a.c"));
+        assert!(state.is_publish_denied("a.b"));
+        assert!(!state.is_publish_denied("a.c"));
         assert_eq!(
-            state.refused_publishing(|subject| subject.starts_with("a.")),
+            state.publish_violations(|subject| subject.starts_with("a.")),
             (3, Some("a.b".into()))
         );
-        assert!(state.refuses_subscribing(|subject| subject == "a.>"));
+        assert!(state.is_subscribe_denied(|subject| subject == "a.>"));
         state.observe(Event::Connected);
-        assert!(!state.refuses_subscribing(|subject| subject == "a.>"));
+        assert!(!state.is_subscribe_denied(|subject| subject == "a.>"));
         for number in 0..3 {
             state.observe(server_error(&format!(
                 "Permissions Violation for Subscription to \"_INBOX.{number}\""
             )));
         }
-        assert!(state.refuses_subscribing(|subject| "_INBOX.7".starts_with(subject)));
+        assert!(state.is_subscribe_denied(|subject| "_INBOX.7".starts_with(subject)));
         assert_eq!(state.refused().len(), 2);
     }
 
@@ -296,7 +298,7 @@ mod tests {
                 "Permissions Violation for Publish to \"a.{number}\""
             )));
         }
-        assert_eq!(state.refused_publishing(|_| true).0, 1_000);
+        assert_eq!(state.publish_violations(|_| true).0, 1_000);
     }
 
     #[test]
@@ -308,15 +310,18 @@ mod tests {
             "User Authentication Revoked",
         ] {
             state.observe(server_error(text));
-            assert_eq!(state.status().refusal.as_deref(), Some(text));
+            assert_eq!(state.status().auth_error.as_deref(), Some(text));
             state.observe(Event::ClientError(ClientError::Other("IO error".into())));
-            assert_eq!(state.status().refusal, None);
+            assert_eq!(state.status().auth_error, None);
             assert_eq!(state.status().last_error.as_deref(), Some("IO error"));
         }
-        state.refuse("the credentials file is gone".into());
+        state.set_auth_error("the credentials file is gone".into());
         state.observe(Event::ClientError(ClientError::Other("failed signing nonce".into())));
-        assert_eq!(state.status().refusal.as_deref(), Some("the credentials file is gone"));
+        assert_eq!(
+            state.status().auth_error.as_deref(),
+            Some("the credentials file is gone")
+        );
         state.observe(Event::Connected);
-        assert_eq!(state.status().refusal, None);
+        assert_eq!(state.status().auth_error, None);
     }
 }

@@ -7,26 +7,26 @@ const CLOSED: usize = 1 << (usize::BITS - 1);
 
 /// Counts the calls that are under way, and lets none in once it is closed.
 #[derive(Debug, Default)]
-pub(crate) struct Gate {
+pub(crate) struct CloseGuard {
     /// The number of calls, and [`CLOSED`].
     state: AtomicUsize,
-    emptied: Notify,
+    drained: Notify,
 }
 
 /// One call that is under way, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Entered<'a>(&'a Gate);
+pub(crate) struct ActiveCall<'a>(&'a CloseGuard);
 
-impl Gate {
+impl CloseGuard {
     /// Lets a call in.
     ///
     /// # Errors
     /// [`Closed`](SinkErrorKind::Closed).
-    pub(crate) fn enter(&self) -> Result<Entered<'_>, SinkError> {
+    pub(crate) fn enter(&self) -> Result<ActiveCall<'_>, SinkError> {
         let before = self.state.fetch_add(1, Ordering::AcqRel);
-        let entered = Entered(self);
+        let call = ActiveCall(self);
         if before & CLOSED == 0 {
-            Ok(entered)
+            Ok(call)
         } else {
             Err(SinkError::new(SinkErrorKind::Closed, "the sink is closed"))
         }
@@ -38,9 +38,9 @@ impl Gate {
     }
 
     /// Waits until the gate is closed and the calls that were let in have ended. What they did is then visible here.
-    pub(crate) async fn emptied(&self) {
+    pub(crate) async fn drained(&self) {
         loop {
-            let notified = self.emptied.notified();
+            let notified = self.drained.notified();
             if self.state.load(Ordering::Acquire) == CLOSED {
                 return;
             }
@@ -49,11 +49,11 @@ impl Gate {
     }
 }
 
-impl Drop for Entered<'_> {
+impl Drop for ActiveCall<'_> {
     fn drop(&mut self) {
         let before = self.0.state.fetch_sub(1, Ordering::AcqRel);
         if before == CLOSED + 1 {
-            self.0.emptied.notify_waiters();
+            self.0.drained.notify_waiters();
         }
     }
 }
@@ -64,24 +64,24 @@ mod tests {
     use std::pin::pin;
     use std::task::Poll;
 
-    use super::Gate;
+    use super::CloseGuard;
 
     #[tokio::test]
     async fn waits_for_those_within_and_lets_none_in() {
-        let gate = Gate::default();
-        let within = gate.enter().unwrap();
-        gate.close();
-        assert!(gate.enter().is_err());
-        let mut emptied = pin!(gate.emptied());
+        let close_guard = CloseGuard::default();
+        let within = close_guard.enter().unwrap();
+        close_guard.close();
+        assert!(close_guard.enter().is_err());
+        let mut drained = pin!(close_guard.drained());
         poll_fn(|context| {
-            assert!(emptied.as_mut().poll(context).is_pending());
+            assert!(drained.as_mut().poll(context).is_pending());
             Poll::Ready(())
         })
         .await;
         drop(within);
-        emptied.await;
-        gate.emptied().await;
-        assert!(gate.enter().is_err());
-        gate.emptied().await;
+        drained.await;
+        close_guard.drained().await;
+        assert!(close_guard.enter().is_err());
+        close_guard.drained().await;
     }
 }
