@@ -6,23 +6,23 @@ use anyhow::Result;
 
 use crate::command;
 
-/// A benchmark. Each prints ratios, taken in one run.
+/// A benchmark. Each prints ratios that are measured in one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Bench {
-    /// Encode and decode, against the plain serde derive.
+    /// Encoding and decoding, against plain serde derives
     Codec,
-    /// Kafka, against librdkafka's producers and consumer by hand.
+    /// The Kafka sink and source, against librdkafka's producers and consumer
     Kafka,
-    /// NATS, against loops over the client by hand.
+    /// The NATS sinks and sources, against loops over the client
     Nats,
-    /// The stdout sink, against a 64 KiB `BufWriter` into a pipe.
+    /// The stdout sink, against a 64 KiB `BufWriter` into a pipe
     Stdout,
 }
 
-/// Runs `bench` and passes its output through.
+/// Runs the benchmark.
 ///
 /// # Errors
-/// When it does not build, and when it fails.
+/// Returns cargo's failure.
 pub fn run(root: &Path, bench: Bench) -> Result<()> {
     let name = match bench {
         Bench::Codec => "codec",

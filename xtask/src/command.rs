@@ -1,4 +1,4 @@
-//! Other programs, run so that a person can repeat by hand what was run.
+//! Child processes. Their command lines are printed so that they can be run by hand.
 
 use std::env;
 use std::ffi::OsStr;
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// The cargo that runs this program, at work in `folder`.
+/// Creates a command of the cargo that runs this program, in `folder`.
 #[must_use]
 pub fn cargo(folder: &Path) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -15,40 +15,36 @@ pub fn cargo(folder: &Path) -> Command {
     command
 }
 
-/// Prints the command, then runs it with this program's own output.
+/// Prints the command line, then runs the command with inherited stdout and stderr.
 ///
 /// # Errors
-/// When it cannot be started, and when it fails.
+/// Returns an error if the command cannot be started, or if it fails.
 pub fn run(command: &mut Command) -> Result<()> {
     let shown = shown(command);
     eprintln!("$ {shown}");
-    let status = command
-        .status()
-        .with_context(|| format!("`{shown}` could not be started"))?;
+    let status = command.status().with_context(|| format!("cannot run `{shown}`"))?;
     if !status.success() {
         bail!("`{shown}` failed: {status}");
     }
     Ok(())
 }
 
-/// Runs the command and returns what it printed to its standard output.
+/// Runs the command and returns its stdout.
 ///
 /// # Errors
-/// When it cannot be started, when it fails (the error carries what it printed to its standard error), and when its
-/// output is not UTF-8.
+/// Returns an error if the command cannot be started, if it fails (the error has its stderr), or if its stdout is not
+/// UTF-8.
 pub fn output(command: &mut Command) -> Result<String> {
     let shown = shown(command);
-    let output = command
-        .output()
-        .with_context(|| format!("`{shown}` could not be started"))?;
+    let output = command.output().with_context(|| format!("cannot run `{shown}`"))?;
     if !output.status.success() {
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        bail!("`{shown}` failed: {}\n{}", output.status, complaint.trim_end());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        bail!("`{shown}` failed: {}\n{}", output.status, stderr.trim_end());
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` did not print UTF-8"))
 }
 
-/// The command as one types it in a shell: the variables that it sets, the program, its arguments.
+/// Returns the command as it is typed in a shell: variables, program, arguments.
 fn shown(command: &Command) -> String {
     let variables = command
         .get_envs()
@@ -78,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_is_shown_as_it_is_typed() {
+    fn command_is_shown_as_typed() {
         let mut command = Command::new("/opt/rust/bin/cargo");
         command
             .args(["doc", "--no-deps", ""])
@@ -87,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_names_the_command_and_what_it_complained_of() {
+    fn failure_has_the_command_and_its_stderr() {
         let error = output(Command::new("git").args(["no-such-command"]))
             .unwrap_err()
             .to_string();

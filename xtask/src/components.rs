@@ -1,4 +1,4 @@
-//! Parts of a Rust toolchain that a minimal installation lacks.
+//! Components of the Rust toolchain that a minimal installation lacks.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 
 use crate::command;
 
-/// Sees to it that `cargo SUBCOMMAND` is there, and asks rustup for the component when it is not.
+/// Installs the component with rustup if `cargo SUBCOMMAND` is missing.
 ///
 /// # Errors
-/// When it is missing and rustup is missing too, or fails. The error says how to get the component.
+/// Returns an error if rustup is missing or fails. The error says how to install the component.
 pub fn require(root: &Path, subcommand: &str, component: &str) -> Result<()> {
     let mut probe = command::cargo(root);
     probe

@@ -1,54 +1,38 @@
-//! `cargo xtask faults`: runs the faults of the `tests` package, optimised.
+//! `cargo xtask faults`: runs the fault injection of the `tests` package, optimised.
 
 use std::path::Path;
 
 use anyhow::Result;
 
 use crate::command;
+use crate::transport::Transport;
 
-/// Which faults, and how many.
+/// The options of the fault injection.
 #[derive(Debug, clap::Args)]
 pub struct Faults {
-    /// The transport that is tried.
+    /// Transport to test
     transport: Transport,
-    /// How often every scenario is run [default: 10].
+    /// Number of times that each scenario runs [default: 10]
     #[arg(long)]
     rounds: Option<u32>,
-    /// Begin rounds for so many minutes instead.
+    /// Start rounds for this many minutes instead
     #[arg(long, conflicts_with = "rounds")]
     minutes: Option<u32>,
-    /// One round without clusters of Kafka, with a fifth of the faults under load.
+    /// Run one round, without Kafka clusters and with a fifth of the faults under load
     #[arg(long, conflicts_with_all = ["rounds", "minutes"])]
     short: bool,
-    /// What chance begins with: where faults hit [default: 1].
+    /// Seed of the random times at which faults are injected [default: 1]
     #[arg(long)]
     seed: Option<u64>,
-    /// Run only the scenarios whose names have this in them.
+    /// Run only scenarios whose names contain this text
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Transport {
-    /// Core NATS and JetStream.
-    Nats,
-    /// Apache Kafka.
-    Kafka,
-}
-
-impl Transport {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Nats => "nats",
-            Self::Kafka => "kafka",
-        }
-    }
-}
-
-/// Runs them and passes the table through.
+/// Runs the scenarios, which print a table.
 ///
 /// # Errors
-/// When the program does not build, and when a promise was broken.
+/// Returns an error if the program does not build, or if a delivery guarantee was broken.
 pub fn run(root: &Path, faults: &Faults) -> Result<()> {
     let mut cargo = command::cargo(root);
     cargo.args([

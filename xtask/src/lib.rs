@@ -1,13 +1,14 @@
-//! What the project runs on itself, as a library, so that its tests can call the gates with data.
+//! The project's own commands, as a library, so that its tests can call the gates with data.
 //!
-//! Each command of `cargo xtask` is a module. The logic is here and never in a shell script: a person runs in a
-//! terminal what CI runs.
+//! Each command of `cargo xtask` is a module. No logic is in shell scripts: CI runs the same commands as a developer.
 
-#![expect(clippy::print_stderr, reason = "commands tell their user what they do")]
+#![expect(clippy::print_stderr, reason = "commands report their progress on stderr")]
 
+pub mod prerequisites;
+pub mod selection;
 pub mod steps;
 
-pub mod rust_steps;
+pub mod cargo_steps;
 pub mod rust_version;
 
 pub mod catalogue;
@@ -22,4 +23,5 @@ pub mod faults;
 pub mod command;
 pub mod components;
 pub mod git;
+pub mod transport;
 pub mod workspace;

@@ -1,4 +1,4 @@
-//! What the project runs on itself. `cargo xtask help` lists the commands.
+//! The project's own commands. `cargo xtask help` lists them.
 
 use std::process::ExitCode;
 
@@ -6,9 +6,10 @@ use anyhow::Result;
 use clap::{ArgGroup, Parser, Subcommand};
 use xtask::bench::{self, Bench};
 use xtask::faults::{self, Faults};
-use xtask::{brokers, catalogue, deps, rust_steps, rust_version, steps, subjects, vendor, workspace};
+use xtask::selection::{Selection, Workspace};
+use xtask::{brokers, cargo_steps, catalogue, deps, prerequisites, rust_version, steps, subjects, vendor, workspace};
 
-/// What the project runs on itself: tests, gates, faults, benchmarks and the event catalogue.
+/// Tests, gates, fault injection, benchmarks and the event catalogue of this project
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask")]
 struct Arguments {
@@ -18,65 +19,60 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Every test and every gate: fmt, subjects, deps, catalogue, clippy, features, doc, vendor, brokers install, tests.
-    Test(WithoutBrokers),
-    /// What `test` runs, then rust-version.
+    /// Run every gate and every test: prerequisites, fmt, subjects, deps, catalogue, clippy, features, doc, vendor,
+    /// brokers install, tests
+    Test(Selection),
+    /// Run `test`, then rust-version
     Ci,
-    /// The code is formatted.
+    /// List every tool that is missing on this machine
+    Prerequisites(Selection),
+    /// Check the formatting
     Fmt,
-    /// No lint warns.
-    Clippy,
-    /// The command-line tool builds with each of its features alone and with none, and then says what it lacks.
-    Features,
-    /// The documentation builds without a warning.
-    Doc,
-    /// All tests, and the types crate's once more with serde_json's other features.
-    Tests(WithoutBrokers),
-    /// The workspace builds with its stated rust-version.
+    /// Run clippy, and fail on any warning
+    Clippy(Selection),
+    /// Check the command-line tool with each transport alone and with none
+    Features(Selection),
+    /// Build the documentation, and fail on any warning
+    Doc(Selection),
+    /// Run all tests, those of the types crate also with serde_json's other features
+    Tests(Selection),
+    /// Build the workspace with its rust-version
     RustVersion,
-    /// The gate on the names of kinds, subjects and topics, which never change.
+    /// Check the names of kinds, subjects and topics, which never change
     #[command(group = ArgGroup::new("mode").required(true).args(["check", "bless"]))]
     Subjects {
-        /// Fail when a name is ill-formed, collides, differs from its list, or was ever another.
+        /// Fail on a name that is malformed, collides, is not in its list, or has ever been different
         #[arg(long)]
         check: bool,
-        /// Add the new names of the code to the lists. Only adds.
+        /// Add new names to the lists; never changes or removes a name
         #[arg(long)]
         bless: bool,
-        /// Keep the promises of this revision's lists too, besides those of the first-parent history of HEAD.
+        /// Compare with this revision, too, besides the first-parent history of HEAD
         #[arg(long, value_name = "REV")]
         base: Option<String>,
     },
-    /// Dependencies point where the architecture says, and the types crate's stay few.
+    /// Check that dependencies follow the architecture, and that the types crate has few of them
     Deps,
-    /// The types crate's folder, copied alone into a foreign place, passes its tests.
+    /// Test a copy of the types crate's folder outside the workspace
     Vendor,
-    /// Write the event catalogue, docs/events.md, from the code.
+    /// Write the event catalogue, docs/events.md
     Catalogue {
-        /// Write nothing, and fail when the file is not what the code says.
+        /// Write nothing; fail if the file is out of date
         #[arg(long)]
         check: bool,
     },
-    /// Run a benchmark, optimised.
+    /// Run a benchmark, optimised
     Bench {
-        /// Which.
+        /// Benchmark to run
         bench: Bench,
     },
-    /// Send events over real servers and links, break those, and tell what became of the events, optimised.
+    /// Inject faults into real servers and links under load, and report the fate of every event, optimised
     Faults(Faults),
-    /// Real servers, for tests and to try something out with.
+    /// Install, start and stop real servers
     Brokers {
-        /// What to do with them.
         #[command(subcommand)]
         action: brokers::Action,
     },
-}
-
-#[derive(clap::Args)]
-struct WithoutBrokers {
-    /// Leave out every package whose tests need a broker, and say which.
-    #[arg(long)]
-    no_brokers: bool,
 }
 
 fn main() -> ExitCode {
@@ -92,15 +88,19 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     let root = workspace::root();
     match command {
-        Command::Test(WithoutBrokers { no_brokers: true }) => steps::test_without_brokers(&root),
-        Command::Test(_) => steps::test(&root),
+        Command::Test(selection) => steps::test(&root, &selection),
         Command::Ci => steps::ci(&root),
-        Command::Fmt => rust_steps::fmt(&root),
-        Command::Clippy => rust_steps::clippy(&root),
-        Command::Features => rust_steps::features(&root),
-        Command::Doc => rust_steps::doc(&root),
-        Command::Tests(WithoutBrokers { no_brokers: true }) => rust_steps::tests_without_brokers(&root),
-        Command::Tests(_) => rust_steps::tests(&root),
+        Command::Prerequisites(selection) => prerequisites::check(&selection),
+        Command::Fmt => cargo_steps::fmt(&root),
+        Command::Clippy(selection) => cargo_steps::clippy(&root, &selection),
+        Command::Features(selection) => cargo_steps::features(&root, &selection),
+        Command::Doc(selection) => cargo_steps::doc(&root, &selection),
+        Command::Tests(selection) => {
+            prerequisites::check(&selection)?;
+            cargo_steps::tests(&root, &selection)?;
+            selection.warn(&Workspace::read(&root)?);
+            Ok(())
+        }
         Command::RustVersion => rust_version::check(&root),
         Command::Subjects { bless: true, base, .. } => subjects::bless_workspace(&root, base.as_deref()),
         Command::Subjects { base, .. } => subjects::check_workspace(&root, base.as_deref()),
@@ -114,12 +114,12 @@ fn run(command: Command) -> Result<()> {
     }
 }
 
-/// Every cause on a line of its own, without the backtrace that `RUST_BACKTRACE` would add: what fails here is a gate,
-/// not this program.
-#[expect(clippy::print_stderr, reason = "a command line tells its user what went wrong")]
+/// Prints each cause on its own line, without the backtrace that `RUST_BACKTRACE` adds: a failing gate is not a bug of
+/// this program.
+#[expect(clippy::print_stderr, reason = "errors go to stderr")]
 fn report(error: &anyhow::Error) {
     eprintln!("\nerror: {error}");
     for cause in error.chain().skip(1) {
-        eprintln!("  because {cause}");
+        eprintln!("  caused by: {cause}");
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask rust-version`: the workspace builds with the oldest Rust that it promises to build with.
+//! `cargo xtask rust-version`: the workspace builds with the oldest supported Rust.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,27 +7,25 @@ use anyhow::{Context, Result};
 
 use crate::{command, workspace};
 
-/// Checks every target of the workspace with the stated rust-version, which rustup installs when it is not there.
+/// Runs `cargo check` on every target with the `rust-version` of the manifest. rustup installs it if necessary.
 ///
 /// # Errors
-/// When it does not build, when rustup is missing, and when the root manifest states no version.
+/// Returns an error if the workspace does not build, if rustup is missing, or if the root manifest has no `rust-version`.
 pub fn check(root: &Path) -> Result<()> {
-    let version = stated(root)?;
+    let version = read(root)?;
     let toolchain = ["run", "--install", &version];
     let check = ["cargo", "check", "--workspace", "--all-targets", "--all-features"];
     command::run(Command::new("rustup").current_dir(root).args(toolchain).args(check))
-        .with_context(|| format!("rustup checks the workspace with Rust {version}, the stated rust-version"))
+        .with_context(|| format!("cannot build the workspace with Rust {version}, its rust-version"))
 }
 
-fn stated(root: &Path) -> Result<String> {
+fn read(root: &Path) -> Result<String> {
     let manifest = workspace::manifest(root)?;
     let version = ["workspace", "package"]
         .iter()
         .try_fold(&manifest, |table, key| table.get(*key)?.as_table())
         .and_then(|package| package.get("rust-version")?.as_str());
-    Ok(version
-        .context("the workspace's manifest states no rust-version")?
-        .to_owned())
+    Ok(version.context("the root manifest has no `rust-version`")?.to_owned())
 }
 
 #[cfg(test)]
@@ -35,10 +33,7 @@ mod tests {
     use crate::workspace;
 
     #[test]
-    fn the_version_is_the_one_that_xtask_inherits() {
-        assert_eq!(
-            super::stated(&workspace::root()).unwrap(),
-            env!("CARGO_PKG_RUST_VERSION")
-        );
+    fn version_is_the_one_that_xtask_inherits() {
+        assert_eq!(super::read(&workspace::root()).unwrap(), env!("CARGO_PKG_RUST_VERSION"));
     }
 }

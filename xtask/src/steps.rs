@@ -1,88 +1,177 @@
-//! `cargo xtask test` and `cargo xtask ci`: all steps in a row.
+//! `cargo xtask test` and `cargo xtask ci`: all steps in order.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::brokers::{self, Action};
-use crate::{catalogue, deps, rust_steps, rust_version, subjects, vendor};
+use crate::selection::{Selection, Workspace};
+use crate::transport::Transport;
+use crate::{brokers, cargo_steps, catalogue, deps, prerequisites, rust_version, subjects, vendor};
 
-/// A step: its name, which is also the command that runs it alone, and what it does in the workspace's root.
-type Step = (&'static str, fn(&Path) -> Result<()>);
-
-/// What a Rust toolchain and git are enough for, the quick steps first.
-const GATES: [Step; 8] = [
-    ("fmt", rust_steps::fmt),
-    ("subjects --check", |root| subjects::check_workspace(root, None)),
-    ("deps", deps::check),
-    ("catalogue --check", catalogue::check),
-    ("clippy", rust_steps::clippy),
-    ("features", rust_steps::features),
-    ("doc", rust_steps::doc),
-    ("vendor", vendor::check),
-];
-
-/// The tests, with the servers that they need.
-const TESTS: [Step; 2] = [
-    ("brokers install", |root| {
-        brokers::run(root, Action::Install { server: None })
-    }),
-    ("tests", rust_steps::tests),
-];
-
-const TESTS_WITHOUT_BROKERS: [Step; 1] = [("tests --no-brokers", rust_steps::tests_without_brokers)];
-
-/// What may have to be installed first.
-const MORE: [Step; 1] = [("rust-version", rust_version::check)];
-
-/// `cargo xtask test`: every test and every gate.
-///
-/// # Errors
-/// The first failure; the steps after it do not run.
-pub fn test(root: &Path) -> Result<()> {
-    run(root, &[&GATES[..], &TESTS].concat())
+/// A step of a run.
+#[derive(Clone, Copy)]
+struct Step {
+    /// The command that runs this step alone.
+    name: &'static str,
+    /// Whether the command takes the options of [`Selection`].
+    takes_selection: bool,
+    run: fn(&Path, &Selection) -> Result<()>,
 }
 
-/// `cargo xtask test --no-brokers`: every gate, and the tests of the packages that need no broker. The last word is
-/// what was left out.
-///
-/// # Errors
-/// The first failure; the steps after it do not run.
-pub fn test_without_brokers(root: &Path) -> Result<()> {
-    run(root, &[&GATES[..], &TESTS_WITHOUT_BROKERS].concat())?;
-    brokers::warn_of_what_is_left_out(root)
+impl Step {
+    const fn new(name: &'static str, run: fn(&Path, &Selection) -> Result<()>) -> Self {
+        Self {
+            name,
+            takes_selection: false,
+            run,
+        }
+    }
+
+    const fn selecting(name: &'static str, run: fn(&Path, &Selection) -> Result<()>) -> Self {
+        Self {
+            name,
+            takes_selection: true,
+            run,
+        }
+    }
+
+    fn command(&self, selection: &Selection) -> String {
+        let options = if self.takes_selection {
+            selection.options()
+        } else {
+            String::new()
+        };
+        format!("{}{options}", self.name)
+    }
 }
 
-/// `cargo xtask ci`: what [`test()`] runs, and the build with the oldest Rust.
+/// The gates: quick steps first, after the check that nothing is missing.
+const GATES: [Step; 9] = [
+    Step::selecting("prerequisites", |_, selection| prerequisites::check(selection)),
+    Step::new("fmt", |root, _| cargo_steps::fmt(root)),
+    Step::new("subjects --check", |root, _| subjects::check_workspace(root, None)),
+    Step::new("deps", |root, _| deps::check(root)),
+    Step::new("catalogue --check", |root, _| catalogue::check(root)),
+    Step::selecting("clippy", cargo_steps::clippy),
+    Step::selecting("features", cargo_steps::features),
+    Step::selecting("doc", cargo_steps::doc),
+    Step::new("vendor", |root, _| vendor::check(root)),
+];
+
+const TESTS: Step = Step::selecting("tests", cargo_steps::tests);
+
+/// Needs rustup, which installs the oldest supported Rust.
+const RUST_VERSION: Step = Step::new("rust-version", |root, _| rust_version::check(root));
+
+/// `cargo xtask test`: every gate and every test of the selection. Ends with the list of everything that is left out.
 ///
 /// # Errors
-/// The first failure; the steps after it do not run.
+/// Returns the first failure; later steps do not run.
+pub fn test(root: &Path, selection: &Selection) -> Result<()> {
+    run(root, &test_steps(selection), selection)?;
+    selection.warn(&Workspace::read(root)?);
+    Ok(())
+}
+
+/// `cargo xtask ci`: the steps of [`test()`], then the build with the oldest supported Rust.
+///
+/// # Errors
+/// Returns the first failure; later steps do not run.
 pub fn ci(root: &Path) -> Result<()> {
-    run(root, &[&GATES[..], &TESTS, &MORE].concat())
+    let all = Selection::default();
+    let mut steps = test_steps(&all);
+    steps.push(RUST_VERSION);
+    run(root, &steps, &all)
 }
 
-fn run(root: &Path, steps: &[Step]) -> Result<()> {
+fn test_steps(selection: &Selection) -> Vec<Step> {
+    let installs = Transport::ALL.map(|transport| match transport {
+        Transport::Nats => Step::new("brokers install nats", |root, selection| {
+            brokers::install(root, Transport::Nats, selection)
+        }),
+        Transport::Kafka => Step::new("brokers install kafka", |root, selection| {
+            brokers::install(root, Transport::Kafka, selection)
+        }),
+    });
+    let installs = Transport::ALL.into_iter().zip(installs);
+    let installs = installs.filter_map(|(transport, step)| selection.has_servers(transport).then_some(step));
+    GATES.into_iter().chain(installs).chain([TESTS]).collect()
+}
+
+fn run(root: &Path, steps: &[Step], selection: &Selection) -> Result<()> {
     let start = Instant::now();
     let mut table = String::new();
-    for (index, (name, step)) in steps.iter().enumerate() {
+    for (index, step) in steps.iter().enumerate() {
+        let name = step.command(selection);
         eprintln!("\n=== {}/{} {name}", index + 1, steps.len());
         let start = Instant::now();
-        step(root).with_context(|| {
-            format!("step `{name}` failed: `cargo xtask {name}` runs it alone; the steps after it did not run")
+        (step.run)(root, selection).with_context(|| {
+            format!("step `{name}` failed; later steps did not run. To run it alone: cargo xtask {name}")
         })?;
-        let took = seconds(start.elapsed());
-        eprintln!("=== {name} passed in {took}");
-        table.push_str(&format!("{took:>10}  {name}\n"));
+        let elapsed = seconds(start.elapsed());
+        eprintln!("=== {name} passed in {elapsed}");
+        table.push_str(&format!("{elapsed:>10}  {name}\n"));
     }
-    eprintln!(
-        "\n{table}{:>10}  all {} steps passed",
-        seconds(start.elapsed()),
-        steps.len()
-    );
+    let elapsed = seconds(start.elapsed());
+    eprintln!("\n{table}{elapsed:>10}  all {} steps passed", steps.len());
     Ok(())
 }
 
 fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commands(selection: &Selection) -> Vec<String> {
+        let steps = test_steps(selection).into_iter();
+        steps.map(|step| step.command(selection)).collect()
+    }
+
+    #[test]
+    fn every_gate_runs_before_the_tests() {
+        let expected = [
+            "prerequisites",
+            "fmt",
+            "subjects --check",
+            "deps",
+            "catalogue --check",
+            "clippy",
+            "features",
+            "doc",
+            "vendor",
+            "brokers install nats",
+            "brokers install kafka",
+            "tests",
+        ];
+        assert_eq!(commands(&Selection::default()), expected);
+    }
+
+    #[test]
+    fn selection_is_passed_to_the_steps_that_build() {
+        let commands = commands(&Selection {
+            without: vec![Transport::Kafka],
+            ..Selection::default()
+        });
+        for command in ["prerequisites", "clippy", "features", "doc", "tests"] {
+            assert!(commands.contains(&format!("{command} --without kafka")), "{commands:?}");
+        }
+        assert!(commands.contains(&"brokers install nats".to_owned()), "{commands:?}");
+        assert!(!commands.contains(&"brokers install kafka".to_owned()), "{commands:?}");
+    }
+
+    #[test]
+    fn no_brokers_installs_no_server() {
+        let commands = commands(&Selection {
+            no_brokers: true,
+            ..Selection::default()
+        });
+        assert!(
+            !commands.iter().any(|command| command.starts_with("brokers")),
+            "{commands:?}"
+        );
+    }
 }

@@ -1,30 +1,30 @@
-//! Where the workspace lies, and its manifests.
+//! The workspace's root and its manifests.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use anyhow::{Context, Result};
 
-/// The folder of the types crate, from the workspace's root.
+/// Folder of the types crate, relative to the workspace's root.
 pub const TYPES_CRATE: &str = "crates/driver-events-types";
 
-/// The root of the workspace that `cargo xtask` was called in.
+/// Returns the root of the workspace in which `cargo xtask` runs.
 ///
-/// Cargo tells a running program where its manifest is. A program that is started by hand falls back on where it was
-/// built.
+/// Cargo sets the manifest's folder for programs that it runs. Without cargo, this is the workspace in which the program
+/// was built.
 #[must_use]
 pub fn root() -> PathBuf {
     let xtask = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
     xtask.parent().map_or_else(|| xtask.clone(), Path::to_path_buf)
 }
 
-/// The manifest in `folder`, as it is written.
+/// Parses the manifest in `folder`.
 ///
 /// # Errors
-/// When it cannot be read, and when it is not TOML.
+/// Returns an error if it cannot be read, or if it is not TOML.
 pub fn manifest(folder: &Path) -> Result<toml::Table> {
     let path = folder.join("Cargo.toml");
-    let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
     text.parse()
-        .with_context(|| format!("{} is no manifest", path.display()))
+        .with_context(|| format!("cannot parse `{}`", path.display()))
 }

@@ -1,7 +1,7 @@
-//! `cargo xtask catalogue`: the event catalogue, printed from the tables of the contract.
+//! `cargo xtask catalogue`: the event catalogue, generated from the tables of the contract.
 
+mod descriptions;
 mod examples;
-mod meaning;
 mod page;
 mod table;
 mod types;
@@ -11,43 +11,43 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-/// The catalogue, from the workspace's root.
+/// Path of the catalogue from the workspace's root.
 const CATALOGUE: &str = "docs/events.md";
 
 /// Writes the catalogue.
 ///
 /// # Errors
-/// When a kind lacks its meaning or its example, and when the file cannot be written.
+/// Returns an error if a kind lacks its description or its example, or if the file cannot be written.
 pub fn write(root: &Path) -> Result<()> {
     let path = root.join(CATALOGUE);
-    fs::write(&path, page::page(root)?).with_context(|| format!("{} cannot be written", path.display()))?;
+    fs::write(&path, page::page(root)?).with_context(|| format!("cannot write `{}`", path.display()))?;
     eprintln!("wrote {CATALOGUE}");
     Ok(())
 }
 
-/// Fails when the catalogue is not what the code says.
+/// Fails if the catalogue is out of date.
 ///
 /// # Errors
-/// When it differs, naming the first line that does, when it cannot be read, and when it cannot be made.
+/// Returns an error with the first line that differs, or an error if the catalogue cannot be read or generated.
 pub fn check(root: &Path) -> Result<()> {
     let path = root.join(CATALOGUE);
-    let written = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-    if let Some(line) = first_difference(&written, &page::page(root)?) {
-        bail!("{CATALOGUE}:{line} is not what the code says: run `cargo xtask catalogue`");
+    let current = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    if let Some(line) = first_difference(&current, &page::page(root)?) {
+        bail!("{CATALOGUE}:{line} is out of date: run `cargo xtask catalogue`");
     }
-    eprintln!("{CATALOGUE} is what the code says");
+    eprintln!("{CATALOGUE} is up to date");
     Ok(())
 }
 
-/// The number of the first line in which the two differ, from 1. How lines end does not count.
-fn first_difference(one: &str, other: &str) -> Option<usize> {
-    let same = one
+/// Returns the number of the first line that differs, from 1. Line endings are ignored.
+fn first_difference(left: &str, right: &str) -> Option<usize> {
+    let equal = left
         .lines()
-        .zip(other.lines())
-        .take_while(|(one, other)| one == other)
+        .zip(right.lines())
+        .take_while(|(left, right)| left == right)
         .count();
-    let longest = one.lines().count().max(other.lines().count());
-    (same < longest).then_some(same + 1)
+    let lines = left.lines().count().max(right.lines().count());
+    (equal < lines).then_some(equal + 1)
 }
 
 #[cfg(test)]
@@ -55,7 +55,7 @@ mod tests {
     use super::first_difference;
 
     #[test]
-    fn the_first_difference_is_a_line() {
+    fn first_differing_line_is_returned() {
         assert_eq!(first_difference("a\nb\n", "a\r\nb\r\n"), None);
         assert_eq!(first_difference("a\nb\n", "a\nc\n"), Some(2));
         assert_eq!(first_difference("a\n", "a\nb\n"), Some(2));

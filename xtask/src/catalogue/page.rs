@@ -1,4 +1,4 @@
-//! The page as a whole.
+//! The whole page.
 
 use std::path::Path;
 
@@ -7,12 +7,12 @@ use driver_events_types::EventKind;
 
 use super::examples::Examples;
 use super::types::{self, Named};
-use super::{meaning, table};
+use super::{descriptions, table};
 
-/// What stands above the kinds: it holds for all of them.
+/// Text above the kinds, for all of them.
 const INTRODUCTION: &str = include_str!("introduction.md");
 
-/// The text of the catalogue.
+/// Returns the text of the catalogue.
 pub(super) fn page(root: &Path) -> Result<String> {
     let examples = Examples::read(root)?;
     let mut page = String::from(INTRODUCTION);
@@ -20,7 +20,7 @@ pub(super) fn page(root: &Path) -> Result<String> {
     for &kind in EventKind::ALL {
         page.push_str(&section(kind, &examples)?);
     }
-    page.push_str("\n## Objects and values\n\nIn the order in which the kinds above name them.\n");
+    page.push_str("\n## Objects and values\n\nIn the order of their first use above.\n");
     for named in types::all() {
         page.push_str(&type_section(named)?);
     }
@@ -30,18 +30,18 @@ pub(super) fn page(root: &Path) -> Result<String> {
 fn overview() -> Result<String> {
     let mut overview = String::from("\n## The kinds\n\n| kind | subject | what happened |\n|---|---|---|\n");
     for &kind in EventKind::ALL {
-        let (subject, meaning) = (kind.subject(), meaning::of(kind)?);
-        overview.push_str(&format!("| [`{kind}`](#{kind}) | `{subject}` | {meaning} |\n"));
+        let (subject, description) = (kind.subject(), descriptions::of(kind)?);
+        overview.push_str(&format!("| [`{kind}`](#{kind}) | `{subject}` | {description} |\n"));
     }
     Ok(overview)
 }
 
 fn section(kind: EventKind, examples: &Examples) -> Result<String> {
-    let (subject, meaning) = (kind.subject(), meaning::of(kind)?);
+    let (subject, description) = (kind.subject(), descriptions::of(kind)?);
     let table = table::of_fields(kind.fields())?;
     let example = examples.of(kind)?;
     Ok(format!(
-        "\n### `{kind}`\n\nSubject: `{subject}`\n\n{meaning}\n\n{table}\n```json\n{example}\n```\n"
+        "\n### `{kind}`\n\nSubject: `{subject}`\n\n{description}\n\n{table}\n```json\n{example}\n```\n"
     ))
 }
 

@@ -5,7 +5,7 @@ use driver_events_types::contract::{Field, Presence, Shape, Tagged};
 
 use super::types::Named;
 
-/// A row for each field, in the order of the wire.
+/// Returns a table with a row for each field, in wire order.
 pub(super) fn of_fields(fields: &[Field]) -> Result<String> {
     let mut table = String::from("| field | value | presence |\n|---|---|---|\n");
     for field in fields {
@@ -14,7 +14,7 @@ pub(super) fn of_fields(fields: &[Field]) -> Result<String> {
     Ok(table)
 }
 
-/// A row for each field of each kind, in the order of the wire.
+/// Returns a table with a row for each field of each kind, in wire order.
 pub(super) fn of_kinds(shape: &Tagged) -> Result<String> {
     let mut table = String::from("| `\"kind\"` | field | value | presence |\n|---|---|---|---|\n");
     for (kind, fields) in shape.kinds {
@@ -55,17 +55,17 @@ fn value(shape: &Shape) -> Result<String> {
         Shape::Struct(shape) => Named::Struct(shape).link(),
         Shape::Tagged(shape) => Named::Tagged(shape).link(),
         Shape::OneOf(shape) => Named::OneOf(shape).link(),
-        _ => bail!("the shape {shape:?} is new: say what it looks like in xtask/src/catalogue/table.rs"),
+        _ => bail!("unknown shape {shape:?}: describe it in xtask/src/catalogue/table.rs"),
     })
 }
 
 fn presence(presence: Presence) -> Result<String> {
     Ok(match presence {
         Presence::Required => "always".to_owned(),
-        Presence::Default(json) => format!("always; `{json}` is meant where it is missing"),
-        Presence::OmittedWhenNone => "left out when there is none".to_owned(),
-        Presence::OmittedWhenEmpty => "left out when empty".to_owned(),
-        Presence::NullWhenNone => "`null` when there is none".to_owned(),
-        _ => bail!("the presence {presence:?} is new: say what it means in xtask/src/catalogue/table.rs"),
+        Presence::Default(json) => format!("always; a missing field means `{json}`"),
+        Presence::OmittedWhenNone => "omitted if unset".to_owned(),
+        Presence::OmittedWhenEmpty => "omitted if empty".to_owned(),
+        Presence::NullWhenNone => "`null` if unset".to_owned(),
+        _ => bail!("unknown presence {presence:?}: describe it in xtask/src/catalogue/table.rs"),
     })
 }

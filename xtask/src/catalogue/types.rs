@@ -1,9 +1,9 @@
-//! The types that events are made of, found by walking the fields of every kind.
+//! The types of the fields of all kinds.
 
 use driver_events_types::EventKind;
 use driver_events_types::contract::{Field, OneOf, Shape, Struct, Tagged};
 
-/// A type with a name of its own.
+/// A type with its own section.
 #[derive(Clone, Copy)]
 pub(super) enum Named {
     Struct(&'static Struct),
@@ -12,7 +12,7 @@ pub(super) enum Named {
 }
 
 impl Named {
-    /// The name of the Rust type.
+    /// Returns the name of the Rust type.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Struct(Struct { name, .. }) | Self::Tagged(Tagged { name, .. }) | Self::OneOf(OneOf { name, .. }) => {
@@ -21,7 +21,7 @@ impl Named {
         }
     }
 
-    /// The heading of its section.
+    /// Returns the heading of its section.
     pub(super) fn heading(self) -> String {
         match self {
             Self::Struct(_) | Self::Tagged(_) => format!("`{}` object", self.name()),
@@ -29,46 +29,46 @@ impl Named {
         }
     }
 
-    /// A link to its section.
+    /// Returns a link to its section.
     pub(super) fn link(self) -> String {
         let anchor = self.heading().replace('`', "").replace(' ', "-").to_lowercase();
         format!("[`{}`](#{anchor})", self.name())
     }
 }
 
-/// Every named type that an event can hold, each once, in the order in which a reader of the kinds meets them.
+/// Returns every named type once, in the order of its first use by the kinds.
 pub(super) fn all() -> Vec<Named> {
     let mut found = Vec::new();
     for kind in EventKind::ALL {
-        walk(kind.fields(), &mut found);
+        collect(kind.fields(), &mut found);
     }
     found
 }
 
-fn walk(fields: &'static [Field], found: &mut Vec<Named>) {
+fn collect(fields: &'static [Field], found: &mut Vec<Named>) {
     for field in fields {
-        let Some(named) = inside(&field.shape) else {
+        let Some(named) = named_type(&field.shape) else {
             continue;
         };
-        if found.iter().any(|known| known.name() == named.name()) {
+        if found.iter().any(|other| other.name() == named.name()) {
             continue;
         }
         found.push(named);
         match named {
-            Named::Struct(shape) => walk(shape.fields, found),
-            Named::Tagged(shape) => shape.kinds.iter().for_each(|(_, fields)| walk(fields, found)),
+            Named::Struct(shape) => collect(shape.fields, found),
+            Named::Tagged(shape) => shape.kinds.iter().for_each(|(_, fields)| collect(fields, found)),
             Named::OneOf(_) => {}
         }
     }
 }
 
-/// The named type that a shape is, or is an array of.
-fn inside(shape: &Shape) -> Option<Named> {
+/// Returns the named type of a shape, or of the items of an array.
+fn named_type(shape: &Shape) -> Option<Named> {
     match shape {
         Shape::Struct(shape) => Some(Named::Struct(shape)),
         Shape::Tagged(shape) => Some(Named::Tagged(shape)),
         Shape::OneOf(shape) => Some(Named::OneOf(shape)),
-        Shape::Array(shape) => inside(shape),
+        Shape::Array(shape) => named_type(shape),
         _ => None,
     }
 }

@@ -1,7 +1,6 @@
-//! The types crate's manifest says on its own what the workspace's says.
+//! The types crate's manifest repeats the values of the workspace.
 //!
-//! It inherits nothing, so that its folder builds anywhere. What other manifests inherit it repeats, and a copy that
-//! nobody checks goes stale.
+//! It inherits nothing, so that a copy of its folder builds. This check keeps the repeated values up to date.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,7 +10,7 @@ use toml::{Table, Value};
 
 use crate::workspace::{TYPES_CRATE, manifest};
 
-/// A line for each thing that the types crate's manifest inherits or says otherwise than the workspace's.
+/// Returns a line for each value that the types crate inherits, or that differs from the workspace's.
 pub(super) fn check_files(root: &Path) -> Result<Vec<String>> {
     let types = manifest(&root.join(TYPES_CRATE))?;
     let findings = check(&types, &table(&manifest(root)?, "workspace"));
@@ -29,23 +28,23 @@ fn check(types: &Table, workspace: &Table) -> Vec<String> {
     let package = table(types, "package");
     for (key, value) in table(workspace, "package") {
         if package.get(&key) != Some(&value) {
-            findings.push(format!("package.{key} is not the workspace's, which is {value}"));
+            findings.push(format!("package.{key} differs from the workspace's, which is {value}"));
         }
     }
     if table(types, "lints") != table(workspace, "lints") {
-        findings.push("the lints are not the workspace's".to_owned());
+        findings.push("the lints differ from the workspace's".to_owned());
     }
-    let known = table(workspace, "dependencies");
+    let workspace_dependencies = table(workspace, "dependencies");
     for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
         for (name, dependency) in table(types, section) {
-            let fault = dependency_fault(&dependency, known.get(&name));
+            let fault = dependency_fault(&dependency, workspace_dependencies.get(&name));
             findings.extend(fault.map(|fault| format!("{section}.{name}: {fault}")));
         }
     }
     findings
 }
 
-/// The keys of everything that is left to the workspace.
+/// Returns a finding for each inherited key.
 fn inherited(manifest: &Table, path: &str) -> Vec<String> {
     let mut findings = Vec::new();
     for (key, value) in manifest {
@@ -56,7 +55,9 @@ fn inherited(manifest: &Table, path: &str) -> Vec<String> {
         };
         match value {
             Value::Boolean(true) if key == "workspace" => {
-                findings.push(format!("{path}: nothing may be inherited, the folder must build alone"));
+                findings.push(format!(
+                    "{path}: inherited values are not allowed, the folder must build alone"
+                ));
             }
             Value::Table(inner) => findings.extend(inherited(inner, &path)),
             _ => {}
@@ -66,27 +67,28 @@ fn inherited(manifest: &Table, path: &str) -> Vec<String> {
 }
 
 fn dependency_fault(dependency: &Value, expected: Option<&Value>) -> Option<String> {
-    let mut ways_out = ["path", "git", "registry"].into_iter();
-    if let Some(key) = ways_out.find(|key| dependency.get(*key).is_some()) {
-        return Some(format!("a {key} leads out of the folder"));
+    let mut outside_keys = ["path", "git", "registry"].into_iter();
+    if let Some(key) = outside_keys.find(|key| dependency.get(*key).is_some()) {
+        return Some(format!("`{key}` points outside the folder"));
     }
     let Some(expected) = expected else {
-        return Some("the workspace's dependencies do not have it".to_owned());
+        return Some("missing in the workspace's dependencies".to_owned());
     };
-    (Meant::by(dependency) != Meant::by(expected)).then(|| format!("not as in the workspace, which has {expected}"))
+    (Requirement::new(dependency) != Requirement::new(expected))
+        .then(|| format!("differs from the workspace, which has {expected}"))
 }
 
-/// What a dependency means, in whichever form it is written.
+/// A dependency, independent of the TOML form in which it is written.
 #[derive(PartialEq)]
-struct Meant<'a> {
+struct Requirement<'a> {
     version: Option<&'a str>,
     has_default_features: bool,
     features: BTreeSet<&'a str>,
     package: Option<&'a str>,
 }
 
-impl<'a> Meant<'a> {
-    fn by(dependency: &'a Value) -> Self {
+impl<'a> Requirement<'a> {
+    fn new(dependency: &'a Value) -> Self {
         let features = dependency.get("features").and_then(Value::as_array);
         Self {
             version: dependency.as_str().or_else(|| dependency.get("version")?.as_str()),
@@ -100,7 +102,7 @@ impl<'a> Meant<'a> {
     }
 }
 
-/// The table at `key`, empty when there is none.
+/// Returns the table at `key`, or an empty one.
 fn table(parent: &Table, key: &str) -> Table {
     parent.get(key).and_then(Value::as_table).cloned().unwrap_or_default()
 }
@@ -125,57 +127,57 @@ mod tests {
         uuid = { version = "1.29", features = ["v4", "std"], default-features = false }
     "#;
 
-    fn found(types: &str) -> Vec<String> {
+    fn findings(types: &str) -> Vec<String> {
         check(&types.parse().unwrap(), &WORKSPACE.parse().unwrap())
     }
 
     #[test]
-    fn another_form_of_the_same_passes() {
-        assert_eq!(found(TYPES), [""; 0]);
+    fn equal_dependencies_pass_in_any_form() {
+        assert_eq!(findings(TYPES), [""; 0]);
     }
 
     #[test]
-    fn every_difference_is_named() {
+    fn each_difference_is_reported() {
         for (from, to, finding) in [
             (
                 r#"edition = "2024""#,
                 r#"edition = "2021""#,
-                "package.edition is not the workspace's",
+                "package.edition differs from the workspace's",
             ),
             (
                 r#"edition = "2024""#,
                 "edition.workspace = true",
-                "package.edition.workspace: nothing may be inherited",
+                "package.edition.workspace: inherited values are not allowed",
             ),
-            (r#""forbid""#, r#""deny""#, "the lints are not the workspace's"),
+            (r#""forbid""#, r#""deny""#, "the lints differ from the workspace's"),
             (
                 r#""2.4""#,
                 r#""2.3""#,
-                "dependencies.humantime: not as in the workspace",
+                "dependencies.humantime: differs from the workspace",
             ),
             (
                 r#""2.4""#,
                 r#""2.4", path = "../humantime""#,
-                "dependencies.humantime: a path leads out",
+                "dependencies.humantime: `path` points outside",
             ),
             (
                 r#"["v4", "std"]"#,
                 r#"["std"]"#,
-                "dependencies.uuid: not as in the workspace",
+                "dependencies.uuid: differs from the workspace",
             ),
             (
                 "default-features = false",
                 "optional = false",
-                "dependencies.uuid: not as in the workspace",
+                "dependencies.uuid: differs from the workspace",
             ),
             (
                 "humantime =",
                 "chrono =",
-                "dependencies.chrono: the workspace's dependencies do not have it",
+                "dependencies.chrono: missing in the workspace's dependencies",
             ),
         ] {
             assert!(TYPES.contains(from), "{from}");
-            let findings = found(&TYPES.replace(from, to));
+            let findings = findings(&TYPES.replace(from, to));
             assert_eq!(findings.len(), 1, "{findings:?}");
             assert!(findings[0].starts_with(finding), "{findings:?}");
         }

@@ -1,20 +1,20 @@
-//! `cargo xtask deps`: dependencies point where the architecture says, and the types crate's stay few.
+//! `cargo xtask deps`: dependencies follow the architecture, and the types crate has few of them.
 
-mod arrows;
-mod budget;
+mod clients;
+mod crate_count;
+mod layers;
 mod manifest;
-mod reach;
 
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use cargo_metadata::MetadataCommand;
 
-/// Checks the arrows between the crates of the workspace, what each reaches outside of it, the number of crates that
-/// the types crate pulls in, and that its manifest says on its own what the workspace's says.
+/// Checks the dependencies between the crates of the workspace, the client libraries that each depends on, the number of
+/// crates that the types crate depends on, and its manifest.
 ///
 /// # Errors
-/// All that is wrong, one a line; and cargo's own errors.
+/// Returns all findings, one a line, or cargo's error.
 pub fn check(root: &Path) -> Result<()> {
     let metadata = MetadataCommand::new()
         .manifest_path(root.join("Cargo.toml"))
@@ -22,13 +22,13 @@ pub fn check(root: &Path) -> Result<()> {
         .exec()?;
     let crates: Vec<&str> = metadata.packages.iter().map(|package| package.name.as_str()).collect();
 
-    let mut findings = arrows::check(&crates, &arrows::of(&metadata));
-    findings.extend(reach::check(root, &crates)?);
-    findings.extend(budget::check(root)?);
+    let mut findings = layers::check(&crates, &layers::of(&metadata));
+    findings.extend(clients::check(root, &crates)?);
+    findings.extend(crate_count::check(root)?);
     findings.extend(manifest::check_files(root)?);
     if !findings.is_empty() {
-        bail!("the dependencies are not as they must be:\n  {}", findings.join("\n  "));
+        bail!("forbidden dependencies:\n  {}", findings.join("\n  "));
     }
-    eprintln!("{} crates: every dependency points where it may", crates.len());
+    eprintln!("{} crates: every dependency is allowed", crates.len());
     Ok(())
 }

@@ -1,26 +1,25 @@
-//! The rules, over pairs as data: no file, no git.
+//! The rules of the gate, as functions over data: no file, no git.
 
 use super::{Finding, List, Pair, Promise, grammar};
 
-/// All that is wrong with the code's pairs for a list, given the pairs that are in it and those that were ever promised.
+/// Checks the code's pairs against the pairs in the list and against all earlier promises.
 ///
-/// The findings come in the order in which a reader wants them: what the names break on their own, what was broken of
-/// earlier promises, and where code and list differ.
+/// Findings are in this order: malformed and colliding names, broken promises, differences between code and list.
 #[must_use]
 pub fn check(list: List, code: &[Pair], listed: &[Pair], promises: &[Promise]) -> Vec<Finding> {
-    let mut findings = ill_formed(list, code);
+    let mut findings = malformed(list, code);
     findings.extend(collisions(code));
     findings.extend(broken_promises(code, promises));
     findings.extend(differences(code, listed));
     findings
 }
 
-/// The pairs that a bless would add to the list, or why it must not.
+/// Returns the pairs of the code that are to be added to the list.
 ///
-/// What stands in the list counts as promised, so a bless can only add.
+/// The pairs in the list count as promises, so a bless only adds.
 ///
 /// # Errors
-/// The findings that remain when the list is the code's.
+/// Returns the findings that would remain if the list became the code's.
 pub fn bless(list: List, code: &[Pair], listed: &[Pair], promises: &[Promise]) -> Result<Vec<Pair>, Vec<Finding>> {
     let in_list = listed.iter().map(|pair| Promise {
         pair: pair.clone(),
@@ -35,8 +34,8 @@ pub fn bless(list: List, code: &[Pair], listed: &[Pair], promises: &[Promise]) -
     }
 }
 
-fn ill_formed(list: List, code: &[Pair]) -> Vec<Finding> {
-    let finding = |name: &str, fault| Finding::IllFormed {
+fn malformed(list: List, code: &[Pair]) -> Vec<Finding> {
+    let finding = |name: &str, fault| Finding::Malformed {
         name: name.to_owned(),
         fault,
     };
@@ -50,19 +49,21 @@ fn ill_formed(list: List, code: &[Pair]) -> Vec<Finding> {
 
 fn collisions(code: &[Pair]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (index, one) in code.iter().enumerate() {
-        for other in code.iter().skip(index + 1) {
-            if one.kind == other.kind {
-                findings.push(Finding::SameKind { kind: one.kind.clone() });
+    for (index, left) in code.iter().enumerate() {
+        for right in code.iter().skip(index + 1) {
+            if left.kind == right.kind {
+                findings.push(Finding::SameKind {
+                    kind: left.kind.clone(),
+                });
             }
-            if one.name == other.name {
-                let kinds = [one.kind.clone(), other.kind.clone()];
+            if left.name == right.name {
+                let kinds = [left.kind.clone(), right.kind.clone()];
                 findings.push(Finding::SameName {
-                    name: one.name.clone(),
+                    name: left.name.clone(),
                     kinds,
                 });
-            } else if grammar::in_metrics(&one.name) == grammar::in_metrics(&other.name) {
-                let names = [one.name.clone(), other.name.clone()];
+            } else if grammar::metric_name(&left.name) == grammar::metric_name(&right.name) {
+                let names = [left.name.clone(), right.name.clone()];
                 findings.push(Finding::SameInMetrics { names });
             }
         }
@@ -121,12 +122,12 @@ mod tests {
         pairs(text).into_iter().map(promise).collect()
     }
 
-    fn told(findings: &[Finding]) -> Vec<String> {
+    fn messages(findings: &[Finding]) -> Vec<String> {
         findings.iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn the_same_everywhere_passes() {
+    fn unchanged_names_pass() {
         let code = pairs("started goal.started ended goal.ended");
         assert_eq!(
             check(
@@ -141,36 +142,34 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_code_and_list_together_breaks_the_promise() {
+    fn changing_code_and_list_together_fails() {
         let code = pairs("started goal.begun");
         assert_eq!(
-            told(&check(List::Subjects, &code, &code, &promised("started goal.started"))),
+            messages(&check(List::Subjects, &code, &code, &promised("started goal.started"))),
             [
-                "changed: `started` has the name `agent.driver.goal.started` in commit 0123abc and \
-              `agent.driver.goal.begun` now; a name never changes"
+                "changed: `started` was `agent.driver.goal.started` in commit 0123abc, and is \
+              `agent.driver.goal.begun` now: names never change"
             ]
         );
     }
 
     #[test]
-    fn a_removal_from_code_and_list_together_breaks_the_promise() {
+    fn removing_from_code_and_list_together_fails() {
         let code = pairs("started goal.started");
         assert_eq!(
-            told(&check(
+            messages(&check(
                 List::Subjects,
                 &code,
                 &code,
                 &promised("started goal.started ended goal.ended")
             )),
-            [
-                "removed: `ended` with `agent.driver.goal.ended` is in commit 0123abc and is gone now; \
-              a name is never removed"
-            ]
+            ["removed: `ended` with `agent.driver.goal.ended` is in commit 0123abc: \
+              names are never removed"]
         );
     }
 
     #[test]
-    fn a_renamed_kind_is_a_removed_one() {
+    fn renaming_a_kind_removes_the_old_one() {
         let code = pairs("begun goal.started");
         let findings = check(List::Subjects, &code, &code, &promised("started goal.started"));
         assert!(
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn two_swapped_subjects_are_two_changes() {
+    fn swapping_two_subjects_is_two_changes() {
         let code = pairs("started goal.ended ended goal.started");
         let findings = check(
             List::Subjects,
@@ -195,64 +194,67 @@ mod tests {
     }
 
     #[test]
-    fn each_collision_is_told_once() {
+    fn each_collision_is_reported_once() {
         for (code, finding) in [
             (
                 "a one b one",
                 "collision: `a` and `b` both have the name `agent.driver.one`",
             ),
-            ("a one a two", "collision: two kinds are written `a`"),
+            ("a one a two", "collision: two kinds are named `a`"),
             (
                 "a one.x b one_x",
-                "collision: `agent.driver.one.x` and `agent.driver.one_x` are the same name in Kafka's metrics",
+                "collision: `agent.driver.one.x` and `agent.driver.one_x` are the same in Kafka's metrics",
             ),
         ] {
             let code = pairs(code);
-            assert_eq!(told(&check(List::Subjects, &code, &code, &[])), [finding]);
+            assert_eq!(messages(&check(List::Subjects, &code, &code, &[])), [finding]);
         }
     }
 
     #[test]
-    fn an_ill_formed_name_is_told_with_the_grammar_it_breaks() {
+    fn malformed_names_are_reported_with_their_grammar() {
         for (code, finding) in [
-            (Pair::new("A", "agent.driver.a"), r#"ill-formed name "A": here: a kind"#),
+            (
+                Pair::new("A", "agent.driver.a"),
+                r#"malformed name "A": driver-events: a kind"#,
+            ),
             (
                 Pair::new("a", "agent.driver.a..b"),
-                r#"ill-formed name "agent.driver.a..b": NATS: a token is empty"#,
+                r#"malformed name "agent.driver.a..b": NATS: empty token"#,
             ),
             (
                 Pair::new("a", "agent.driver.>"),
-                r#"ill-formed name "agent.driver.>": NATS: `*` and `>`"#,
+                r#"malformed name "agent.driver.>": NATS: `*` and `>`"#,
             ),
             (
                 Pair::new("a", "agent.driver.ä"),
-                r#"ill-formed name "agent.driver.ä": Kafka: a topic is made"#,
+                r#"malformed name "agent.driver.ä": Kafka: a topic contains only"#,
             ),
             (
                 Pair::new("a", "agent.driver.a-b"),
-                r#"ill-formed name "agent.driver.a-b": here: a token"#,
+                r#"malformed name "agent.driver.a-b": driver-events: a token"#,
             ),
             (
                 Pair::new("a", "other.a"),
-                r#"ill-formed name "other.a": here: the wildcard"#,
+                r#"malformed name "other.a": driver-events: the wildcard"#,
             ),
         ] {
             let code = [code];
-            let findings = told(&check(List::Subjects, &code, &code, &[]));
+            let findings = messages(&check(List::Subjects, &code, &code, &[]));
             assert!(findings[0].starts_with(finding), "{findings:?}");
         }
     }
 
     #[test]
-    fn code_and_list_must_say_the_same() {
-        let (one, both, turned) = (pairs("a one"), pairs("a one b two"), pairs("b two a one"));
+    fn differences_between_code_and_list_are_reported() {
+        let (one, both, reversed) = (pairs("a one"), pairs("a one b two"), pairs("b two a one"));
         assert!(
             matches!(check(List::Subjects, &both, &one, &[]).as_slice(), [Finding::NotInList(pair)] if pair.kind == "b")
         );
         assert!(
             matches!(check(List::Subjects, &one, &both, &[]).as_slice(), [Finding::NotInCode(pair)] if pair.kind == "b")
         );
-        assert_eq!(check(List::Subjects, &both, &turned, &[]), [Finding::OutOfOrder]);
+        assert_eq!(check(List::Subjects, &both, &reversed, &[]), [Finding::OutOfOrder]);
         assert_eq!(
             check(List::Subjects, &one, &pairs("a one a one"), &[]),
             [Finding::OutOfOrder]
@@ -260,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bless_adds_what_is_new() {
+    fn bless_adds_new_names() {
         let (list, code) = (pairs("a one b two"), pairs("a one c three b two"));
         assert_eq!(
             bless(List::Subjects, &code, &list, &promised("a one")),
@@ -270,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bless_removes_and_changes_nothing_that_the_list_has() {
+    fn bless_neither_removes_nor_changes_names() {
         let list = pairs("a one b two");
         let refusals = bless(List::Subjects, &pairs("a one"), &list, &[]).unwrap_err();
         assert!(
@@ -285,14 +287,14 @@ mod tests {
     }
 
     #[test]
-    fn a_bless_refuses_what_the_check_would() {
+    fn bless_rejects_what_check_rejects() {
         assert!(bless(List::Subjects, &pairs("a one b one"), &[], &[]).is_err());
         assert!(bless(List::Subjects, &pairs("A one"), &[], &[]).is_err());
         assert!(bless(List::Subjects, &pairs("a one"), &[], &promised("b two")).is_err());
     }
 
     #[test]
-    fn only_topics_have_one_for_all_kinds() {
+    fn only_topics_have_a_name_for_all_kinds() {
         let code = [Pair::new("*", "agent.driver"), Pair::new("a", "agent.driver.a")];
         assert_eq!(check(List::Topics, &code, &code, &[]), []);
         assert_eq!(check(List::Subjects, &code, &code, &[]).len(), 2);
@@ -302,10 +304,8 @@ mod tests {
         };
         let moved = [Pair::new("*", "agent.driver.all")];
         assert_eq!(
-            told(&check(List::Topics, &moved, &moved, &[promise])),
-            [
-                "changed: `*` has the name `agent.driver` in commit 0123abc and `agent.driver.all` now; a name never changes"
-            ]
+            messages(&check(List::Topics, &moved, &moved, &[promise])),
+            ["changed: `*` was `agent.driver` in commit 0123abc, and is `agent.driver.all` now: names never change"]
         );
     }
 }

@@ -1,29 +1,29 @@
-//! What the gate can find.
+//! The findings of the gate.
 
 use std::fmt;
 
 use super::Pair;
 
-/// One reason for which the gate fails. Its text is one line and says what to do where that is not plain.
+/// A reason for the gate to fail. Its text is one line, with the remedy where that is not obvious.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// A line of the list is not `kind<TAB>name`.
+    /// The line of the list is not `kind<TAB>name`.
     NotAPair {
-        /// The number of the line, from 1.
+        /// Line number, from 1.
         line: usize,
-        /// The line.
+        /// Text of the line.
         text: String,
     },
-    /// The text of a kind, or a subject or a topic, breaks a grammar.
-    IllFormed {
+    /// A kind, a subject or a topic violates a grammar.
+    Malformed {
         /// The kind, the subject or the topic.
         name: String,
-        /// Whose grammar, and how.
+        /// The grammar's owner and the violated rule.
         fault: &'static str,
     },
-    /// The code gives two kinds the same text.
+    /// Two kinds of the code have the same name.
     SameKind {
-        /// The text.
+        /// The name.
         kind: String,
     },
     /// Two kinds have the same subject, or the same topic.
@@ -33,31 +33,31 @@ pub enum Finding {
         /// The two kinds.
         kinds: [String; 2],
     },
-    /// Two names are one in Kafka's metrics.
+    /// Two names are the same in Kafka's metrics.
     SameInMetrics {
         /// The two names.
         names: [String; 2],
     },
-    /// A pair of the code that the list lacks.
+    /// The list lacks this pair of the code.
     NotInList(Pair),
-    /// A pair of the list that the code lacks.
+    /// The code lacks this pair of the list.
     NotInCode(Pair),
-    /// The list and the code have the same pairs, but not line for line.
+    /// The list has the pairs of the code, but in another order or more than once.
     OutOfOrder,
-    /// A kind had another subject, or another topic.
+    /// A kind had another subject or topic.
     Changed {
-        /// The pair that was promised.
+        /// The promised pair.
         was: Pair,
-        /// The one that the kind has now.
+        /// The subject or topic that the kind has now.
         now: String,
-        /// Where the promise stands.
+        /// The commit or list that has the promised pair.
         promised_in: String,
     },
-    /// A kind is gone.
+    /// A kind was removed.
     Removed {
-        /// The pair that was promised.
+        /// The promised pair.
         was: Pair,
-        /// Where the promise stands.
+        /// The commit or list that has the promised pair.
         promised_in: String,
     },
 }
@@ -68,39 +68,35 @@ impl fmt::Display for Finding {
             Self::NotAPair { line, text } => {
                 write!(f, "line {line} of the list is not `kind<TAB>name`: {text:?}")
             }
-            Self::IllFormed { name, fault } => write!(f, "ill-formed name {name:?}: {fault}"),
-            Self::SameKind { kind } => write!(f, "collision: two kinds are written `{kind}`"),
+            Self::Malformed { name, fault } => write!(f, "malformed name {name:?}: {fault}"),
+            Self::SameKind { kind } => write!(f, "collision: two kinds are named `{kind}`"),
             Self::SameName {
                 name,
-                kinds: [one, other],
+                kinds: [left, right],
             } => {
-                write!(f, "collision: `{one}` and `{other}` both have the name `{name}`")
+                write!(f, "collision: `{left}` and `{right}` both have the name `{name}`")
             }
-            Self::SameInMetrics { names: [one, other] } => {
-                write!(
-                    f,
-                    "collision: `{one}` and `{other}` are the same name in Kafka's metrics"
-                )
+            Self::SameInMetrics { names: [left, right] } => {
+                write!(f, "collision: `{left}` and `{right}` are the same in Kafka's metrics")
             }
             Self::NotInList(Pair { kind, name }) => write!(
                 f,
-                "the list lacks `{kind}` with `{name}`: if it is new, run `cargo xtask subjects --bless`"
+                "the list lacks `{kind}` with `{name}`: to add a new name, run `cargo xtask subjects --bless`"
             ),
             Self::NotInCode(Pair { kind, name }) => {
-                write!(f, "the code lacks `{kind}` with `{name}`, which the list has")
+                write!(f, "the code lacks `{kind}` with `{name}`, which is in the list")
             }
             Self::OutOfOrder => f.write_str(
-                "the list has the pairs of the code, but not each once and in its order: \
-                 run `cargo xtask subjects --bless`",
+                "the list has other lines or another order than the code: run `cargo xtask subjects --bless`",
             ),
             Self::Changed { was, now, promised_in } => write!(
                 f,
-                "changed: `{}` has the name `{}` in {promised_in} and `{now}` now; a name never changes",
+                "changed: `{}` was `{}` in {promised_in}, and is `{now}` now: names never change",
                 was.kind, was.name
             ),
             Self::Removed { was, promised_in } => write!(
                 f,
-                "removed: `{}` with `{}` is in {promised_in} and is gone now; a name is never removed",
+                "removed: `{}` with `{}` is in {promised_in}: names are never removed",
                 was.kind, was.name
             ),
         }

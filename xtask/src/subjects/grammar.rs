@@ -1,24 +1,23 @@
-//! What a name may look like.
+//! The grammars of kinds, subjects and topics.
 //!
-//! A subject is a subject in NATS, and may be a topic in Kafka; a kind is a key of many tables. The house's own grammar
-//! is narrower than both brokers': lower-case letters, digits and `_`, in tokens that `.` joins. It leaves nothing to
-//! quote in a shell, a URL, a metric or a permission rule. The brokers' own rules are checked first, since a message
-//! that names the broker says what would break.
+//! Our own grammar is narrower than those of NATS and Kafka: tokens of lower-case letters, digits and `_`, joined by `.`.
+//! Such a name needs no quotes in a shell, a URL, a metric or a permission rule. The brokers' grammars are checked first,
+//! because their messages name the broker that would reject the name.
 
 use driver_events_types::{DEFAULT_TOPIC, SUBJECT_WILDCARD};
 
-/// Kafka's limit on the name of a topic, in bytes.
-const KAFKA_LONGEST: usize = 249;
+/// Kafka's limit on the length of a topic.
+const MAX_KAFKA_TOPIC_BYTES: usize = 249;
 
-const TOKEN_FAULT: &str = "here: a token is made of a-z, 0-9 and `_`";
+const TOKEN_FAULT: &str = "driver-events: a token contains only a-z, 0-9 and `_`";
 
-/// Why NATS would refuse to publish on `subject`, or would not carry it to exactly one subject.
+/// Returns the reason if NATS rejects `subject` or treats it as a wildcard.
 #[must_use]
 pub(super) fn nats_fault(subject: &str) -> Option<&'static str> {
     if subject.split('.').any(str::is_empty) {
-        Some("NATS: a token is empty")
+        Some("NATS: empty token")
     } else if subject.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        Some("NATS: a space or a control character")
+        Some("NATS: space or control character")
     } else if subject.contains(['*', '>']) {
         Some("NATS: `*` and `>` are wildcards")
     } else {
@@ -26,54 +25,54 @@ pub(super) fn nats_fault(subject: &str) -> Option<&'static str> {
     }
 }
 
-/// Why Kafka would refuse `subject` as the name of a topic.
+/// Returns the reason if Kafka rejects `subject` as the name of a topic.
 #[must_use]
 pub(super) fn kafka_fault(subject: &str) -> Option<&'static str> {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if matches!(subject, "." | "..") {
-        Some("Kafka: `.` and `..` are no topics")
-    } else if subject.is_empty() || subject.len() > KAFKA_LONGEST {
+        Some("Kafka: `.` and `..` are reserved")
+    } else if subject.is_empty() || subject.len() > MAX_KAFKA_TOPIC_BYTES {
         Some("Kafka: a topic has 1 to 249 characters")
     } else if !subject.chars().all(is_allowed) {
-        Some("Kafka: a topic is made of A-Z, a-z, 0-9, `.`, `_` and `-`")
+        Some("Kafka: a topic contains only A-Z, a-z, 0-9, `.`, `_` and `-`")
     } else {
         None
     }
 }
 
-/// Why `subject` is not one of ours.
+/// Returns the reason if `subject` violates our grammar of subjects.
 #[must_use]
 pub(super) fn subject_fault(subject: &str) -> Option<&'static str> {
     if !subject.split('.').all(is_token) {
         Some(TOKEN_FAULT)
     } else if !subject.starts_with(SUBJECT_WILDCARD.trim_end_matches('>')) {
-        Some("here: the wildcard `agent.driver.>` does not match it")
+        Some("driver-events: the wildcard `agent.driver.>` does not match it")
     } else {
         None
     }
 }
 
-/// Why `topic` is not one of ours.
+/// Returns the reason if `topic` violates our grammar of topics.
 #[must_use]
 pub(super) fn topic_fault(topic: &str) -> Option<&'static str> {
     if !topic.split('.').all(is_token) {
         Some(TOKEN_FAULT)
     } else if topic != DEFAULT_TOPIC && !topic.starts_with(SUBJECT_WILDCARD.trim_end_matches('>')) {
-        Some("here: it is neither `agent.driver` nor below it")
+        Some("driver-events: it is neither `agent.driver` nor below it")
     } else {
         None
     }
 }
 
-/// Why `kind` cannot be the text of `"kind"`.
+/// Returns the reason if `kind` violates our grammar of kinds.
 #[must_use]
 pub(super) fn kind_fault(kind: &str) -> Option<&'static str> {
-    (!is_token(kind)).then_some("here: a kind is made of a-z, 0-9 and `_`")
+    (!is_token(kind)).then_some("driver-events: a kind contains only a-z, 0-9 and `_`")
 }
 
-/// The name by which Kafka's metrics know a topic: they write `.` as `_`.
+/// Returns the topic's name in Kafka's metrics, which replace `.` with `_`.
 #[must_use]
-pub(super) fn in_metrics(subject: &str) -> String {
+pub(super) fn metric_name(subject: &str) -> String {
     subject.replace('.', "_")
 }
 
@@ -86,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nats_takes_tokens_without_spaces_and_wildcards() {
+    fn subjects_have_no_space_and_no_wildcard_in_nats() {
         for subject in ["agent.driver.goal.started", "a", "agent.driver.Größe"] {
             assert_eq!(nats_fault(subject), None, "{subject}");
         }
@@ -108,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn kafka_takes_up_to_249_characters_of_its_set() {
+    fn topics_have_249_characters_at_most_in_kafka() {
         for subject in ["agent.driver", "A-z_0.9", &"a".repeat(249)] {
             assert_eq!(kafka_fault(subject), None, "{subject}");
         }
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn ours_are_lower_case_and_in_the_family() {
+    fn our_names_are_lower_case_and_below_agent_driver() {
         for subject in ["agent.driver.goal.started", "agent.driver.compact.summary_stored"] {
             assert_eq!(subject_fault(subject), None, "{subject}");
         }
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_do_not_tell_a_dot_from_an_underscore() {
-        assert_eq!(in_metrics("agent.driver.a_b"), in_metrics("agent.driver.a.b"));
+    fn dots_and_underscores_collide_in_metrics() {
+        assert_eq!(metric_name("agent.driver.a_b"), metric_name("agent.driver.a.b"));
     }
 }

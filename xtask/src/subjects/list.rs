@@ -1,18 +1,18 @@
-//! The committed lists.
+//! The committed lists of names.
 
 use driver_events_types::{DEFAULT_TOPIC, EventKind};
 
 use super::{Pair, grammar};
 
-/// What stands for a kind in the list of topics, at the topic that all kinds share.
+/// The kind in the list of topics that means all kinds: it has the topic that they share.
 pub const ALL_KINDS: &str = "*";
 
-/// One list: a line `kind<TAB>name` for each kind, in the code's order.
+/// A list: one line `kind<TAB>name` for each kind, in the code's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum List {
-    /// Each kind and its subject.
+    /// Each kind with its subject.
     Subjects,
-    /// The topic of all kinds, then each kind and the topic of its own.
+    /// All kinds with their common topic, then each kind with its own topic.
     Topics,
 }
 
@@ -20,7 +20,7 @@ impl List {
     /// All lists.
     pub const ALL: [Self; 2] = [Self::Subjects, Self::Topics];
 
-    /// Where it stands, from the workspace's root. The history is searched for this path, so a list never moves.
+    /// Returns the path from the workspace's root. The gate searches the history for this path, so a list never moves.
     #[must_use]
     pub const fn path(self) -> &'static str {
         match self {
@@ -29,7 +29,7 @@ impl List {
         }
     }
 
-    /// The pairs of the code that this program is built with.
+    /// Returns the pairs of the types crate that this program was built with.
     #[must_use]
     pub fn of_code(self) -> Vec<Pair> {
         let pairs = |name: fn(EventKind) -> &'static str| {
@@ -48,7 +48,7 @@ impl List {
         }
     }
 
-    /// What the kind of a pair breaks.
+    /// Returns the rule that the kind of a pair violates.
     pub(super) fn kind_fault(self, kind: &str) -> Option<&'static str> {
         match self {
             Self::Topics if kind == ALL_KINDS => None,
@@ -56,7 +56,7 @@ impl List {
         }
     }
 
-    /// What the name of a pair breaks.
+    /// Returns the rules that the name of a pair violates.
     pub(super) fn name_faults(self, name: &str) -> Vec<&'static str> {
         let faults = match self {
             Self::Subjects => vec![

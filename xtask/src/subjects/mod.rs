@@ -1,8 +1,8 @@
-//! `cargo xtask subjects`: the gate on kinds, subjects and topics.
+//! `cargo xtask subjects`: the gate on the names of kinds, subjects and topics.
 //!
-//! A kind, its subject and its topic are a promise to consumers in every language: once released they never change and
-//! never go. The [`List`]s of them are committed. The gate holds the code against each list, and both against every
-//! version of it that the main line ever had, so that a change of code and list in one commit does not pass either.
+//! Consumers in every language rely on a kind, its subject and its topic: they are never changed and never removed. The
+//! [`List`]s of them are committed. The gate compares the code with each list, and both with every version of the list
+//! on the main line, so that changing code and list in one commit fails, too.
 
 mod check;
 mod finding;
@@ -23,63 +23,66 @@ pub use list::{ALL_KINDS, List};
 pub use pair::{Pair, parse, render};
 pub use promises::{Promise, Promises, read};
 
-/// Fails when a name of the code is ill-formed, collides, differs from the lists in `root`, or breaks a promise.
+/// Fails if a name in the code is malformed, collides, differs from the lists in `root`, or breaks a promise.
 ///
 /// # Errors
-/// As [`check_list`], of the first list that is not as it must be.
+/// Returns the error of [`check_list`] for the first list that fails.
 pub fn check_workspace(root: &Path, base: Option<&str>) -> Result<()> {
     List::ALL
         .into_iter()
         .try_for_each(|list| check_list(root, list, &list.of_code(), base))
 }
 
-/// Adds what is new in the code to the lists in `root`. Only adds.
+/// Adds the code's new names to the lists in `root`. Never changes or removes a name.
 ///
 /// # Errors
-/// As [`bless_list`], of the first list that cannot be blessed.
+/// Returns the error of [`bless_list`] for the first list that fails.
 pub fn bless_workspace(root: &Path, base: Option<&str>) -> Result<()> {
     List::ALL
         .into_iter()
         .try_for_each(|list| bless_list(root, list, &list.of_code(), base))
 }
 
-/// Checks one list, with the pairs that the code has for it.
+/// Checks one list against the code's pairs.
 ///
 /// # Errors
-/// The findings, one a line; and whatever keeps the gate from reading the list or the history.
+/// Returns the findings, one a line, or an error if the list or the history cannot be read.
 pub fn check_list(root: &Path, list: List, code: &[Pair], base: Option<&str>) -> Result<()> {
-    let promises = read_and_tell(root, list, base)?;
+    let promises = read_promises(root, list, base)?;
     let (listed, mut findings) = parse(&read_list(root, list)?);
     findings.extend(check(list, code, &listed, &promises.all));
-    refuse(list, &findings)?;
-    eprintln!("{} names: code and list agree, every promise is kept", code.len());
+    fail_on(list, &findings)?;
+    eprintln!(
+        "{} names: the code matches the list and every earlier version of it",
+        code.len()
+    );
     Ok(())
 }
 
-/// Adds the pairs that are new in `code` to one list.
+/// Adds the new pairs of the code to one list.
 ///
 /// # Errors
-/// The findings for which the list must not become the code's, one a line, the list left as it was; and whatever keeps
-/// it from being read or written.
+/// Returns the findings, one a line, or an error if the list or the history cannot be read or written. The list is then
+/// unchanged.
 pub fn bless_list(root: &Path, list: List, code: &[Pair], base: Option<&str>) -> Result<()> {
-    let promises = read_and_tell(root, list, base)?;
+    let promises = read_promises(root, list, base)?;
     let (listed, not_pairs) = parse(&read_list(root, list)?);
-    refuse(list, &not_pairs)?;
+    fail_on(list, &not_pairs)?;
     match bless(list, code, &listed, &promises.all) {
         Ok(added) => {
             let path = root.join(list.path());
-            fs::write(&path, render(code)).with_context(|| format!("{} cannot be written", path.display()))?;
+            fs::write(&path, render(code)).with_context(|| format!("cannot write `{}`", path.display()))?;
             for Pair { kind, name } in &added {
                 eprintln!("added `{kind}` with `{name}`");
             }
             eprintln!("{} names: {} new", code.len(), added.len());
             Ok(())
         }
-        Err(findings) => refuse(list, &findings),
+        Err(findings) => fail_on(list, &findings),
     }
 }
 
-fn read_and_tell(root: &Path, list: List, base: Option<&str>) -> Result<Promises> {
+fn read_promises(root: &Path, list: List, base: Option<&str>) -> Result<Promises> {
     let promises = read(root, list, base)?;
     for note in &promises.notes {
         eprintln!("{note}");
@@ -87,20 +90,20 @@ fn read_and_tell(root: &Path, list: List, base: Option<&str>) -> Result<Promises
     Ok(promises)
 }
 
-/// The text of the list; empty when there is none yet, so that what it lacks is told kind by kind.
+/// Reads the list. A missing list is empty, so that each kind is reported.
 fn read_list(root: &Path, list: List) -> Result<String> {
     let path = root.join(list.path());
     match fs::read_to_string(&path) {
         Ok(text) => Ok(text),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+        Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
     }
 }
 
-fn refuse(list: List, findings: &[Finding]) -> Result<()> {
+fn fail_on(list: List, findings: &[Finding]) -> Result<()> {
     if findings.is_empty() {
         return Ok(());
     }
     let lines: String = findings.iter().map(|finding| format!("\n  {finding}")).collect();
-    bail!("the names in {} are not as they must be:{lines}", list.path());
+    bail!("{} findings in the names of {}:{lines}", findings.len(), list.path());
 }

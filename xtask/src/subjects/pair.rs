@@ -1,20 +1,20 @@
-//! The pairs of kind and name, and the text that they are committed as.
+//! Pairs of kind and name, and the text form of a list.
 
 use std::fmt;
 
 use super::Finding;
 
-/// A kind, and what its events are published on.
+/// A kind and the subject or topic of its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {
-    /// The text of `"kind"` in the JSON; [`ALL_KINDS`](super::ALL_KINDS) for what all kinds share.
+    /// Value of `"kind"` in the JSON, or [`ALL_KINDS`](super::ALL_KINDS).
     pub kind: String,
-    /// The subject or the topic.
+    /// Subject or topic.
     pub name: String,
 }
 
 impl Pair {
-    /// A pair of these two names.
+    /// Creates a pair.
     #[must_use]
     pub fn new(kind: &str, name: &str) -> Self {
         Self {
@@ -24,14 +24,14 @@ impl Pair {
     }
 }
 
-/// A line of the list.
+/// Writes a line of the list.
 impl fmt::Display for Pair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}\t{}", self.kind, self.name)
     }
 }
 
-/// The pairs of a list, and a finding for each line that is none.
+/// Parses a list. Returns its pairs, and a finding for each malformed line.
 #[must_use]
 pub fn parse(list: &str) -> (Vec<Pair>, Vec<Finding>) {
     let mut pairs = Vec::new();
@@ -48,7 +48,7 @@ pub fn parse(list: &str) -> (Vec<Pair>, Vec<Finding>) {
     (pairs, findings)
 }
 
-/// The list of these pairs.
+/// Formats the pairs as a list.
 #[must_use]
 pub fn render(pairs: &[Pair]) -> String {
     pairs.iter().map(|pair| format!("{pair}\n")).collect()
@@ -60,7 +60,7 @@ mod tests {
     use crate::subjects::List;
 
     #[test]
-    fn a_list_reads_back_as_it_was_written() {
+    fn list_round_trips() {
         for list in List::ALL {
             let code = list.of_code();
             assert_eq!(parse(&render(&code)), (code.clone(), vec![]));
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_line_is_a_finding() {
+    fn malformed_lines_are_findings() {
         for text in ["", "a", "a b", "a\t", "\tb", "a\tb\tc", "<<<<<<< HEAD"] {
             let (pairs, findings) = parse(&format!("a\tb\n{text}\n"));
             assert_eq!(pairs, [Pair::new("a", "b")], "{text:?}");

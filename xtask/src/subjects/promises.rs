@@ -1,4 +1,4 @@
-//! The pairs that were ever promised, as git remembers them.
+//! The pairs in earlier versions of the lists, read from git.
 
 use std::path::Path;
 
@@ -12,27 +12,28 @@ use crate::git::Repository;
 pub struct Promise {
     /// The pair.
     pub pair: Pair,
-    /// Where it stands, as a message names it: `commit 0123abc`.
+    /// The place that has the pair, such as `commit 0123abc`.
     pub made_in: String,
 }
 
-/// All promises, and what there is to say about where they come from.
+/// All promises, and notes on the versions that have them.
 #[derive(Debug)]
 pub struct Promises {
     /// Each pair once, with the oldest place that has it.
     pub all: Vec<Promise>,
-    /// Sentences for whoever runs the gate.
+    /// Messages for the user of the gate.
     pub notes: Vec<String>,
 }
 
-/// Reads every version of a list on HEAD's first-parent history, and the one in `base` if there is a base.
+/// Reads every version of a list on the first-parent history of HEAD, and the version in `base`.
 ///
-/// The first parents are the main line: what a branch tried and dropped before it was merged was never promised.
+/// First parents are the main line: a name that a branch dropped before its merge was never promised.
 ///
 /// # Errors
-/// When `root` lies in no repository, when the clone is shallow, when `base` names no commit, and when git fails.
+/// Returns an error if `root` is not in a repository, if the clone is shallow, if `base` names no commit, or if git
+/// fails.
 pub fn read(root: &Path, list: List, base: Option<&str>) -> Result<Promises> {
-    let repository = Repository::around(root)?;
+    let repository = Repository::containing(root)?;
     repository
         .require_complete()
         .context("the gate compares with every earlier version of the list")?;
@@ -49,7 +50,7 @@ pub fn read(root: &Path, list: List, base: Option<&str>) -> Result<Promises> {
         }
     }
     promises.notes.push(if versions == 0 {
-        format!("the history of HEAD does not have {path} yet: it holds no promise that could be broken")
+        format!("the history of HEAD does not have {path}: it has no promise to keep")
     } else {
         format!("{path}: {versions} versions in the history of HEAD")
     });
@@ -57,20 +58,20 @@ pub fn read(root: &Path, list: List, base: Option<&str>) -> Result<Promises> {
     if let Some(revision) = base {
         let commit = repository
             .commit(revision)?
-            .with_context(|| format!("--base {revision:?} names no commit"))?;
+            .with_context(|| format!("--base `{revision}` names no commit"))?;
         if !promises.add_version(&repository, list, &commit)? {
-            promises.notes.push(format!(
-                "{revision} does not have {path}: it holds no promise that could be broken"
-            ));
+            promises
+                .notes
+                .push(format!("{revision} does not have {path}: it has no promise to keep"));
         }
     }
     Ok(promises)
 }
 
 impl Promises {
-    /// Adds what `commit` promises. False when it does not have the list.
+    /// Adds the pairs of the list in `commit`. Returns `false` if `commit` does not have the list.
     ///
-    /// A line that is no pair promised nothing, and must not fail the gate for ever.
+    /// A malformed line is ignored: it would make the gate fail for ever.
     fn add_version(&mut self, repository: &Repository, list: List, commit: &str) -> Result<bool> {
         let Some(text) = repository.text_at(commit, list.path())? else {
             return Ok(false);

@@ -1,3 +1,5 @@
+//! `cargo xtask brokers`. The names of tests that need a server contain `nats_` or `kafka_`: `--without` skips them.
+
 use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
@@ -7,39 +9,57 @@ use driver_events_harness::provision;
 use tempfile::TempDir;
 use xtask::command;
 
-/// A build folder of its own, so that servers that stay for somebody else are left alone. Those in it end with it.
-struct Target(TempDir);
+/// A target folder of its own, so that a developer's running servers are not stopped. Its servers are stopped on drop.
+struct Target {
+    folder: TempDir,
+    /// The variable that names the installed server.
+    server: (&'static str, std::path::PathBuf),
+}
 
 impl Target {
-    /// What `cargo xtask brokers` prints.
+    fn nats() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            server: ("NATS_SERVER", provision::nats_server().unwrap()),
+        }
+    }
+
+    fn kafka() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            server: ("KAFKA_HOME", provision::kafka().unwrap()),
+        }
+    }
+
+    /// Returns the stdout of `cargo xtask brokers`.
     fn brokers(&self, arguments: &[&str]) -> String {
         command::output(self.xtask().args(arguments)).unwrap()
     }
 
     fn xtask(&self) -> Command {
         let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        xtask.arg("brokers").env("CARGO_TARGET_DIR", self.0.path());
-        xtask.env("NATS_SERVER", provision::nats_server().unwrap());
-        xtask.env("KAFKA_HOME", provision::kafka().unwrap());
+        xtask.arg("brokers").env("CARGO_TARGET_DIR", self.folder.path());
+        xtask.env(self.server.0, &self.server.1);
         xtask
     }
 }
 
 impl Drop for Target {
     fn drop(&mut self) {
-        // A failure has been told already when there is something left to end.
+        // A test that left a server running has already failed.
         let _ = self.xtask().arg("down").output();
     }
 }
 
 #[test]
-fn servers_stay_until_they_are_ended() {
-    let target = Target(tempfile::tempdir().unwrap());
-    let lonely = target.brokers(&["up", "nats"]);
+fn nats_servers_run_until_down() {
+    let target = Target::nats();
+    let single = target.brokers(&["up", "nats"]);
     let cluster = target.brokers(&["up", "nats", "--cluster", "3"]);
     let mut addresses = Vec::new();
-    for said in [&lonely, &cluster] {
-        let urls = said.trim_end().strip_prefix("export NATS_URL=").unwrap().split(',');
+    for printed in [&single, &cluster] {
+        let url = printed.lines().find_map(|line| line.strip_prefix("export NATS_URL="));
+        let urls = url.unwrap().split(',');
         addresses.extend(urls.map(|url| url.strip_prefix("nats://").unwrap()));
     }
     assert_eq!(addresses.len(), 4);
@@ -63,11 +83,11 @@ fn servers_stay_until_they_are_ended() {
 }
 
 #[test]
-fn kafka_stays_with_a_listener_for_everybody_for_users_and_for_certificates() {
-    let target = Target(tempfile::tempdir().unwrap());
-    let said = target.brokers(&["up", "kafka"]);
+fn kafka_has_plain_sasl_and_mutual_tls_listeners() {
+    let target = Target::kafka();
+    let printed = target.brokers(&["up", "kafka"]);
     let exported = |name: &str| {
-        let mut lines = said.lines();
+        let mut lines = printed.lines();
         lines
             .find_map(|line| line.strip_prefix(&format!("export {name}=")))
             .unwrap()
@@ -75,9 +95,12 @@ fn kafka_stays_with_a_listener_for_everybody_for_users_and_for_certificates() {
     for name in ["KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SASL_SERVERS", "KAFKA_TLS_SERVERS"] {
         TcpStream::connect(exported(name)).unwrap();
     }
-    // Every file that a client needs is there, and stays.
-    let properties: Vec<_> = said.split('\'').filter(|part| part.ends_with(".properties")).collect();
-    assert_eq!(properties.len(), 3, "{said}");
+    // Every file that a client needs exists while the broker runs.
+    let properties: Vec<_> = printed
+        .split('\'')
+        .filter(|part| part.ends_with(".properties"))
+        .collect();
+    assert_eq!(properties.len(), 3, "{printed}");
     for path in properties {
         let text = fs::read_to_string(path).unwrap();
         let mut files = text.lines().filter_map(|line| line.split_once(".location="));

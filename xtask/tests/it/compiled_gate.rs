@@ -1,4 +1,4 @@
-//! The gate as it is compiled from a copy of this repository whose names were tampered with.
+//! The gate, compiled from copies of this repository with changed names.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -14,16 +14,16 @@ const SUBJECTS: &str = List::Subjects.path();
 const TOPICS: &str = List::Topics.path();
 const KIND: &str = "crates/driver-events-types/src/kind.rs";
 
-/// One way to break a promise.
+/// A change that breaks a promise.
 struct Mutation {
     name: &'static str,
-    /// File, what stands in it exactly once, and what is put in its place.
+    /// File, text that occurs in it exactly once, replacement.
     edits: &'static [(&'static str, &'static str, &'static str)],
-    /// A line of what the gate then says.
-    complaint: &'static str,
+    /// Part of the gate's error.
+    error: &'static str,
 }
 
-/// Each changes code and list together, as one who wants to get past the gate would.
+/// Each changes code and list together, which must not get past the gate.
 const MUTATIONS: [Mutation; 6] = [
     Mutation {
         name: "changed",
@@ -31,7 +31,7 @@ const MUTATIONS: [Mutation; 6] = [
             (KIND, r#"=> "agent.driver.replay""#, r#"=> "agent.driver.replayed""#),
             (SUBJECTS, "\tagent.driver.replay\n", "\tagent.driver.replayed\n"),
         ],
-        complaint: "changed: `replay_decision` has the name `agent.driver.replay` in commit",
+        error: "changed: `replay_decision` was `agent.driver.replay` in commit",
     },
     Mutation {
         name: "removed",
@@ -39,7 +39,7 @@ const MUTATIONS: [Mutation; 6] = [
             (KIND, "        Self::Escalate,\n", ""),
             (SUBJECTS, "escalate\tagent.driver.escalate\n", ""),
         ],
-        complaint: "removed: `escalate` with `agent.driver.escalate` is in commit",
+        error: "removed: `escalate` with `agent.driver.escalate` is in commit",
     },
     Mutation {
         name: "swapped",
@@ -58,7 +58,7 @@ const MUTATIONS: [Mutation; 6] = [
                 "acceptance\tagent.driver.decision\n",
             ),
         ],
-        complaint: "changed: `decision` has the name `agent.driver.decision` in commit",
+        error: "changed: `decision` was `agent.driver.decision` in commit",
     },
     Mutation {
         name: "colliding",
@@ -66,7 +66,7 @@ const MUTATIONS: [Mutation; 6] = [
             (KIND, r#"=> "agent.driver.progress""#, r#"=> "agent.driver.escalate""#),
             (SUBJECTS, "\tagent.driver.progress\n", "\tagent.driver.escalate\n"),
         ],
-        complaint: "collision: `escalate` and `progress` both have the name `agent.driver.escalate`",
+        error: "collision: `escalate` and `progress` both have the name `agent.driver.escalate`",
     },
     Mutation {
         name: "another topic",
@@ -78,32 +78,32 @@ const MUTATIONS: [Mutation; 6] = [
             ),
             (TOPICS, "*\tagent.driver\n", "*\tagent.driver.all\n"),
         ],
-        complaint: "changed: `*` has the name `agent.driver` in commit",
+        error: "changed: `*` was `agent.driver` in commit",
     },
     Mutation {
-        name: "ill-formed",
+        name: "malformed",
         edits: &[
             (KIND, r#"=> "agent.driver.progress""#, r#"=> "agent.driver.*""#),
             (SUBJECTS, "\tagent.driver.progress\n", "\tagent.driver.*\n"),
         ],
-        complaint: "ill-formed name \"agent.driver.*\": NATS: `*` and `>` are wildcards",
+        error: "malformed name \"agent.driver.*\": NATS: `*` and `>` are wildcards",
     },
 ];
 
 #[test]
-fn the_compiled_gate_fails_on_every_mutation_and_on_no_other_copy() {
-    // The place is the same each time, so that cargo finds what it built there before. Two runs take turns.
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gate");
-    fs::create_dir_all(&place).unwrap();
-    let turn = File::create(place.join("lock")).unwrap();
-    turn.lock().unwrap();
+fn compiled_gate_fails_on_every_mutation() {
+    // A fixed folder lets cargo reuse earlier builds. Concurrent runs wait for the lock.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gate");
+    fs::create_dir_all(&folder).unwrap();
+    let lock = File::create(folder.join("lock")).unwrap();
+    lock.lock().unwrap();
 
-    let repository = copy_of_this_repository(&place.join("repository"));
-    let gate = || gate(&repository.root, &place.join("target"));
+    let repository = copy_of_this_repository(&folder.join("repository"));
+    let gate = || gate(&repository.root, &folder.join("target"));
     let untouched = gate();
-    assert!(untouched.status.success(), "{}", said(&untouched));
+    assert!(untouched.status.success(), "{}", stderr(&untouched));
 
-    for Mutation { name, edits, complaint } in MUTATIONS {
+    for Mutation { name, edits, error } in MUTATIONS {
         for (path, from, to) in edits {
             let text = repository.read(path);
             assert_eq!(text.matches(from).count(), 1, "{name}: {from:?} in {path}");
@@ -112,28 +112,28 @@ fn the_compiled_gate_fails_on_every_mutation_and_on_no_other_copy() {
         repository.commit_all();
         let output = gate();
         assert!(!output.status.success(), "{name} passed");
-        assert!(said(&output).contains(complaint), "{name}: {}", said(&output));
+        assert!(stderr(&output).contains(error), "{name}: {}", stderr(&output));
         repository.git(&["reset", "--quiet", "--hard", "HEAD~1"]);
     }
 
     let restored = gate();
-    assert!(restored.status.success(), "{}", said(&restored));
+    assert!(restored.status.success(), "{}", stderr(&restored));
 }
 
-/// What is in this work tree, as the first commit of a repository of its own.
+/// Copies the tracked files of this work tree into a new repository with one commit.
 fn copy_of_this_repository(root: &Path) -> Repository {
     if root.exists() {
         fs::remove_dir_all(root).unwrap();
     }
-    let here = workspace::root();
-    for file in xtask::git::Repository::around(&here)
+    let original = workspace::root();
+    for file in xtask::git::Repository::containing(&original)
         .unwrap()
         .tracked_files(".")
         .unwrap()
     {
         let to = root.join(&file);
         fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::copy(here.join(&file), to).unwrap();
+        fs::copy(original.join(&file), to).unwrap();
     }
     let repository = Repository::init(root);
     repository.commit_all();
@@ -149,6 +149,6 @@ fn gate(root: &Path, target: &Path) -> Output {
     command.output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }

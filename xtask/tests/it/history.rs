@@ -1,4 +1,4 @@
-//! What the gate makes of histories, called as a library with the pairs of an imagined code.
+//! The gate as a library, with histories and pairs that the tests write.
 
 use std::path::Path;
 
@@ -13,9 +13,9 @@ const ENDED: &str = "ended\tagent.driver.goal.ended";
 const PAUSED: &str = "paused\tagent.driver.goal.paused";
 
 fn repository() -> (TempDir, Repository) {
-    let place = tempfile::tempdir().unwrap();
-    let repository = Repository::init(&place.path().join("repository"));
-    (place, repository)
+    let folder = tempfile::tempdir().unwrap();
+    let repository = Repository::init(&folder.path().join("repository"));
+    (folder, repository)
 }
 
 fn code(lines: &[&str]) -> Vec<Pair> {
@@ -26,7 +26,7 @@ fn passes(root: &Path, lines: &[&str]) {
     check_list(root, List::Subjects, &code(lines), None).unwrap();
 }
 
-fn complaint(root: &Path, lines: &[&str], base: Option<&str>) -> String {
+fn failure(root: &Path, lines: &[&str], base: Option<&str>) -> String {
     let error = check_list(root, List::Subjects, &code(lines), base).expect_err("the gate passed");
     format!("{error:#}")
 }
@@ -36,56 +36,56 @@ fn notes(root: &Path, base: Option<&str>) -> String {
 }
 
 #[test]
-fn a_history_without_the_list_passes_and_says_so() {
-    let (_place, repository) = repository();
+fn history_without_the_list_passes_with_a_note() {
+    let (_folder, repository) = repository();
     repository.write(SUBJECTS, STARTED);
     passes(&repository.root, &[STARTED]);
-    assert!(notes(&repository.root, None).contains("does not have crates/driver-events-types/subjects.txt yet"));
+    assert!(notes(&repository.root, None).contains("does not have crates/driver-events-types/subjects.txt"));
 
     repository.write("README.md", "text");
     repository.git(&["add", "README.md"]);
     repository.git(&["commit", "--quiet", "--message", "a commit without the list"]);
     passes(&repository.root, &[STARTED]);
-    assert!(notes(&repository.root, None).contains("does not have crates/driver-events-types/subjects.txt yet"));
+    assert!(notes(&repository.root, None).contains("does not have crates/driver-events-types/subjects.txt"));
 }
 
 #[test]
-fn a_missing_list_lacks_every_kind() {
-    let (_place, repository) = repository();
-    let complaint = complaint(&repository.root, &[STARTED], None);
-    assert!(complaint.contains("the list lacks `started`"), "{complaint}");
-    assert!(complaint.contains("cargo xtask subjects --bless"), "{complaint}");
+fn missing_list_lacks_every_kind() {
+    let (_folder, repository) = repository();
+    let message = failure(&repository.root, &[STARTED], None);
+    assert!(message.contains("the list lacks `started`"), "{message}");
+    assert!(message.contains("cargo xtask subjects --bless"), "{message}");
 }
 
 #[test]
-fn a_change_of_code_and_list_in_one_commit_fails() {
-    let (_place, repository) = repository();
+fn changing_code_and_list_in_one_commit_fails() {
+    let (_folder, repository) = repository();
     repository.commit_list(&[STARTED, ENDED]);
     passes(&repository.root, &[STARTED, ENDED]);
 
     let changed = "ended\tagent.driver.goal.finished";
     repository.commit_list(&[STARTED, changed]);
-    let complaint = complaint(&repository.root, &[STARTED, changed], None);
+    let message = failure(&repository.root, &[STARTED, changed], None);
     assert!(
-        complaint.contains("changed: `ended` has the name `agent.driver.goal.ended` in commit"),
-        "{complaint}"
+        message.contains("changed: `ended` was `agent.driver.goal.ended` in commit"),
+        "{message}"
     );
-    assert!(complaint.contains("`agent.driver.goal.finished` now"), "{complaint}");
+    assert!(message.contains("is `agent.driver.goal.finished` now"), "{message}");
 }
 
 #[test]
-fn a_promise_outlives_any_number_of_commits_and_the_removal_of_the_list() {
-    let (_place, repository) = repository();
+fn promise_outlives_the_removal_of_the_list() {
+    let (_folder, repository) = repository();
     repository.commit_list(&[STARTED, ENDED]);
     repository.git(&["rm", "--quiet", SUBJECTS]);
     repository.commit_all();
     repository.commit_list(&[STARTED]);
     repository.commit_all();
     repository.commit_list(&[STARTED, PAUSED]);
-    let complaint = complaint(&repository.root, &[STARTED, PAUSED], None);
+    let message = failure(&repository.root, &[STARTED, PAUSED], None);
     assert!(
-        complaint.contains("removed: `ended` with `agent.driver.goal.ended`"),
-        "{complaint}"
+        message.contains("removed: `ended` with `agent.driver.goal.ended`"),
+        "{message}"
     );
 
     repository.commit_list(&[STARTED, PAUSED, ENDED]);
@@ -93,25 +93,25 @@ fn a_promise_outlives_any_number_of_commits_and_the_removal_of_the_list() {
 }
 
 #[test]
-fn a_broken_line_of_an_old_list_does_not_fail_the_gate_for_ever() {
-    let (_place, repository) = repository();
+fn malformed_line_of_an_old_list_is_ignored() {
+    let (_folder, repository) = repository();
     repository.commit_list(&[STARTED, "<<<<<<< ours"]);
-    assert!(complaint(&repository.root, &[STARTED], None).contains("line 2 of the list is not"));
+    assert!(failure(&repository.root, &[STARTED], None).contains("line 2 of the list is not"));
     repository.commit_list(&[STARTED]);
     passes(&repository.root, &[STARTED]);
 }
 
 #[test]
-fn the_work_tree_counts_before_it_is_committed() {
-    let (_place, repository) = repository();
+fn uncommitted_list_is_checked() {
+    let (_folder, repository) = repository();
     repository.commit_list(&[STARTED, ENDED]);
     repository.write(SUBJECTS, STARTED);
-    assert!(complaint(&repository.root, &[STARTED], None).contains("removed: `ended`"));
+    assert!(failure(&repository.root, &[STARTED], None).contains("removed: `ended`"));
 }
 
 #[test]
-fn what_a_branch_dropped_before_its_merge_was_never_promised() {
-    let (_place, repository) = repository();
+fn name_dropped_before_the_merge_is_no_promise() {
+    let (_folder, repository) = repository();
     repository.commit_list(&[STARTED]);
     repository.git(&["switch", "--quiet", "--create", "branch"]);
     repository.commit_list(&[STARTED, PAUSED]);
@@ -121,17 +121,17 @@ fn what_a_branch_dropped_before_its_merge_was_never_promised() {
     passes(&repository.root, &[STARTED, ENDED]);
 
     repository.commit_list(&[STARTED]);
-    let complaint = complaint(&repository.root, &[STARTED], None);
+    let message = failure(&repository.root, &[STARTED], None);
     assert!(
-        complaint.contains("removed: `ended`"),
-        "what came with the merge is promised: {complaint}"
+        message.contains("removed: `ended`"),
+        "merged names are promises: {message}"
     );
-    assert!(!complaint.contains("paused"), "{complaint}");
+    assert!(!message.contains("paused"), "{message}");
 }
 
 #[test]
-fn a_base_adds_its_own_promises() {
-    let (_place, repository) = repository();
+fn base_adds_its_own_promises() {
+    let (_folder, repository) = repository();
     repository.commit_all();
     repository.git(&["tag", "empty"]);
     repository.commit_list(&[STARTED]);
@@ -141,55 +141,55 @@ fn a_base_adds_its_own_promises() {
     repository.git(&["switch", "--quiet", "branch"]);
 
     passes(&repository.root, &[STARTED]);
-    let text = complaint(&repository.root, &[STARTED], Some("main"));
+    let text = failure(&repository.root, &[STARTED], Some("main"));
     assert!(text.contains("removed: `paused`"), "{text}");
 
     check_list(&repository.root, List::Subjects, &code(&[STARTED]), Some("empty")).unwrap();
     assert!(notes(&repository.root, Some("empty")).contains("empty does not have"));
 
     for revision in ["no-such-revision", "--all", ""] {
-        let text = complaint(&repository.root, &[STARTED], Some(revision));
+        let text = failure(&repository.root, &[STARTED], Some(revision));
         assert!(text.contains("names no commit"), "{text}");
     }
 }
 
 #[test]
-fn a_shallow_clone_fails_and_says_so() {
-    let (place, repository) = repository();
+fn shallow_clone_fails() {
+    let (folder, repository) = repository();
     repository.commit_list(&[STARTED, ENDED]);
     repository.commit_list(&[STARTED]);
     let origin = format!("file://{}", repository.root.display());
     repository.git(&["clone", "--quiet", "--depth", "1", &origin, "../clone"]);
 
-    let clone = place.path().join("clone");
-    let text = complaint(&clone, &[STARTED], None);
+    let clone = folder.path().join("clone");
+    let text = failure(&clone, &[STARTED], None);
     assert!(text.contains("this clone is shallow"), "{text}");
     assert!(text.contains("git fetch --unshallow"), "{text}");
-    bless_list(&clone, List::Subjects, &code(&[STARTED, PAUSED]), None).expect_err("a bless read half a history");
+    bless_list(&clone, List::Subjects, &code(&[STARTED, PAUSED]), None).expect_err("bless accepted a shallow clone");
 }
 
 #[test]
-fn a_folder_in_no_repository_fails_and_says_so() {
-    let place = tempfile::tempdir().unwrap();
-    let text = complaint(place.path(), &[STARTED], None);
-    assert!(text.contains("cannot be read as a git repository"), "{text}");
+fn folder_outside_a_repository_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = failure(folder.path(), &[STARTED], None);
+    assert!(text.contains("as a git repository"), "{text}");
 }
 
 #[test]
-fn a_workspace_may_lie_below_the_top_of_its_repository() {
-    let (_place, repository) = repository();
+fn workspace_below_the_repository_root_is_checked() {
+    let (_folder, repository) = repository();
     let below = Repository {
         root: repository.root.join("below"),
     };
     std::fs::create_dir(&below.root).unwrap();
     below.commit_list(&[STARTED, ENDED]);
     below.commit_list(&[STARTED]);
-    assert!(complaint(&below.root, &[STARTED], None).contains("removed: `ended`"));
+    assert!(failure(&below.root, &[STARTED], None).contains("removed: `ended`"));
 }
 
 #[test]
-fn a_bless_writes_the_new_kinds_and_the_gate_passes() {
-    let (_place, repository) = repository();
+fn bless_adds_new_kinds_and_the_gate_passes() {
+    let (_folder, repository) = repository();
     repository.commit_list(&[STARTED, ENDED]);
     bless_list(&repository.root, List::Subjects, &code(&[STARTED, PAUSED, ENDED]), None).unwrap();
     assert_eq!(repository.read(SUBJECTS), format!("{STARTED}\n{PAUSED}\n{ENDED}\n"));
@@ -197,18 +197,17 @@ fn a_bless_writes_the_new_kinds_and_the_gate_passes() {
 }
 
 #[test]
-fn a_bless_that_would_remove_is_refused_and_writes_nothing() {
-    let (_place, repository) = repository();
+fn bless_that_would_remove_fails_and_writes_nothing() {
+    let (_folder, repository) = repository();
     repository.commit_list(&[STARTED]);
     repository.write(SUBJECTS, &format!("{STARTED}\n{ENDED}\n"));
 
-    let refused = |lines: &[&str]| {
-        let error =
-            bless_list(&repository.root, List::Subjects, &code(lines), None).expect_err("the bless went through");
+    let rejected = |lines: &[&str]| {
+        let error = bless_list(&repository.root, List::Subjects, &code(lines), None).expect_err("bless succeeded");
         assert_eq!(repository.read(SUBJECTS), format!("{STARTED}\n{ENDED}\n"));
         format!("{error:#}")
     };
-    assert!(refused(&[STARTED]).contains("removed: `ended` with `agent.driver.goal.ended` is in the list"));
-    assert!(refused(&[ENDED]).contains("removed: `started` with `agent.driver.goal.started` is in commit"));
-    assert!(refused(&[STARTED, "ended\tagent.driver.goal.finished"]).contains("changed: `ended`"));
+    assert!(rejected(&[STARTED]).contains("removed: `ended` with `agent.driver.goal.ended` is in the list"));
+    assert!(rejected(&[ENDED]).contains("removed: `started` with `agent.driver.goal.started` is in commit"));
+    assert!(rejected(&[STARTED, "ended\tagent.driver.goal.finished"]).contains("changed: `ended`"));
 }

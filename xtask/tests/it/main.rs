@@ -1,12 +1,10 @@
-//! The gates, over real git repositories, and the brokers.
+//! The gates, on real git repositories; the prerequisites; the brokers.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "tests say what went wrong by panicking, in their helpers too"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panics")]
 
 mod brokers;
 mod compiled_gate;
 mod history;
+#[cfg(unix)]
+mod prerequisites;
 mod repository;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use xtask::subjects::List;
 
-/// A git repository that a test owns, with the branch `main` checked out.
+/// A test's git repository, on the branch `main`.
 pub(crate) struct Repository {
     pub(crate) root: PathBuf,
 }
@@ -32,7 +32,7 @@ impl Repository {
         self.git(&["commit", "--quiet", "--allow-empty", "--message", "a commit"]);
     }
 
-    /// Commits a list of these lines, and nothing else.
+    /// Commits a list of these lines.
     pub(crate) fn commit_list(&self, lines: &[&str]) {
         self.write(
             List::Subjects.path(),
@@ -41,12 +41,12 @@ impl Repository {
         self.commit_all();
     }
 
-    /// Runs git as somebody, whatever is configured on this machine.
+    /// Runs git with a fixed user, independent of this machine's configuration.
     pub(crate) fn git(&self, arguments: &[&str]) {
         let mut command = Command::new("git");
         command
             .current_dir(&self.root)
-            .args(["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]);
+            .args(["-c", "user.name=test", "-c", "user.email=test@example.org"]);
         command
             .args(arguments)
             .env("GIT_CONFIG_GLOBAL", "/dev/null")

@@ -1,4 +1,4 @@
-//! Which crate of the workspace may depend on which.
+//! The allowed dependencies between the crates of the workspace.
 
 use cargo_metadata::{DependencyKind, Metadata};
 
@@ -13,25 +13,25 @@ pub(super) const HARNESS: &str = "driver-events-harness";
 const TESTS: &str = "driver-events-tests";
 const XTASK: &str = "xtask";
 
-/// A dependency of one crate of the workspace on another.
+/// A dependency between two crates of the workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Arrow<'a> {
+pub(super) struct Dependency<'a> {
     pub(super) from: &'a str,
     pub(super) to: &'a str,
-    /// Only its tests, examples and benchmarks see it.
+    /// Whether it is a dev-dependency.
     pub(super) is_for_tests: bool,
 }
 
-/// What one crate may depend on.
+/// The allowed dependencies of a crate.
 struct Rule {
     of: &'static str,
     uses: &'static [&'static str],
-    /// What its tests may use besides.
+    /// Additional crates that are allowed as dev-dependencies.
     tests_use: &'static [&'static str],
 }
 
-/// All that is allowed; the rest never is. The harness knows no crate of the product, so that each crate's own tests
-/// may use it. The types crate's tests may not: they travel with its folder.
+/// All allowed dependencies. The harness depends on no crate of the product, so that each crate's tests can use it. The
+/// types crate's tests cannot: they are copied with its folder.
 const RULES: [Rule; 10] = [
     Rule {
         of: TYPES,
@@ -85,15 +85,15 @@ const RULES: [Rule; 10] = [
     },
 ];
 
-/// The arrows between the crates of the workspace.
-pub(super) fn of(metadata: &Metadata) -> Vec<Arrow<'_>> {
+/// Returns the dependencies between the crates of the workspace.
+pub(super) fn of(metadata: &Metadata) -> Vec<Dependency<'_>> {
     let dependencies = metadata
         .packages
         .iter()
         .flat_map(|package| package.dependencies.iter().map(move |dependency| (package, dependency)));
     dependencies
         .filter(|(_, dependency)| dependency.path.is_some())
-        .map(|(package, dependency)| Arrow {
+        .map(|(package, dependency)| Dependency {
             from: &package.name,
             to: &dependency.name,
             is_for_tests: dependency.kind == DependencyKind::Development,
@@ -101,30 +101,34 @@ pub(super) fn of(metadata: &Metadata) -> Vec<Arrow<'_>> {
         .collect()
 }
 
-/// A line for each crate that has no rule, and for each arrow that no rule allows.
+/// Returns a line for each crate without a rule, and for each dependency that no rule allows.
 ///
-/// A crate may name itself in its tests: that is how its tests switch on its features.
-pub(super) fn check(crates: &[&str], arrows: &[Arrow<'_>]) -> Vec<String> {
-    let strangers = crates
+/// A crate may be its own dev-dependency: its tests enable its features so.
+pub(super) fn check(crates: &[&str], dependencies: &[Dependency<'_>]) -> Vec<String> {
+    let unknown = crates
         .iter()
         .filter(|name| rule(name).is_none())
-        .map(|name| format!("{name} has no rule: add one to the table in xtask/src/deps/arrows.rs"));
-    let forbidden = arrows.iter().filter(|arrow| !is_allowed(arrow)).map(|arrow| {
-        let verb = if arrow.is_for_tests {
-            "have its tests depend"
-        } else {
-            "depend"
-        };
-        format!("{} must not {verb} on {}", arrow.from, arrow.to)
-    });
-    strangers.chain(forbidden).collect()
+        .map(|name| format!("{name} has no rule: add one to xtask/src/deps/layers.rs"));
+    let forbidden = dependencies
+        .iter()
+        .filter(|dependency| !is_allowed(dependency))
+        .map(|dependency| {
+            let verb = if dependency.is_for_tests {
+                "have a dev-dependency"
+            } else {
+                "depend"
+            };
+            format!("{} must not {verb} on {}", dependency.from, dependency.to)
+        });
+    unknown.chain(forbidden).collect()
 }
 
-fn is_allowed(arrow: &Arrow<'_>) -> bool {
-    // A crate without a rule is reported once, as such.
-    rule(arrow.from).is_none_or(|rule| {
-        let in_tests = arrow.is_for_tests && (arrow.to == arrow.from || rule.tests_use.contains(&arrow.to));
-        in_tests || rule.uses.contains(&arrow.to)
+fn is_allowed(dependency: &Dependency<'_>) -> bool {
+    let Dependency { from, to, is_for_tests } = dependency;
+    // A crate without a rule is already reported.
+    rule(from).is_none_or(|rule| {
+        let in_tests = *is_for_tests && (to == from || rule.tests_use.contains(to));
+        in_tests || rule.uses.contains(to)
     })
 }
 
@@ -136,26 +140,26 @@ fn rule(name: &str) -> Option<&'static Rule> {
 mod tests {
     use super::*;
 
-    fn arrow<'a>(from: &'a str, to: &'a str, is_for_tests: bool) -> Arrow<'a> {
-        Arrow { from, to, is_for_tests }
+    fn dependency<'a>(from: &'a str, to: &'a str, is_for_tests: bool) -> Dependency<'a> {
+        Dependency { from, to, is_for_tests }
     }
 
     #[test]
-    fn arrows_go_down_the_layers() {
+    fn dependencies_go_down_the_layers() {
         let allowed = [
-            arrow(CORE, TYPES, false),
-            arrow(CORE, CORE, true),
-            arrow(NATS, CORE, false),
-            arrow(NATS, HARNESS, true),
-            arrow(CLI, KAFKA, false),
-            arrow(TESTS, CLI, true),
-            arrow(XTASK, TYPES, false),
+            dependency(CORE, TYPES, false),
+            dependency(CORE, CORE, true),
+            dependency(NATS, CORE, false),
+            dependency(NATS, HARNESS, true),
+            dependency(CLI, KAFKA, false),
+            dependency(TESTS, CLI, true),
+            dependency(XTASK, TYPES, false),
         ];
         assert_eq!(check(&[TYPES, CORE, TESTS], &allowed), Vec::<String>::new());
     }
 
     #[test]
-    fn every_other_arrow_is_named() {
+    fn other_dependencies_are_reported() {
         for (from, to, is_for_tests, finding) in [
             (
                 TYPES,
@@ -167,13 +171,13 @@ mod tests {
                 TYPES,
                 HARNESS,
                 true,
-                "driver-events-types must not have its tests depend on driver-events-harness",
+                "driver-events-types must not have a dev-dependency on driver-events-harness",
             ),
             (
                 CORE,
                 STDOUT,
                 true,
-                "driver-events-core must not have its tests depend on driver-events-stdout",
+                "driver-events-core must not have a dev-dependency on driver-events-stdout",
             ),
             (
                 NATS,
@@ -208,13 +212,16 @@ mod tests {
                 "driver-events-core must not depend on driver-events-core",
             ),
         ] {
-            assert_eq!(check(&[], &[arrow(from, to, is_for_tests)]), [finding]);
+            assert_eq!(check(&[], &[dependency(from, to, is_for_tests)]), [finding]);
         }
     }
 
     #[test]
-    fn a_new_crate_needs_a_rule() {
-        let findings = check(&["driver-events-mqtt"], &[arrow("driver-events-mqtt", CORE, false)]);
+    fn new_crate_needs_a_rule() {
+        let findings = check(
+            &["driver-events-mqtt"],
+            &[dependency("driver-events-mqtt", CORE, false)],
+        );
         assert_eq!(findings.len(), 1, "{findings:?}");
         assert!(
             findings[0].starts_with("driver-events-mqtt has no rule"),

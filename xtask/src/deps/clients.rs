@@ -1,19 +1,19 @@
-//! What a crate of the workspace must not pull in from outside, however far down.
+//! The client libraries that each crate of the workspace may depend on, directly or not.
 
 use std::path::Path;
 
 use anyhow::Result;
 
-use super::arrows::{CLI, CORE, KAFKA, NATS, SPOOL, STDOUT, TYPES};
+use super::layers::{CLI, CORE, KAFKA, NATS, SPOOL, STDOUT, TYPES};
 use crate::command;
 
-/// Crates that speak to a broker or a database. Each belongs below one transport.
+/// Clients of brokers and databases. Each belongs to one transport.
 const CLIENTS: [&str; 6] = ["async-nats", "nats", "rdkafka", "rskafka", "rusqlite", "libsqlite3-sys"];
 
-/// What a crate may take of [`CLIENTS`], and what it must not take besides.
+/// The clients that a crate may depend on, and other crates that it must not depend on.
 struct Rule {
     of: &'static str,
-    /// Features of it, as arguments of cargo.
+    /// Features of the crate, as arguments of cargo.
     with: &'static [&'static str],
     clients: &'static [&'static str],
     never: &'static [&'static str],
@@ -58,7 +58,7 @@ const RULES: [Rule; 8] = [
         clients: &["rusqlite", "libsqlite3-sys"],
         never: &[],
     },
-    // Whoever wants one transport of the tool builds no other.
+    // The tool with one transport builds no other transport's client.
     Rule {
         of: CLI,
         with: &["--no-default-features", "--features", "nats"],
@@ -73,7 +73,7 @@ const RULES: [Rule; 8] = [
     },
 ];
 
-/// A line for each crate that pulls in what it must not, for any platform.
+/// Returns a line for each forbidden dependency, on any platform.
 pub(super) fn check(root: &Path, crates: &[&str]) -> Result<Vec<String>> {
     let mut findings = Vec::new();
     for rule in RULES.iter().filter(|rule| crates.contains(&rule.of)) {
@@ -93,8 +93,8 @@ pub(super) fn check(root: &Path, crates: &[&str]) -> Result<Vec<String>> {
 
 fn forbidden(rule: &Rule, tree: &str) -> Vec<String> {
     let is_forbidden = |name: &&str| {
-        let is_foreign_client = CLIENTS.contains(name) && !rule.clients.contains(name);
-        is_foreign_client || rule.never.contains(name)
+        let is_other_client = CLIENTS.contains(name) && !rule.clients.contains(name);
+        is_other_client || rule.never.contains(name)
     };
     let mut names: Vec<&str> = tree
         .lines()
@@ -107,7 +107,7 @@ fn forbidden(rule: &Rule, tree: &str) -> Vec<String> {
         .iter()
         .map(|name| {
             format!(
-                "{} must not pull in {name}: `cargo tree -p {} -i {name}` shows how",
+                "{} must not depend on {name}: `cargo tree -p {} -i {name}` shows why",
                 rule.of, rule.of
             )
         })
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transport_takes_its_own_client_and_no_other() {
+    fn transport_depends_on_its_own_client_only() {
         assert_eq!(
             found(
                 NATS,
@@ -134,13 +134,13 @@ mod tests {
         let findings = found(KAFKA, "rdkafka v0.39.0\nasync-nats v0.51.0\nasync-nats v0.51.0 (*)");
         assert_eq!(findings.len(), 1, "{findings:?}");
         assert!(
-            findings[0].starts_with("driver-events-kafka must not pull in async-nats"),
+            findings[0].starts_with("driver-events-kafka must not depend on async-nats"),
             "{findings:?}"
         );
     }
 
     #[test]
-    fn core_takes_no_client_and_types_no_runtime_either() {
+    fn core_has_no_client_and_types_no_runtime() {
         assert_eq!(found(CORE, "rusqlite v0.37.0").len(), 1);
         assert_eq!(found(CORE, "tokio v1.54.0"), [""; 0]);
         assert_eq!(found(TYPES, "tokio v1.54.0\nasync-trait v0.1.92 (proc-macro)").len(), 2);
