@@ -11,7 +11,7 @@ use crate::transport::Transport;
 /// Folder of the consumers in other languages, which the end-to-end tests run.
 const CONSUMERS: &str = "docs/examples";
 
-/// What to do with the servers.
+/// A command on the servers.
 #[derive(Clone, Copy, Debug, clap::Subcommand)]
 pub enum Action {
     /// Install the servers and the consumers in other languages that the tests need

@@ -74,7 +74,7 @@ impl FakeMachine {
         missing.map(|Missing { tool, found }| (tool.name, found)).collect()
     }
 
-    /// What is found instead of the only tool that is missing.
+    /// Returns the finding for the only missing tool.
     fn only_missing(&self, name: &str) -> String {
         let missing = self.missing(&Selection::default());
         assert_eq!(missing.len(), 1, "{missing:?}");

@@ -31,7 +31,7 @@ pub(super) struct Tool {
     pub(super) debian: &'static [&'static str],
     /// Homebrew's formulas. Apple's command-line tools have the rest.
     pub(super) homebrew: &'static [&'static str],
-    /// What the packages above do not solve.
+    /// Advice beyond the packages above.
     pub(super) note: Option<&'static str>,
 }
 
