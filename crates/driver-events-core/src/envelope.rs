@@ -360,7 +360,7 @@ impl Drop for Body {
     fn drop(&mut self) {
         let was_encoded = *self.was_encoded.get_mut() || matches!(self.json.get(), Some(Ok(_)));
         if let (false, Decoded::Known(event)) = (was_encoded, &self.content)
-            && event.free_json_depth() > Limits::DEEPEST
+            && event.free_json_depth() > Limits::MAX_DEPTH
         {
             let nothing = Decoded::Unknown {
                 kind: String::new(),
@@ -368,7 +368,7 @@ impl Drop for Body {
                 raw: Vec::new(),
             };
             if let Decoded::Known(event) = std::mem::replace(&mut self.content, nothing) {
-                event.dismantle();
+                event.drop_iteratively();
             }
         }
     }

@@ -4,50 +4,50 @@ use serde_json::Value;
 
 use crate::codec::{json, strict, tagged, time};
 
-/// One thing that must hold before a goal counts as done.
+/// A criterion that must be met before a goal is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AcceptanceCriterion {
-    /// `shell_command`: a command that must end well.
+    /// `shell_command`: a command that must succeed.
     ShellCommand {
-        /// The command, as a shell reads it.
+        /// Command line for a shell.
         command: String,
-        /// The exit status that counts as success; absent: the evaluator's default.
+        /// Exit status that counts as success. Default: the evaluator's.
         #[serde(skip_serializing_if = "Option::is_none")]
         expected_exit: Option<i32>,
-        /// A regular expression that the standard output must match.
+        /// Regular expression that stdout must match.
         #[serde(skip_serializing_if = "Option::is_none")]
         stdout_must_match: Option<String>,
-        /// Seconds until the command counts as failed; 0: the evaluator's default. Decodes as 300 when missing.
+        /// Timeout in seconds; 0 means the evaluator's default. Decodes as 300 if missing.
         timeout_secs: u64,
     },
-    /// `file_matches`: a file whose text must match.
+    /// `file_matches`: a file whose content must match.
     FileMatches {
-        /// The file, relative to the goal's workspace.
+        /// Path of the file, relative to the goal's workspace.
         path: String,
-        /// The regular expression.
+        /// Regular expression that the content must match.
         regex: String,
-        /// Whether a missing file is a failure. Decodes as true when missing.
+        /// Whether a missing file fails the criterion. Decodes as true if missing.
         required: bool,
     },
-    /// `custom`: a check that the driver knows by name.
+    /// `custom`: a check that is registered with the driver.
     Custom {
-        /// The check's name.
+        /// Name of the check.
         name: String,
-        /// What the check is told.
+        /// Arguments of the check.
         #[serde(serialize_with = "json::serialize")]
         args: Value,
     },
-    /// `llm_judge`: a criterion in words that a model judges.
+    /// `llm_judge`: a criterion in prose that a model evaluates.
     LlmJudge {
-        /// The criterion.
+        /// Text of the criterion.
         criterion_text: String,
     },
 }
 
 impl AcceptanceCriterion {
-    /// The text of its `"kind"` in the JSON.
+    /// Returns the text of `"kind"` in the JSON.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -58,7 +58,7 @@ impl AcceptanceCriterion {
         }
     }
 
-    /// A command that must exit as the evaluator expects, with the evaluator's default timeout (`timeout_secs: 0`).
+    /// Creates a `shell_command` with the evaluator's default exit status and timeout (`timeout_secs: 0`).
     #[must_use]
     pub fn shell(command: impl Into<String>) -> Self {
         Self::ShellCommand {
@@ -69,7 +69,7 @@ impl AcceptanceCriterion {
         }
     }
 
-    /// A file that must be there and match `regex`.
+    /// Creates a `file_matches` for a file that must exist and match `regex`.
     #[must_use]
     pub fn file(path: impl Into<String>, regex: impl Into<String>) -> Self {
         Self::FileMatches {
@@ -79,7 +79,7 @@ impl AcceptanceCriterion {
         }
     }
 
-    /// A criterion in words that a model judges.
+    /// Creates an `llm_judge`.
     #[must_use]
     pub fn llm_judge(criterion_text: impl Into<String>) -> Self {
         Self::LlmJudge {
@@ -88,7 +88,7 @@ impl AcceptanceCriterion {
     }
 }
 
-/// The fields of each kind, as the decoder reads them once it knows the kind.
+/// The fields of each kind, deserialized after the kind is known.
 #[derive(Deserialize)]
 #[serde(remote = "AcceptanceCriterion", rename_all = "snake_case")]
 enum AcceptanceCriterionFields {
@@ -139,31 +139,31 @@ impl<'de> Deserialize<'de> for AcceptanceCriterion {
     }
 }
 
-/// The verdict on a goal's criteria after the agent claimed to be done.
+/// Verdict on a goal's acceptance criteria, after the agent claimed to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcceptanceVerdict {
-    /// Whether every criterion holds.
+    /// Whether every criterion is met.
     pub met: bool,
-    /// The criteria that do not hold. Decodes as empty when missing.
+    /// Criteria that are not met. Decodes as empty if missing.
     #[serde(default, deserialize_with = "strict::objects")]
     pub failures: Vec<AcceptanceFailure>,
-    /// When the verdict was reached.
+    /// Time of the verdict.
     #[serde(with = "time")]
     pub evaluated_at: DateTime<Utc>,
-    /// How long the evaluation took, in milliseconds.
+    /// Duration of the evaluation in milliseconds.
     pub elapsed_ms: u64,
 }
 
-/// One criterion that does not hold, and why.
+/// A criterion that is not met.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcceptanceFailure {
-    /// The criterion's place in [`Goal::acceptance`](crate::Goal::acceptance), from 0.
+    /// Index of the criterion in [`Goal::acceptance`](crate::Goal::acceptance), from 0.
     pub criterion_index: usize,
-    /// A short name of the criterion, for people.
+    /// Short label of the criterion for display.
     pub criterion_label: String,
-    /// Why it does not hold.
+    /// Reason why it is not met.
     pub message: String,
-    /// What the evaluator saw. Left out of the JSON when absent.
+    /// Evidence from the evaluator, such as the output of a command. Omitted from the JSON if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<String>,
 }

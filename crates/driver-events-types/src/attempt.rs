@@ -4,76 +4,76 @@ use serde_json::{Map, Value};
 use crate::codec::{json, strict, tagged};
 use crate::{AcceptanceFailure, AcceptanceVerdict, BudgetAxis, BudgetUsage, Decision, GoalId};
 
-/// What one attempt came to.
+/// Result of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptResult {
-    /// The goal that was attempted.
+    /// The goal.
     pub goal_id: GoalId,
-    /// The attempt's number, from 0.
+    /// Index of the attempt, from 0.
     pub turn_index: u32,
-    /// How the attempt ended.
+    /// Outcome of the attempt.
     pub outcome: AttemptOutcome,
-    /// The tool calls that were answered during the attempt, in order. Decodes as empty when missing.
+    /// Decisions on tool calls during the attempt, in order. Decodes as empty if missing.
     #[serde(default, deserialize_with = "strict::objects")]
     pub decisions_recorded: Vec<Decision>,
-    /// What the goal has used of its budget after the attempt.
+    /// Budget that the goal has used after the attempt.
     #[serde(deserialize_with = "strict::object")]
     pub usage_after: BudgetUsage,
-    /// The verdict on the criteria, when the agent claimed to be done. Left out of the JSON when absent.
+    /// Verdict on the acceptance criteria, if the agent claimed to be done. Omitted from the JSON if `None`.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "strict::object_or_null"
     )]
     pub acceptance: Option<AcceptanceVerdict>,
-    /// The agent's last words. Left out of the JSON when absent.
+    /// Last text of the agent. Omitted from the JSON if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub final_text: Option<String>,
-    /// Free facts from the harness that ran the agent. Left out of the JSON when empty.
+    /// Free-form data from the harness that ran the agent. Omitted from the JSON if empty.
     #[serde(default, skip_serializing_if = "Map::is_empty", with = "json::map")]
     pub harness_extras: Map<String, Value>,
 }
 
-/// How an attempt ended, and so what the driver loop does next.
+/// Outcome of an attempt. It determines the next step of the driver loop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AttemptOutcome {
-    /// `done`: the goal is reached.
+    /// `done`: the goal is achieved.
     Done,
-    /// `needs_retry`: the agent claimed to be done, and some criteria do not hold.
+    /// `needs_retry`: the agent claimed to be done, but some acceptance criteria are not met.
     NeedsRetry {
-        /// The criteria that do not hold.
+        /// Criteria that are not met.
         failures: Vec<AcceptanceFailure>,
     },
-    /// `continue`: the goal is not reached yet, go on.
+    /// `continue`: the goal is not achieved yet; the next attempt follows.
     Continue {
-        /// Why the attempt ended without a result.
+        /// Reason why the attempt ended without a result.
         reason: String,
     },
-    /// `sleep`: go on after a pause.
+    /// `sleep`: the next attempt follows after a pause.
     Sleep {
-        /// The pause, in milliseconds.
+        /// Pause in milliseconds.
         duration_ms: u64,
-        /// Why there is a pause.
+        /// Reason for the pause.
         reason: String,
     },
-    /// `budget_exhausted`: a limit of the budget is reached.
+    /// `budget_exhausted`: the goal reached a limit of its budget.
     BudgetExhausted {
-        /// The limit.
+        /// The limit that was reached.
         axis: BudgetAxis,
     },
-    /// `cancelled`: somebody stopped the goal.
+    /// `cancelled`: the goal was cancelled.
     Cancelled,
-    /// `escalate`: a person must take over.
+    /// `escalate`: an operator must take over.
     Escalate {
-        /// Why.
+        /// Reason for the escalation.
         reason: String,
     },
 }
 
 impl AttemptOutcome {
-    /// The text of its `"kind"` in the JSON.
+    /// Returns the text of `"kind"` in the JSON.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -88,7 +88,7 @@ impl AttemptOutcome {
     }
 }
 
-/// The fields of each kind, as the decoder reads them once it knows the kind.
+/// The fields of each kind, deserialized after the kind is known.
 #[derive(Deserialize)]
 #[serde(remote = "AttemptOutcome", rename_all = "snake_case")]
 enum AttemptOutcomeFields {
@@ -105,7 +105,7 @@ enum AttemptOutcomeFields {
         reason: String,
     },
     BudgetExhausted {
-        #[serde(deserialize_with = "strict::word")]
+        #[serde(deserialize_with = "strict::unit_enum")]
         axis: BudgetAxis,
     },
     Cancelled,

@@ -2,23 +2,23 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The limits of a goal. A limit is reached when the use is equal to it or above it.
+/// Budget limits of a goal. A limit is reached if the usage is at least the limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BudgetGuards {
-    /// The most attempts.
+    /// Maximum number of attempts.
     pub max_turns: u32,
-    /// The most time on the wall clock.
+    /// Maximum wall-clock time.
     #[serde(with = "crate::codec::duration")]
     pub max_wall_time: Duration,
-    /// The most tokens, over all attempts.
+    /// Maximum number of tokens over all attempts.
     pub max_tokens: u64,
-    /// The most denied decisions in a row.
+    /// Maximum number of consecutive denied decisions.
     pub max_consecutive_denies: u32,
-    /// The most failed attempts in a row; 0 switches the limit off. Decodes as 5 when missing.
+    /// Maximum number of consecutive failed attempts; 0 disables the limit. Decodes as 5 if missing.
     #[serde(default = "default_max_consecutive_errors")]
     pub max_consecutive_errors: u32,
-    /// The most attempts in a row that the provider refused as too large (HTTP 413); 0 switches the limit off.
-    /// Decodes as 2 when missing.
+    /// Maximum number of consecutive attempts that the provider refused as too large (HTTP 413); 0 disables the limit.
+    /// Decodes as 2 if missing.
     #[serde(default = "default_max_consecutive_413")]
     pub max_consecutive_413: u32,
 }
@@ -32,11 +32,12 @@ fn default_max_consecutive_413() -> u32 {
 }
 
 impl BudgetGuards {
-    /// The first axis, in the order of [`BudgetAxis`], whose use has reached its limit; none while all are below.
+    /// Returns the first axis, in the order of [`BudgetAxis`], whose limit is reached, or `None`.
     ///
-    /// A limit of 0 on the first four axes is reached at once. On `max_consecutive_errors` and `max_consecutive_413`
-    /// it switches the axis off.
+    /// A limit of 0 on the first four axes is reached from the start. On `max_consecutive_errors` and
+    /// `max_consecutive_413` it disables the limit.
     ///
+    /// # Examples
     /// ```
     /// use std::time::Duration;
     /// use driver_events_types::{BudgetAxis, BudgetGuards, BudgetUsage};
@@ -78,27 +79,27 @@ impl BudgetGuards {
     }
 }
 
-/// What a goal has used of its budget so far.
+/// Budget that a goal has used so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BudgetUsage {
-    /// Attempts made.
+    /// Number of attempts made.
     pub turns: u32,
-    /// Time passed on the wall clock.
+    /// Wall-clock time elapsed.
     #[serde(with = "crate::codec::duration")]
     pub wall_time: Duration,
-    /// Tokens used, over all attempts.
+    /// Tokens used over all attempts.
     pub tokens: u64,
-    /// Denied decisions since the last one that was allowed.
+    /// Consecutive denied decisions, since the last allowed one.
     pub consecutive_denies: u32,
-    /// Failed attempts since the last one that went well. Decodes as 0 when missing.
+    /// Consecutive failed attempts, since the last successful one. Decodes as 0 if missing.
     #[serde(default)]
     pub consecutive_errors: u32,
-    /// Attempts refused as too large (HTTP 413) since the last one that was not. Decodes as 0 when missing.
+    /// Consecutive attempts refused as too large (HTTP 413). Decodes as 0 if missing.
     #[serde(default)]
     pub consecutive_413: u32,
 }
 
-/// One limit of a budget.
+/// A limit of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -113,12 +114,12 @@ pub enum BudgetAxis {
     ConsecutiveDenies,
     /// `consecutive_errors`: [`BudgetGuards::max_consecutive_errors`].
     ConsecutiveErrors,
-    /// `consecutive413`: [`BudgetGuards::max_consecutive_413`]. The wire text has no underscore before the digits.
+    /// `consecutive413`: [`BudgetGuards::max_consecutive_413`]. The text has no underscore before the digits.
     Consecutive413,
 }
 
 impl BudgetAxis {
-    /// The value's text in the JSON.
+    /// Returns the value's text in the JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

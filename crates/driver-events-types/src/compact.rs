@@ -2,32 +2,32 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::codec::{float, tagged};
 
-/// Why the driver asked for the agent's context to be compacted.
+/// Condition that triggered a compaction of the agent's context.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CompactTrigger {
-    /// `token_pressure`: the context window fills up.
+    /// `token_pressure`: the context window is nearly full.
     TokenPressure {
-        /// The used part of the window; 1.0 is full. NaN and infinities cannot be encoded.
+        /// Fraction of the context window in use; 1.0 is full. NaN and infinity cannot be encoded.
         #[serde(serialize_with = "float::serialize")]
         pct: f64,
         /// Tokens in the context.
         tokens_used: u64,
-        /// Tokens that the context can hold.
+        /// Capacity of the context window in tokens.
         context_window: u64,
     },
-    /// `age`: the context has grown old.
+    /// `age`: the context reached its maximum age.
     Age {
-        /// The age, in minutes.
+        /// Age of the context in minutes.
         age_minutes: u64,
-        /// The age that asks for a compaction, in minutes.
+        /// Maximum age in minutes.
         max_age_minutes: u64,
     },
 }
 
 impl CompactTrigger {
-    /// The text of its `"kind"` in the JSON.
+    /// Returns the text of `"kind"` in the JSON.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -37,7 +37,7 @@ impl CompactTrigger {
     }
 }
 
-/// The fields of each kind, as the decoder reads them once it knows the kind.
+/// The fields of each kind, deserialized after the kind is known.
 #[derive(Deserialize)]
 #[serde(remote = "CompactTrigger", rename_all = "snake_case")]
 enum CompactTriggerFields {

@@ -1,8 +1,9 @@
-//! The wire contract as data: the fields of every kind and type, in the order in which they are written.
+//! The wire contract as data: the fields of every kind and type, in encoding order.
 //!
-//! The decoder's error messages walk these tables, the event catalogue is printed from them, and a program can make a
-//! schema of them. A test holds them against the encoder and the decoder.
+//! The decoder's error messages and the event catalogue are derived from these tables; a program can generate a schema
+//! from them. Tests compare them with the encoder and the decoder.
 //!
+//! # Examples
 //! ```
 //! use driver_events_types::EventKind;
 //!
@@ -12,35 +13,35 @@
 
 use crate::EventKind;
 
-/// One field of an object.
+/// A field of an object.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Field {
     /// The key.
     pub name: &'static str,
-    /// What the value looks like.
+    /// Form of the value.
     pub shape: Shape,
-    /// What it means that the key is absent.
+    /// Meaning of an absent key.
     pub presence: Presence,
 }
 
-/// When a field may be absent.
+/// Whether a field may be absent, and what its absence means.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Presence {
-    /// Always written, must be there.
+    /// Always written. Absence is an error.
     Required,
-    /// Always written; this JSON is meant when the key is absent.
+    /// Always written. Absence means this JSON value.
     Default(&'static str),
-    /// Left out when there is no value; `null` reads the same.
+    /// Omitted if `None`. `null` is accepted too.
     OmittedWhenNone,
-    /// Left out when the object is empty.
+    /// Omitted if the object is empty.
     OmittedWhenEmpty,
-    /// Written as `null` when there is no value; absence reads the same.
+    /// `null` if `None`. Absence is accepted too.
     NullWhenNone,
 }
 
-/// What a value looks like in the JSON.
+/// The form of a value in the JSON.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Shape {
@@ -48,31 +49,31 @@ pub enum Shape {
     Text,
     /// `true` or `false`.
     Bool,
-    /// A number: an integer of 32 bits with a sign.
+    /// A number: a signed 32-bit integer.
     I32,
-    /// A number: an integer of 32 bits, not negative.
+    /// A number: an unsigned 32-bit integer.
     U32,
-    /// A number: an integer of 64 bits, not negative.
+    /// A number: an unsigned 64-bit integer.
     U64,
-    /// A number: a finite float of 64 bits, written as the shortest text that reads back the same.
+    /// A number: a finite 64-bit float, written as the shortest text that decodes to the same bits.
     F64,
-    /// A string: a UUID, lower-case and hyphenated.
+    /// A string: a UUID in lower case with hyphens.
     Id,
     /// A string: an RFC 3339 time in UTC.
     Time,
-    /// A string: a duration as the humantime crate prints it.
+    /// A string: a duration in the format of the humantime crate.
     Duration,
-    /// Any JSON value, its keys sorted, its numbers as shortest text.
+    /// Any JSON value, with sorted keys and numbers as shortest text.
     Json,
-    /// An object with free keys, sorted.
+    /// An object with arbitrary keys, sorted.
     Map,
     /// An array.
     Array(&'static Shape),
     /// An object.
     Struct(&'static Struct),
-    /// An object whose fields depend on its `"kind"`, which stands first.
+    /// An object whose fields depend on its first field, `"kind"`.
     Tagged(&'static Tagged),
-    /// A string out of a list.
+    /// A string from a fixed list.
     OneOf(&'static OneOf),
 }
 
@@ -80,9 +81,9 @@ pub enum Shape {
 #[derive(Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Struct {
-    /// The name of the Rust type.
+    /// Name of the Rust type.
     pub name: &'static str,
-    /// The fields, in the order in which they are written.
+    /// The fields in encoding order.
     pub fields: &'static [Field],
 }
 
@@ -90,24 +91,24 @@ pub struct Struct {
 #[derive(Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Tagged {
-    /// The name of the Rust type.
+    /// Name of the Rust type.
     pub name: &'static str,
-    /// The kinds, each with its other fields in the order in which they are written.
+    /// The kinds, each with its other fields in encoding order.
     pub kinds: &'static [(&'static str, &'static [Field])],
 }
 
-/// A string out of a list.
+/// A string from a fixed list.
 #[derive(Debug, PartialEq)]
 #[non_exhaustive]
 pub struct OneOf {
-    /// The name of the Rust type.
+    /// Name of the Rust type.
     pub name: &'static str,
     /// The values.
     pub values: &'static [&'static str],
 }
 
 impl EventKind {
-    /// The fields of the event's JSON after its `"kind"`, in the order in which they are written.
+    /// Returns the fields that follow `"kind"` in the event's JSON, in encoding order.
     #[must_use]
     pub const fn fields(self) -> &'static [Field] {
         match self {

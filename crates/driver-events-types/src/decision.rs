@@ -5,50 +5,50 @@ use serde_json::Value;
 use crate::codec::{json, tagged, time};
 use crate::{DecisionId, GoalId};
 
-/// The driver's answer to one tool call that the agent proposed.
+/// The driver's decision on a tool call that the agent proposed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// Names the decision.
+    /// Id of the decision.
     pub id: DecisionId,
-    /// The goal that the agent works on.
+    /// The goal.
     pub goal_id: GoalId,
-    /// The attempt's number, from 0.
+    /// Index of the attempt, from 0.
     pub turn_index: u32,
-    /// The tool that the agent wants to call.
+    /// Name of the tool.
     pub tool: String,
-    /// What the agent wants to pass to it.
+    /// Arguments of the call.
     #[serde(with = "json")]
     pub input: Value,
-    /// The answer.
+    /// Verdict on the call.
     pub choice: DecisionChoice,
-    /// Why this answer.
+    /// Reason for the verdict.
     pub rationale: String,
-    /// When the answer was given.
+    /// Time of the decision.
     #[serde(with = "time")]
     pub decided_at: DateTime<Utc>,
 }
 
-/// The answer to a proposed tool call.
+/// Verdict on a proposed tool call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DecisionChoice {
-    /// `allow`: the call may go ahead.
+    /// `allow`: the call proceeds.
     Allow,
-    /// `deny`: the call may not go ahead.
+    /// `deny`: the call is blocked.
     Deny {
-        /// What the agent is told.
+        /// Message to the agent.
         message: String,
     },
-    /// `observe`: the call goes ahead, and the driver notes what it would have done.
+    /// `observe`: the call proceeds, and the driver records the verdict that it would have enforced.
     Observe {
-        /// The note.
+        /// The recorded verdict.
         note: String,
     },
 }
 
 impl DecisionChoice {
-    /// The text of its `"kind"` in the JSON.
+    /// Returns the text of `"kind"` in the JSON.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -59,7 +59,7 @@ impl DecisionChoice {
     }
 }
 
-/// The fields of each kind, as the decoder reads them once it knows the kind.
+/// The fields of each kind, deserialized after the kind is known.
 #[derive(Deserialize)]
 #[serde(remote = "DecisionChoice", rename_all = "snake_case")]
 enum DecisionChoiceFields {

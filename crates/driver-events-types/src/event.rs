@@ -6,156 +6,156 @@ use crate::{
     EventKind, ExtractSkipReason, Goal, GoalId, GoalOutcome, ReplayDecision,
 };
 
-/// One thing that happened in a driver loop.
+/// An event of a driver loop.
 ///
-/// The JSON is one object whose first key is `"kind"`; the other keys are the variant's fields, in the order in which
-/// they stand here. [`to_json`](Self::to_json) and [`from_json`](Self::from_json) are the codec; serde's traits give
-/// the same bytes, without the limits.
+/// The JSON is an object whose first key is `"kind"`, followed by the variant's fields in the order of declaration.
+/// Encode with [`to_json`](Self::to_json) and decode with [`from_json`](Self::from_json). serde's traits produce the same
+/// bytes, but do not apply [`Limits`](crate::Limits).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DriverEvent {
-    /// `goal_started`: the driver took on a goal.
+    /// `goal_started`: the driver accepted a goal.
     GoalStarted {
         /// The goal.
         goal: Goal,
     },
-    /// `goal_completed`: a goal ended, well or not.
+    /// `goal_completed`: a goal ended, successfully or not.
     GoalCompleted {
-        /// How it ended.
+        /// Outcome of the goal.
         outcome: GoalOutcome,
     },
-    /// `attempt_started`: an attempt begins.
+    /// `attempt_started`: an attempt started.
     AttemptStarted {
         /// The goal.
         goal_id: GoalId,
-        /// The attempt's number, from 0.
+        /// Index of the attempt, from 0.
         turn_index: u32,
-        /// What the goal has used of its budget so far.
+        /// Budget that the goal has used so far.
         usage: BudgetUsage,
     },
     /// `attempt_completed`: an attempt ended.
     AttemptCompleted {
-        /// What it came to.
+        /// Result of the attempt.
         result: AttemptResult,
     },
-    /// `decision`: the driver answered a tool call that the agent proposed.
+    /// `decision`: the driver decided on a tool call that the agent proposed.
     Decision {
-        /// The answer.
+        /// The decision.
         decision: Decision,
     },
-    /// `acceptance`: the criteria were evaluated.
+    /// `acceptance`: the acceptance criteria were evaluated.
     Acceptance {
         /// The goal.
         goal_id: GoalId,
         /// The verdict.
         verdict: AcceptanceVerdict,
     },
-    /// `budget_exhausted`: a limit of the budget is reached.
+    /// `budget_exhausted`: the goal reached a limit of its budget.
     BudgetExhausted {
         /// The goal.
         goal_id: GoalId,
-        /// The limit.
+        /// The limit that was reached.
         axis: BudgetAxis,
-        /// What the goal has used of its budget.
+        /// Budget that the goal has used.
         usage: BudgetUsage,
     },
-    /// `escalate`: the goal is handed to a person.
+    /// `escalate`: the goal is handed to an operator.
     Escalate {
         /// The goal.
         goal_id: GoalId,
-        /// Why.
+        /// Reason for the escalation.
         reason: String,
     },
-    /// `replay_decision`: the driver answered an error in the middle of a turn.
+    /// `replay_decision`: the driver decided how to continue after an error within a turn.
     ReplayDecision {
         /// The goal.
         goal_id: GoalId,
-        /// The attempt's number, from 0.
+        /// Index of the attempt, from 0.
         turn_index: u32,
-        /// The answer.
+        /// The decision.
         decision: ReplayDecision,
-        /// The error.
+        /// Text of the error.
         error_message: String,
     },
-    /// `compact_requested`: the agent is asked to compact its context.
+    /// `compact_requested`: the driver requested a compaction of the agent's context.
     CompactRequested {
         /// The goal.
         goal_id: GoalId,
-        /// The attempt's number, from 0.
+        /// Index of the attempt, from 0.
         turn_index: u32,
-        /// What the summary should keep.
+        /// Topic that the summary must keep.
         focus: String,
-        /// The used part of the context window; 1.0 is full. NaN and infinities cannot be encoded.
+        /// Fraction of the context window in use; 1.0 is full. NaN and infinity cannot be encoded.
         #[serde(serialize_with = "float::serialize")]
         token_pressure: f64,
-        /// Tokens in the context before.
+        /// Tokens in the context before the compaction.
         before_tokens: u64,
-        /// The age of the context, in minutes.
+        /// Age of the context in minutes.
         age_minutes: u64,
-        /// Why now.
+        /// Condition that triggered the request.
         trigger: CompactTrigger,
     },
-    /// `compact_completed`: the context was compacted, on the turn after it was asked for.
+    /// `compact_completed`: the context was compacted. Published in the turn after the request.
     CompactCompleted {
         /// The goal.
         goal_id: GoalId,
-        /// The attempt's number, from 0.
+        /// Index of the attempt, from 0.
         turn_index: u32,
-        /// Tokens in the context after.
+        /// Tokens in the context after the compaction.
         after_tokens: u64,
     },
     /// `compact_summary_stored`: the summary of a compaction was stored.
     CompactSummaryStored {
         /// The goal.
         goal_id: GoalId,
-        /// The attempt's number, from 0.
+        /// Index of the attempt, from 0.
         turn_index: u32,
-        /// Tokens in the context before.
+        /// Tokens in the context before the compaction.
         before_tokens: u64,
-        /// Tokens in the context after.
+        /// Tokens in the context after the compaction.
         after_tokens: u64,
     },
-    /// `extract_memories_completed`: a background pass saved what was learnt.
+    /// `extract_memories_completed`: a background pass extracted memories.
     ExtractMemoriesCompleted {
         /// The goal.
         goal_id: GoalId,
-        /// The attempt's number, from 0.
+        /// Index of the attempt, from 0.
         turn_index: u32,
-        /// How many memories were saved.
+        /// Number of memories saved.
         memories_saved: u32,
-        /// How long it took, in milliseconds.
+        /// Duration of the pass in milliseconds.
         duration_ms: u64,
     },
-    /// `extract_memories_skipped`: that pass did not run.
+    /// `extract_memories_skipped`: the memory extraction was skipped.
     ExtractMemoriesSkipped {
         /// The goal.
         goal_id: GoalId,
-        /// Why.
+        /// Reason for the skip.
         reason: ExtractSkipReason,
     },
-    /// `auto_dream_outcome`: the background pass that tidies what was learnt ran, or did not.
+    /// `auto_dream_outcome`: an auto dream, the background pass that consolidates memories, ended or was skipped.
     AutoDreamOutcome {
         /// The goal.
         goal_id: GoalId,
-        /// What came of it.
+        /// Outcome of the pass.
         outcome_kind: AutoDreamOutcomeKind,
     },
-    /// `progress`: a beacon every few turns.
+    /// `progress`: a heartbeat every few turns.
     Progress {
         /// The goal.
         goal_id: GoalId,
-        /// The attempt's number, from 0.
+        /// Index of the attempt, from 0.
         turn_index: u32,
-        /// What the goal has used of its budget so far.
+        /// Budget that the goal has used so far.
         usage: BudgetUsage,
-        /// The agent's last words. Written as `null` when absent.
+        /// Last text of the agent. `null` in the JSON if `None`.
         last_text: Option<String>,
     },
 }
 
 impl DriverEvent {
-    /// The event's kind.
+    /// Returns the event's kind.
     #[must_use]
     pub fn kind(&self) -> EventKind {
         match self {
@@ -178,7 +178,7 @@ impl DriverEvent {
         }
     }
 
-    /// The goal that the event is about.
+    /// Returns the id of the event's goal.
     #[must_use]
     pub fn goal_id(&self) -> GoalId {
         match self {
@@ -201,7 +201,7 @@ impl DriverEvent {
         }
     }
 
-    /// The number of the attempt that the event belongs to, from 0; none for the kinds that belong to no attempt.
+    /// Returns the index of the event's attempt, from 0, or `None` for kinds that do not belong to an attempt.
     #[must_use]
     pub fn turn_index(&self) -> Option<u32> {
         match self {
@@ -224,14 +224,14 @@ impl DriverEvent {
         }
     }
 
-    /// The subject on which the event is published: [`EventKind::subject`] of its kind.
+    /// Returns the NATS subject of the event: [`EventKind::subject`] of its kind.
     #[must_use]
     pub fn nats_subject(&self) -> &'static str {
         self.kind().subject()
     }
 }
 
-/// The fields of each kind, as the decoder reads them once it knows the kind.
+/// The fields of each kind, deserialized after the kind is known.
 #[derive(Deserialize)]
 #[serde(remote = "DriverEvent", rename_all = "snake_case")]
 enum DriverEventFields {
@@ -264,7 +264,7 @@ enum DriverEventFields {
     },
     BudgetExhausted {
         goal_id: GoalId,
-        #[serde(deserialize_with = "strict::word")]
+        #[serde(deserialize_with = "strict::unit_enum")]
         axis: BudgetAxis,
         #[serde(deserialize_with = "strict::object")]
         usage: BudgetUsage,
@@ -308,12 +308,12 @@ enum DriverEventFields {
     },
     ExtractMemoriesSkipped {
         goal_id: GoalId,
-        #[serde(deserialize_with = "strict::word")]
+        #[serde(deserialize_with = "strict::unit_enum")]
         reason: ExtractSkipReason,
     },
     AutoDreamOutcome {
         goal_id: GoalId,
-        #[serde(deserialize_with = "strict::word")]
+        #[serde(deserialize_with = "strict::unit_enum")]
         outcome_kind: AutoDreamOutcomeKind,
     },
     Progress {

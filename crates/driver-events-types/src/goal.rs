@@ -6,32 +6,32 @@ use serde_json::{Map, Value};
 use crate::codec::{duration, json, strict};
 use crate::{AcceptanceCriterion, AcceptanceVerdict, AttemptOutcome, BudgetGuards, BudgetUsage, GoalId};
 
-/// The key of [`Goal::metadata`] that holds the agent's id.
+/// The key of the agent's id in [`Goal::metadata`].
 const AGENT_ID: &str = "agent_id";
 
-/// What an agent is asked to achieve: a description, criteria that are checked objectively, and a budget.
+/// A task for an agent: a description, acceptance criteria and a budget.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Goal {
-    /// Names the goal in every later event.
+    /// Id of the goal, repeated in every later event.
     pub id: GoalId,
-    /// What is to be achieved, in the words of the person who asks.
+    /// Description of the task, in the words of the requester.
     pub description: String,
-    /// All of these must hold before the goal counts as done. Empty: the agent's word is taken.
+    /// Criteria that must all be met before the goal is done. If empty, the agent's own claim suffices.
     pub acceptance: Vec<AcceptanceCriterion>,
-    /// When the driver loop gives up.
+    /// Limits at which the driver loop stops.
     #[serde(deserialize_with = "strict::object")]
     pub budget: BudgetGuards,
-    /// Where the agent works, as the driver names it. Left out of the JSON when absent.
+    /// Workspace of the agent, in the driver's notation. Omitted from the JSON if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
-    /// Free facts about the goal. Left out of the JSON when empty.
+    /// Free-form metadata. Omitted from the JSON if empty.
     #[serde(default, skip_serializing_if = "Map::is_empty", with = "json::map")]
     pub metadata: Map<String, Value>,
 }
 
 impl Goal {
-    /// The id of the agent that works on the goal: `metadata["agent_id"]`, where an empty text or a value that is no
-    /// text reads as none.
+    /// Returns the id of the agent that works on the goal: `metadata["agent_id"]`, or `None` if it is not a non-empty
+    /// string.
     #[must_use]
     pub fn agent_id(&self) -> Option<&str> {
         self.metadata
@@ -40,7 +40,7 @@ impl Goal {
             .filter(|id| !id.is_empty())
     }
 
-    /// The goal with `metadata["agent_id"]` set.
+    /// Sets `metadata["agent_id"]`.
     #[must_use]
     pub fn with_agent_id(mut self, agent_id: impl Into<String>) -> Self {
         self.metadata
@@ -49,25 +49,25 @@ impl Goal {
     }
 }
 
-/// How a goal ended.
+/// Outcome of a goal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GoalOutcome {
     /// The goal that ended.
     pub goal_id: GoalId,
-    /// How the last attempt ended.
+    /// Outcome of the last attempt.
     pub outcome: AttemptOutcome,
-    /// The number of attempts that were made.
+    /// Number of attempts made.
     pub total_turns: u32,
-    /// What the goal used of its budget.
+    /// Budget that the goal used.
     #[serde(deserialize_with = "strict::object")]
     pub usage: BudgetUsage,
-    /// The agent's last words. Written as `null` when absent.
+    /// Last text of the agent. `null` in the JSON if `None`.
     #[serde(default)]
     pub final_text: Option<String>,
-    /// The last verdict on the criteria. Written as `null` when absent.
+    /// Last verdict on the acceptance criteria. `null` in the JSON if `None`.
     #[serde(default, deserialize_with = "strict::object_or_null")]
     pub acceptance: Option<AcceptanceVerdict>,
-    /// From the start of the goal to its end, on the wall clock.
+    /// Wall-clock time from the start of the goal to its end.
     #[serde(with = "duration")]
     pub elapsed: Duration,
 }

@@ -4,18 +4,18 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Names one goal for its whole life. Every event carries it.
+/// Id of a goal. Every event carries it.
 ///
-/// On the wire it is the UUID as lower-case hyphenated text ([RFC 9562], section 4).
+/// In the JSON it is a string: the UUID in lower case with hyphens ([RFC 9562], section 4).
 ///
 /// [RFC 9562]: https://www.rfc-editor.org/rfc/rfc9562#section-4
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct GoalId(pub Uuid);
 
-/// Names one [`Decision`](crate::Decision).
+/// Id of a [`Decision`](crate::Decision).
 ///
-/// On the wire it is the UUID as lower-case hyphenated text ([RFC 9562], section 4).
+/// In the JSON it is a string: the UUID in lower case with hyphens ([RFC 9562], section 4).
 ///
 /// [RFC 9562]: https://www.rfc-editor.org/rfc/rfc9562#section-4
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct GoalId(pub Uuid);
 pub struct DecisionId(pub Uuid);
 
 impl GoalId {
-    /// A new random (version 4) id.
+    /// Creates a random id (UUID version 4).
     #[must_use]
     pub fn new() -> Self {
         Self(Uuid::new_v4())
@@ -31,21 +31,21 @@ impl GoalId {
 }
 
 impl DecisionId {
-    /// A new random (version 4) id.
+    /// Creates a random id (UUID version 4).
     #[must_use]
     pub fn new() -> Self {
         Self(Uuid::new_v4())
     }
 }
 
-/// The same as [`GoalId::new`]: random, not nil.
+/// Creates a random id, like [`GoalId::new`]; not the nil UUID.
 impl Default for GoalId {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// The same as [`DecisionId::new`]: random, not nil.
+/// Creates a random id, like [`DecisionId::new`]; not the nil UUID.
 impl Default for DecisionId {
     fn default() -> Self {
         Self::new()
@@ -64,7 +64,7 @@ impl fmt::Display for DecisionId {
     }
 }
 
-/// Reads any form of a UUID that RFC 9562 knows: hyphenated, simple, braced or a URN.
+/// Parses a UUID in any form of RFC 9562: hyphenated, simple, braced or URN.
 impl FromStr for GoalId {
     type Err = uuid::Error;
 
@@ -73,7 +73,7 @@ impl FromStr for GoalId {
     }
 }
 
-/// Reads any form of a UUID that RFC 9562 knows: hyphenated, simple, braced or a URN.
+/// Parses a UUID in any form of RFC 9562: hyphenated, simple, braced or URN.
 impl FromStr for DecisionId {
     type Err = uuid::Error;
 

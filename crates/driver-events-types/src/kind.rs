@@ -1,19 +1,20 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The subject that matches every event: NATS' [`>` wildcard](https://docs.nats.io/nats-concepts/subjects) matches one
-/// or more tokens at the end.
+/// The NATS wildcard subject that matches the subjects of all kinds. The final
+/// [`>`](https://docs.nats.io/nats-concepts/subjects) matches one or more tokens.
 pub const SUBJECT_WILDCARD: &str = "agent.driver.>";
 
-/// The Kafka topic that has the events of all kinds, unless a publisher chooses otherwise. Frozen, as the subjects are.
+/// The default Kafka topic, which takes the events of all kinds. Frozen, as the subjects are.
 pub const DEFAULT_TOPIC: &str = "agent.driver";
 
 /// The kind of a [`DriverEvent`](crate::DriverEvent), without its fields.
 ///
-/// [`as_str`](Self::as_str) is the text of `"kind"` in the JSON, [`subject`](Self::subject) is where the event is
-/// published, [`topic`](Self::topic) where Kafka has it when each kind has a topic of its own. All are frozen: what was
-/// ever released never changes and is never removed.
+/// [`as_str`](Self::as_str) is the text of `"kind"` in the JSON, [`subject`](Self::subject) the NATS subject,
+/// [`topic`](Self::topic) the Kafka topic if each kind has its own. All three are frozen: a released name never changes
+/// and is never removed.
 ///
+/// # Examples
 /// ```
 /// use driver_events_types::EventKind;
 ///
@@ -60,7 +61,7 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// Every kind, in the contract's order.
+    /// All kinds, in the contract's order.
     pub const ALL: &'static [Self] = &[
         Self::GoalStarted,
         Self::GoalCompleted,
@@ -80,7 +81,7 @@ impl EventKind {
         Self::Progress,
     ];
 
-    /// The text of `"kind"` in the JSON.
+    /// Returns the text of `"kind"` in the JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -103,7 +104,7 @@ impl EventKind {
         }
     }
 
-    /// The subject on which events of this kind are published.
+    /// Returns the NATS subject of the kind.
     #[must_use]
     pub const fn subject(self) -> &'static str {
         match self {
@@ -126,8 +127,8 @@ impl EventKind {
         }
     }
 
-    /// The Kafka topic of the events of this kind, where a publisher gives each kind a topic of its own: named as the
-    /// [`subject`](Self::subject) is. Otherwise it is [`DEFAULT_TOPIC`] for all kinds.
+    /// Returns the Kafka topic of the kind, for publishers that use one topic per kind; the others use
+    /// [`DEFAULT_TOPIC`]. It has the same name as the [`subject`](Self::subject).
     #[must_use]
     pub const fn topic(self) -> &'static str {
         self.subject()
@@ -140,7 +141,7 @@ impl fmt::Display for EventKind {
     }
 }
 
-/// The inverse of [`EventKind::as_str`], to the letter.
+/// Parses the exact text of [`EventKind::as_str`].
 impl FromStr for EventKind {
     type Err = UnknownKind;
 
@@ -153,14 +154,14 @@ impl FromStr for EventKind {
     }
 }
 
-/// A text that is the name of no [`EventKind`] of this version.
+/// An error from parsing an [`EventKind`]: the text is not a kind of this version.
 ///
-/// A newer publisher may know it: a reader passes such an event on, a command line refuses the word.
+/// In an event, it may come from a newer publisher: pass the event on. In user input, report the error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownKind(String);
 
 impl UnknownKind {
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn kind(&self) -> &str {
         &self.0
@@ -169,7 +170,7 @@ impl UnknownKind {
 
 impl fmt::Display for UnknownKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown event kind {:?}", self.0)
+        write!(f, "unknown event kind `{}`", self.0.escape_debug())
     }
 }
 

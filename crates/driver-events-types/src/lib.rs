@@ -1,14 +1,14 @@
-//! The events of an AI agent's driver loop, as types and as JSON.
+//! The events of an AI agent's driver loop, as Rust types and as JSON.
 //!
-//! A driver loop works on a goal, attempt after attempt, and tells the world what happens: one [`DriverEvent`] each
-//! time. This crate is the contract between those who publish and those who read: 16 kinds, their fields, their
-//! subjects and the exact bytes of their JSON, all of them frozen.
+//! A driver loop works on a goal in one or more attempts and publishes a [`DriverEvent`] for each step. This crate is
+//! the contract between publishers and readers: 16 kinds, their fields, their subjects and the exact bytes of their
+//! JSON, all of them frozen.
 //!
 //! # When to use it
-//! To make or to read events, in any process, over any transport: the crate does no I/O. To publish them, take
-//! [`driver-events-core`](https://docs.rs/driver-events-core) for the sink trait and one crate for each transport.
+//! To create or decode events in any process, over any transport: the crate performs no I/O. To publish events, use
+//! [`driver-events-core`](https://docs.rs/driver-events-core) for the sink trait and the crate of your transport.
 //!
-//! # Example
+//! # Examples
 //! ```
 //! use driver_events_types::{Decoded, DriverEvent, GoalId};
 //!
@@ -23,15 +23,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What the JSON looks like
-//! One compact object. `"kind"` stands first, then the fields in the order of [`EventKind::fields`]. Ids are
+//! # JSON format
+//! An event is one compact object. `"kind"` comes first, then the fields in the order of [`EventKind::fields`]. Ids are
 //! lower-case hyphenated UUIDs, times are RFC 3339 in UTC with 0, 3, 6 or 9 fractional digits, durations are
-//! [`humantime`] text. Floats are the shortest digits that read back to the same bits, with an exponent from 1e+16 on
-//! and from 1e-6 down. Free JSON ([`Decision::input`], [`Goal::metadata`], …) is a value, not a text: its keys are
-//! sorted and its numbers are shortest text. All of this holds whatever features of serde_json the build switches on.
+//! [`humantime`] text. Floats are the shortest digits that decode to the same bits, with an exponent from 1e+16 up and
+//! from 1e-6 down. Free JSON ([`Decision::input`], [`Goal::metadata`], …) is normalised: sorted keys, numbers as
+//! shortest text. The bytes do not depend on the features of serde_json that the build enables.
 //!
-//! A reader accepts the fields in any order, ignores those it does not know, and keeps what a newer publisher sent
-//! ([`Decoded::Unknown`]).
+//! The decoder accepts the fields in any order, ignores unknown fields, and keeps the events of newer publishers byte
+//! for byte ([`Decoded::Unknown`]).
 //!
 //! # Features
 //! None.
@@ -72,7 +72,7 @@ pub use kind::{DEFAULT_TOPIC, EventKind, SUBJECT_WILDCARD, UnknownKind};
 pub use memory::{AutoDreamOutcomeKind, ExtractSkipReason};
 pub use replay::ReplayDecision;
 
-// The foreign types in this crate's public API, so that a caller needs no version of its own to match.
+// Re-exported because the public API has types of these crates: callers get the matching versions.
 pub use chrono;
 pub use serde_json;
 pub use uuid::{self, Uuid};

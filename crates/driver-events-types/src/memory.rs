@@ -1,24 +1,24 @@
 use serde::{Deserialize, Serialize};
 
-/// Why a memory extraction was skipped.
+/// Reason why a memory extraction was skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ExtractSkipReason {
-    /// `disabled`: extraction is switched off.
+    /// `disabled`: extraction is disabled.
     Disabled,
-    /// `throttled`: the last one is too recent.
+    /// `throttled`: the last extraction is too recent.
     Throttled,
-    /// `in_progress`: another one is still running.
+    /// `in_progress`: another extraction is running.
     InProgress,
-    /// `circuit_breaker_open`: too many of the last ones failed.
+    /// `circuit_breaker_open`: too many recent extractions failed.
     CircuitBreakerOpen,
-    /// `main_agent_wrote`: the agent itself has just written to its memory.
+    /// `main_agent_wrote`: the agent itself has just written memories.
     MainAgentWrote,
 }
 
 impl ExtractSkipReason {
-    /// The value's text in the JSON.
+    /// Returns the value's text in the JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -31,39 +31,39 @@ impl ExtractSkipReason {
     }
 }
 
-/// What came of an auto dream, the background pass that tidies what was learnt.
+/// Outcome of an auto dream, the background pass that consolidates memories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AutoDreamOutcomeKind {
-    /// `completed`: the pass ran to its end.
+    /// `completed`: the pass completed.
     Completed,
-    /// `skipped_disabled`: the pass is switched off.
+    /// `skipped_disabled`: the pass is disabled.
     SkippedDisabled,
-    /// `skipped_kairos_active`: the Kairos mode is active.
+    /// `skipped_kairos_active`: Kairos mode is active.
     SkippedKairosActive,
     /// `skipped_remote_mode`: the driver runs in remote mode.
     SkippedRemoteMode,
-    /// `skipped_auto_memory_disabled`: automatic memory is switched off.
+    /// `skipped_auto_memory_disabled`: automatic memory is disabled.
     SkippedAutoMemoryDisabled,
     /// `skipped_time_gate`: the last pass is too recent.
     SkippedTimeGate,
-    /// `skipped_scan_throttle`: the last look for new sessions is too recent.
+    /// `skipped_scan_throttle`: the last scan for new sessions is too recent.
     SkippedScanThrottle,
-    /// `skipped_session_gate`: too few sessions have passed since the last one.
+    /// `skipped_session_gate`: too few sessions since the last pass.
     SkippedSessionGate,
     /// `lock_blocked`: another process holds the lock.
     LockBlocked,
     /// `errored`: the pass failed.
     Errored,
-    /// `timed_out`: the pass ran out of time.
+    /// `timed_out`: the pass timed out.
     TimedOut,
-    /// `escape_audit`: the pass was stopped for reaching outside of its bounds.
+    /// `escape_audit`: the pass was stopped because it accessed something outside its bounds.
     EscapeAudit,
 }
 
 impl AutoDreamOutcomeKind {
-    /// The value's text in the JSON.
+    /// Returns the value's text in the JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -2,34 +2,34 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::codec::tagged;
 
-/// How the driver loop answers an error in the middle of a turn.
+/// The driver loop's reaction to an error within a turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ReplayDecision {
-    /// `fresh_session_retry`: the turn starts again in a new session.
+    /// `fresh_session_retry`: the turn is retried in a new session.
     FreshSessionRetry {
-        /// The state of the workspace to return to first. Left out of the JSON when absent.
+        /// Workspace state to roll back to first. Omitted from the JSON if `None`.
         #[serde(skip_serializing_if = "Option::is_none")]
         rollback_to: Option<String>,
     },
-    /// `next_turn`: the turn is given up and the next one starts.
+    /// `next_turn`: the turn is abandoned and the next one starts.
     NextTurn {
-        /// The state of the workspace to return to first. Left out of the JSON when absent.
+        /// Workspace state to roll back to first. Omitted from the JSON if `None`.
         #[serde(skip_serializing_if = "Option::is_none")]
         rollback_to: Option<String>,
     },
-    /// `compact_and_retry`: the context is compacted and the turn starts again.
+    /// `compact_and_retry`: the context is compacted and the turn is retried.
     CompactAndRetry,
-    /// `escalate`: a person must take over.
+    /// `escalate`: an operator must take over.
     Escalate {
-        /// Why.
+        /// Reason for the escalation.
         reason: String,
     },
 }
 
 impl ReplayDecision {
-    /// The text of its `"kind"` in the JSON.
+    /// Returns the text of `"kind"` in the JSON.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -41,7 +41,7 @@ impl ReplayDecision {
     }
 }
 
-/// The fields of each kind, as the decoder reads them once it knows the kind.
+/// The fields of each kind, deserialized after the kind is known.
 #[derive(Deserialize)]
 #[serde(remote = "ReplayDecision", rename_all = "snake_case")]
 enum ReplayDecisionFields {

@@ -239,7 +239,7 @@ fn what_is_told_of_a_malformed_event_is_short_and_printable() {
     let (_, reason) = read(&structured).unwrap_err();
     assert!(reason.starts_with("\\u{1b}[31m\\nxxx"), "{reason}");
     assert!(
-        reason.ends_with("xxx: the JSON nests deeper than the limit of 64 levels"),
+        reason.ends_with("xxx: JSON nests deeper than the limit of 64 levels"),
         "{reason}"
     );
     assert!(reason.len() < 250, "{reason}");

@@ -189,7 +189,7 @@ async fn a_bad_line_is_named_and_the_rest_goes_on() {
         told[1]
     );
     assert!(
-        told[2].starts_with("events.ndjson:3:14: the text is not UTF-8"),
+        told[2].starts_with("events.ndjson:3:14: text is not UTF-8"),
         "{}",
         told[2]
     );

@@ -4,13 +4,16 @@ use super::{depth, diagnose};
 use crate::{DecodeError, DecodeErrorKind, DriverEvent, Limits};
 
 impl DriverEvent {
-    /// Reads one event from JSON text. White space around it and fields that are not in the contract are ignored.
+    /// Decodes one event from JSON with the default [`Limits`].
+    ///
+    /// Surrounding white space and fields that are not in the contract are ignored.
     ///
     /// # Errors
-    /// Text that is no event, or that the default [`Limits`] refuse; see [`DecodeErrorKind`]. The error names the
-    /// kind, the place inside the event, the line and the column. A reader that must pass on what it does not know
-    /// uses [`Decoded::from_json`](crate::Decoded::from_json).
+    /// Returns a [`DecodeError`] if the text is not a valid event or exceeds the limits; [`DecodeErrorKind`] says what
+    /// to do. A reader that must pass on the events of newer publishers uses
+    /// [`Decoded::from_json`](crate::Decoded::from_json).
     ///
+    /// # Examples
     /// ```
     /// use driver_events_types::DriverEvent;
     ///
@@ -22,38 +25,38 @@ impl DriverEvent {
         Self::from_json_with(json, Limits::default())
     }
 
-    /// [`from_json`](Self::from_json) with limits of the caller's.
+    /// Decodes one event as [`from_json`](Self::from_json) does, with the given limits.
     ///
     /// # Errors
-    /// As [`from_json`](Self::from_json).
+    /// Returns the same errors as [`from_json`](Self::from_json).
     pub fn from_json_with(json: &[u8], limits: Limits) -> Result<Self, DecodeError> {
-        let text = checked(json, limits)?;
+        let text = check_limits(json, limits)?;
         parse(text).map_err(|error| diagnose::diagnose(text, &error))
     }
 }
 
-/// The text, when it is within the limits and can be parsed without danger.
-fn checked(json: &[u8], limits: Limits) -> Result<&str, DecodeError> {
+/// Returns the text if it is UTF-8 and within the limits.
+fn check_limits(json: &[u8], limits: Limits) -> Result<&str, DecodeError> {
     if json.len() > limits.max_bytes() {
         let message = format!(
-            "the text of {} bytes is larger than the limit of {}",
+            "text of {} bytes exceeds the limit of {} bytes",
             json.len(),
             limits.max_bytes()
         );
-        return Err(diagnose::refused(
+        return Err(diagnose::error_at(
             json,
             DecodeErrorKind::TooLarge,
             message,
             limits.max_bytes(),
         ));
     }
-    if let Some(offset) = depth::exceeded_at(json, limits.max_depth()) {
-        let message = format!("the JSON nests deeper than the limit of {} levels", limits.max_depth());
-        return Err(diagnose::refused(json, DecodeErrorKind::TooDeep, message, offset));
+    if let Some(offset) = depth::find_deeper_than(json, limits.max_depth()) {
+        let message = format!("JSON nests deeper than the limit of {} levels", limits.max_depth());
+        return Err(diagnose::error_at(json, DecodeErrorKind::TooDeep, message, offset));
     }
     std::str::from_utf8(json).map_err(|error| {
-        let message = format!("the text is not UTF-8: {error}");
-        diagnose::refused(json, DecodeErrorKind::Syntax, message, error.valid_up_to())
+        let message = format!("text is not UTF-8: {error}");
+        diagnose::error_at(json, DecodeErrorKind::Syntax, message, error.valid_up_to())
     })
 }
 

@@ -1,9 +1,9 @@
 use std::fmt;
 
-/// The most characters of a kind that are displayed: a hostile one may be as long as the whole text.
-const LONGEST_KIND: usize = 100;
+/// Maximum number of characters of the event's kind in `Display`. A hostile kind may be as long as the whole text.
+const MAX_KIND_CHARS: usize = 100;
 
-/// JSON that is no event.
+/// An error from decoding an event: the cause, the field and the position in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodeError {
     pub(crate) kind: DecodeErrorKind,
@@ -15,71 +15,76 @@ pub struct DecodeError {
     pub(crate) column: usize,
 }
 
-/// What is wrong with JSON that is no event.
+/// The cause of a [`DecodeError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
-    /// The text is larger than [`Limits::max_bytes`](crate::Limits::max_bytes). Nothing was parsed.
+    /// The text exceeds [`Limits::max_bytes`](crate::Limits::max_bytes). It was not parsed: raise the limit or reject
+    /// the message.
     TooLarge,
-    /// The text nests deeper than [`Limits::max_depth`](crate::Limits::max_depth). Nothing was parsed.
+    /// The text nests deeper than [`Limits::max_depth`](crate::Limits::max_depth). It was not parsed: raise the limit
+    /// or reject the message.
     TooDeep,
-    /// The text is no JSON, or no UTF-8, or something follows the first value. The publisher or the transport is broken.
+    /// The text is not JSON, not UTF-8, or continues after the first value. The publisher or the transport is broken:
+    /// reject the message.
     Syntax,
-    /// The JSON is no object, or has no `"kind"`, or it is no text. It comes from no publisher of driver events.
+    /// The JSON is not an object with a string `"kind"`. It is not a driver event: reject the message.
     MissingKind,
-    /// The kind is none of [`EventKind`](crate::EventKind). A newer publisher may know it: pass it on,
-    /// see [`Decoded`](crate::Decoded).
+    /// The kind is not an [`EventKind`](crate::EventKind) of this version. A newer publisher may have sent it: pass it
+    /// on, see [`Decoded`](crate::Decoded).
     UnknownKind,
-    /// The kind is known, and its only fault is a value that some enum does not know. A newer publisher may know it:
-    /// pass it on, see [`Decoded`](crate::Decoded).
+    /// The kind is known, and the only fault is an unknown enum value. A newer publisher may have sent it: pass it on,
+    /// see [`Decoded`](crate::Decoded).
     UnknownValue,
-    /// A field is missing, doubled (the kind itself included), of the wrong type or out of range. The publisher breaks
-    /// the contract.
+    /// A field is missing, duplicate (including `"kind"`), out of range or of the wrong type. The publisher violates
+    /// the contract: reject the message.
     Invalid,
 }
 
 impl DecodeError {
-    /// What is wrong.
+    /// Returns the cause.
     #[must_use]
     pub fn kind(&self) -> DecodeErrorKind {
         self.kind
     }
 
-    /// The text of the event's `"kind"`, where it could be read. It is whatever the text holds: not bounded, and not
-    /// safe to print as it is. Where the text as a whole could not be read, only its first few KiB are searched.
+    /// Returns the text of the event's `"kind"`, or `None` if it cannot be read.
+    ///
+    /// It is untrusted input: unbounded and not escaped. If the text cannot be parsed as a whole, only its first 4 KiB
+    /// are searched for the kind.
     #[must_use]
     pub fn event_kind(&self) -> Option<&str> {
         self.event_kind.as_deref()
     }
 
-    /// The place inside the event, such as `result.decisions_recorded[3].decided_at`; empty where the whole text is
-    /// meant, or where the text is no JSON.
+    /// Returns the path of the field, such as `result.decisions_recorded[3].decided_at`. Empty if the error concerns
+    /// the whole text.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The place in the text, in bytes from 0: the first byte of the value that is wrong, or of the object that lacks
-    /// a field. Where the text is no JSON, it is where that shows, give or take a byte.
+    /// Returns the byte offset in the text, from 0: the first byte of the invalid value, or of the object that lacks a
+    /// field. For a syntax error it is exact to within one byte.
     #[must_use]
     pub fn offset(&self) -> usize {
         self.offset
     }
 
-    /// The line of [`offset`](Self::offset), from 1.
+    /// Returns the line of [`offset`](Self::offset), from 1.
     #[must_use]
     pub fn line(&self) -> usize {
         self.line
     }
 
-    /// The byte in the line of [`offset`](Self::offset), from 1.
+    /// Returns the column of [`offset`](Self::offset) in bytes, from 1.
     #[must_use]
     pub fn column(&self) -> usize {
         self.column
     }
 
-    /// What is wrong, in words, without the place: one line of a few hundred printable characters at the most,
-    /// whatever the text holds.
+    /// Returns the error text without path and position: one line of at most 401 printable characters, even for
+    /// hostile input.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -89,7 +94,7 @@ impl DecodeError {
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(kind) = &self.event_kind {
-            for char in kind.chars().take(LONGEST_KIND) {
+            for char in kind.chars().take(MAX_KIND_CHARS) {
                 write!(f, "{}", char.escape_debug())?;
             }
             if !self.path.is_empty() {

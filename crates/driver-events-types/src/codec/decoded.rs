@@ -4,8 +4,9 @@ use serde_json::value::RawValue;
 use super::strict;
 use crate::{DecodeError, DecodeErrorKind, DriverEvent, EncodeError, EventKind, GoalId, Limits};
 
-/// What a reader gets: an event of this version, or one that only a newer version knows, kept whole.
+/// A decoded event: known to this version, or sent by a newer publisher and kept byte for byte.
 ///
+/// # Examples
 /// ```
 /// use driver_events_types::Decoded;
 ///
@@ -19,31 +20,31 @@ use crate::{DecodeError, DecodeErrorKind, DriverEvent, EncodeError, EventKind, G
 pub enum Decoded {
     /// An event of this version.
     Known(DriverEvent),
-    /// Valid JSON whose kind is not known, or a known kind whose only fault is a value that some enum does not know.
+    /// Valid JSON of an unknown kind, or of a known kind whose only fault is an unknown enum value.
     Unknown {
         /// The text of `"kind"`.
         kind: String,
-        /// The place of what is not known: `kind` itself, or such as `goal.acceptance[0].kind` or `axis`.
+        /// The path of the unknown value: `kind`, or for example `goal.acceptance[0].kind` or `axis`.
         path: String,
-        /// The JSON, byte for byte as it was read.
+        /// The JSON, byte for byte as received.
         raw: Vec<u8>,
     },
 }
 
 impl Decoded {
-    /// Reads one event, known or not, from JSON text.
+    /// Decodes one event, known or unknown, from JSON with the default [`Limits`].
     ///
     /// # Errors
-    /// As [`DriverEvent::from_json`], but for [`DecodeErrorKind::UnknownKind`] and [`DecodeErrorKind::UnknownValue`],
-    /// which are no errors here.
+    /// Returns the errors of [`DriverEvent::from_json`] except [`DecodeErrorKind::UnknownKind`] and
+    /// [`DecodeErrorKind::UnknownValue`], for which it returns [`Decoded::Unknown`].
     pub fn from_json(json: &[u8]) -> Result<Self, DecodeError> {
         Self::from_json_with(json, Limits::default())
     }
 
-    /// [`from_json`](Self::from_json) with limits of the caller's.
+    /// Decodes one event as [`from_json`](Self::from_json) does, with the given limits.
     ///
     /// # Errors
-    /// As [`from_json`](Self::from_json).
+    /// Returns the same errors as [`from_json`](Self::from_json).
     pub fn from_json_with(json: &[u8], limits: Limits) -> Result<Self, DecodeError> {
         let error = match DriverEvent::from_json_with(json, limits) {
             Ok(event) => return Ok(Self::Known(event)),
@@ -59,10 +60,10 @@ impl Decoded {
         }
     }
 
-    /// The JSON: of a known event what [`DriverEvent::to_json`] gives, of an unknown one the bytes as they were read.
+    /// Returns the JSON: a known event is encoded by [`DriverEvent::to_json`], an unknown one is the bytes as received.
     ///
     /// # Errors
-    /// As [`DriverEvent::to_json`].
+    /// Returns the errors of [`DriverEvent::to_json`].
     pub fn to_json(&self) -> Result<Vec<u8>, EncodeError> {
         match self {
             Self::Known(event) => event.to_json(),
@@ -70,7 +71,7 @@ impl Decoded {
         }
     }
 
-    /// The event, where it is known.
+    /// Returns the event, or `None` if it is unknown.
     #[must_use]
     pub fn known(&self) -> Option<&DriverEvent> {
         match self {
@@ -79,7 +80,7 @@ impl Decoded {
         }
     }
 
-    /// The text of `"kind"`.
+    /// Returns the text of `"kind"`.
     #[must_use]
     pub fn kind(&self) -> &str {
         match self {
@@ -88,7 +89,8 @@ impl Decoded {
         }
     }
 
-    /// The kind, where this version knows it; an event with a value that is not known may still be of a known kind.
+    /// Returns the kind, or `None` if it is unknown. An [`Unknown`](Self::Unknown) event may have a known kind, with an
+    /// unknown value in one of its fields.
     #[must_use]
     pub fn known_kind(&self) -> Option<EventKind> {
         match self {
@@ -97,8 +99,10 @@ impl Decoded {
         }
     }
 
-    /// The goal that the event is about. Of an unknown event it is read from where the known kinds have it:
-    /// `goal_id`, `goal.id`, or the `goal_id` of `outcome`, `result` or `decision`.
+    /// Returns the id of the event's goal.
+    ///
+    /// In an unknown event it is looked up in the fields that known kinds use: `goal_id`, `goal.id`, or the `goal_id`
+    /// of `outcome`, `result` or `decision`. Returns `None` if none of them has a valid id.
     #[must_use]
     pub fn goal_id(&self) -> Option<GoalId> {
         match self {

@@ -1,4 +1,4 @@
-//! What is wrong with a text that did not decode, and where: the slow path, taken only after the decoder refused.
+//! Finds the cause and the position of a decoding error. This is the slow path, taken only after the decoder failed.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -7,16 +7,16 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::tagged;
-use super::walk::Walk;
+use super::validate::Validator;
 use crate::{DecodeError, DecodeErrorKind};
 
-/// The most characters of a message. Hostile text is quoted no further.
-const LONGEST_MESSAGE: usize = 400;
+/// Maximum length of a message in characters. It may quote hostile text.
+const MAX_MESSAGE_CHARS: usize = 400;
 
-/// How much of a text is looked at to find the kind, where the text cannot be read as a whole.
-const PROBED: usize = 4096;
+/// Number of bytes searched for the kind if the text cannot be parsed as a whole.
+const KIND_SEARCH_BYTES: usize = 4096;
 
-/// One thing that is wrong.
+/// A decoding error before line, column and event kind are known.
 pub(crate) struct Fault {
     pub(crate) kind: DecodeErrorKind,
     pub(crate) path: String,
@@ -24,16 +24,16 @@ pub(crate) struct Fault {
     pub(crate) offset: usize,
 }
 
-/// The reason why `text` did not decode, where the decoder itself said `error`.
+/// Returns the error for `text`, which the decoder refused with `error`.
 pub(crate) fn diagnose(text: &str, error: &serde_json::Error) -> DecodeError {
-    let whole: &RawValue = match serde_json::from_str(text) {
-        Ok(whole) => whole,
+    let raw: &RawValue = match serde_json::from_str(text) {
+        Ok(raw) => raw,
         Err(error) => {
             let offset = offset_of(text.as_bytes(), error.line(), error.column());
-            return refused(text.as_bytes(), DecodeErrorKind::Syntax, message_of(&error), offset);
+            return error_at(text.as_bytes(), DecodeErrorKind::Syntax, message_of(&error), offset);
         }
     };
-    let (event_kind, fault) = Walk::new(text).event(whole);
+    let (event_kind, fault) = Validator::new(text).validate_event(raw);
     let fault = fault.unwrap_or_else(|| Fault {
         kind: DecodeErrorKind::Invalid,
         path: String::new(),
@@ -43,8 +43,8 @@ pub(crate) fn diagnose(text: &str, error: &serde_json::Error) -> DecodeError {
     fault.into_error(event_kind, text.as_bytes())
 }
 
-/// An error about a text that was not parsed, or is no JSON from `offset` on.
-pub(crate) fn refused(text: &[u8], kind: DecodeErrorKind, message: String, offset: usize) -> DecodeError {
+/// Returns an error about the whole text, which was not parsed or is not JSON from `offset` on.
+pub(crate) fn error_at(text: &[u8], kind: DecodeErrorKind, message: String, offset: usize) -> DecodeError {
     let fault = Fault {
         kind,
         path: String::new(),
@@ -59,9 +59,9 @@ impl Fault {
         let (line, column) = position(text, self.offset);
         DecodeError {
             kind: self.kind,
-            event_kind: event_kind.or_else(|| probe_kind(text)),
+            event_kind: event_kind.or_else(|| find_kind(text)),
             path: self.path,
-            message: printable(&self.message),
+            message: escape_message(&self.message),
             offset: self.offset,
             line,
             column,
@@ -69,7 +69,7 @@ impl Fault {
     }
 }
 
-/// serde_json's message without its position, which is that of a part of the text.
+/// Returns serde_json's message without its position, which may be relative to a part of the text.
 pub(crate) fn message_of(error: &serde_json::Error) -> String {
     let message = error.to_string();
     match message.rfind(" at line ") {
@@ -78,23 +78,23 @@ pub(crate) fn message_of(error: &serde_json::Error) -> String {
     }
 }
 
-/// The message in one line of bounded length that does nothing to a terminal: it may quote what a stranger sent.
-fn printable(message: &str) -> String {
-    let mut printable = String::with_capacity(message.len().min(LONGEST_MESSAGE));
+/// Truncates the message and escapes what a terminal would interpret: it may quote untrusted input.
+fn escape_message(message: &str) -> String {
+    let mut escaped = String::with_capacity(message.len().min(MAX_MESSAGE_CHARS));
     for (count, char) in message.chars().enumerate() {
         match char {
-            _ if count == LONGEST_MESSAGE => {
-                printable.push('…');
+            _ if count == MAX_MESSAGE_CHARS => {
+                escaped.push('…');
                 break;
             }
-            '"' | '\'' | '\\' => printable.push(char),
-            _ => printable.extend(char.escape_debug()),
+            '"' | '\'' | '\\' => escaped.push(char),
+            _ => escaped.extend(char.escape_debug()),
         }
     }
-    printable
+    escaped
 }
 
-/// The line and the byte in it, both from 1.
+/// Returns the line and the byte column of an offset, both from 1.
 fn position(text: &[u8], offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
@@ -102,7 +102,7 @@ fn position(text: &[u8], offset: usize) -> (usize, usize) {
     (line, column)
 }
 
-/// The inverse of [`position`] for serde_json's positions, whose columns count the bytes that were read.
+/// Returns the offset of a position of serde_json, whose column is the number of bytes read from the line.
 fn offset_of(text: &[u8], line: usize, column: usize) -> usize {
     let before: usize = text
         .split_inclusive(|byte| *byte == b'\n')
@@ -112,11 +112,11 @@ fn offset_of(text: &[u8], line: usize, column: usize) -> usize {
     (before + column.saturating_sub(1)).min(text.len())
 }
 
-/// The event's kind, when it can be read before the text stops being JSON. Little of a hostile text is looked at.
-fn probe_kind(text: &[u8]) -> Option<String> {
-    struct Probe<'a>(&'a RefCell<Option<String>>);
+/// Returns the event's kind if it precedes the first syntax error.
+fn find_kind(text: &[u8]) -> Option<String> {
+    struct KindVisitor<'a>(&'a RefCell<Option<String>>);
 
-    impl<'de> Visitor<'de> for Probe<'_> {
+    impl<'de> Visitor<'de> for KindVisitor<'_> {
         type Value = ();
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,7 +127,7 @@ fn probe_kind(text: &[u8]) -> Option<String> {
             while let Some(key) = map.next_key::<String>()? {
                 if key == tagged::KIND {
                     *self.0.borrow_mut() = Some(map.next_value()?);
-                    return Err(A::Error::custom("the kind is found"));
+                    return Err(A::Error::custom("kind found"));
                 }
                 map.next_value::<IgnoredAny>()?;
             }
@@ -135,9 +135,9 @@ fn probe_kind(text: &[u8]) -> Option<String> {
         }
     }
 
-    let start = text.get(..PROBED).unwrap_or(text);
+    let start = text.get(..KIND_SEARCH_BYTES).unwrap_or(text);
     let found = RefCell::new(None);
-    // The text is known to be at fault: what counts is only what was found before the fault.
-    let _ = serde_json::Deserializer::from_slice(start).deserialize_map(Probe(&found));
+    // The result is always an error: the text is invalid or cut, or the visitor stopped at the kind.
+    let _ = serde_json::Deserializer::from_slice(start).deserialize_map(KindVisitor(&found));
     found.into_inner()
 }

@@ -21,24 +21,25 @@ impl Visitor<'_> for DurationVisitor {
     type Value = Duration;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a duration such as \"1m 36s 410ms\"")
+        f.write_str("a duration such as `1m 36s 410ms`")
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
         parse(text).map_err(|error| {
             E::custom(format_args!(
-                "{text:?} is not a duration such as \"1m 36s 410ms\": {error}"
+                "invalid duration `{}`, expected a form like `1m 36s 410ms`: {error}",
+                text.escape_debug()
             ))
         })
     }
 }
 
-/// What [`humantime::parse_duration`] reads, without its panic: it adds the parts up with a carry that is not checked,
-/// and "18446744073709551615s 1000000000ns" overflows there. So it is shown one part at a time.
+/// Parses as [`humantime::parse_duration`] does, without its panic: it adds the parts with an unchecked carry, so that
+/// "18446744073709551615s 1000000000ns" overflows. Parsing one part at a time and adding here avoids that.
 fn parse(text: &str) -> Result<Duration, DurationError> {
     let mut sum = Duration::ZERO;
     for part in parts(text) {
-        // A bare "0" is a duration only when it stands alone.
+        // "0" without a unit is valid only if it is the whole text.
         let part = if part == "0" { text } else { part };
         sum = sum
             .checked_add(humantime::parse_duration(part)?)
@@ -47,7 +48,7 @@ fn parse(text: &str) -> Result<Duration, DurationError> {
     Ok(sum)
 }
 
-/// The text cut in front of each number but the first: at every digit that follows a unit.
+/// Splits the text before each number but the first: at every digit that follows a unit.
 fn parts(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     iter::from_fn(move || {

@@ -1,15 +1,17 @@
 use std::io;
 
-use super::leaves::{self, Leaf};
+use super::encode_checks::{self, CheckedValue};
 use super::{depth, float, json, time};
 use crate::{DriverEvent, EncodeError, EncodeErrorKind, Limits};
 
 impl DriverEvent {
-    /// The event as JSON: the contract's bytes, without a line ending.
+    /// Encodes the event as the exact bytes of the contract, without a line ending, with the default [`Limits`].
     ///
     /// # Errors
-    /// An event that the contract or the default [`Limits`] refuse; see [`EncodeErrorKind`]. The event is unharmed.
+    /// Returns an [`EncodeError`] if the event exceeds the limits or has a value that JSON cannot represent;
+    /// [`EncodeErrorKind`] says what to do.
     ///
+    /// # Examples
     /// ```
     /// use driver_events_types::{DriverEvent, GoalId, Uuid};
     ///
@@ -26,72 +28,75 @@ impl DriverEvent {
         Ok(out)
     }
 
-    /// Appends what [`to_json`](Self::to_json) gives to `out`, which keeps its allocation from event to event.
+    /// Appends the JSON of [`to_json`](Self::to_json) to `out`, so that one allocation serves many events.
     ///
     /// # Errors
-    /// As [`to_json`](Self::to_json); `out` is then as it was.
+    /// Returns the same errors as [`to_json`](Self::to_json), and leaves `out` unchanged.
     pub fn write_json(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         self.write_json_with(out, Limits::default())
     }
 
-    /// [`write_json`](Self::write_json) with limits of the caller's.
+    /// Appends the JSON as [`write_json`](Self::write_json) does, with the given limits.
     ///
     /// # Errors
-    /// As [`write_json`](Self::write_json).
+    /// Returns the same errors as [`write_json`](Self::write_json).
     pub fn write_json_with(&self, out: &mut Vec<u8>, limits: Limits) -> Result<(), EncodeError> {
-        // Before anything descends into the event.
+        // Checked first: the serializer below recurses into the event.
         if self.free_json_depth() > limits.max_depth() {
             return Err(too_deep(self, limits));
         }
         let start = out.len();
-        let mut writer = Bounded {
+        let mut writer = LimitedWriter {
             left: limits.max_bytes(),
             out,
         };
         let written = serde_json::to_writer(&mut writer, self);
         let json = out.get(start..).unwrap_or_default();
-        let fault = match written {
-            Ok(()) if depth::exceeded_at(json, limits.max_depth()).is_none() => return Ok(()),
+        let error = match written {
+            Ok(()) if depth::find_deeper_than(json, limits.max_depth()).is_none() => return Ok(()),
             Ok(()) => too_deep(self, limits),
             Err(error) if error.is_io() => EncodeError::new(
                 self.kind(),
                 EncodeErrorKind::TooLarge,
                 String::new(),
-                format!("the event is larger than the limit of {} bytes", limits.max_bytes()),
+                format!("event exceeds the limit of {} bytes", limits.max_bytes()),
             ),
-            Err(error) => explain(self, &error),
+            Err(error) => value_error(self, &error),
         };
         out.truncate(start);
-        Err(fault)
+        Err(error)
     }
 
-    /// The number of arrays and objects that stand inside of one another in the event's free JSON, the event itself
-    /// included: what [`Limits::max_depth`] bounds. Found without recursion.
+    /// Returns the nesting depth of the event's free JSON in levels, the event itself included; 0 without free JSON.
+    ///
+    /// [`Limits::max_depth`] bounds it. Computed without recursion.
     #[must_use]
     pub fn free_json_depth(&self) -> usize {
-        let mut deepest = 0;
-        leaves::visit(self, |_, leaf| deepest = deepest.max(leaf.depth()));
-        deepest
+        let mut max_depth = 0;
+        encode_checks::for_each_value(self, |_, value| max_depth = max_depth.max(value.depth()));
+        max_depth
     }
 
     /// Drops the event without recursion.
     ///
-    /// Free JSON that nests some ten thousand levels deep overflows the stack when it is dropped as usual, which
-    /// aborts the process. No decoder of this crate makes such a value; an event whose
-    /// [`free_json_depth`](Self::free_json_depth) cannot be vouched for is disposed of here.
-    pub fn dismantle(self) {
-        leaves::dismantle(self);
+    /// Free JSON that nests about ten thousand levels deep overflows the stack in an ordinary drop, which aborts the
+    /// process. The decoders of this crate never return such a value. Use this method for an event with free JSON from
+    /// an untrusted source that is not limited in depth.
+    pub fn drop_iteratively(self) {
+        encode_checks::drop_iteratively(self);
     }
 }
 
-/// Why serde_json could not write the event, told by the place that made it stop.
-fn explain(event: &DriverEvent, error: &serde_json::Error) -> EncodeError {
-    first_fault(event, |leaf| match leaf {
-        Leaf::Float(value) if !value.is_finite() => Some((EncodeErrorKind::NotFinite, float::NOT_FINITE.to_owned())),
-        Leaf::Time(value) if !time::is_representable(value) => {
+/// Returns the error for the first value that serde_json could not write.
+fn value_error(event: &DriverEvent, error: &serde_json::Error) -> EncodeError {
+    first_error(event, |value| match value {
+        CheckedValue::Float(float) if !float.is_finite() => {
+            Some((EncodeErrorKind::NotFinite, float::NOT_FINITE.to_owned()))
+        }
+        CheckedValue::Time(time) if !time::is_representable(time) => {
             Some((EncodeErrorKind::OutOfRange, time::OUT_OF_RANGE.to_owned()))
         }
-        _ if !leaf.has_writable_numbers() => Some((EncodeErrorKind::OutOfRange, json::OUT_OF_RANGE.to_owned())),
+        _ if !value.has_representable_numbers() => Some((EncodeErrorKind::OutOfRange, json::OUT_OF_RANGE.to_owned())),
         _ => None,
     })
     .unwrap_or_else(|| {
@@ -105,35 +110,34 @@ fn explain(event: &DriverEvent, error: &serde_json::Error) -> EncodeError {
 }
 
 fn too_deep(event: &DriverEvent, limits: Limits) -> EncodeError {
-    let message = format!("the JSON nests deeper than the limit of {} levels", limits.max_depth());
-    first_fault(event, |leaf| {
-        (leaf.depth() > limits.max_depth()).then(|| (EncodeErrorKind::TooDeep, message.clone()))
+    let message = format!("JSON nests deeper than the limit of {} levels", limits.max_depth());
+    first_error(event, |value| {
+        (value.depth() > limits.max_depth()).then(|| (EncodeErrorKind::TooDeep, message.clone()))
     })
     .unwrap_or_else(|| EncodeError::new(event.kind(), EncodeErrorKind::TooDeep, String::new(), message))
 }
 
-/// The first leaf with a fault, as an error that names its place.
-fn first_fault(
+/// Returns the error of the first value for which `check` returns one.
+fn first_error(
     event: &DriverEvent,
-    fault_of: impl Fn(Leaf<'_>) -> Option<(EncodeErrorKind, String)>,
+    check: impl Fn(CheckedValue<'_>) -> Option<(EncodeErrorKind, String)>,
 ) -> Option<EncodeError> {
     let mut found = None;
-    leaves::visit(event, |path, leaf| {
+    encode_checks::for_each_value(event, |path, value| {
         if found.is_none() {
-            found =
-                fault_of(leaf).map(|(kind, message)| EncodeError::new(event.kind(), kind, path.to_string(), message));
+            found = check(value).map(|(kind, message)| EncodeError::new(event.kind(), kind, path.to_string(), message));
         }
     });
     found
 }
 
-/// Appends to a buffer until the limit is reached.
-struct Bounded<'a> {
+/// Appends to a buffer and fails at the byte limit.
+struct LimitedWriter<'a> {
     out: &'a mut Vec<u8>,
     left: usize,
 }
 
-impl io::Write for Bounded<'_> {
+impl io::Write for LimitedWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.write_all(bytes)?;
         Ok(bytes.len())

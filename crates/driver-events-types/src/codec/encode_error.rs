@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::EventKind;
 
-/// An event that cannot be written as JSON. The event itself is unharmed.
+/// An error from encoding an event: the cause and the field. The event is unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodeError {
     event_kind: EventKind,
@@ -11,19 +11,19 @@ pub struct EncodeError {
     message: String,
 }
 
-/// What is wrong with an event that cannot be written.
+/// The cause of an [`EncodeError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EncodeErrorKind {
-    /// The JSON is larger than [`Limits::max_bytes`](crate::Limits::max_bytes). Shorten the event's texts, or raise
-    /// the limit here and at every reader.
+    /// The JSON exceeds [`Limits::max_bytes`](crate::Limits::max_bytes). Shorten the event's texts, or raise the limit
+    /// here and at every reader.
     TooLarge,
-    /// Free JSON nests deeper than [`Limits::max_depth`](crate::Limits::max_depth). Flatten it, and drop the event
-    /// with [`dismantle`](crate::DriverEvent::dismantle) where it may be thousands of levels deep.
+    /// Free JSON nests deeper than [`Limits::max_depth`](crate::Limits::max_depth). Flatten it. Drop the event with
+    /// [`drop_iteratively`](crate::DriverEvent::drop_iteratively) if it may be thousands of levels deep.
     TooDeep,
-    /// A float is NaN or infinite, which JSON cannot write. Correct the value.
+    /// A float is NaN or infinite, which JSON cannot represent. Correct the value.
     NotFinite,
-    /// A time's year has more than four digits, or a number in free JSON is larger than any float. Correct the value.
+    /// A time's year has more than four digits, or a number in free JSON exceeds the range of `f64`. Correct the value.
     OutOfRange,
 }
 
@@ -37,25 +37,25 @@ impl EncodeError {
         }
     }
 
-    /// What is wrong.
+    /// Returns the cause.
     #[must_use]
     pub fn kind(&self) -> EncodeErrorKind {
         self.kind
     }
 
-    /// The kind of the event.
+    /// Returns the event's kind.
     #[must_use]
     pub fn event_kind(&self) -> EventKind {
         self.event_kind
     }
 
-    /// The place inside the event, such as `trigger.pct`; empty where the whole event is meant.
+    /// Returns the path of the field, such as `trigger.pct`. Empty if the error concerns the whole event.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// What is wrong, in words, without the place.
+    /// Returns the error text without the path.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message

@@ -1,13 +1,13 @@
-//! Floats that JSON can write.
+//! Floats, restricted to those that JSON can represent.
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Error as _, Serializer};
 
 use super::json;
 
-pub(crate) const NOT_FINITE: &str = "JSON has no NaN and no infinities";
+pub(crate) const NOT_FINITE: &str = "float is not finite: JSON cannot represent NaN or infinity";
 
-/// serde_json alone would write NaN and infinities as `null`.
+/// Refuses NaN and infinity, which serde_json writes as `null`.
 pub(crate) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if value.is_finite() {
         serializer.serialize_f64(*value)
@@ -16,7 +16,7 @@ pub(crate) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::
     }
 }
 
-/// serde_json's `arbitrary_precision` reads a number that is too large as infinity.
+/// Refuses infinity, which serde_json returns for an out-of-range number if `arbitrary_precision` is enabled.
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     let value = f64::deserialize(deserializer)?;
     if value.is_finite() {

@@ -1,8 +1,7 @@
-//! Free JSON inside an event: read and written the same way whatever features of serde_json the build switches on.
+//! Free JSON inside an event, encoded and decoded identically with every feature set of serde_json.
 //!
-//! `preserve_order` keeps the keys of a map in the order of the input, and `arbitrary_precision` keeps numbers as the
-//! text of the input. The contract has keys sorted and numbers as shortest text, so both are undone here: numbers when
-//! they are read, the order of keys when they are written.
+//! The contract requires sorted keys and numbers as shortest text. `preserve_order` keeps keys in input order, so the
+//! encoder sorts them. `arbitrary_precision` keeps the input text of numbers, so the decoder normalises them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,14 +14,14 @@ use serde_json::{Map, Number, Value};
 use super::depth;
 use super::text::Text;
 
-pub(crate) const OUT_OF_RANGE: &str = "the number is larger than any float";
+pub(crate) const OUT_OF_RANGE: &str = "number exceeds the range of a 64-bit float";
 
-/// Whether a number can be written. Only those that `arbitrary_precision` keeps as text may be too large.
+/// Returns whether the number fits a 64-bit float. Only a number that `arbitrary_precision` keeps as text may not.
 pub(crate) fn is_representable(number: &Number) -> bool {
     number.as_f64().is_some()
 }
 
-/// The key under which serde_json hands a number's text to a visitor when `arbitrary_precision` is on.
+/// The key under which serde_json passes a number's text to a visitor if `arbitrary_precision` is enabled.
 const NUMBER_TOKEN: &str = "$serde_json::private::Number";
 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
@@ -30,11 +29,11 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 }
 
 pub(crate) fn serialize<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
-    let levels = depth::DEEPEST;
-    Canonical { value, levels }.serialize(serializer)
+    let depth_left = depth::MAX_DEPTH;
+    Canonical { value, depth_left }.serialize(serializer)
 }
 
-/// The same for an object.
+/// Encodes and decodes free JSON that must be an object.
 pub(crate) mod map {
     use super::*;
 
@@ -46,15 +45,15 @@ pub(crate) mod map {
     }
 
     pub(crate) fn serialize<S: Serializer>(map: &Map<String, Value>, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize_map(map, depth::DEEPEST, serializer)
+        serialize_map(map, depth::MAX_DEPTH, serializer)
     }
 }
 
-/// What free JSON is read into.
+/// A type that free JSON is deserialized into.
 pub(crate) trait Tree: Sized {
     type Members: Default;
 
-    /// Null, a boolean, a number or a string.
+    /// Creates a value from `null`, a boolean, a number or a string.
     fn scalar(scalar: Value) -> Self;
     fn array(values: Vec<Self>) -> Self;
     fn object(members: Self::Members) -> Self;
@@ -81,17 +80,17 @@ impl Tree for Value {
     }
 }
 
-/// Reads any JSON value.
+/// Deserializes any JSON value.
 pub(crate) fn read<'de, T: Tree, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     deserializer.deserialize_any(TreeVisitor(PhantomData))
 }
 
-/// A value that is read as free JSON.
-pub(crate) struct Free<T>(pub(crate) T);
+/// A value that is deserialized as free JSON.
+pub(crate) struct FreeJson<T>(pub(crate) T);
 
-impl<'de, T: Tree> Deserialize<'de> for Free<T> {
+impl<'de, T: Tree> Deserialize<'de> for FreeJson<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read(deserializer).map(Free)
+        read(deserializer).map(FreeJson)
     }
 }
 
@@ -128,8 +127,8 @@ impl<'de, T: Tree> Visitor<'de> for TreeVisitor<T> {
         Ok(T::scalar(Value::Number(value.into())))
     }
 
-    // Integers of more than 64 bits come from a `Value` that was made with `arbitrary_precision`. Everywhere else
-    // they are floats.
+    // A `Value` with `arbitrary_precision` passes integers of more than 64 bits here. Without the feature they are
+    // floats.
     fn visit_u128<E: de::Error>(self, value: u128) -> Result<T, E> {
         self.visit_f64(value as f64)
     }
@@ -152,7 +151,7 @@ impl<'de, T: Tree> Visitor<'de> for TreeVisitor<T> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<T, A::Error> {
         let mut values = Vec::new();
-        while let Some(Free(value)) = seq.next_element()? {
+        while let Some(FreeJson(value)) = seq.next_element()? {
             values.push(value);
         }
         Ok(T::array(values))
@@ -168,7 +167,7 @@ impl<'de, T: Tree> Visitor<'de> for TreeVisitor<T> {
                     AfterToken::Tree(value) => value,
                 }
             } else {
-                entries.next_value::<Free<T>>()?.0
+                entries.next_value::<FreeJson<T>>()?.0
             };
             T::insert(&mut members, key.into_owned(), value);
             first = false;
@@ -177,11 +176,11 @@ impl<'de, T: Tree> Visitor<'de> for TreeVisitor<T> {
     }
 }
 
-/// What stands behind [`NUMBER_TOKEN`].
+/// The value that follows [`NUMBER_TOKEN`].
 ///
-/// serde_json passes a number as a borrowed token and an owned text. In an object that really has such a key both are
-/// borrowed, when it is read from text, or both are owned, when it is read from a `Value`. So a hostile object is not
-/// taken for a number.
+/// serde_json passes a number as a borrowed token with an owned text. An object that has this key in the input passes
+/// both borrowed if deserialized from text, both owned if from a `Value`. So a hostile object is not mistaken for a
+/// number.
 enum AfterToken<T> {
     NumberText(String),
     Tree(T),
@@ -239,14 +238,14 @@ impl<'de, T: Tree> Visitor<'de> for AfterTokenVisitor<T> {
     }
 }
 
-/// Reads a number's text as serde_json does when `arbitrary_precision` is off.
+/// Parses a number's text as serde_json does without `arbitrary_precision`.
 fn number_from_text<E: de::Error>(text: &str) -> Result<Value, E> {
     if let Ok(number) = text.parse::<u64>() {
         return Ok(Value::Number(number.into()));
     }
     match text.parse::<i64>() {
         Ok(number) if number != 0 => Ok(Value::Number(number.into())),
-        // "-0" is a float: no integer has that sign.
+        // "-0" is a float: integers have no negative zero.
         _ => text.parse::<f64>().map_err(E::custom).and_then(number_from_f64),
     }
 }
@@ -257,11 +256,11 @@ fn number_from_f64<E: de::Error>(value: f64) -> Result<Value, E> {
         .ok_or_else(|| E::custom(OUT_OF_RANGE))
 }
 
-/// Writes keys in sorted order and numbers as shortest text.
+/// Serializes with sorted keys and numbers as shortest text.
 struct Canonical<'a> {
     value: &'a Value,
-    /// How many arrays and objects may still be inside of one another. Descending further endangers the stack.
-    levels: usize,
+    /// Number of levels that may still be entered. It bounds the recursion and so the stack.
+    depth_left: usize,
 }
 
 impl Serialize for Canonical<'_> {
@@ -272,17 +271,17 @@ impl Serialize for Canonical<'_> {
             Value::Number(number) => serialize_number(number, serializer),
             Value::String(text) => serializer.serialize_str(text),
             Value::Array(values) => {
-                let levels = next_level::<S>(self.levels)?;
-                serializer.collect_seq(values.iter().map(|value| Canonical { value, levels }))
+                let depth_left = enter_level::<S>(self.depth_left)?;
+                serializer.collect_seq(values.iter().map(|value| Canonical { value, depth_left }))
             }
-            Value::Object(map) => serialize_map(map, self.levels, serializer),
+            Value::Object(map) => serialize_map(map, self.depth_left, serializer),
         }
     }
 }
 
-fn serialize_map<S: Serializer>(map: &Map<String, Value>, levels: usize, serializer: S) -> Result<S::Ok, S::Error> {
-    let levels = next_level::<S>(levels)?;
-    let entry = |(key, value)| (key, Canonical { value, levels });
+fn serialize_map<S: Serializer>(map: &Map<String, Value>, depth_left: usize, serializer: S) -> Result<S::Ok, S::Error> {
+    let depth_left = enter_level::<S>(depth_left)?;
+    let entry = |(key, value)| (key, Canonical { value, depth_left });
     if map.keys().is_sorted() {
         serializer.collect_map(map.iter().map(entry))
     } else {
@@ -292,10 +291,10 @@ fn serialize_map<S: Serializer>(map: &Map<String, Value>, levels: usize, seriali
     }
 }
 
-fn next_level<S: Serializer>(levels: usize) -> Result<usize, S::Error> {
-    levels
+fn enter_level<S: Serializer>(depth_left: usize) -> Result<usize, S::Error> {
+    depth_left
         .checked_sub(1)
-        .ok_or_else(|| S::Error::custom("the JSON nests too deep to be written"))
+        .ok_or_else(|| S::Error::custom("JSON nests too deep"))
 }
 
 fn serialize_number<S: Serializer>(number: &Number, serializer: S) -> Result<S::Ok, S::Error> {
@@ -303,7 +302,7 @@ fn serialize_number<S: Serializer>(number: &Number, serializer: S) -> Result<S::
         return serializer.serialize_u64(value);
     }
     match (number.as_i64(), number.as_f64()) {
-        // "-0" is a float: no integer has that sign.
+        // "-0" is a float: integers have no negative zero.
         (Some(0), _) => serializer.serialize_f64(-0.0),
         (Some(value), _) => serializer.serialize_i64(value),
         (None, Some(value)) => serializer.serialize_f64(value),

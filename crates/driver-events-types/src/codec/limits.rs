@@ -1,8 +1,9 @@
-/// How large an event may be before the codec refuses it.
+/// Maximum size and nesting depth that the codec accepts.
 ///
-/// The limits hold on both sides: what [`to_json`](crate::DriverEvent::to_json) writes,
-/// [`from_json`](crate::DriverEvent::from_json) with the same limits reads.
+/// Encoder and decoder apply them alike: [`from_json_with`](crate::DriverEvent::from_json_with) accepts everything that
+/// [`write_json_with`](crate::DriverEvent::write_json_with) writes with the same limits.
 ///
+/// # Examples
 /// ```
 /// use driver_events_types::Limits;
 ///
@@ -17,36 +18,37 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The deepest nesting that can be allowed: beyond it a parser that recurses is in danger. To read or write as
-    /// deep as this takes some 100 KiB of stack in an optimised build, and some 350 KiB in one that is not.
-    pub const DEEPEST: usize = super::depth::DEEPEST;
+    /// Highest value of [`max_depth`](Self::max_depth): a recursive parser risks a stack overflow beyond it.
+    ///
+    /// This depth needs about 100 KiB of stack in an optimised build and about 350 KiB in a debug build.
+    pub const MAX_DEPTH: usize = super::depth::MAX_DEPTH;
 
-    /// The most bytes of JSON; 512 KiB unless set.
+    /// Returns the maximum size of the JSON in bytes. Default: 512 KiB.
     #[must_use]
     pub const fn max_bytes(&self) -> usize {
         self.max_bytes
     }
 
-    /// The most arrays and objects inside of one another, the event itself included; 64 unless set.
+    /// Returns the maximum nesting depth in levels of arrays and objects, the event itself included. Default: 64.
     #[must_use]
     pub const fn max_depth(&self) -> usize {
         self.max_depth
     }
 
-    /// Sets the most bytes of JSON.
+    /// Sets the maximum size of the JSON in bytes. Default: 512 KiB.
     #[must_use]
     pub const fn with_max_bytes(mut self, max_bytes: usize) -> Self {
         self.max_bytes = max_bytes;
         self
     }
 
-    /// Sets the deepest nesting. More than [`DEEPEST`](Self::DEEPEST) counts as [`DEEPEST`](Self::DEEPEST).
+    /// Sets the maximum nesting depth in levels, capped at [`MAX_DEPTH`](Self::MAX_DEPTH). Default: 64.
     #[must_use]
     pub const fn with_max_depth(mut self, max_depth: usize) -> Self {
-        self.max_depth = if max_depth < Self::DEEPEST {
+        self.max_depth = if max_depth < Self::MAX_DEPTH {
             max_depth
         } else {
-            Self::DEEPEST
+            Self::MAX_DEPTH
         };
         self
     }

@@ -1,4 +1,4 @@
-//! The JSON codec: serde does the work, and what serde_json alone would get wrong is put right here.
+//! The JSON codec. serde does the work; this module corrects the cases in which serde_json alone breaks the contract.
 
 pub(crate) mod decode_error;
 pub(crate) mod decoded;
@@ -11,11 +11,11 @@ pub(crate) mod strict;
 pub(crate) mod tagged;
 pub(crate) mod time;
 
+mod buffered_value;
 mod decode;
 mod depth;
 mod diagnose;
 mod encode;
-mod held;
-mod leaves;
+mod encode_checks;
 mod text;
-mod walk;
+mod validate;

@@ -1,7 +1,7 @@
-//! Objects that are objects, and words that are words.
+//! Deserializes a struct only from an object and a unit-only enum only from a string.
 //!
-//! The code that serde derives is more generous than the contract: it takes an array of values for a struct, and an
-//! object such as `{"turns":null}` for a plain enum. Every field that holds one of these is read through here.
+//! serde's derived code is more lenient than the contract: it accepts an array of values for a struct, and an object such
+//! as `{"turns":null}` for a unit-only enum. Every field of such a type uses this module.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,27 +9,27 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, Visitor};
 
-/// A struct, from an object.
+/// Deserializes a struct from an object.
 pub(crate) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     deserializer.deserialize_map(ObjectVisitor(PhantomData))
 }
 
-/// A struct, from an object, or nothing, from `null`.
+/// Deserializes a struct from an object, or `None` from `null`.
 pub(crate) fn object_or_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     Option::deserialize(deserializer).map(|found| found.map(|Object(value)| value))
 }
 
-/// Structs, from an array of objects.
+/// Deserializes structs from an array of objects.
 pub(crate) fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let objects = Vec::deserialize(deserializer)?;
     Ok(objects.into_iter().map(|Object(value)| value).collect())
 }
 
-/// A plain enum, from a string.
-pub(crate) fn word<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    deserializer.deserialize_str(WordVisitor(PhantomData))
+/// Deserializes a unit-only enum from a string.
+pub(crate) fn unit_enum<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    deserializer.deserialize_str(UnitEnumVisitor(PhantomData))
 }
 
 struct Object<T>(T);
@@ -54,9 +54,9 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-struct WordVisitor<T>(PhantomData<T>);
+struct UnitEnumVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for WordVisitor<T> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for UnitEnumVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,9 +1,9 @@
-//! Enums that are tagged by their `"kind"`, decoded without a detour.
+//! Deserializes enums that are internally tagged by `"kind"`, without buffering.
 //!
-//! serde's derive for internally tagged enums buffers the whole object before it looks at the tag: positions are lost,
-//! floats break under serde_json's `arbitrary_precision`, and everything is read twice. Here the tag is expected
-//! first, where every encoder puts it, and the other fields stream straight into the variant. Fields that stand before
-//! the tag are held until it comes.
+//! serde's derive for internally tagged enums buffers the whole object before it reads the tag: it loses positions, breaks
+//! floats under serde_json's `arbitrary_precision`, and processes everything twice. This module expects the tag first,
+//! where every encoder writes it, and streams the other fields into the variant. Only fields that precede the tag are
+//! buffered.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,21 +15,21 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::held::Held;
+use super::buffered_value::BufferedValue;
 use super::json;
 use super::text::Text;
 
-/// The key that names the variant.
+/// The key of the tag.
 pub(crate) const KIND: &str = "kind";
 
-/// What an enum knows of its variants: a derived `Deserialize` in the externally tagged form.
+/// The variants of an enum and their fields: a derived `Deserialize` in the externally tagged form.
 pub(crate) trait Fields<'de> {
     type Enum;
 
     fn read<D: Deserializer<'de>>(deserializer: D) -> Result<Self::Enum, D::Error>;
 }
 
-/// Reads `{"kind": "…", fields…}`, with the kind at any place.
+/// Deserializes `{"kind": "…", fields…}`, with the kind at any position.
 pub(crate) fn deserialize<'de, F, D>(deserializer: D) -> Result<F::Enum, D::Error>
 where
     F: Fields<'de>,
@@ -52,24 +52,24 @@ impl<'de, F: Fields<'de>> Visitor<'de> for TaggedVisitor<F> {
         while let Some(Text(key)) = map.next_key()? {
             if key == KIND {
                 let Text(kind) = map.next_value()?;
-                let rest = Rest {
+                let remaining = RemainingFields {
                     before_kind: before_kind.into_iter(),
-                    held: None,
+                    next_value: None,
                     map,
                 };
-                return F::read(Tagged { kind, rest });
+                return F::read(Tagged { kind, remaining });
             }
-            let json::Free(value) = map.next_value()?;
+            let json::FreeJson(value) = map.next_value()?;
             before_kind.push((key, value));
         }
         Err(Error::missing_field(KIND))
     }
 }
 
-/// The object after its kind was found, shown to the derived code as an externally tagged enum.
+/// The object after its kind was read, presented to the derived code as an externally tagged enum.
 struct Tagged<'de, A> {
     kind: Cow<'de, str>,
-    rest: Rest<'de, A>,
+    remaining: RemainingFields<'de, A>,
 }
 
 impl<'de, A: MapAccess<'de>> Deserializer<'de> for Tagged<'de, A> {
@@ -87,22 +87,22 @@ impl<'de, A: MapAccess<'de>> Deserializer<'de> for Tagged<'de, A> {
 
 impl<'de, A: MapAccess<'de>> EnumAccess<'de> for Tagged<'de, A> {
     type Error = A::Error;
-    type Variant = Rest<'de, A>;
+    type Variant = RemainingFields<'de, A>;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Rest<'de, A>), A::Error> {
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, RemainingFields<'de, A>), A::Error> {
         let variant = seed.deserialize(CowStrDeserializer::new(self.kind))?;
-        Ok((variant, self.rest))
+        Ok((variant, self.remaining))
     }
 }
 
-/// The fields other than the kind: first those that stood before it, then those that are still to be read.
-struct Rest<'de, A> {
-    before_kind: std::vec::IntoIter<(Cow<'de, str>, Held)>,
-    held: Option<Held>,
+/// The fields other than the kind: first the buffered ones that precede it, then the unread ones that follow it.
+struct RemainingFields<'de, A> {
+    before_kind: std::vec::IntoIter<(Cow<'de, str>, BufferedValue)>,
+    next_value: Option<BufferedValue>,
     map: A,
 }
 
-impl<'de, A: MapAccess<'de>> VariantAccess<'de> for Rest<'de, A> {
+impl<'de, A: MapAccess<'de>> VariantAccess<'de> for RemainingFields<'de, A> {
     type Error = A::Error;
 
     fn unit_variant(mut self) -> Result<(), A::Error> {
@@ -115,24 +115,20 @@ impl<'de, A: MapAccess<'de>> VariantAccess<'de> for Rest<'de, A> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> Result<T::Value, A::Error> {
-        Err(Error::custom(
-            "a variant of one unnamed field cannot be tagged by its kind",
-        ))
+        Err(Error::custom("a newtype variant cannot be internally tagged"))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, A::Error> {
-        Err(Error::custom(
-            "a variant of unnamed fields cannot be tagged by its kind",
-        ))
+        Err(Error::custom("a tuple variant cannot be internally tagged"))
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Rest<'de, A> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for RemainingFields<'de, A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
         let key = if let Some((key, value)) = self.before_kind.next() {
-            self.held = Some(value);
+            self.next_value = Some(value);
             key
         } else if let Some(Text(key)) = self.map.next_key()? {
             if key == KIND {
@@ -146,7 +142,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Rest<'de, A> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        match self.held.take() {
+        match self.next_value.take() {
             Some(value) => seed.deserialize(value.into_deserializer()),
             None => self.map.next_value_seed(seed),
         }

@@ -1,5 +1,5 @@
-//! Times as [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) text: UTC, `Z`, and 0, 3, 6 or 9 fractional digits,
-//! whichever is the shortest that is exact. Any offset is read.
+//! Times as [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) text. They are written in UTC with `Z` and the fewest of 0,
+//! 3, 6 or 9 fractional digits that are exact. Any UTC offset is accepted.
 
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::de::{Deserializer, Visitor};
@@ -16,9 +16,9 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     deserializer.deserialize_str(TimeVisitor)
 }
 
-pub(crate) const OUT_OF_RANGE: &str = "the time's year in UTC is outside of 0000 to 9999, which RFC 3339 cannot write";
+pub(crate) const OUT_OF_RANGE: &str = "time out of range: RFC 3339 allows the years 0000 to 9999 in UTC";
 
-/// RFC 3339 has years of four digits.
+/// Returns whether the year has four digits, as RFC 3339 requires.
 pub(crate) fn is_representable(time: &DateTime<Utc>) -> bool {
     (0..=9999).contains(&time.year())
 }
@@ -34,7 +34,7 @@ impl Visitor<'_> for TimeVisitor {
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<DateTime<Utc>, E> {
         let time = DateTime::parse_from_rfc3339(text)
-            .map_err(|error| E::custom(format_args!("{text:?} is not an RFC 3339 time: {error}")))?
+            .map_err(|error| E::custom(format_args!("invalid RFC 3339 time `{}`: {error}", text.escape_debug())))?
             .to_utc();
         if is_representable(&time) {
             Ok(time)

@@ -1,4 +1,4 @@
-//! The tables of `contract`, held against the encoder and the decoder.
+//! The tables of `contract` match the encoder and the decoder.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,29 +6,29 @@ use driver_events_types::contract::{Presence, Shape};
 use driver_events_types::{DecodeErrorKind, DriverEvent, EventKind};
 use proptest::proptest;
 
-use crate::support::generate;
-use crate::support::places::{holders, places, shapes};
+use crate::support::locations::{field_locations, object_locations, shapes};
+use crate::support::strategies;
 use crate::support::tree::{Node, Style};
 use crate::support::{cases, decode, encode, samples};
 
-/// The keys of the JSON, at every level, are those of the tables, in their order.
-fn assert_order(event: &DriverEvent) {
+/// Asserts that the keys of the JSON, at every level, are those of the tables in their order.
+fn assert_key_order(event: &DriverEvent) {
     let json = Node::parse(&encode(event));
-    for holder in holders(event, &json) {
+    for object in object_locations(event, &json) {
         let found: Vec<String> = json
             .clone()
-            .at(&holder.steps)
+            .at(&object.steps)
             .members()
             .iter()
             .map(|(key, _)| key.clone())
             .collect();
         let may_be_absent = [Presence::OmittedWhenNone, Presence::OmittedWhenEmpty];
-        let expected: Vec<&str> = holder
+        let expected: Vec<&str> = object
             .tagged
             .then_some("kind")
             .into_iter()
             .chain(
-                holder
+                object
                     .fields
                     .iter()
                     .filter(|field| {
@@ -37,92 +37,98 @@ fn assert_order(event: &DriverEvent) {
                     .map(|field| field.name),
             )
             .collect();
-        assert_eq!(found, expected, "{} of {}", holder.path, event.kind());
+        assert_eq!(found, expected, "{} of {}", object.path, event.kind());
     }
 }
 
 #[test]
-fn the_encoder_follows_the_tables() {
+fn encoder_follows_tables() {
     for (event, _) in samples::all() {
-        assert_order(&event);
+        assert_key_order(&event);
     }
-    proptest!(cases(400), |(event in generate::event())| assert_order(&event));
+    proptest!(cases(400), |(event in strategies::event())| assert_key_order(&event));
 }
 
 #[test]
-fn a_field_may_be_absent_only_where_the_tables_say_so() {
+fn absent_fields_decode_as_tables_say() {
     for (event, json) in samples::all() {
         let json = Node::parse(&json);
-        for place in places(&event, &json) {
+        for location in field_locations(&event, &json) {
             let mut without = json.clone();
             without
-                .at(&place.holder)
+                .at(&location.object)
                 .members()
-                .retain(|(key, _)| key != place.field.name);
+                .retain(|(key, _)| key != location.field.name);
             let text = without.render(Style::Compact);
             let mut expected = json.clone();
-            match place.field.presence {
+            match location.field.presence {
                 Presence::Required => {
                     let error = DriverEvent::from_json(text.as_bytes()).expect_err(&text);
-                    assert_eq!((error.kind(), error.path()), (DecodeErrorKind::Invalid, &*place.path));
+                    assert_eq!(
+                        (error.kind(), error.path()),
+                        (DecodeErrorKind::Invalid, &*location.path)
+                    );
                     assert!(serde_json::from_str::<DriverEvent>(&text).is_err(), "{text}");
                     continue;
                 }
-                Presence::Default(default) => *expected.at(&place.steps()) = Node::Text(default.to_owned()),
-                Presence::NullWhenNone => *expected.at(&place.steps()) = Node::Text("null".to_owned()),
+                Presence::Default(default) => *expected.at(&location.steps()) = Node::Text(default.to_owned()),
+                Presence::NullWhenNone => *expected.at(&location.steps()) = Node::Text("null".to_owned()),
                 Presence::OmittedWhenNone | Presence::OmittedWhenEmpty => expected = without.clone(),
-                other => panic!("{other:?} is not tested"),
+                other => panic!("no test for {other:?}"),
             }
             assert_eq!(
                 encode(&decode(&text)),
                 expected.render(Style::Compact),
                 "without {}",
-                place.path
+                location.path
             );
         }
     }
 }
 
 #[test]
-fn null_is_absence_exactly_where_the_tables_say_so() {
+fn null_fields_decode_as_tables_say() {
     for (event, json) in samples::all() {
         let json = Node::parse(&json);
-        for place in places(&event, &json) {
+        for location in field_locations(&event, &json) {
             let mut null = json.clone();
-            *null.at(&place.steps()) = Node::Text("null".to_owned());
+            *null.at(&location.steps()) = Node::Text("null".to_owned());
             let mut without = json.clone();
             without
-                .at(&place.holder)
+                .at(&location.object)
                 .members()
-                .retain(|(key, _)| key != place.field.name);
+                .retain(|(key, _)| key != location.field.name);
             let null = null.render(Style::Compact);
-            match place.field.presence {
+            match location.field.presence {
                 Presence::OmittedWhenNone | Presence::NullWhenNone => {
                     assert_eq!(decode(&null), decode(&without.render(Style::Compact)));
                 }
-                _ if place.field.shape == Shape::Json => assert_eq!(encode(&decode(&null)), null),
+                _ if location.field.shape == Shape::Json => assert_eq!(encode(&decode(&null)), null),
                 _ => {
                     let error = DriverEvent::from_json(null.as_bytes()).expect_err(&null);
-                    assert_eq!((error.kind(), error.path()), (DecodeErrorKind::Invalid, &*place.path));
+                    assert_eq!(
+                        (error.kind(), error.path()),
+                        (DecodeErrorKind::Invalid, &*location.path)
+                    );
                 }
             }
         }
     }
 }
 
-/// What the samples have is tested against literal JSON, so this says that nothing is left out there.
+/// The samples are compared with literal JSON elsewhere. This test ensures that they are complete.
 #[test]
-fn the_samples_have_every_field_kind_and_value_of_the_tables() {
+fn samples_cover_every_field_kind_and_value() {
     let mut in_samples: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for (event, json) in samples::all() {
         let json = Node::parse(&json);
-        for place in places(&event, &json) {
-            let value = json.clone().at(&place.steps()).clone();
+        for location in field_locations(&event, &json) {
+            let value = json.clone().at(&location.steps()).clone();
             in_samples
                 .entry("fields")
                 .or_default()
-                .insert(format!("{:?}", place.field));
-            note_names(place.field.shape, &value, &mut in_samples);
+                .insert(format!("{:?}", location.field));
+            collect_names(location.field.shape, &value, &mut in_samples);
         }
     }
     let mut in_tables: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
@@ -148,10 +154,10 @@ fn the_samples_have_every_field_kind_and_value_of_the_tables() {
     assert_eq!(in_samples, in_tables);
 }
 
-fn note_names(shape: Shape, value: &Node, names: &mut BTreeMap<&str, BTreeSet<String>>) {
+fn collect_names(shape: Shape, value: &Node, names: &mut BTreeMap<&str, BTreeSet<String>>) {
     let unquoted = |node: &Node| match node {
         Node::Text(text) => text.trim_matches('"').to_owned(),
-        other => panic!("{other:?} is no name"),
+        other => panic!("{other:?} is not a name"),
     };
     match (shape, value) {
         (Shape::OneOf(shape), _) => {
@@ -161,7 +167,7 @@ fn note_names(shape: Shape, value: &Node, names: &mut BTreeMap<&str, BTreeSet<St
             names.entry(shape.name).or_default().insert(unquoted(&members[0].1));
         }
         (Shape::Array(shape), Node::Array(values)) => {
-            values.iter().for_each(|value| note_names(*shape, value, names));
+            values.iter().for_each(|value| collect_names(*shape, value, names));
         }
         _ => {}
     }

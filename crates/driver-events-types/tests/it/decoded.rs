@@ -1,13 +1,13 @@
-//! What a newer publisher sends is kept whole.
+//! Events of newer publishers are kept byte for byte.
 
 use driver_events_types::contract::{Presence, Shape};
 use driver_events_types::{DecodeErrorKind, Decoded, DriverEvent, EventKind, GoalId, Limits};
 
-use crate::support::places::{holders, join, places};
+use crate::support::locations::{field_locations, join, object_locations};
 use crate::support::tree::{Node, Step, Style};
 use crate::support::{GOAL, GOAL_JSON, samples};
 
-/// Reads what is not known, by its kind and the place of what is new.
+/// Asserts that `json` decodes as unknown, with the given kind and path of the unknown value.
 fn assert_unknown(json: &str, kind: &str, path: &str) -> Decoded {
     let decoded = Decoded::from_json(json.as_bytes()).unwrap_or_else(|error| panic!("{error}\nin {json}"));
     let expected = Decoded::Unknown {
@@ -29,24 +29,27 @@ fn assert_unknown(json: &str, kind: &str, path: &str) -> Decoded {
     decoded
 }
 
-/// Where a value may be new, below the event itself: its path, and the object around it if that is of the new kind.
-fn words(event: &DriverEvent, json: &Node) -> Vec<(String, Vec<Step>, Option<String>)> {
-    let values = places(event, json)
+/// Returns the enum values and inner kinds of the event: path, steps, and for a kind the path of its object.
+fn enum_values(event: &DriverEvent, json: &Node) -> Vec<(String, Vec<Step>, Option<String>)> {
+    let values = field_locations(event, json)
         .into_iter()
-        .filter(|place| matches!(place.field.shape, Shape::OneOf(_)));
-    let kinds = holders(event, json).into_iter().skip(1).filter(|holder| holder.tagged);
+        .filter(|location| matches!(location.field.shape, Shape::OneOf(_)));
+    let kinds = object_locations(event, json)
+        .into_iter()
+        .skip(1)
+        .filter(|object| object.tagged);
     values
-        .map(|place| (place.path.clone(), place.steps(), None))
-        .chain(kinds.map(|holder| {
-            let mut steps = holder.steps;
+        .map(|location| (location.path.clone(), location.steps(), None))
+        .chain(kinds.map(|object| {
+            let mut steps = object.steps;
             steps.push(Step::Key("kind".to_owned()));
-            (join(&holder.path, "kind"), steps, Some(holder.path))
+            (join(&object.path, "kind"), steps, Some(object.path))
         }))
         .collect()
 }
 
 #[test]
-fn an_unknown_kind_is_kept() {
+fn unknown_kind_is_kept() {
     for (event, json) in samples::all() {
         let mut json = Node::parse(&json);
         json.members()[0].1 = Node::Text(r#""goal_paused""#.to_owned());
@@ -59,14 +62,14 @@ fn an_unknown_kind_is_kept() {
 }
 
 #[test]
-fn an_unknown_value_is_kept_wherever_it_stands() {
-    let mut found = 0;
+fn unknown_value_is_kept_in_every_field() {
+    let mut checked = 0;
     for (event, json) in samples::all() {
         let json = Node::parse(&json);
-        for (path, steps, _) in words(&event, &json) {
-            for word in [r#""new""#, r#""""#, r#""Turns""#, r#""kind""#, r#""\u0000\u2028""#] {
+        for (path, steps, _) in enum_values(&event, &json) {
+            for value in [r#""new""#, r#""""#, r#""Turns""#, r#""kind""#, r#""\u0000\u2028""#] {
                 let mut json = json.clone();
-                *json.at(&steps) = Node::Text(word.to_owned());
+                *json.at(&steps) = Node::Text(value.to_owned());
                 let mut reversed = json.clone();
                 reversed.for_each_object(&mut |members| members.reverse());
                 for json in [
@@ -76,56 +79,59 @@ fn an_unknown_value_is_kept_wherever_it_stands() {
                 ] {
                     let decoded = assert_unknown(&json, event.kind().as_str(), &path);
                     assert_eq!(decoded.goal_id(), Some(event.goal_id()));
-                    found += 1;
+                    checked += 1;
                 }
             }
         }
     }
-    assert!(found > 500, "only {found} places");
+    assert!(checked > 500, "only {checked} texts");
 }
 
 #[test]
-fn of_several_unknown_values_the_first_of_the_contract_is_named() {
+fn first_unknown_value_in_contract_order_is_reported() {
     let json = format!(
         r#"{{"kind":"goal_started","goal":{{"id":{GOAL_JSON},"description":"","acceptance":[{{"kind":"llm_judge","criterion_text":""}},{{"kind":"b"}},{{"a":1,"kind":"a"}}],"budget":{}}}}}"#,
         samples::GUARDS_JSON
     );
     assert_unknown(&json, "goal_started", "goal.acceptance[1].kind");
     let json = format!(
-        r#"{{"kind":"budget_exhausted","usage":{},"axis":"patience","goal_id":{GOAL_JSON},"later":{{"kind":"x"}}}}"#,
+        r#"{{"kind":"budget_exhausted","usage":{},"axis":"new","goal_id":{GOAL_JSON},"later":{{"kind":"x"}}}}"#,
         samples::USAGE_JSON
     );
     assert_unknown(&json, "budget_exhausted", "axis");
 }
 
 #[test]
-fn an_unknown_value_beside_another_fault_is_an_error() {
+fn unknown_value_with_another_fault_is_an_error() {
     for (event, json) in samples::all() {
         let json = Node::parse(&json);
-        for (path, steps, new_object) in words(&event, &json) {
-            for place in places(&event, &json).into_iter().filter(|place| place.path != path) {
-                if place.field.shape == Shape::Json || path.starts_with(&format!("{}.", place.path)) {
+        for (path, steps, new_object) in enum_values(&event, &json) {
+            for location in field_locations(&event, &json)
+                .into_iter()
+                .filter(|location| location.path != path)
+            {
+                if location.field.shape == Shape::Json || path.starts_with(&format!("{}.", location.path)) {
                     continue;
                 }
-                if path.starts_with(&format!("{}[", place.path)) {
+                if path.starts_with(&format!("{}[", location.path)) {
                     continue;
                 }
                 let mut json = json.clone();
                 *json.at(&steps) = Node::Text(r#""new""#.to_owned());
-                // No field takes this.
-                *json.at(&place.steps()) = Node::Text("-1.5e400".to_owned());
+                // Invalid for every shape but free JSON.
+                *json.at(&location.steps()) = Node::Text("-1.5e400".to_owned());
                 let text = json.render(Style::Compact);
-                let inside_the_new = new_object
+                let is_in_unknown_object = new_object
                     .as_ref()
-                    .is_some_and(|new| place.path.starts_with(&format!("{new}.")));
-                if inside_the_new {
-                    // Nobody here knows what the fields of a new kind look like.
+                    .is_some_and(|new| location.path.starts_with(&format!("{new}.")));
+                if is_in_unknown_object {
+                    // The fields of an unknown kind are not validated.
                     assert_unknown(&text, event.kind().as_str(), &path);
                 } else {
                     let error = Decoded::from_json(text.as_bytes()).expect_err(&text);
                     assert_eq!(
                         (error.kind(), error.path()),
-                        (DecodeErrorKind::Invalid, &*place.path),
+                        (DecodeErrorKind::Invalid, &*location.path),
                         "{text}"
                     );
                     assert_eq!(error.event_kind(), Some(event.kind().as_str()));
@@ -136,24 +142,27 @@ fn an_unknown_value_beside_another_fault_is_an_error() {
 }
 
 #[test]
-fn what_may_be_absent_is_no_fault_beside_an_unknown_value() {
+fn unknown_value_with_absent_optional_fields_is_kept() {
     for (event, json) in samples::all() {
         let json = Node::parse(&json);
-        for (path, steps, _) in words(&event, &json) {
-            for place in places(&event, &json) {
-                if place.field.presence == Presence::Required || path.starts_with(&place.path) {
+        for (path, steps, _) in enum_values(&event, &json) {
+            for location in field_locations(&event, &json) {
+                if location.field.presence == Presence::Required || path.starts_with(&location.path) {
                     continue;
                 }
                 let mut json = json.clone();
                 *json.at(&steps) = Node::Text(r#""new""#.to_owned());
                 let mut without = json.clone();
                 without
-                    .at(&place.holder)
+                    .at(&location.object)
                     .members()
-                    .retain(|(key, _)| key != place.field.name);
+                    .retain(|(key, _)| key != location.field.name);
                 assert_unknown(&without.render(Style::Compact), event.kind().as_str(), &path);
-                if matches!(place.field.presence, Presence::OmittedWhenNone | Presence::NullWhenNone) {
-                    *json.at(&place.steps()) = Node::Text("null".to_owned());
+                if matches!(
+                    location.field.presence,
+                    Presence::OmittedWhenNone | Presence::NullWhenNone
+                ) {
+                    *json.at(&location.steps()) = Node::Text("null".to_owned());
                     assert_unknown(&json.render(Style::Compact), event.kind().as_str(), &path);
                 }
             }
@@ -162,7 +171,7 @@ fn what_may_be_absent_is_no_fault_beside_an_unknown_value() {
 }
 
 #[test]
-fn what_is_broken_is_never_unknown() {
+fn broken_text_is_never_unknown() {
     for json in [
         r#"{"kind":"goal_paused""#,
         r#"{"kind":"goal_paused"}}"#,
@@ -183,7 +192,7 @@ fn what_is_broken_is_never_unknown() {
 }
 
 #[test]
-fn the_limits_hold_for_what_is_unknown() {
+fn limits_apply_to_unknown_events() {
     let json = br#"{"kind":"goal_paused","why":[[]]}"#;
     let decode = |limits| {
         Decoded::from_json_with(json, limits)
@@ -200,14 +209,14 @@ fn the_limits_hold_for_what_is_unknown() {
 }
 
 #[test]
-fn the_bytes_of_an_unknown_event_are_not_touched() {
+fn unknown_event_keeps_white_space_and_duplicates() {
     let json = " \t{\"kind\" : \"goal_paused\", \"n\":1.50, \"n\":\"\\ud800\", \"\\u0061\":[ ]}\r\n";
     let decoded = assert_unknown(json, "goal_paused", "kind");
     assert_eq!(decoded.goal_id(), None);
 }
 
 #[test]
-fn the_goal_of_an_unknown_event_is_found_where_known_kinds_have_it() {
+fn goal_id_of_unknown_event_is_read_from_known_fields() {
     let other = r#""00000000-0000-0000-0000-000000000000""#;
     for (fields, expected) in [
         (format!(r#""goal_id":{GOAL_JSON}"#), Some(GOAL)),
@@ -234,7 +243,7 @@ fn the_goal_of_an_unknown_event_is_found_where_known_kinds_have_it() {
 }
 
 #[test]
-fn a_known_event_is_itself() {
+fn known_event_returns_its_properties() {
     let event = DriverEvent::Escalate {
         goal_id: GOAL,
         reason: "x".into(),
@@ -250,7 +259,7 @@ fn a_known_event_is_itself() {
 }
 
 #[test]
-fn an_unknown_event_that_a_caller_made_up_does_no_harm() {
+fn unknown_event_with_invalid_raw_json_does_not_panic() {
     for raw in [&b"\xff"[..], b"", b"[]", b"{", br#"{"goal_id"#] {
         let decoded = Decoded::Unknown {
             kind: "x".into(),

@@ -1,21 +1,21 @@
-//! Every fault is told with its kind, its path and its place in the text.
+//! Decoding errors have their kind, path and position.
 
 use driver_events_types::contract::{Presence, Shape};
 use driver_events_types::{DecodeError, DecodeErrorKind, DriverEvent, Limits};
 
-use crate::support::places::{holders, join, places};
+use crate::support::locations::{field_locations, join, object_locations};
 use crate::support::tree::{Node, Step, Style};
 use crate::support::{GOAL_JSON, samples};
 
 fn error_of(json: &str) -> DecodeError {
     assert!(
         serde_json::from_str::<DriverEvent>(json).is_err(),
-        "serde's trait accepts {json}"
+        "serde's trait accepted {json}"
     );
     DriverEvent::from_json(json.as_bytes()).expect_err(json)
 }
 
-/// Decodes the event in four forms; the error must name the path in each, and the place of the value at `steps`.
+/// Decodes the event in four renderings and asserts the error, its path and the offset of the value at `steps`.
 fn assert_fault(event: &DriverEvent, json: &Node, kind: DecodeErrorKind, path: &str, steps: &[Step]) {
     let mut reversed = json.clone();
     reversed.members().reverse();
@@ -34,16 +34,16 @@ fn assert_fault(event: &DriverEvent, json: &Node, kind: DecodeErrorKind, path: &
                 error.column(),
                 offset - before.rfind('\n').map_or(0, |newline| newline + 1) + 1
             );
-            let place = format!(" at line {} column {}", error.line(), error.column());
+            let position = format!(" at line {} column {}", error.line(), error.column());
             assert_eq!(
                 error.to_string(),
-                format!("{}.{path}: {}{place}", event.kind(), error.message())
+                format!("{}.{path}: {}{position}", event.kind(), error.message())
             );
         }
     }
 }
 
-/// JSON that the shape refuses, and where in it the fault is.
+/// Returns invalid JSON for the shape, each with the path of the fault inside it.
 fn wrong_values(shape: Shape) -> &'static [(&'static str, &'static str)] {
     match shape {
         Shape::Text => &[
@@ -128,30 +128,30 @@ fn wrong_values(shape: Shape) -> &'static [(&'static str, &'static str)] {
             (r#"{"turns":null}"#, ""),
             (r#"["turns"]"#, ""),
         ],
-        other => panic!("{other:?} is not tested"),
+        other => panic!("no test for {other:?}"),
     }
 }
 
 #[test]
-fn a_value_of_the_wrong_type_is_named_at_every_place() {
+fn wrong_type_is_reported_for_every_field() {
     for (event, json) in samples::all() {
         let json = Node::parse(&json);
-        for place in places(&event, &json) {
-            for (wrong, inside) in wrong_values(place.field.shape) {
+        for location in field_locations(&event, &json) {
+            for (wrong, inside) in wrong_values(location.field.shape) {
                 let mut json = json.clone();
-                *json.at(&place.steps()) = if inside.is_empty() {
+                *json.at(&location.steps()) = if inside.is_empty() {
                     Node::Text((*wrong).to_owned())
                 } else {
                     Node::parse(wrong)
                 };
-                let mut steps = place.steps();
+                let mut steps = location.steps();
                 match *inside {
-                    // Of what is missing the place is the object that should have it.
+                    // A missing field is reported at its object.
                     "" | ".kind?" => {}
                     "[0]" => steps.push(Step::Index(0)),
                     _ => steps.push(Step::Key("kind".to_owned())),
                 }
-                let path = format!("{}{}", place.path, inside.trim_end_matches('?'));
+                let path = format!("{}{}", location.path, inside.trim_end_matches('?'));
                 assert_fault(&event, &json, DecodeErrorKind::Invalid, &path, &steps);
             }
         }
@@ -159,55 +159,61 @@ fn a_value_of_the_wrong_type_is_named_at_every_place() {
 }
 
 #[test]
-fn an_array_of_values_is_no_struct() {
-    let mut found = 0;
+fn array_in_place_of_struct_is_refused() {
+    let mut checked = 0;
     for (event, json) in samples::all() {
         let json = Node::parse(&json);
-        for holder in holders(&event, &json).into_iter().skip(1) {
+        for object in object_locations(&event, &json).into_iter().skip(1) {
             let mut json = json.clone();
-            let object = json.at(&holder.steps);
-            // Exactly the values that the struct has, in its order.
-            let values: Vec<_> = object.members().drain(..).map(|(_, value)| value).collect();
-            *object = Node::Array(values);
-            assert_fault(&event, &json, DecodeErrorKind::Invalid, &holder.path, &holder.steps);
-            found += 1;
+            let node = json.at(&object.steps);
+            // The struct's values in its order, which serde's derive would accept.
+            let values: Vec<_> = node.members().drain(..).map(|(_, value)| value).collect();
+            *node = Node::Array(values);
+            assert_fault(&event, &json, DecodeErrorKind::Invalid, &object.path, &object.steps);
+            checked += 1;
         }
     }
-    assert!(found > 50, "only {found} structs");
+    assert!(checked > 50, "only {checked} structs");
 }
 
 #[test]
-fn a_missing_field_is_named_at_the_object_that_should_have_it() {
+fn missing_field_is_reported_at_its_object() {
     for (event, json) in samples::all() {
         let json = Node::parse(&json);
-        for place in places(&event, &json) {
-            if place.field.presence == Presence::Required {
+        for location in field_locations(&event, &json) {
+            if location.field.presence == Presence::Required {
                 let mut json = json.clone();
-                json.at(&place.holder)
+                json.at(&location.object)
                     .members()
-                    .retain(|(key, _)| key != place.field.name);
-                assert_fault(&event, &json, DecodeErrorKind::Invalid, &place.path, &place.holder);
+                    .retain(|(key, _)| key != location.field.name);
+                assert_fault(
+                    &event,
+                    &json,
+                    DecodeErrorKind::Invalid,
+                    &location.path,
+                    &location.object,
+                );
             }
         }
     }
 }
 
 #[test]
-fn a_field_that_stands_twice_is_refused_at_every_level() {
+fn duplicate_field_is_refused_at_every_level() {
     for (event, json) in samples::all() {
         let json = Node::parse(&json);
-        for holder in holders(&event, &json) {
-            for (key, value) in json.clone().at(&holder.steps).members().clone() {
+        for object in object_locations(&event, &json) {
+            for (key, value) in json.clone().at(&object.steps).members().clone() {
                 let mut json = json.clone();
-                json.at(&holder.steps).members().push((key.clone(), value));
-                let mut steps = holder.steps.clone();
+                json.at(&object.steps).members().push((key.clone(), value));
+                let mut steps = object.steps.clone();
                 steps.push(Step::Key(key.clone()));
-                // Of two values with the same key, the later one is found.
+                // `render_and_find` returns the offset of the last value with the key.
                 assert_fault(
                     &event,
                     &json,
                     DecodeErrorKind::Invalid,
-                    &join(&holder.path, &key),
+                    &join(&object.path, &key),
                     &steps,
                 );
             }
@@ -216,24 +222,24 @@ fn a_field_that_stands_twice_is_refused_at_every_level() {
 }
 
 #[test]
-fn a_key_that_is_no_text_is_a_fault_of_the_object() {
+fn invalid_key_is_reported_at_its_object() {
     for (event, json) in samples::all() {
         let json = Node::parse(&json);
-        for holder in holders(&event, &json) {
+        for object in object_locations(&event, &json) {
             let text = json.render(Style::Compact);
-            let (_, offset) = json.render_and_find(Style::Compact, &holder.steps);
+            let (_, offset) = json.render_and_find(Style::Compact, &object.steps);
             let text = format!(r#"{}"\ud800":1,{}"#, &text[..=offset], &text[offset + 1..]);
             let error = error_of(&text);
             assert_eq!(
                 (error.kind(), error.path(), error.offset()),
-                (DecodeErrorKind::Syntax, &*holder.path, offset)
+                (DecodeErrorKind::Syntax, &*object.path, offset)
             );
         }
     }
 }
 
 #[test]
-fn what_is_no_event_has_no_kind() {
+fn json_without_kind_is_missing_kind() {
     for (json, path, offset) in [
         ("5", "", 0),
         (" [1]", "", 1),
@@ -257,7 +263,7 @@ fn what_is_no_event_has_no_kind() {
 }
 
 #[test]
-fn a_doubled_kind_is_a_fault_even_of_unknown_events() {
+fn duplicate_kind_of_unknown_event_is_refused() {
     let error = error_of(r#"{"kind":"goal_paused","kind":"goal_paused"}"#);
     assert_eq!(
         (error.kind(), error.path(), error.offset()),
@@ -267,7 +273,7 @@ fn a_doubled_kind_is_a_fault_even_of_unknown_events() {
 }
 
 #[test]
-fn what_is_no_json_is_told_with_its_place() {
+fn syntax_error_is_reported_with_offset() {
     for (json, offset, event_kind) in [
         ("", 0, None),
         ("   ", 3, None),
@@ -290,7 +296,7 @@ fn what_is_no_json_is_told_with_its_place() {
         );
         assert!(
             error.offset().abs_diff(offset) <= 1,
-            "{} is not near {offset} in {json}",
+            "offset {} is not near {offset} in {json}",
             error.offset()
         );
         assert!(error.offset() <= json.len());
@@ -298,7 +304,7 @@ fn what_is_no_json_is_told_with_its_place() {
 }
 
 #[test]
-fn bytes_that_are_no_utf8_are_told_with_their_place() {
+fn invalid_utf8_is_reported_with_position() {
     let error = DriverEvent::from_json(b"{\"kind\":\"escalate\",\n\"reason\":\"a\xffb\"}").unwrap_err();
     assert_eq!(
         (error.kind(), error.event_kind()),
@@ -308,7 +314,7 @@ fn bytes_that_are_no_utf8_are_told_with_their_place() {
 }
 
 #[test]
-fn truncated_text_still_names_the_kind() {
+fn truncated_text_reports_kind() {
     for (event, json) in samples::all() {
         let kind_ends = json.find(',').unwrap();
         for end in 0..json.len() {
@@ -326,7 +332,7 @@ fn truncated_text_still_names_the_kind() {
 }
 
 #[test]
-fn what_was_not_parsed_still_names_the_kind() {
+fn too_large_text_reports_kind() {
     let json = format!(
         r#"{{"kind":"escalate","goal_id":{GOAL_JSON},"reason":"{}"}}"#,
         "x".repeat(9000)
@@ -340,7 +346,7 @@ fn what_was_not_parsed_still_names_the_kind() {
 }
 
 #[test]
-fn messages_are_short_and_printable_whatever_the_text_holds() {
+fn messages_about_hostile_text_are_short_and_printable() {
     let control = r"\u001b[2J\u202e\r\n\u2028";
     let hostile = control.repeat(2000);
     for json in [
@@ -361,4 +367,82 @@ fn messages_are_short_and_printable_whatever_the_text_holds() {
             assert!(!text.contains(['\u{1b}', '\u{202e}', '\r', '\n', '\u{2028}']), "{text}");
         }
     }
+}
+
+#[test]
+fn messages_state_the_cause() {
+    let goal = format!(r#""goal_id":{GOAL_JSON}"#);
+    for (json, expected) in [
+        ("{", "EOF while parsing an object at line 1 column 1"),
+        ("{}", "missing field `kind` at line 1 column 1"),
+        (
+            r#"{"kind":"escalate","goal_id":5,"reason":""}"#,
+            "escalate.goal_id: invalid type: integer `5`, expected a formatted UUID string at line 1 column 30",
+        ),
+        (
+            &format!(r#"{{"kind":"escalate",{goal}}}"#),
+            "escalate.reason: missing field `reason` at line 1 column 1",
+        ),
+        (
+            &format!(r#"{{"kind":"escalate",{goal},"reason":"","reason":""}}"#),
+            "escalate.reason: duplicate field `reason` at line 1 column 90",
+        ),
+        (
+            r#"{"kind":"goal\u0007"}"#,
+            r"goal\u{7}.kind: unknown event kind `goal\u{7}` at line 1 column 9",
+        ),
+        (
+            &format!(r#"{{"kind":"extract_memories_skipped",{goal},"reason":"new"}}"#),
+            "extract_memories_skipped.reason: unknown ExtractSkipReason `new` at line 1 column 94",
+        ),
+        (
+            &format!(
+                r#"{{"kind":"replay_decision",{goal},"turn_index":0,"decision":{{"kind":"new"}},"error_message":""}}"#
+            ),
+            "replay_decision.decision.kind: unknown ReplayDecision kind `new` at line 1 column 110",
+        ),
+        (
+            &format!(r#"{{"kind":"acceptance",{goal},"verdict":{{"met":true,"evaluated_at":"now","elapsed_ms":0}}}}"#),
+            "acceptance.verdict.evaluated_at: invalid RFC 3339 time `now`: premature end of input at line 1 column 108",
+        ),
+        (
+            &format!(
+                r#"{{"kind":"acceptance",{goal},"verdict":{{"met":true,"evaluated_at":"9999-12-31T23:59:59-01:00","elapsed_ms":0}}}}"#
+            ),
+            "acceptance.verdict.evaluated_at: time out of range: RFC 3339 allows the years 0000 to 9999 in UTC at line 1 column 108",
+        ),
+        (
+            &format!(
+                r#"{{"kind":"attempt_started",{goal},"turn_index":0,"usage":{{"turns":0,"wall_time":"1 fortnight"}}}}"#
+            ),
+            concat!(
+                "attempt_started.usage.wall_time: invalid duration `1 fortnight`, expected a form like `1m 36s 410ms`: ",
+                "unknown time unit \"fortnight\", supported units: ns, us/µs, ms, sec, min, hours, days, weeks, months, ",
+                "years (and few variations) at line 1 column 122"
+            ),
+        ),
+    ] {
+        assert_eq!(error_of(json).to_string(), expected, "{json}");
+    }
+
+    let text = br#"{"kind":"escalate","reason":[[]]}"#;
+    for (limits, expected) in [
+        (
+            Limits::default().with_max_bytes(20),
+            "escalate: text of 33 bytes exceeds the limit of 20 bytes at line 1 column 21",
+        ),
+        (
+            Limits::default().with_max_depth(2),
+            "escalate: JSON nests deeper than the limit of 2 levels at line 1 column 30",
+        ),
+    ] {
+        assert_eq!(
+            DriverEvent::from_json_with(text, limits).unwrap_err().to_string(),
+            expected
+        );
+    }
+    assert_eq!(
+        DriverEvent::from_json(b"{\"kind\":\"\xff").unwrap_err().to_string(),
+        "text is not UTF-8: invalid utf-8 sequence of 1 bytes from index 9 at line 1 column 10"
+    );
 }

@@ -1,4 +1,4 @@
-//! Lines of existing drivers survive byte for byte.
+//! Recorded events of existing drivers round-trip byte for byte.
 
 use driver_events_types::{Decoded, DriverEvent};
 
@@ -6,7 +6,7 @@ const GOAL_RUN: &str = include_str!("../fixtures/goal-run.ndjson");
 const UPSTREAM_EVENTS: &str = include_str!("../fixtures/upstream-events.ndjson");
 
 #[test]
-fn both_fixtures_survive_byte_for_byte() {
+fn fixtures_round_trip_byte_for_byte() {
     for (name, fixture, count) in [("goal-run", GOAL_RUN, 44), ("upstream-events", UPSTREAM_EVENTS, 157)] {
         let mut lines = 0;
         for (index, line) in fixture.lines().enumerate() {

@@ -1,4 +1,4 @@
-//! Free JSON inside an event is the same whatever features serde_json has.
+//! Free JSON inside an event is encoded identically with every feature set of serde_json.
 
 use driver_events_types::serde_json::{Value, json};
 use driver_events_types::{AcceptanceCriterion, DriverEvent, EventKind};
@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use crate::support::tree::{Node, Style};
-use crate::support::{GOAL_JSON, cases, decode, encode, generate, samples};
+use crate::support::{GOAL_JSON, cases, decode, encode, samples, strategies};
 
 fn with_input(input: Value) -> DriverEvent {
     let mut event = samples::first(EventKind::Decision);
@@ -19,7 +19,7 @@ fn with_input(input: Value) -> DriverEvent {
 }
 
 #[test]
-fn free_json_is_a_value_with_sorted_keys_and_shortest_numbers() {
+fn free_json_has_sorted_keys_and_shortest_numbers() {
     let json = |input: &str| {
         format!(
             r#"{{"kind":"decision","decision":{{"id":{GOAL_JSON},"goal_id":{GOAL_JSON},"turn_index":0,"tool":"","input":{input},"choice":{{"kind":"allow"}},"rationale":"","decided_at":"2026-01-02T03:04:05Z"}}}}"#
@@ -54,14 +54,14 @@ fn free_json_is_a_value_with_sorted_keys_and_shortest_numbers() {
         ("[ 1 , [ ] , { } ]", "[1,[],{}]"),
     ] {
         assert_eq!(encode(&decode(&json(read))), json(written), "of {read}");
-        // What a caller parsed alone is written the same.
+        // A value that the caller parsed is encoded identically.
         let input: Value = serde_json::from_str(read).unwrap();
         assert!(
             encode(&with_input(input)).contains(&format!(r#""input":{written},"#)),
             "of {read}"
         );
         if read == "-0" {
-            // With `arbitrary_precision` a `Value` hands this over as the integer 0.
+            // With `arbitrary_precision` a `Value` passes this as the integer 0.
             continue;
         }
         let event: Value = serde_json::from_str(&json(read)).unwrap();
@@ -77,7 +77,7 @@ proptest! {
     #![proptest_config(cases(1000))]
 
     #[test]
-    fn numbers_of_free_json_survive_to_the_last_bit(float in generate::float(), int in any::<i64>(), uint in any::<u64>()) {
+    fn numbers_in_free_json_round_trip_bit_exact(float in strategies::float(), int in any::<i64>(), uint in any::<u64>()) {
         let event = with_input(json!([float, int, uint, {"a": float}]));
         let json = encode(&event);
         let mut reversed = Node::parse(&json);
@@ -91,9 +91,9 @@ proptest! {
     }
 }
 
-/// serde_json gives these keys a meaning of its own.
+/// serde_json uses these keys internally.
 #[test]
-fn keys_that_serde_json_keeps_for_itself_are_ordinary_keys() {
+fn internal_keys_of_serde_json_are_ordinary_keys() {
     let keys = ["$serde_json::private::Number", "$serde_json::private::RawValue"];
     let inner = [
         json!("1"),
@@ -119,7 +119,7 @@ fn keys_that_serde_json_keeps_for_itself_are_ordinary_keys() {
                 assert!(json.contains(key));
                 let mut reversed = Node::parse(&json);
                 reversed.for_each_object(&mut |members| members.reverse());
-                // An escape makes serde_json hand the text over in another way.
+                // With an escape serde_json passes the text owned instead of borrowed.
                 let escaped = json.replace(r#":"1""#, r#":"\u0031""#);
                 for text in [&json, &escaped, &reversed.render(Style::Spread)] {
                     assert_eq!(encode(&decode(text)), json);
@@ -134,8 +134,8 @@ fn keys_that_serde_json_keeps_for_itself_are_ordinary_keys() {
     }
 }
 
-/// The fields of a custom criterion, its arguments handed over as serde_json hands a number over when it keeps its
-/// text: an object with a key of its own.
+/// A field of a custom criterion. `NumberText` is passed as serde_json passes a number with `arbitrary_precision`: an
+/// object with an internal key.
 enum Part {
     Text(&'static str),
     NumberText(&'static str),
@@ -169,7 +169,7 @@ impl<'de> Deserializer<'de> for Part {
 }
 
 #[test]
-fn a_number_that_comes_as_text_is_the_number() {
+fn number_passed_as_text_is_decoded_as_number() {
     for (text, expected) in [
         ("0", "0"),
         ("18446744073709551615", "18446744073709551615"),
@@ -196,5 +196,6 @@ fn a_number_that_comes_as_text_is_the_number() {
         ("name", Part::Text("")),
         ("args", Part::NumberText("1e400")),
     ];
-    assert!(AcceptanceCriterion::deserialize(MapDeserializer::new(parts.into_iter())).is_err());
+    let error = AcceptanceCriterion::deserialize(MapDeserializer::new(parts.into_iter())).unwrap_err();
+    assert_eq!(error.to_string(), "number exceeds the range of a 64-bit float");
 }

@@ -1,4 +1,7 @@
-//! What is too large, too deep or cannot be written is refused, on both sides, and nothing overflows a stack.
+//! Encoder and decoder refuse events that are too large, too deep or not representable, without overflowing the stack.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
 
 use driver_events_types::chrono::{DateTime, TimeDelta, Utc};
 use driver_events_types::contract::Shape;
@@ -7,11 +10,11 @@ use driver_events_types::{
     AcceptanceCriterion, CompactTrigger, DecodeErrorKind, Decoded, DriverEvent, EncodeErrorKind, EventKind, Limits,
 };
 
-use crate::support::places::places;
+use crate::support::locations::field_locations;
 use crate::support::tree::{Node, Style};
 use crate::support::{decode, encode, samples};
 
-/// Runs on a stack that a recursion of some hundred levels overflows.
+/// Runs the test on a stack that a few hundred levels of recursion overflow.
 fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
     std::thread::Builder::new()
         .stack_size(256 * 1024)
@@ -21,7 +24,7 @@ fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
         .unwrap();
 }
 
-/// Arrays and objects in turn, `depth` of them inside of one another.
+/// Returns `depth` nested arrays and objects, alternating.
 fn nested(depth: usize) -> Value {
     let mut value = json!(1);
     for level in 0..depth {
@@ -43,10 +46,10 @@ fn nested_text(depth: usize) -> String {
     format!("{open}1{}", close.chars().rev().collect::<String>())
 }
 
-/// A kind with free JSON, the path of it, the number of levels around a value that is put there, and how it is put.
-type Place = (EventKind, &'static str, usize, fn(&mut DriverEvent, Value));
+/// A field with free JSON: the event's kind, the path, the number of levels parent_depth an inserted value, and the insertion.
+type FreeJsonField = (EventKind, &'static str, usize, fn(&mut DriverEvent, Value));
 
-const FREE_JSON: [Place; 5] = [
+const FREE_JSON_FIELDS: [FreeJsonField; 5] = [
     (EventKind::GoalStarted, "goal.acceptance[2].args", 4, |event, value| {
         let DriverEvent::GoalStarted { goal } = event else {
             return;
@@ -92,54 +95,58 @@ const FREE_JSON: [Place; 5] = [
     ),
 ];
 
-fn with_free_json((kind, _, _, put): Place, value: Value) -> DriverEvent {
+fn with_free_json((kind, _, _, insert): FreeJsonField, value: Value) -> DriverEvent {
     let mut event = samples::first(kind);
-    put(&mut event, value);
+    insert(&mut event, value);
     event
 }
 
 #[test]
-fn a_hundred_thousand_levels_are_refused_by_the_encoder() {
+fn encoder_refuses_100_000_levels() {
     on_a_small_stack(|| {
-        for place in FREE_JSON {
-            let (_, path, around, _) = place;
-            let event = with_free_json(place, nested(100_000));
+        for field in FREE_JSON_FIELDS {
+            let (_, path, parent_depth, _) = field;
+            let event = with_free_json(field, nested(100_000));
             let mut out = b"kept".to_vec();
             let error = event.write_json(&mut out).unwrap_err();
             assert_eq!((error.kind(), error.path()), (EncodeErrorKind::TooDeep, path));
             assert_eq!(error.event_kind(), event.kind());
+            assert_eq!(error.message(), "JSON nests deeper than the limit of 64 levels");
             assert_eq!(out, b"kept");
-            let deepest_allowed = Limits::default().with_max_depth(usize::MAX);
+            let max_depth = Limits::default().with_max_depth(usize::MAX);
             assert_eq!(
-                event.write_json_with(&mut out, deepest_allowed).unwrap_err().kind(),
+                event.write_json_with(&mut out, max_depth).unwrap_err().kind(),
                 EncodeErrorKind::TooDeep
             );
-            assert_eq!(event.free_json_depth(), around + 100_000);
-            event.dismantle();
+            assert_eq!(event.free_json_depth(), parent_depth + 100_000);
+            event.drop_iteratively();
         }
     });
 }
 
 #[test]
-fn a_hundred_thousand_levels_are_refused_by_serdes_trait() {
-    for place in FREE_JSON {
-        let event = with_free_json(place, nested(100_000));
-        assert!(serde_json::to_string(&event).is_err());
-        assert!(serde_json::to_value(&event).is_err());
-        event.dismantle();
+fn serialize_refuses_100_000_levels() {
+    for field in FREE_JSON_FIELDS {
+        let event = with_free_json(field, nested(100_000));
+        let errors = [
+            serde_json::to_string(&event).unwrap_err(),
+            serde_json::to_value(&event).unwrap_err(),
+        ];
+        assert_eq!(errors.map(|error| error.to_string()), ["JSON nests too deep"; 2]);
+        event.drop_iteratively();
     }
 }
 
 #[test]
-fn a_hundred_thousand_levels_are_refused_by_the_decoder() {
+fn decoder_refuses_100_000_levels() {
     on_a_small_stack(|| {
         let deep = nested_text(100_000);
         let any_size = Limits::default().with_max_bytes(usize::MAX);
         for (event, json) in samples::all() {
             let mut json = Node::parse(&json);
-            // The last field stands for them all: nothing is parsed.
-            let place = places(&event, &json).pop().unwrap();
-            *json.at(&place.steps()) = Node::Text(deep.clone());
+            // Any field will do, since the text is not parsed.
+            let location = field_locations(&event, &json).pop().unwrap();
+            *json.at(&location.steps()) = Node::Text(deep.clone());
             let text = json.render(Style::Compact);
             for limits in [any_size, any_size.with_max_depth(usize::MAX)] {
                 let error = DriverEvent::from_json_with(text.as_bytes(), limits).unwrap_err();
@@ -158,29 +165,29 @@ fn a_hundred_thousand_levels_are_refused_by_the_decoder() {
 }
 
 #[test]
-fn the_default_depth_passes_and_one_more_is_refused_on_both_sides() {
-    on_a_small_stack(|| assert_deepest(Limits::default(), 64));
+fn default_max_depth_is_exact_in_both_directions() {
+    on_a_small_stack(|| assert_max_depth(Limits::default(), 64));
 }
 
 #[test]
-fn the_depth_that_a_caller_sets_passes_and_one_more_is_refused_on_both_sides() {
-    assert_deepest(Limits::default().with_max_depth(10), 10);
-    assert_deepest(Limits::default().with_max_depth(126), 126);
-    assert_deepest(Limits::default().with_max_depth(Limits::DEEPEST), 127);
-    assert_deepest(Limits::default().with_max_depth(usize::MAX), 127);
+fn configured_max_depth_is_exact_in_both_directions() {
+    assert_max_depth(Limits::default().with_max_depth(10), 10);
+    assert_max_depth(Limits::default().with_max_depth(126), 126);
+    assert_max_depth(Limits::default().with_max_depth(Limits::MAX_DEPTH), 127);
+    assert_max_depth(Limits::default().with_max_depth(usize::MAX), 127);
 }
 
-fn assert_deepest(limits: Limits, deepest: usize) {
-    assert_eq!(limits.max_depth(), deepest);
-    for place in FREE_JSON {
-        let (_, path, around, _) = place;
-        let event = with_free_json(place, nested(deepest - around));
-        assert_eq!(event.free_json_depth(), deepest);
+fn assert_max_depth(limits: Limits, max_depth: usize) {
+    assert_eq!(limits.max_depth(), max_depth);
+    for field in FREE_JSON_FIELDS {
+        let (_, path, parent_depth, _) = field;
+        let event = with_free_json(field, nested(max_depth - parent_depth));
+        assert_eq!(event.free_json_depth(), max_depth);
         let mut json = Vec::new();
         event.write_json_with(&mut json, limits).unwrap();
         assert_eq!(DriverEvent::from_json_with(&json, limits).unwrap(), event);
 
-        let event = with_free_json(place, nested(deepest + 1 - around));
+        let event = with_free_json(field, nested(max_depth + 1 - parent_depth));
         let error = event.write_json_with(&mut json, limits).unwrap_err();
         assert_eq!((error.kind(), error.path()), (EncodeErrorKind::TooDeep, path));
         let text = serde_json::to_vec(&event).unwrap();
@@ -191,7 +198,7 @@ fn assert_deepest(limits: Limits, deepest: usize) {
 }
 
 #[test]
-fn brackets_inside_of_strings_do_not_nest() {
+fn brackets_in_strings_do_not_count() {
     let event = DriverEvent::Escalate {
         goal_id: crate::support::GOAL,
         reason: "[{".repeat(1000) + "\"[\\" + &"\\[".repeat(1000),
@@ -201,22 +208,22 @@ fn brackets_inside_of_strings_do_not_nest() {
 }
 
 #[test]
-fn the_limit_of_depth_counts_every_level_of_the_event() {
+fn max_depth_counts_every_level_of_the_event() {
     for (event, json) in samples::all() {
-        let deepest = {
-            let (mut depth, mut deepest) = (0, 0);
-            // No sample has brackets inside of its strings.
+        let event_depth = {
+            let (mut depth, mut max_depth) = (0, 0);
+            // No sample has brackets in its strings.
             for byte in json.bytes() {
                 depth += i32::from(matches!(byte, b'{' | b'[')) - i32::from(matches!(byte, b'}' | b']'));
-                deepest = deepest.max(depth);
+                max_depth = max_depth.max(depth);
             }
-            usize::try_from(deepest).unwrap()
+            usize::try_from(max_depth).unwrap()
         };
         let mut out = Vec::new();
-        let limits = Limits::default().with_max_depth(deepest);
+        let limits = Limits::default().with_max_depth(event_depth);
         event.write_json_with(&mut out, limits).unwrap();
         assert_eq!(DriverEvent::from_json_with(json.as_bytes(), limits).unwrap(), event);
-        let limits = limits.with_max_depth(deepest - 1);
+        let limits = limits.with_max_depth(event_depth - 1);
         assert_eq!(
             event.write_json_with(&mut out, limits).unwrap_err().kind(),
             EncodeErrorKind::TooDeep
@@ -226,15 +233,32 @@ fn the_limit_of_depth_counts_every_level_of_the_event() {
     }
 }
 
+/// A recursive drop of one of these values aborts the process.
 #[test]
-fn dismantling_takes_events_of_every_kind() {
-    for (event, _) in samples::all() {
-        event.dismantle();
+fn drop_iteratively_handles_every_free_json_field() {
+    on_a_small_stack(|| {
+        for field in FREE_JSON_FIELDS {
+            let event = with_free_json(field, nested(100_000));
+            assert!(event.free_json_depth() > 100_000);
+            event.drop_iteratively();
+        }
+    });
+
+    let without_indexes = |path: &str| path.replace(|char: char| char.is_ascii_digit(), "");
+    let tested: BTreeSet<_> = FREE_JSON_FIELDS.map(|(_, path, ..)| without_indexes(path)).into();
+    let mut in_contract = BTreeSet::new();
+    for (event, json) in samples::all() {
+        for location in field_locations(&event, &Node::parse(&json)) {
+            if matches!(location.field.shape, Shape::Json | Shape::Map) {
+                in_contract.insert(without_indexes(&location.path));
+            }
+        }
     }
+    assert_eq!(tested, in_contract);
 }
 
 #[test]
-fn the_limit_of_bytes_is_exact_on_both_sides() {
+fn max_bytes_is_exact_in_both_directions() {
     for (event, json) in samples::all() {
         let exactly = Limits::default().with_max_bytes(json.len());
         let mut out = b"kept".to_vec();
@@ -246,6 +270,7 @@ fn the_limit_of_bytes_is_exact_on_both_sides() {
             let mut out = b"kept".to_vec();
             let error = event.write_json_with(&mut out, limits).unwrap_err();
             assert_eq!((error.kind(), error.path()), (EncodeErrorKind::TooLarge, ""));
+            assert_eq!(error.message(), format!("event exceeds the limit of {bytes} bytes"));
             assert_eq!(out, b"kept");
             let error = DriverEvent::from_json_with(json.as_bytes(), limits).unwrap_err();
             assert_eq!((error.kind(), error.offset()), (DecodeErrorKind::TooLarge, bytes));
@@ -254,7 +279,7 @@ fn the_limit_of_bytes_is_exact_on_both_sides() {
 }
 
 #[test]
-fn the_default_limit_of_bytes_is_512_kib() {
+fn default_max_bytes_is_512_kib() {
     let event = |length: usize| DriverEvent::Escalate {
         goal_id: crate::support::GOAL,
         reason: "x".repeat(length),
@@ -289,7 +314,7 @@ fn compact(token_pressure: f64, pct: f64) -> DriverEvent {
 }
 
 #[test]
-fn floats_that_json_cannot_write_are_refused_with_their_path() {
+fn not_finite_floats_are_refused_with_their_path() {
     for float in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -f64::NAN] {
         for (event, path) in [
             (compact(float, 0.0), "token_pressure"),
@@ -298,13 +323,11 @@ fn floats_that_json_cannot_write_are_refused_with_their_path() {
             let mut out = b"kept".to_vec();
             let error = event.write_json(&mut out).unwrap_err();
             assert_eq!((error.kind(), error.path()), (EncodeErrorKind::NotFinite, path));
-            assert_eq!(
-                error.to_string(),
-                format!("compact_requested.{path}: {}", error.message())
-            );
+            let message = "float is not finite: JSON cannot represent NaN or infinity";
+            assert_eq!(error.to_string(), format!("compact_requested.{path}: {message}"));
             assert_eq!(out, b"kept");
-            assert!(serde_json::to_string(&event).is_err());
-            assert!(serde_json::to_value(&event).is_err());
+            assert_eq!(serde_json::to_string(&event).unwrap_err().to_string(), message);
+            assert_eq!(serde_json::to_value(&event).unwrap_err().to_string(), message);
         }
     }
     assert_eq!(
@@ -313,13 +336,13 @@ fn floats_that_json_cannot_write_are_refused_with_their_path() {
     );
 }
 
-/// The event with its n-th time set, and the path of it.
+/// Returns copies of the event, each with one of its times replaced, and the path of that time.
 fn with_time(event: &DriverEvent, time: DateTime<Utc>) -> Vec<(DriverEvent, &'static str)> {
     let mut found = Vec::new();
     let mut add = |path, set: fn(&mut DriverEvent) -> Option<&mut DateTime<Utc>>| {
         let mut event = event.clone();
-        if let Some(place) = set(&mut event) {
-            *place = time;
+        if let Some(field) = set(&mut event) {
+            *field = time;
             found.push((event, path));
         }
     };
@@ -350,11 +373,11 @@ fn with_time(event: &DriverEvent, time: DateTime<Utc>) -> Vec<(DriverEvent, &'st
 }
 
 #[test]
-fn years_of_more_than_four_digits_are_refused_with_their_path() {
+fn years_beyond_four_digits_are_refused_with_their_path() {
     let last = samples::time("9999-12-31T23:59:59.999999999Z");
     let first = samples::time("0000-01-01T00:00:00Z");
     let nanosecond = TimeDelta::nanoseconds(1);
-    let mut paths = std::collections::BTreeSet::new();
+    let mut paths = BTreeSet::new();
     for (event, _) in samples::all() {
         for time in [last, first] {
             for (event, _) in with_time(&event, time) {
@@ -370,40 +393,50 @@ fn years_of_more_than_four_digits_are_refused_with_their_path() {
             for (event, path) in with_time(&event, time) {
                 let error = event.to_json().unwrap_err();
                 assert_eq!((error.kind(), error.path()), (EncodeErrorKind::OutOfRange, path));
-                assert!(serde_json::to_string(&event).is_err());
+                let message = "time out of range: RFC 3339 allows the years 0000 to 9999 in UTC";
+                assert_eq!(error.message(), message);
+                assert_eq!(serde_json::to_string(&event).unwrap_err().to_string(), message);
                 paths.insert(path.replace("[1]", "[0]"));
             }
         }
     }
-    // Those are all the times that there are.
-    let mut in_contract = std::collections::BTreeSet::new();
+    // The test covers every time in the contract.
+    let mut in_contract = BTreeSet::new();
     for (event, json) in samples::all() {
-        let places = places(&event, &Node::parse(&json));
-        let times = places.into_iter().filter(|place| place.field.shape == Shape::Time);
-        in_contract.extend(times.map(|place| place.path.replace("[1]", "[0]")));
+        let locations = field_locations(&event, &Node::parse(&json));
+        let times = locations
+            .into_iter()
+            .filter(|location| location.field.shape == Shape::Time);
+        in_contract.extend(times.map(|location| location.path.replace("[1]", "[0]")));
     }
     assert_eq!(paths, in_contract);
 }
 
-/// Only with serde_json's `arbitrary_precision` is there a number that no float can hold.
+/// `cargo xtask test` runs this with and without `arbitrary_precision`, the only way to have such a number in a `Value`.
 #[test]
-fn numbers_in_free_json_that_no_float_can_hold_are_refused_with_their_path() {
-    let Ok(number) = serde_json::from_str::<Value>("1e400") else {
-        return;
+fn out_of_range_numbers_are_refused_with_their_path() {
+    let number = match serde_json::from_str::<Value>("1e400") {
+        Ok(number) => number,
+        Err(error) => {
+            assert_eq!(error.to_string(), "number out of range at line 1 column 5");
+            return;
+        }
     };
-    for place in FREE_JSON {
-        let (_, path, _, _) = place;
-        let event = with_free_json(place, json!([{"a": number.clone()}]));
+    for field in FREE_JSON_FIELDS {
+        let (_, path, _, _) = field;
+        let event = with_free_json(field, json!([{"a": number.clone()}]));
         let error = event.to_json().unwrap_err();
         assert_eq!((error.kind(), error.path()), (EncodeErrorKind::OutOfRange, path));
+        assert_eq!(error.message(), "number exceeds the range of a 64-bit float");
     }
     let json: Value = serde_json::from_str(&encode(&compact(0.5, 0.5)).replace("0.5", "1e400")).unwrap();
-    assert!(serde_json::from_value::<DriverEvent>(json).is_err());
+    let error = serde_json::from_value::<DriverEvent>(json).unwrap_err();
+    assert_eq!(error.to_string(), "number exceeds the range of a 64-bit float");
 }
 
-/// What takes long grows with the square of the text. The bound is far above what is needed, and far below that.
+/// The bound is far above linear time and far below quadratic time.
 #[test]
-fn wide_hostile_text_takes_no_more_than_its_share() {
+fn wide_hostile_text_decodes_in_linear_time() {
     let wide = |piece: &str, around: (&str, &str)| {
         let count = (500 * 1024 - around.0.len() - around.1.len()) / (piece.len() + 1);
         let text = format!("{}{}{}", around.0, vec![piece; count].join(","), around.1);
@@ -411,34 +444,65 @@ fn wide_hostile_text_takes_no_more_than_its_share() {
         text
     };
     let digits = "9".repeat(500 * 1024);
-    let texts = [
-        wide(r#""a":1"#, (r#"{"kind":"escalate","#, "}")),
-        wide(r#""kind":"escalate""#, ("{", "}")),
-        wide(r#""x":{"kind":"y"}"#, ("{", r#","kind":"goal_paused"}"#)),
-        wide(
-            r#"{"kind":"new"}"#,
-            (r#"{"kind":"goal_started","goal":{"acceptance":["#, "]}}"),
+    let half = "9".repeat(250 * 1024);
+    let invalid = Err(DecodeErrorKind::Invalid);
+    let cases = [
+        (wide(r#""a":1"#, (r#"{"kind":"escalate","#, "}")), invalid),
+        (wide(r#""kind":"escalate""#, ("{", "}")), invalid),
+        (
+            wide(r#""x":{"kind":"y"}"#, ("{", r#","kind":"goal_paused"}"#)),
+            Ok("kind"),
         ),
-        wide(
-            r#"{"kind":"done","kind":"done"}"#,
-            (r#"{"goal":{"acceptance":["#, r#"]},"kind":"goal_started"}"#),
+        (
+            wide(
+                r#"{"kind":"new"}"#,
+                (r#"{"kind":"goal_started","goal":{"acceptance":["#, "]}}"),
+            ),
+            invalid,
         ),
-        wide("[]", (r#"{"decision":{"input":["#, r#"]},"kind":"decision"}"#)),
-        wide("[[[[", ("", "")),
-        format!(r#"{{"kind":"decision","decision":{{"input":{digits}}}}}"#),
-        format!(r#"{{"kind":"decision","decision":{{"input":0.{digits}e-{digits}}}}}"#),
-        format!(
-            r#"{{"kind":"attempt_started","usage":{{"wall_time":"{}"}}}}"#,
-            "1s ".repeat(170_000)
+        (
+            wide(
+                r#"{"kind":"done","kind":"done"}"#,
+                (r#"{"goal":{"acceptance":["#, r#"]},"kind":"goal_started"}"#),
+            ),
+            invalid,
         ),
-        format!(r#"{{"kind":"escalate","goal_id":"{}"}}"#, r"\u001b".repeat(80_000)),
-        "\n".repeat(512 * 1024),
+        (
+            wide("[]", (r#"{"decision":{"input":["#, r#"]},"kind":"decision"}"#)),
+            invalid,
+        ),
+        (wide("[[[[", ("", "")), Err(DecodeErrorKind::TooDeep)),
+        (
+            format!(r#"{{"kind":"decision","decision":{{"input":{digits}}}}}"#),
+            invalid,
+        ),
+        (
+            format!(r#"{{"kind":"decision","decision":{{"input":0.{half}e-{half}}}}}"#),
+            invalid,
+        ),
+        (
+            format!(
+                r#"{{"kind":"attempt_started","usage":{{"wall_time":"{}"}}}}"#,
+                "1s ".repeat(170_000)
+            ),
+            invalid,
+        ),
+        (
+            format!(r#"{{"kind":"escalate","goal_id":"{}"}}"#, r"\u001b".repeat(80_000)),
+            invalid,
+        ),
+        ("\n".repeat(512 * 1024), Err(DecodeErrorKind::Syntax)),
     ];
-    for text in texts {
-        let start = std::time::Instant::now();
+    for (text, expected) in cases {
+        let start = Instant::now();
         let decoded = Decoded::from_json(text.as_bytes());
         let elapsed = start.elapsed();
         assert!(elapsed.as_secs() < 5, "{elapsed:?} for {} …", &text[..60]);
-        drop(decoded);
+        let found = match &decoded {
+            Ok(Decoded::Unknown { path, .. }) => Ok(path.as_str()),
+            Ok(Decoded::Known(event)) => panic!("decoded as {}", event.kind()),
+            Err(error) => Err(error.kind()),
+        };
+        assert_eq!(found, expected, "{} …", &text[..60]);
     }
 }

@@ -1,55 +1,55 @@
-//! Exact bytes, and the other forms of them that are read.
+//! The exact bytes of every event, and the alternative forms that the decoder accepts.
 
 use driver_events_types::{DriverEvent, Uuid};
 
 use crate::support::tree::{Node, Style};
-use crate::support::{GOAL, GOAL_JSON, assert_reads, assert_writes, decode, encode, samples};
+use crate::support::{GOAL, GOAL_JSON, assert_decodes, assert_encodes, decode, encode, samples};
 
 #[test]
-fn every_variant_is_written_and_read_as_these_bytes() {
+fn every_variant_has_its_literal_json() {
     for (event, json) in samples::all() {
-        assert_writes(&event, &json);
-        assert_reads(&json, &event);
+        assert_encodes(&event, &json);
+        assert_decodes(&json, &event);
     }
 }
 
 #[test]
-fn the_kind_may_stand_anywhere_at_every_level() {
+fn kind_is_accepted_at_any_position() {
     for (event, json) in samples::all() {
         let mut rotated = Node::parse(&json);
         let mut count = 0;
         rotated.for_each_object(&mut |members| {
-            let places = members.len();
+            let len = members.len();
             if members.first().is_some_and(|(key, _)| key == "kind") {
                 count += 1;
-                // Another place in every object, and the last one often.
-                members[..].rotate_left(1 + count % places.max(2).saturating_sub(1));
+                // A different position in each object, often the last.
+                members[..].rotate_left(1 + count % len.max(2).saturating_sub(1));
             }
         });
-        assert_reads(&rotated.render(Style::Compact), &event);
+        assert_decodes(&rotated.render(Style::Compact), &event);
     }
 }
 
 #[test]
-fn the_kind_may_stand_last_at_every_level() {
+fn kind_is_accepted_last() {
     for (event, json) in samples::all() {
         let mut reversed = Node::parse(&json);
         reversed.for_each_object(&mut |members| members.reverse());
-        assert_reads(&reversed.render(Style::Compact), &event);
+        assert_decodes(&reversed.render(Style::Compact), &event);
     }
 }
 
 #[test]
-fn white_space_may_stand_between_any_two_tokens() {
+fn white_space_is_accepted_between_tokens() {
     for (event, json) in samples::all() {
-        assert_reads(&Node::parse(&json).render(Style::Spread), &event);
+        assert_decodes(&Node::parse(&json).render(Style::Spread), &event);
     }
 }
 
 #[test]
-fn keys_and_kinds_may_be_written_with_escapes() {
+fn escaped_keys_and_kinds_are_accepted() {
     let json = format!(r#"{{"\u006bind":"e\u0073calate","goal_i\u0064":{GOAL_JSON},"reason":"\u0078"}}"#);
-    assert_reads(
+    assert_decodes(
         &json,
         &DriverEvent::Escalate {
             goal_id: GOAL,
@@ -59,7 +59,7 @@ fn keys_and_kinds_may_be_written_with_escapes() {
 }
 
 #[test]
-fn fields_that_are_not_in_the_contract_are_ignored() {
+fn unknown_fields_are_ignored() {
     let strange = [
         r#"null"#,
         r#"1e400"#,
@@ -70,12 +70,12 @@ fn fields_that_are_not_in_the_contract_are_ignored() {
     ];
     for (event, json) in samples::all() {
         let mut wider = Node::parse(&json);
-        for holder in crate::support::places::holders(&event, &wider.clone()) {
-            let members = wider.at(&holder.steps).members();
+        for object in crate::support::locations::object_locations(&event, &wider.clone()) {
+            let members = wider.at(&object.steps).members();
             for (index, value) in strange.iter().enumerate() {
                 let at = (index * 2).min(members.len());
                 members.insert(at, (format!("x_{index}"), Node::Text((*value).to_owned())));
-                // Twice the same: what is ignored is ignored.
+                // A duplicate of an unknown field is ignored too.
                 members.push((format!("x_{index}"), Node::Text((*value).to_owned())));
             }
         }
@@ -84,8 +84,8 @@ fn fields_that_are_not_in_the_contract_are_ignored() {
 }
 
 #[test]
-fn a_key_of_another_type_is_not_taken_for_a_field() {
-    // `max_consecutive_413` is a field and `consecutive413` a value: neither stands for the other.
+fn similar_key_is_not_mistaken_for_a_field() {
+    // `max_consecutive_413` is a field of another type and `consecutive413` an enum value.
     let json = format!(
         r#"{{"kind":"budget_exhausted","goal_id":{GOAL_JSON},"axis":"turns","usage":{{"turns":1,"wall_time":"0s","tokens":1,"consecutive_denies":0,"consecutive413":9,"max_consecutive_413":9}}}}"#
     );
@@ -96,7 +96,7 @@ fn a_key_of_another_type_is_not_taken_for_a_field() {
 }
 
 #[test]
-fn ids_are_read_in_every_form_and_written_in_one() {
+fn ids_are_decoded_in_every_form() {
     let written = r#""6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01""#;
     for form in [
         "6F2C1F0E-8F5B-4F53-9D7C-0B1F6A0C1A01",
@@ -116,7 +116,7 @@ fn ids_are_read_in_every_form_and_written_in_one() {
 }
 
 #[test]
-fn times_are_read_with_any_offset_and_written_in_utc() {
+fn times_are_decoded_with_any_offset_and_encoded_in_utc() {
     for (read, written) in [
         ("2026-01-02T03:04:05+02:00", "2026-01-02T01:04:05Z"),
         ("2026-01-02T03:04:05-00:30", "2026-01-02T03:34:05Z"),
@@ -140,7 +140,7 @@ fn times_are_read_with_any_offset_and_written_in_utc() {
 }
 
 #[test]
-fn durations_are_written_as_humantime_prints_them() {
+fn durations_are_encoded_in_humantime_format() {
     for (read, written) in [
         ("0", "0s"),
         ("90s", "1m 30s"),

@@ -1,11 +1,11 @@
-//! The contract, held to the letter.
+//! The wire contract and the codec.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test says what went wrong by panicking"
+    reason = "a test reports failure by panicking"
 )]
 
 mod support;

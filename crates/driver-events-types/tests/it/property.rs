@@ -1,16 +1,16 @@
-//! Generated events and damaged text: no panic, no loss.
+//! Generated events and damaged text: no panics, no data loss.
 
 use driver_events_types::{CompactTrigger, DecodeErrorKind, Decoded, DriverEvent, EventKind};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::Deserialize;
 
-use crate::support::places::holders;
+use crate::support::locations::object_locations;
 use crate::support::tree::{Node, Style};
-use crate::support::{GOAL, assert_writes, cases, decode, encode, generate, samples};
+use crate::support::{GOAL, assert_encodes, cases, decode, encode, samples, strategies};
 
-/// Whatever decodes is written again without loss: the same event, and from then on the same bytes.
-fn assert_no_loss(text: &[u8]) {
+/// Asserts that text which decodes is encoded without loss: to an equal event, and then to equal bytes.
+fn assert_lossless(text: &[u8]) {
     match Decoded::from_json(text) {
         Ok(Decoded::Known(event)) => {
             let json = encode(&event);
@@ -26,7 +26,7 @@ fn assert_no_loss(text: &[u8]) {
     }
 }
 
-/// Another order of the same things: reproducible, and good enough to bring out a dependence on order.
+/// Shuffles reproducibly with a simple generator (xorshift).
 fn shuffle<T>(items: &mut [T], seed: &mut u64) {
     for end in (1..items.len()).rev() {
         *seed ^= *seed << 13;
@@ -40,9 +40,9 @@ proptest! {
     #![proptest_config(cases(1000))]
 
     #[test]
-    fn what_is_written_reads_back_and_is_written_the_same(event in generate::event()) {
+    fn generated_events_round_trip(event in strategies::event()) {
         let json = encode(&event);
-        assert_writes(&event, &json);
+        assert_encodes(&event, &json);
         assert_eq!(decode(&json), event);
         assert_eq!(encode(&decode(&json)), json);
         assert_eq!(serde_json::from_str::<DriverEvent>(&json).unwrap(), event);
@@ -51,7 +51,7 @@ proptest! {
     }
 
     #[test]
-    fn an_event_passes_through_a_value(event in generate::event()) {
+    fn generated_events_round_trip_through_value(event in strategies::event()) {
         let value = serde_json::to_value(&event).unwrap();
         assert_eq!(DriverEvent::deserialize(&value).unwrap(), event);
         let again: DriverEvent = serde_json::from_value(value).unwrap();
@@ -59,20 +59,20 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_fields_and_what_is_not_in_the_contract_do_not_matter(
-        event in generate::event(),
-        strange in vec((generate::text(), generate::value()), 0..4),
+    fn field_order_and_unknown_fields_do_not_matter(
+        event in strategies::event(),
+        extra in vec((strategies::text(), strategies::value()), 0..4),
         seed in 1_u64..,
     ) {
         let json = encode(&event);
         let mut seed = seed;
         let mut node = Node::parse(&json);
-        for holder in holders(&event, &node.clone()) {
-            for (key, value) in &strange {
-                let known = key == "kind" || holder.fields.iter().any(|field| field.name == key);
+        for object in object_locations(&event, &node.clone()) {
+            for (key, value) in &extra {
+                let known = key == "kind" || object.fields.iter().any(|field| field.name == key);
                 if !known {
                     let value = serde_json::to_string(value).unwrap();
-                    node.at(&holder.steps).members().push((key.clone(), Node::Text(value)));
+                    node.at(&object.steps).members().push((key.clone(), Node::Text(value)));
                 }
             }
         }
@@ -87,8 +87,8 @@ proptest! {
     }
 
     #[test]
-    fn damaged_events_do_no_harm(
-        event in generate::event(),
+    fn damaged_events_decode_lossless_or_fail(
+        event in strategies::event(),
         at in any::<prop::sample::Index>(),
         removed in 0_usize..9,
         put in vec(any::<u8>(), 0..5),
@@ -97,25 +97,25 @@ proptest! {
         let start = at.index(json.len());
         let end = (start + removed).min(json.len());
         json.splice(start..end, put);
-        assert_no_loss(&json);
+        assert_lossless(&json);
     }
 
     #[test]
-    fn random_bytes_do_no_harm(bytes in vec(any::<u8>(), 0..200)) {
-        assert_no_loss(&bytes);
+    fn random_bytes_decode_lossless_or_fail(bytes in vec(any::<u8>(), 0..200)) {
+        assert_lossless(&bytes);
     }
 
     #[test]
-    fn random_json_does_no_harm(value in generate::value(), kind in prop::sample::select(EventKind::ALL)) {
+    fn random_json_decodes_lossless_or_fails(value in strategies::value(), kind in prop::sample::select(EventKind::ALL)) {
         let value = serde_json::to_string(&value).unwrap();
-        assert_no_loss(value.as_bytes());
+        assert_lossless(value.as_bytes());
         for field in kind.fields() {
-            assert_no_loss(format!(r#"{{"kind":"{kind}","{}":{value}}}"#, field.name).as_bytes());
+            assert_lossless(format!(r#"{{"kind":"{kind}","{}":{value}}}"#, field.name).as_bytes());
         }
     }
 
     #[test]
-    fn floats_survive_to_the_last_bit(token_pressure in generate::float(), pct in generate::float()) {
+    fn floats_round_trip_bit_exact(token_pressure in strategies::float(), pct in strategies::float()) {
         let event = DriverEvent::CompactRequested {
             goal_id: GOAL,
             turn_index: 0,
@@ -137,9 +137,9 @@ proptest! {
         }
     }
 
-    /// Every text of the shape that durations have is read as humantime reads it.
+    /// Compares the duration parser with humantime's on texts in the form of durations.
     #[test]
-    fn durations_are_read_as_humantime_reads_them(
+    fn durations_parse_as_in_humantime(
         text in "([0-9 .]{0,6}(ns|us|µs|ms|s|sec|m|min|h|hours|d|days|w|weeks|M|months|y|years|x|) ?){0,4}",
     ) {
         let json = encode(&samples::first(EventKind::AttemptStarted)).replace("1m 36s 410ms", &text);
@@ -152,14 +152,14 @@ proptest! {
 }
 
 #[test]
-fn every_flipped_byte_is_noticed_or_harmless() {
+fn flipped_bits_decode_lossless_or_fail() {
     for (_, json) in samples::all() {
         let mut text = json.into_bytes();
         for at in 0..text.len() {
             let byte = text[at];
             for bit in 0..8 {
                 text[at] = byte ^ (1 << bit);
-                assert_no_loss(&text);
+                assert_lossless(&text);
             }
             text[at] = byte;
         }
@@ -167,19 +167,19 @@ fn every_flipped_byte_is_noticed_or_harmless() {
 }
 
 #[test]
-fn every_removed_byte_is_noticed_or_harmless() {
+fn removed_bytes_decode_lossless_or_fail() {
     for (_, json) in samples::all() {
         for at in 0..json.len() {
             let mut text = json.clone().into_bytes();
             text.remove(at);
-            assert_no_loss(&text);
+            assert_lossless(&text);
         }
     }
 }
 
 #[test]
-fn generated_events_that_are_cut_short_are_refused_at_every_byte() {
-    proptest!(cases(20), |(event in generate::event())| {
+fn truncated_events_are_syntax_errors_at_every_byte() {
+    proptest!(cases(20), |(event in strategies::event())| {
         let json = event.to_json().unwrap();
         for end in 0..json.len() {
             let error = DriverEvent::from_json(&json[..end]).unwrap_err();

@@ -1,4 +1,4 @@
-//! The names that never change.
+//! The frozen names of kinds, subjects and topics.
 
 use std::collections::HashSet;
 
@@ -65,17 +65,17 @@ const KINDS_AND_SUBJECTS: [(EventKind, &str, &str); 16] = [
 ];
 
 #[test]
-fn every_kind_has_its_name_and_subject_in_the_contracts_order() {
+fn kinds_have_frozen_names_and_subjects_in_order() {
     let found: Vec<_> = EventKind::ALL
         .iter()
         .map(|kind| (*kind, kind.as_str(), kind.subject()))
         .collect();
     assert_eq!(found, KINDS_AND_SUBJECTS);
-    assert!(EventKind::ALL.is_sorted(), "kinds compare in the contract's order");
+    assert!(EventKind::ALL.is_sorted(), "kinds are ordered as in the contract");
 }
 
 #[test]
-fn the_committed_lists_are_those_of_the_code() {
+fn committed_lists_match_the_code() {
     let lines = |name: fn(EventKind) -> &'static str| {
         let lines = EventKind::ALL.iter().map(|kind| format!("{kind}\t{}\n", name(*kind)));
         lines.collect::<String>()
@@ -85,7 +85,7 @@ fn the_committed_lists_are_those_of_the_code() {
 }
 
 #[test]
-fn topics_are_named_as_subjects_below_the_topic_of_all_kinds() {
+fn topics_equal_subjects() {
     assert_eq!(DEFAULT_TOPIC, "agent.driver");
     for (kind, _, subject) in KINDS_AND_SUBJECTS {
         assert_eq!(kind.topic(), subject);
@@ -93,10 +93,10 @@ fn topics_are_named_as_subjects_below_the_topic_of_all_kinds() {
 }
 
 #[test]
-fn names_are_unique_and_fit_every_transport() {
+fn names_are_unique_and_valid_for_every_transport() {
     let kinds: HashSet<_> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
     let subjects: HashSet<_> = EventKind::ALL.iter().map(|kind| kind.subject()).collect();
-    // Kafka's metrics cannot tell `.` from `_`.
+    // In Kafka's metric names `.` and `_` collide.
     let in_metrics: HashSet<_> = subjects.iter().map(|subject| subject.replace('.', "_")).collect();
     assert_eq!((kinds.len(), subjects.len(), in_metrics.len()), (16, 16, 16));
     let prefix = SUBJECT_WILDCARD.strip_suffix('>').unwrap();
@@ -111,7 +111,7 @@ fn names_are_unique_and_fit_every_transport() {
 }
 
 #[test]
-fn the_text_of_a_kind_reads_back_to_the_letter() {
+fn kinds_parse_their_exact_text() {
     for kind in EventKind::ALL {
         assert_eq!(kind.as_str().parse(), Ok(*kind));
         assert_eq!(kind.to_string(), kind.as_str());
@@ -126,13 +126,13 @@ fn the_text_of_a_kind_reads_back_to_the_letter() {
     assert_eq!(format!("{:>10}|", EventKind::Progress), "  progress|");
     assert_eq!(
         "\u{1b}[2J".parse::<EventKind>().unwrap_err().to_string(),
-        r#"unknown event kind "\u{1b}[2J""#
+        r"unknown event kind `\u{1b}[2J`"
     );
 }
 
 #[test]
-fn an_event_has_the_kind_and_the_subject_of_its_json() {
-    let mut seen = HashSet::new();
+fn events_have_the_kind_and_subject_of_their_json() {
+    let mut kinds = HashSet::new();
     for (event, json) in samples::all() {
         let (kind, name, subject) = KINDS_AND_SUBJECTS
             .into_iter()
@@ -140,7 +140,7 @@ fn an_event_has_the_kind_and_the_subject_of_its_json() {
             .unwrap();
         assert!(json.starts_with(&format!(r#"{{"kind":"{name}","#)), "{json}");
         assert_eq!(event.nats_subject(), subject);
-        seen.insert(kind);
+        kinds.insert(kind);
     }
-    assert_eq!(seen.len(), 16, "the samples have every kind");
+    assert_eq!(kinds.len(), 16, "the samples cover every kind");
 }

@@ -1,18 +1,18 @@
-pub(crate) mod generate;
-pub(crate) mod places;
+pub(crate) mod locations;
 pub(crate) mod samples;
+pub(crate) mod strategies;
 pub(crate) mod tree;
 
 use driver_events_types::{Decoded, DriverEvent, GoalId, Uuid};
 use proptest::test_runner::{Config, RngSeed};
 
-/// The goal of every literal event.
+/// The goal id of every sample.
 pub(crate) const GOAL: GoalId = GoalId(Uuid::from_u128(0x6f2c1f0e_8f5b_4f53_9d7c_0b1f6a0c1a01));
 
-/// The JSON of [`GOAL`], quotes included.
+/// [`GOAL`] as JSON, with quotes.
 pub(crate) const GOAL_JSON: &str = r#""6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01""#;
 
-/// The same cases in every run. Only the number of cases differs from test to test.
+/// Returns a configuration with a fixed seed: every run has the same cases.
 pub(crate) fn cases(cases: u32) -> Config {
     Config {
         cases,
@@ -30,8 +30,8 @@ pub(crate) fn decode(json: &str) -> DriverEvent {
     DriverEvent::from_json(json.as_bytes()).unwrap_or_else(|error| panic!("{error}\nin {json}"))
 }
 
-/// Reads `json` in every way that there is; all must find `event`.
-pub(crate) fn assert_reads(json: &str, event: &DriverEvent) {
+/// Asserts that every decoder returns `event` for `json`.
+pub(crate) fn assert_decodes(json: &str, event: &DriverEvent) {
     assert_eq!(decode(json), *event, "from_json of {json}");
     assert_eq!(
         Decoded::from_json(json.as_bytes()).unwrap(),
@@ -56,8 +56,8 @@ pub(crate) fn assert_reads(json: &str, event: &DriverEvent) {
     );
 }
 
-/// Writes `event` in every way that there is; all must give `json`.
-pub(crate) fn assert_writes(event: &DriverEvent, json: &str) {
+/// Asserts that every encoder returns `json` for `event`.
+pub(crate) fn assert_encodes(event: &DriverEvent, json: &str) {
     assert_eq!(encode(event), json);
     assert_eq!(serde_json::to_string(event).unwrap(), json);
     let mut appended = b"before ".to_vec();

@@ -1,6 +1,6 @@
-//! One event of every kind and every nested variant, each beside its literal JSON.
+//! Sample events of every kind and nested variant, each with its literal JSON.
 //!
-//! Together they have every field of the contract once with a value.
+//! Together they have every field of the contract with a value.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ pub(crate) fn all() -> Vec<Sample> {
     .concat()
 }
 
-/// The first sample of the kind: the one with the most fields.
+/// Returns the first sample of the kind, which has the most fields.
 pub(crate) fn first(kind: EventKind) -> DriverEvent {
     let mut samples = all().into_iter().map(|(event, _)| event);
     samples.find(|event| event.kind() == kind).unwrap()

@@ -1,17 +1,17 @@
-//! JSON that keeps the order of its keys and the text of its numbers, whatever features serde_json has.
+//! JSON that keeps key order and number text with every feature set of serde_json.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Node {
-    /// A scalar, or anything that is passed on as it is.
+    /// A scalar, or raw JSON text.
     Text(String),
     Array(Vec<Node>),
     Object(Vec<(String, Node)>),
 }
 
-/// A step from a value into a value inside of it.
+/// A step from a value to a value inside it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Step {
     Key(String),
@@ -21,7 +21,7 @@ pub(crate) enum Step {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Style {
     Compact,
-    /// Lines, tabs, blanks and carriage returns wherever white space may stand.
+    /// White space of every sort between all tokens.
     Spread,
 }
 
@@ -48,7 +48,7 @@ impl Node {
         self.render_and_find(style, &[]).0
     }
 
-    /// The text, and where in it the value at the end of the steps begins.
+    /// Returns the text and the offset of the value at `steps`.
     pub(crate) fn render_and_find(&self, style: Style, steps: &[Step]) -> (String, usize) {
         let mut out = Render {
             style,
@@ -62,7 +62,7 @@ impl Node {
     pub(crate) fn members(&mut self) -> &mut Vec<(String, Node)> {
         match self {
             Self::Object(members) => members,
-            other => panic!("{other:?} is no object"),
+            other => panic!("{other:?} is not an object"),
         }
     }
 
@@ -70,11 +70,11 @@ impl Node {
         steps.iter().fold(self, |node, step| match (node, step) {
             (Self::Object(members), Step::Key(name)) => &mut members.iter_mut().find(|(key, _)| key == name).unwrap().1,
             (Self::Array(values), Step::Index(index)) => &mut values[*index],
-            (node, step) => panic!("{step:?} leads nowhere in {node:?}"),
+            (node, step) => panic!("no {step:?} in {node:?}"),
         })
     }
 
-    /// Every object, at every level.
+    /// Calls `change` with the members of every object, at every level.
     pub(crate) fn for_each_object(&mut self, change: &mut impl FnMut(&mut Vec<(String, Node)>)) {
         match self {
             Self::Text(_) => {}

@@ -1,5 +1,5 @@
-//! A walk through valid JSON along the tables of [`contract`](crate::contract), which gives every fault its path and
-//! its place, and tells a text that is wrong from one that is only newer than this version.
+//! Validates JSON against the tables of [`contract`](crate::contract). It finds the path and the offset of the first
+//! fault, and distinguishes an invalid event from one of a newer publisher.
 
 use std::fmt;
 
@@ -14,26 +14,26 @@ use super::{duration, json, tagged, time};
 use crate::contract::{Field, Presence, Shape};
 use crate::{DecodeErrorKind, EventKind};
 
-pub(crate) struct Walk<'a> {
-    /// The text that every value is a part of.
+pub(crate) struct Validator<'a> {
+    /// The event text. Every value is a slice of it.
     text: &'a str,
-    /// The first value that is only newer than this version: no fault, as long as there is no other.
+    /// The first unknown kind or enum value. It is returned only if the event has no other fault.
     unknown: Option<Fault>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> Validator<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         Self { text, unknown: None }
     }
 
-    /// The event's kind, and its first fault.
-    pub(crate) fn event(mut self, whole: &'a RawValue) -> (Option<String>, Option<Fault>) {
-        let (members, kind, at) = match self.members_and_kind(whole) {
+    /// Returns the event's kind and its first fault.
+    pub(crate) fn validate_event(mut self, event: &'a RawValue) -> (Option<String>, Option<Fault>) {
+        let (members, kind, at) = match self.read_members_and_kind(event) {
             Ok(found) => found,
             Err(fault) => return (None, Some(fault)),
         };
         let fault = match kind.parse::<EventKind>() {
-            Ok(known) => self.fields(&members, known.fields(), whole, "").err(),
+            Ok(known) => self.check_fields(&members, known.fields(), event, "").err(),
             Err(error) => {
                 self.note_unknown(DecodeErrorKind::UnknownKind, at, tagged::KIND, error.to_string());
                 None
@@ -42,58 +42,58 @@ impl<'a> Walk<'a> {
         (Some(kind), fault.or(self.unknown))
     }
 
-    fn members_and_kind(&self, whole: &'a RawValue) -> Result<(Members<'a>, String, &'a RawValue), Fault> {
-        let members = self.members(whole, "").map_err(|fault| match fault.kind {
+    fn read_members_and_kind(&self, event: &'a RawValue) -> Result<(Members<'a>, String, &'a RawValue), Fault> {
+        let members = self.read_members(event, "").map_err(|fault| match fault.kind {
             DecodeErrorKind::Invalid => missing_kind(fault),
             _ => fault,
         })?;
-        let Some(at) = self.only(&members, tagged::KIND, tagged::KIND)? else {
-            return Err(missing_kind(self.missing(whole, tagged::KIND, tagged::KIND)));
+        let Some(at) = self.unique_member(&members, tagged::KIND, tagged::KIND)? else {
+            return Err(missing_kind(self.missing_field(event, tagged::KIND, tagged::KIND)));
         };
         let kind = self.read(at, tagged::KIND).map_err(missing_kind)?;
         Ok((members, kind, at))
     }
 
-    fn shape(&mut self, shape: Shape, value: &'a RawValue, path: &str) -> Result<(), Fault> {
+    fn check_shape(&mut self, shape: Shape, value: &'a RawValue, path: &str) -> Result<(), Fault> {
         match shape {
-            Shape::Text => self.leaf::<String>(value, path),
-            Shape::Bool => self.leaf::<bool>(value, path),
-            Shape::I32 => self.leaf::<i32>(value, path),
-            Shape::U32 => self.leaf::<u32>(value, path),
-            Shape::U64 => self.leaf::<u64>(value, path),
-            Shape::F64 => self.leaf::<f64>(value, path),
-            Shape::Id => self.leaf::<Uuid>(value, path),
-            Shape::Time => self.leaf::<Time>(value, path),
-            Shape::Duration => self.leaf::<Duration>(value, path),
-            Shape::Json => self.leaf::<json::Free<Value>>(value, path),
-            Shape::Map => self.leaf::<Map>(value, path),
+            Shape::Text => self.check_scalar::<String>(value, path),
+            Shape::Bool => self.check_scalar::<bool>(value, path),
+            Shape::I32 => self.check_scalar::<i32>(value, path),
+            Shape::U32 => self.check_scalar::<u32>(value, path),
+            Shape::U64 => self.check_scalar::<u64>(value, path),
+            Shape::F64 => self.check_scalar::<f64>(value, path),
+            Shape::Id => self.check_scalar::<Uuid>(value, path),
+            Shape::Time => self.check_scalar::<Time>(value, path),
+            Shape::Duration => self.check_scalar::<Duration>(value, path),
+            Shape::Json => self.check_scalar::<json::FreeJson<Value>>(value, path),
+            Shape::Map => self.check_scalar::<Map>(value, path),
             Shape::Array(shape) => {
                 let values: Vec<&RawValue> = self.read(value, path)?;
                 let mut values = values.into_iter().enumerate();
-                values.try_for_each(|(index, value)| self.shape(*shape, value, &format!("{path}[{index}]")))
+                values.try_for_each(|(index, value)| self.check_shape(*shape, value, &format!("{path}[{index}]")))
             }
             Shape::Struct(shape) => {
-                let members = self.members(value, path)?;
-                self.fields(&members, shape.fields, value, path)
+                let members = self.read_members(value, path)?;
+                self.check_fields(&members, shape.fields, value, path)
             }
             Shape::Tagged(shape) => {
-                let members = self.members(value, path)?;
-                let path_of_kind = join(path, tagged::KIND);
-                let Some(at) = self.only(&members, tagged::KIND, &path_of_kind)? else {
-                    return Err(self.missing(value, tagged::KIND, &path_of_kind));
+                let members = self.read_members(value, path)?;
+                let kind_path = join(path, tagged::KIND);
+                let Some(at) = self.unique_member(&members, tagged::KIND, &kind_path)? else {
+                    return Err(self.missing_field(value, tagged::KIND, &kind_path));
                 };
-                let kind: String = self.read(at, &path_of_kind)?;
+                let kind: String = self.read(at, &kind_path)?;
                 if let Some((_, fields)) = shape.kinds.iter().find(|(name, _)| *name == kind) {
-                    return self.fields(&members, fields, value, path);
+                    return self.check_fields(&members, fields, value, path);
                 }
-                let message = format!("unknown kind {kind:?} of {}", shape.name);
-                self.note_unknown(DecodeErrorKind::UnknownValue, at, &path_of_kind, message);
+                let message = format!("unknown {} kind `{}`", shape.name, kind.escape_debug());
+                self.note_unknown(DecodeErrorKind::UnknownValue, at, &kind_path, message);
                 Ok(())
             }
             Shape::OneOf(shape) => {
                 let name: String = self.read(value, path)?;
                 if !shape.values.contains(&name.as_str()) {
-                    let message = format!("unknown {} {name:?}", shape.name);
+                    let message = format!("unknown {} `{}`", shape.name, name.escape_debug());
                     self.note_unknown(DecodeErrorKind::UnknownValue, value, path, message);
                 }
                 Ok(())
@@ -101,7 +101,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn fields(
+    fn check_fields(
         &mut self,
         members: &Members<'a>,
         fields: &[Field],
@@ -110,20 +110,20 @@ impl<'a> Walk<'a> {
     ) -> Result<(), Fault> {
         for field in fields {
             let path = join(path, field.name);
-            match (self.only(members, field.name, &path)?, field.presence) {
-                (None, Presence::Required) => return Err(self.missing(object, field.name, &path)),
+            match (self.unique_member(members, field.name, &path)?, field.presence) {
+                (None, Presence::Required) => return Err(self.missing_field(object, field.name, &path)),
                 (None, _) => {}
                 (Some(value), Presence::OmittedWhenNone | Presence::NullWhenNone) if value.get() == "null" => {}
-                (Some(value), _) => self.shape(field.shape, value, &path)?,
+                (Some(value), _) => self.check_shape(field.shape, value, &path)?,
             }
         }
         Ok(())
     }
 
-    fn members(&self, value: &'a RawValue, path: &str) -> Result<Members<'a>, Fault> {
+    fn read_members(&self, value: &'a RawValue, path: &str) -> Result<Members<'a>, Fault> {
         self.read(value, path)
             .map_err(|fault| match value.get().starts_with('{') {
-                // It is an object, so what cannot be read is a key: its escapes stand for no text.
+                // The value is an object, so the fault is in a key: an escape that is not a Unicode character.
                 true => Fault {
                     kind: DecodeErrorKind::Syntax,
                     ..fault
@@ -132,41 +132,41 @@ impl<'a> Walk<'a> {
             })
     }
 
-    /// The member of that name, which must not stand there twice.
-    fn only(&self, members: &Members<'a>, name: &str, path: &str) -> Result<Option<&'a RawValue>, Fault> {
+    /// Returns the member of the given name; a duplicate is a fault.
+    fn unique_member(&self, members: &Members<'a>, name: &str, path: &str) -> Result<Option<&'a RawValue>, Fault> {
         let mut found = members.0.iter().filter(|(key, _)| key == name).map(|(_, value)| *value);
         let first = found.next();
         match found.next() {
-            Some(second) => Err(self.fault(second, path, format!("the field `{name}` stands there twice"))),
+            Some(second) => Err(self.fault_at(second, path, format!("duplicate field `{name}`"))),
             None => Ok(first),
         }
     }
 
-    fn leaf<T: Deserialize<'a>>(&self, value: &'a RawValue, path: &str) -> Result<(), Fault> {
+    fn check_scalar<T: Deserialize<'a>>(&self, value: &'a RawValue, path: &str) -> Result<(), Fault> {
         self.read::<T>(value, path).map(drop)
     }
 
     fn read<T: Deserialize<'a>>(&self, value: &'a RawValue, path: &str) -> Result<T, Fault> {
-        serde_json::from_str(value.get()).map_err(|error| self.fault(value, path, message_of(&error)))
+        serde_json::from_str(value.get()).map_err(|error| self.fault_at(value, path, message_of(&error)))
     }
 
-    fn missing(&self, object: &RawValue, name: &str, path: &str) -> Fault {
-        self.fault(object, path, format!("the field `{name}` is missing"))
+    fn missing_field(&self, object: &RawValue, name: &str, path: &str) -> Fault {
+        self.fault_at(object, path, format!("missing field `{name}`"))
     }
 
-    fn fault(&self, at: &RawValue, path: &str, message: String) -> Fault {
+    fn fault_at(&self, at: &RawValue, path: &str, message: String) -> Fault {
         Fault {
             kind: DecodeErrorKind::Invalid,
             path: path.to_owned(),
             message,
-            // A raw value is a part of the text: the distance of their addresses is its place.
+            // A raw value is a slice of the text, so the difference of the addresses is its offset.
             offset: (at.get().as_ptr().addr()).saturating_sub(self.text.as_ptr().addr()),
         }
     }
 
     fn note_unknown(&mut self, kind: DecodeErrorKind, at: &RawValue, path: &str, message: String) {
         if self.unknown.is_none() {
-            let fault = self.fault(at, path, message);
+            let fault = self.fault_at(at, path, message);
             self.unknown = Some(Fault { kind, ..fault });
         }
     }

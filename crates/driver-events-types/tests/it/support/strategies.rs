@@ -1,4 +1,4 @@
-//! Events as strange as they can be.
+//! Strategies for events with edge-case values.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-/// Any text, and more often than not one that somebody may stumble over.
+/// Any text, often an edge case.
 pub(crate) fn text() -> impl Strategy<Value = String> {
-    let strange = prop::sample::select(vec![
+    let edge_cases = prop::sample::select(vec![
         "",
         "kind",
         "agent_id",
@@ -32,10 +32,10 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
         "1e400",
     ])
     .prop_map(str::to_owned);
-    prop_oneof![2 => strange, 3 => vec(any::<char>(), 0..12).prop_map(String::from_iter), 1 => "[a-z_ ]{1,20}"]
+    prop_oneof![2 => edge_cases, 3 => vec(any::<char>(), 0..12).prop_map(String::from_iter), 1 => "[a-z_ ]{1,20}"]
 }
 
-/// Any float that JSON can write, subnormal ones and both zeroes included.
+/// Any finite float, including subnormal numbers and both zeroes.
 pub(crate) fn float() -> impl Strategy<Value = f64> {
     let special = prop::sample::select(vec![
         0.0,
@@ -55,7 +55,7 @@ pub(crate) fn float() -> impl Strategy<Value = f64> {
     ]);
     let bits = any::<u64>()
         .prop_map(f64::from_bits)
-        .prop_filter("JSON has no NaN and no infinities", |f| f.is_finite());
+        .prop_filter("JSON cannot represent NaN or infinity", |f| f.is_finite());
     let subnormal = (1_u64..1 << 52).prop_map(f64::from_bits);
     prop_oneof![1 => special, 3 => bits, 1 => subnormal]
 }
@@ -70,7 +70,7 @@ fn number() -> impl Strategy<Value = Number> {
     ]
 }
 
-/// Free JSON, a few levels deep.
+/// Free JSON, at most four levels deep.
 pub(crate) fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -1,63 +1,63 @@
-//! Every place in an event's JSON, as the tables of `contract` have it.
+//! Locates the fields and objects of an event's JSON by the tables of `contract`.
 
 use driver_events_types::contract::{Field, Shape};
 use driver_events_types::{DriverEvent, EventKind};
 
 use super::tree::{Node, Step};
 
-/// A field that is there.
+/// A field that is present.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
-    /// As a [`DecodeError`](driver_events_types::DecodeError) names it.
+pub(crate) struct FieldLocation {
+    /// The path as in a [`DecodeError`](driver_events_types::DecodeError).
     pub(crate) path: String,
-    /// From the event to the object that holds the field.
-    pub(crate) holder: Vec<Step>,
+    /// The steps from the event to the object that contains the field.
+    pub(crate) object: Vec<Step>,
     pub(crate) field: Field,
 }
 
-impl Place {
-    /// From the event to the field's value.
+impl FieldLocation {
+    /// Returns the steps from the event to the field's value.
     pub(crate) fn steps(&self) -> Vec<Step> {
-        let mut steps = self.holder.clone();
+        let mut steps = self.object.clone();
         steps.push(Step::Key(self.field.name.to_owned()));
         steps
     }
 }
 
-/// An object whose fields the contract names.
+/// An object whose fields are in the contract.
 #[derive(Clone, Debug)]
-pub(crate) struct Holder {
+pub(crate) struct ObjectLocation {
     /// Empty for the event itself.
     pub(crate) path: String,
     pub(crate) steps: Vec<Step>,
     pub(crate) fields: &'static [Field],
-    /// Whether the object has a kind before its fields.
+    /// Whether the object has a `"kind"` before its fields.
     pub(crate) tagged: bool,
 }
 
-/// Every object of the event whose fields the contract names, the event itself first.
-pub(crate) fn holders(event: &DriverEvent, json: &Node) -> Vec<Holder> {
+/// Returns the objects of the event whose fields are in the contract, the event itself first.
+pub(crate) fn object_locations(event: &DriverEvent, json: &Node) -> Vec<ObjectLocation> {
     let mut found = Vec::new();
-    let root = Holder {
+    let root = ObjectLocation {
         path: String::new(),
         steps: Vec::new(),
         fields: event.kind().fields(),
         tagged: true,
     };
-    visit_holder(root, json, &mut found);
+    visit_object(root, json, &mut found);
     found
 }
 
-/// Every field of the event that is there.
-pub(crate) fn places(event: &DriverEvent, json: &Node) -> Vec<Place> {
+/// Returns the fields of the event that are present.
+pub(crate) fn field_locations(event: &DriverEvent, json: &Node) -> Vec<FieldLocation> {
     let mut found = Vec::new();
-    for holder in holders(event, json) {
+    for object in object_locations(event, json) {
         let mut json = json.clone();
-        for (key, _) in json.at(&holder.steps).members() {
-            if let Some(field) = holder.fields.iter().find(|field| field.name == key) {
-                found.push(Place {
-                    path: join(&holder.path, field.name),
-                    holder: holder.steps.clone(),
+        for (key, _) in json.at(&object.steps).members() {
+            if let Some(field) = object.fields.iter().find(|field| field.name == key) {
+                found.push(FieldLocation {
+                    path: join(&object.path, field.name),
+                    object: object.steps.clone(),
                     field: *field,
                 });
             }
@@ -66,7 +66,7 @@ pub(crate) fn places(event: &DriverEvent, json: &Node) -> Vec<Place> {
     found
 }
 
-/// Every shape that the contract has, each as often as it is named.
+/// Returns every shape in the contract, with duplicates.
 pub(crate) fn shapes() -> Vec<Shape> {
     let mut found = Vec::new();
     for kind in EventKind::ALL {
@@ -91,12 +91,12 @@ fn visit_shape(shape: Shape, found: &mut Vec<Shape>) {
     }
 }
 
-fn visit_holder(holder: Holder, json: &Node, found: &mut Vec<Holder>) {
+fn visit_object(object: ObjectLocation, json: &Node, found: &mut Vec<ObjectLocation>) {
     let Node::Object(members) = json else {
-        panic!("{json:?} is no object")
+        panic!("{json:?} is not an object")
     };
-    let (path, steps, fields) = (holder.path.clone(), holder.steps.clone(), holder.fields);
-    found.push(holder);
+    let (path, steps, fields) = (object.path.clone(), object.steps.clone(), object.fields);
+    found.push(object);
     for (key, value) in members {
         if let Some(field) = fields.iter().find(|field| field.name == key) {
             let mut steps = steps.clone();
@@ -106,12 +106,12 @@ fn visit_holder(holder: Holder, json: &Node, found: &mut Vec<Holder>) {
     }
 }
 
-fn visit_value(shape: Shape, path: String, steps: Vec<Step>, json: &Node, found: &mut Vec<Holder>) {
+fn visit_value(shape: Shape, path: String, steps: Vec<Step>, json: &Node, found: &mut Vec<ObjectLocation>) {
     match (shape, json) {
         (_, Node::Text(_)) => {}
         (Shape::Struct(shape), _) => {
-            visit_holder(
-                Holder {
+            visit_object(
+                ObjectLocation {
                     path,
                     steps,
                     fields: shape.fields,
@@ -130,9 +130,9 @@ fn visit_value(shape: Shape, path: String, steps: Vec<Step>, json: &Node, found:
                 .kinds
                 .iter()
                 .find(|(name, _)| Some(Node::Text(format!("{name:?}"))) == kind);
-            let (_, fields) = known.unwrap_or_else(|| panic!("{kind:?} is no {}", shape.name));
-            visit_holder(
-                Holder {
+            let (_, fields) = known.unwrap_or_else(|| panic!("{kind:?} is not a kind of {}", shape.name));
+            visit_object(
+                ObjectLocation {
                     path,
                     steps,
                     fields,

@@ -1,4 +1,4 @@
-//! A field that is kept until it is known how to read it.
+//! Buffers the fields that precede `"kind"`, until the kind determines how to deserialize them.
 
 use std::marker::PhantomData;
 
@@ -9,15 +9,15 @@ use serde_json::Value;
 
 use super::json::Tree;
 
-/// Any JSON value. Unlike [`Value`] it keeps keys that stand twice, so that they are refused as they are elsewhere.
-pub(crate) enum Held {
+/// Any JSON value. Unlike [`Value`] it keeps duplicate keys, so that they are rejected as in an unbuffered field.
+pub(crate) enum BufferedValue {
     Scalar(Value),
-    Array(Vec<Held>),
-    Object(Vec<(String, Held)>),
+    Array(Vec<BufferedValue>),
+    Object(Vec<(String, BufferedValue)>),
 }
 
-impl Tree for Held {
-    type Members = Vec<(String, Held)>;
+impl Tree for BufferedValue {
+    type Members = Vec<(String, BufferedValue)>;
 
     fn scalar(scalar: Value) -> Self {
         Self::Scalar(scalar)
@@ -36,34 +36,34 @@ impl Tree for Held {
     }
 }
 
-impl<'de, E: Error> IntoDeserializer<'de, E> for Held {
-    type Deserializer = HeldDeserializer<E>;
+impl<'de, E: Error> IntoDeserializer<'de, E> for BufferedValue {
+    type Deserializer = BufferedValueDeserializer<E>;
 
-    fn into_deserializer(self) -> HeldDeserializer<E> {
-        HeldDeserializer {
-            held: self,
+    fn into_deserializer(self) -> BufferedValueDeserializer<E> {
+        BufferedValueDeserializer {
+            value: self,
             error: PhantomData,
         }
     }
 }
 
-pub(crate) struct HeldDeserializer<E> {
-    held: Held,
+pub(crate) struct BufferedValueDeserializer<E> {
+    value: BufferedValue,
     error: PhantomData<E>,
 }
 
-impl<'de, E: Error> Deserializer<'de> for HeldDeserializer<E> {
+impl<'de, E: Error> Deserializer<'de> for BufferedValueDeserializer<E> {
     type Error = E;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
-        match self.held {
-            Held::Scalar(scalar) => scalar.deserialize_any(visitor).map_err(E::custom),
-            Held::Array(values) => {
+        match self.value {
+            BufferedValue::Scalar(scalar) => scalar.deserialize_any(visitor).map_err(E::custom),
+            BufferedValue::Array(values) => {
                 let mut values = SeqDeserializer::new(values.into_iter());
                 let value = visitor.visit_seq(&mut values)?;
                 values.end().map(|()| value)
             }
-            Held::Object(entries) => {
+            BufferedValue::Object(entries) => {
                 let mut entries = MapDeserializer::new(entries.into_iter());
                 let value = visitor.visit_map(&mut entries)?;
                 entries.end().map(|()| value)
@@ -72,8 +72,8 @@ impl<'de, E: Error> Deserializer<'de> for HeldDeserializer<E> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
-        match self.held {
-            Held::Scalar(Value::Null) => visitor.visit_none(),
+        match self.value {
+            BufferedValue::Scalar(Value::Null) => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
     }
