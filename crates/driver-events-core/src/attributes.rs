@@ -4,34 +4,35 @@ use std::sync::{Arc, OnceLock};
 use chrono::{DateTime, Datelike, Utc};
 use uuid::Uuid;
 
-/// The source of an envelope that nobody stamped.
+/// [Source](crate::Envelope::source) of an envelope whose source was not set.
 pub const SOURCE_UNSET: &str = "urn:driver-events:unset";
 
-/// Names one event, through every retry, replay and transport: what duplicates are told by.
+/// Identifies one event across retries, replays and transports. Duplicates have equal ids.
 ///
-/// Any text that [CloudEvents](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#id) takes as an
-/// `id`; a UUID of version 7 where this library makes one.
+/// Any valid CloudEvents [`id`](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#id). Generated ids
+/// are UUIDs of version 7.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId(Arc<str>);
 
 impl EventId {
-    /// The id with this text.
+    /// Creates an id from a text.
     ///
     /// # Errors
-    /// The text is empty or holds a control character, which CloudEvents does not allow.
+    /// Returns an error if the text is empty or contains a control character or a Unicode noncharacter, which CloudEvents
+    /// does not allow.
     pub fn new(text: impl Into<Arc<str>>) -> Result<Self, InvalidAttribute> {
         let text = text.into();
         check_text("id", &text)?;
         Ok(Self(text))
     }
 
-    /// The text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    fn mint() -> Self {
+    fn generate() -> Self {
         Uuid::now_v7().into()
     }
 }
@@ -49,19 +50,19 @@ impl fmt::Display for EventId {
     }
 }
 
-/// An event's place among the events of its goal from one producer run.
+/// Sequence of an event among the events of its goal and producer run.
 ///
-/// Readers see a gap in the sequence as loss, and a new run as a restart.
+/// A gap in the sequence means lost events, a new run means that the producer restarted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
-    /// Names the run of the producer: a new one each time that counting starts again.
+    /// Name of the producer run. A new run starts each time the counters start from 1.
     pub run: Arc<str>,
-    /// The number of the event in its goal and run, from 1.
+    /// Number of the event in its goal and run, from 1.
     pub sequence: u64,
 }
 
-/// What travels beside an event. All of it may still be set, once, where it is absent: an envelope that is sent again
-/// keeps what the first try gave it.
+/// CloudEvents attributes of an event. Id, source and stamp can be set once through a shared reference, so that a retry
+/// keeps the values of the first attempt.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Attributes {
     id: OnceLock<EventId>,
@@ -81,14 +82,14 @@ impl Attributes {
     }
 
     pub(crate) fn id(&self) -> &EventId {
-        self.id.get_or_init(EventId::mint)
+        self.id.get_or_init(EventId::generate)
     }
 
     pub(crate) fn source(&self) -> Option<&Arc<str>> {
         self.source.get()
     }
 
-    pub(crate) fn source_or_set(&self, source: &Arc<str>) {
+    pub(crate) fn set_source_if_unset(&self, source: &Arc<str>) {
         self.source.get_or_init(|| Arc::clone(source));
     }
 
@@ -96,7 +97,7 @@ impl Attributes {
         self.stamp.get()
     }
 
-    pub(crate) fn stamp_or_set(&self, stamp: impl FnOnce() -> Stamp) -> &Stamp {
+    pub(crate) fn set_stamp_if_unset(&self, stamp: impl FnOnce() -> Stamp) -> &Stamp {
         self.stamp.get_or_init(stamp)
     }
 
@@ -113,7 +114,7 @@ impl Attributes {
     }
 }
 
-/// A text that cannot be the value of an attribute.
+/// Error for an invalid or missing CloudEvents attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidAttribute {
     name: String,
@@ -128,7 +129,7 @@ impl InvalidAttribute {
         }
     }
 
-    /// The name of the attribute.
+    /// Returns the name of the attribute.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -137,32 +138,33 @@ impl InvalidAttribute {
 
 impl fmt::Display for InvalidAttribute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the attribute `{}` {}", self.name, self.reason)
+        write!(f, "attribute `{}` {}", self.name, self.reason)
     }
 }
 
 impl std::error::Error for InvalidAttribute {}
 
-/// CloudEvents strings are not empty where they are required, and hold neither control characters nor what Unicode sets
-/// aside as [noncharacters](https://www.unicode.org/faq/private_use.html#noncharacters).
+/// CloudEvents strings contain neither control characters nor Unicode
+/// [noncharacters](https://www.unicode.org/faq/private_use.html#noncharacters); required strings are not empty.
 pub(crate) fn check_text(name: &str, text: &str) -> Result<(), InvalidAttribute> {
     let is_noncharacter = |c| matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe;
     let is_plain = |byte| matches!(byte, b' '..=b'~');
     if text.is_empty() {
         Err(InvalidAttribute::new(name, "is empty"))
     } else if text.bytes().all(is_plain) {
-        // As nearly all texts are. Readers check each.
+        // Fast path: readers check every attribute, and nearly all are printable ASCII.
         Ok(())
     } else if text.contains(char::is_control) {
-        Err(InvalidAttribute::new(name, "holds a control character"))
+        Err(InvalidAttribute::new(name, "contains a control character"))
     } else if text.contains(is_noncharacter) {
-        Err(InvalidAttribute::new(name, "holds a noncharacter of Unicode"))
+        Err(InvalidAttribute::new(name, "contains a Unicode noncharacter"))
     } else {
         Ok(())
     }
 }
 
-/// The characters that [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-2) allows in a URI-reference.
+/// Checks for the characters that [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-2) allows in a URI
+/// reference.
 pub(crate) fn check_uri_reference(name: &str, text: &str) -> Result<(), InvalidAttribute> {
     check_text(name, text)?;
     let mut rest = text.bytes();
@@ -177,24 +179,24 @@ pub(crate) fn check_uri_reference(name: &str, text: &str) -> Result<(), InvalidA
             _ => false,
         };
         if !is_allowed {
-            return Err(InvalidAttribute::new(name, "is no URI-reference (RFC 3986)"));
+            return Err(InvalidAttribute::new(name, "is not a URI reference (RFC 3986)"));
         }
     }
     Ok(())
 }
 
-/// RFC 3339 has room for four digits of a year.
+/// RFC 3339 years have four digits.
 pub(crate) fn check_time(time: DateTime<Utc>) -> Result<(), InvalidAttribute> {
     if (0..=9999).contains(&time.year()) {
         Ok(())
     } else {
-        Err(InvalidAttribute::new("time", "has a year that RFC 3339 cannot write"))
+        Err(InvalidAttribute::new("time", "has a year outside 0 to 9999"))
     }
 }
 
-/// `version-traceid-parentid-flags`, in lower-case hexadecimal digits, as
-/// [W3C Trace Context](https://www.w3.org/TR/trace-context/#traceparent-header-field-values) has it. A later version
-/// than `00` may have more parts.
+/// Checks for `version-traceid-parentid-flags` in lower-case hexadecimal digits
+/// ([W3C Trace Context](https://www.w3.org/TR/trace-context/#traceparent-header-field-values)). Versions after `00` may
+/// append parts.
 pub(crate) fn check_traceparent(text: &str) -> Result<(), InvalidAttribute> {
     let name = "traceparent";
     check_text(name, text)?;
@@ -214,6 +216,6 @@ pub(crate) fn check_traceparent(text: &str) -> Result<(), InvalidAttribute> {
     if version.is_some() && ids_are_set && has_flags && is_whole {
         Ok(())
     } else {
-        Err(InvalidAttribute::new(name, "is no W3C trace context"))
+        Err(InvalidAttribute::new(name, "is not a W3C trace context"))
     }
 }

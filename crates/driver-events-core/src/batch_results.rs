@@ -1,12 +1,12 @@
 use crate::{Receipt, SinkError, SinkErrorKind};
 
-/// What a sink answered for a batch, without an end: a sink that breaks its contract and answers with too few results
-/// must not bring down who asked it. `why` says why results are missing, where that is known.
+/// Returns the results of a batch, followed by errors without end. A sink that violates the contract by returning too
+/// few results must not panic its caller. `reason` explains the missing results if the cause is known.
 pub(crate) fn pad_batch_results(
     results: Vec<Result<Receipt, SinkError>>,
-    why: Option<&str>,
+    reason: Option<&str>,
 ) -> impl Iterator<Item = Result<Receipt, SinkError>> {
-    let why = why.unwrap_or("the sink answered a batch with fewer results than it was sent envelopes");
-    let missing = move || Err(SinkError::new(SinkErrorKind::Fatal, why));
+    let reason = reason.unwrap_or("sink returned fewer results than the batch has events");
+    let missing = move || Err(SinkError::new(SinkErrorKind::Fatal, reason));
     results.into_iter().chain(std::iter::repeat_with(missing))
 }

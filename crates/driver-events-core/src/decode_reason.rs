@@ -1,11 +1,11 @@
 use driver_events_types::DecodeError;
 
-/// The most characters of a kind that are told: a hostile one may be as long as the text.
+/// Maximum length of an event kind in a reason: a hostile kind may be as long as the input.
 const MAX_KIND_CHARS: usize = 100;
 
-/// `KIND.PATH: MESSAGE`: what is wrong with an event, in words, without the place in the text. Whatever the text holds,
-/// this is short, one line, and does nothing to a terminal.
-pub(crate) fn reason_of(error: &DecodeError) -> String {
+/// Formats a decode error as `KIND.PATH: MESSAGE`, without its position. The result is short, on one line and free of
+/// terminal escapes, whatever the input contains.
+pub(crate) fn decode_reason(error: &DecodeError) -> String {
     let mut reason = String::new();
     if let Some(kind) = error.event_kind() {
         reason.extend(kind.chars().take(MAX_KIND_CHARS).flat_map(char::escape_debug));

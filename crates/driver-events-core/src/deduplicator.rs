@@ -3,10 +3,10 @@ use std::fmt;
 
 use crate::EventId;
 
-/// Tells events that came before from those that did not, by their ids, as far back as it remembers.
+/// Detects duplicate events by their ids, within a bounded history.
 ///
-/// A reader that may fail asks [`contains`](Self::contains) before the work and [`is_new`](Self::is_new) after it: an
-/// event whose work failed and that is delivered again is then no duplicate.
+/// A reader whose processing may fail calls [`contains`](Self::contains) before and [`is_new`](Self::is_new) after it, so
+/// that the redelivery of a failed event is not taken for a duplicate.
 ///
 /// ```
 /// use driver_events_core::{Deduplicator, EventId};
@@ -20,42 +20,42 @@ use crate::EventId;
 #[derive(Clone)]
 pub struct Deduplicator {
     capacity: usize,
-    known: HashSet<EventId>,
-    /// From the oldest to the newest.
+    ids: HashSet<EventId>,
+    /// Ids from oldest to newest.
     order: VecDeque<EventId>,
 }
 
 impl Deduplicator {
-    /// Remembers the last `capacity` new ids. An id of this library takes some 150 bytes; ids are kept as they are, so
-    /// that longer ones take more.
+    /// Creates a deduplicator that remembers the last `capacity` new ids. A generated id takes about 150 bytes, longer
+    /// ids take more.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self {
             capacity,
-            known: HashSet::new(),
+            ids: HashSet::new(),
             order: VecDeque::new(),
         }
     }
 
-    /// Whether the id is new; from now on it is not, until `capacity` other ids were.
+    /// Remembers the id and returns whether it was new. The id is forgotten after `capacity` other new ids.
     pub fn is_new(&mut self, id: &EventId) -> bool {
         if self.contains(id) {
             return false;
         }
-        self.known.insert(id.clone());
+        self.ids.insert(id.clone());
         self.order.push_back(id.clone());
         if self.order.len() > self.capacity
             && let Some(oldest) = self.order.pop_front()
         {
-            self.known.remove(&oldest);
+            self.ids.remove(&oldest);
         }
         true
     }
 
-    /// Whether the id is remembered.
+    /// Returns whether the id is remembered.
     #[must_use]
     pub fn contains(&self, id: &EventId) -> bool {
-        self.known.contains(id)
+        self.ids.contains(id)
     }
 }
 

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use driver_events_types::DecodeError;
 
-use crate::decode_reason::reason_of;
+use crate::decode_reason::decode_reason;
 use crate::{Envelope, SourceError};
 
-/// One thing that a source delivered: an event, or something that is none.
+/// Event or malformed message received from a source.
 ///
-/// Answer it when the work is done: [`ack`](Self::ack), [`nack`](Self::nack) or [`reject`](Self::reject). A delivery
-/// that is dropped without an answer comes again where the source can deliver again.
+/// Settle it after processing: [`ack`](Self::ack), [`nack`](Self::nack) or [`reject`](Self::reject). A source that
+/// supports redelivery redelivers a delivery that is dropped unsettled.
 #[derive(Debug)]
 pub struct Delivery {
     content: Result<Envelope, Malformed>,
@@ -22,7 +22,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// A delivery of a source that wants no answer.
+    /// Creates a delivery of a source without acks: settling it does nothing and returns `Ok`.
     #[must_use]
     pub fn new(content: Result<Envelope, Malformed>, position: Position) -> Self {
         Self {
@@ -33,30 +33,31 @@ impl Delivery {
         }
     }
 
-    /// Sets the bytes that the event came in, where they are more than its JSON.
+    /// Sets the received bytes, for sources whose message or line contains more than the event's JSON.
     #[must_use]
     pub fn with_raw(mut self, raw: Bytes) -> Self {
         self.raw = Some(raw);
         self
     }
 
-    /// Sets who is told the answer.
+    /// Sets the handler of [`ack`](Self::ack), [`nack`](Self::nack) and [`reject`](Self::reject).
     #[must_use]
     pub fn with_settle(mut self, settle: impl Settle) -> Self {
         self.settle = Some(Box::new(settle));
         self
     }
 
-    /// The event.
+    /// Returns the event.
     ///
     /// # Errors
-    /// What was delivered is no event. Put it aside and go on: the source does.
+    /// Returns [`Malformed`] if the received bytes are not a valid event. [`reject`](Self::reject) the delivery and
+    /// continue: the source does.
     pub fn envelope(&self) -> Result<&Envelope, &Malformed> {
         self.content.as_ref()
     }
 
-    /// The bytes as they were received: of a line its ending, and the CloudEvent around the event, included. None where
-    /// the source does not keep them.
+    /// Returns the received bytes, including the line ending and the CloudEvent around the event, if any. `None` if the
+    /// source does not keep the bytes of valid events.
     #[must_use]
     pub fn raw(&self) -> Option<&Bytes> {
         match &self.content {
@@ -65,16 +66,16 @@ impl Delivery {
         }
     }
 
-    /// Where the source has it.
+    /// Returns the location of the delivery in its source.
     #[must_use]
     pub fn position(&self) -> &Position {
         &self.position
     }
 
-    /// Says that the work is done: it will not be delivered again.
+    /// Acknowledges the delivery as processed, so that the source does not redeliver it.
     ///
     /// # Errors
-    /// The answer may not have arrived, and the delivery may come again.
+    /// Returns an error if the ack may not have reached the broker. The delivery may then be redelivered.
     pub async fn ack(self) -> Result<(), SourceError> {
         match self.settle {
             Some(settle) => settle.ack().await,
@@ -82,10 +83,10 @@ impl Delivery {
         }
     }
 
-    /// Asks for it again after `delay`, where the source can deliver again.
+    /// Requests redelivery after `delay`. Has no effect if the source does not support redelivery.
     ///
     /// # Errors
-    /// The answer may not have arrived; the delivery comes again when the source decides.
+    /// Returns an error if the nack may not have reached the broker. The source then decides when to redeliver.
     pub async fn nack(self, delay: Duration) -> Result<(), SourceError> {
         match self.settle {
             Some(settle) => settle.nack(delay).await,
@@ -93,70 +94,72 @@ impl Delivery {
         }
     }
 
-    /// Says that it can never be worked on, and why: it is put aside or dropped, as the source is set up.
+    /// Rejects the delivery as impossible to process. Depending on its configuration, the source drops it or moves it to
+    /// the dead-letter queue with `reason`.
     ///
     /// # Errors
-    /// The answer may not have arrived, and the delivery may come again.
-    pub async fn reject(self, why: &str) -> Result<(), SourceError> {
+    /// Returns an error if the rejection may not have reached the broker. The delivery may then be redelivered.
+    pub async fn reject(self, reason: &str) -> Result<(), SourceError> {
         match self.settle {
-            Some(settle) => settle.reject(why).await,
+            Some(settle) => settle.reject(reason).await,
             None => Ok(()),
         }
     }
 }
 
-/// Who is told the answer to a [`Delivery`]: implemented by sources that deliver again what was not acknowledged.
+/// Settles one [`Delivery`]. Implemented by sources that support redelivery.
 #[async_trait]
 pub trait Settle: fmt::Debug + Send + Sync + 'static {
-    /// See [`Delivery::ack`].
+    /// Implements [`Delivery::ack`].
     async fn ack(self: Box<Self>) -> Result<(), SourceError>;
 
-    /// See [`Delivery::nack`].
+    /// Implements [`Delivery::nack`].
     async fn nack(self: Box<Self>, delay: Duration) -> Result<(), SourceError>;
 
-    /// See [`Delivery::reject`].
-    async fn reject(self: Box<Self>, why: &str) -> Result<(), SourceError>;
+    /// Implements [`Delivery::reject`].
+    async fn reject(self: Box<Self>, reason: &str) -> Result<(), SourceError>;
 }
 
-/// Where a source has a delivery.
+/// Location of a delivery in its source.
+///
+/// Displayed as `NAME:LINE`, `SUBJECT#NUMBER`, `STREAM#SEQUENCE` or `TOPIC[PARTITION]#OFFSET`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Position {
-    /// A line of text.
+    /// Line of text.
     Line {
-        /// The name of the file, or `-`.
+        /// Name of the file, or `-` for standard input.
         name: Arc<str>,
-        /// The line, from 1.
+        /// Line number, from 1.
         line: u64,
-        /// The first byte, from 0.
+        /// Byte offset of the delivery in the text, from 0.
         offset: u64,
     },
-    /// A message that came on a subject, of a broker that keeps none.
+    /// Message of a subscription without storage, such as core NATS.
     Subject {
-        /// The subject.
+        /// Subject of the message.
         subject: Arc<str>,
-        /// Counts the messages of the subscription, those that were dropped too, from 1.
+        /// Number of the message in the subscription, from 1. Dropped messages are counted too.
         number: u64,
     },
-    /// A message that a broker keeps.
+    /// Message of a stream.
     Stream {
-        /// The stream.
+        /// Name of the stream.
         stream: Arc<str>,
-        /// Its sequence in the stream.
+        /// Sequence in the stream.
         sequence: u64,
     },
-    /// A record in a partition of a topic.
+    /// Record of a partition of a topic.
     Partition {
-        /// The topic.
+        /// Name of the topic.
         topic: Arc<str>,
-        /// The partition.
+        /// Number of the partition.
         partition: i32,
-        /// Its offset in the partition.
+        /// Offset in the partition.
         offset: u64,
     },
 }
 
-/// `NAME:LINE`, `SUBJECT#NUMBER`, `STREAM#SEQUENCE` or `TOPIC[PARTITION]#OFFSET`.
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -172,7 +175,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// Something that was delivered and is no event.
+/// Received bytes that are not a valid event, with the reason and the position of the error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
     raw: Bytes,
@@ -182,7 +185,7 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    /// The bytes, what is wrong with them, and the place of the fault in them, in bytes from 0.
+    /// Creates a malformed message. `offset` is the position of the error in `raw`, in bytes from 0.
     #[must_use]
     pub fn new(raw: Bytes, reason: impl Into<String>, offset: usize) -> Self {
         Self {
@@ -193,46 +196,48 @@ impl Malformed {
         }
     }
 
-    /// Bytes that are no event, and why. The reason is `KIND.PATH: MESSAGE`: short, on one line, and harmless to a
-    /// terminal, whatever the bytes are. The place of the fault counts from where the event begins in `raw`.
+    /// Creates a malformed message from a decode error. The reason is `KIND.PATH: MESSAGE`: short, on one line and
+    /// without terminal escapes, whatever the bytes contain.
+    ///
+    /// The offset is that of the error, so `raw` must start with the event.
     #[must_use]
     pub fn undecodable(raw: Bytes, error: &DecodeError) -> Self {
-        Self::new(raw, reason_of(error), error.offset())
+        Self::new(raw, decode_reason(error), error.offset())
     }
 
-    /// Marks the bytes as more of what the delivery before this one began.
+    /// Marks the bytes as a continuation of the previous delivery: see [`is_continuation`](Self::is_continuation).
     #[must_use]
     pub fn into_continuation(mut self) -> Self {
         self.is_continuation = true;
         self
     }
 
-    /// The bytes as they were received, of a line its ending included.
+    /// Returns the received bytes, including the line ending, if any.
     #[must_use]
     pub fn raw(&self) -> &Bytes {
         &self.raw
     }
 
-    /// What is wrong, in words, without the place.
+    /// Returns a description of the error, without its position.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// The place of the fault in [`raw`](Self::raw), in bytes from 0.
+    /// Returns the position of the error in [`raw`](Self::raw), in bytes from 0.
     #[must_use]
     pub fn offset(&self) -> usize {
         self.offset
     }
 
-    /// The place of the fault as a column of a line, in bytes from 1.
+    /// Returns the position of the error as a column, in bytes from 1.
     #[must_use]
     pub fn column(&self) -> usize {
         self.offset + 1
     }
 
-    /// Whether this is more of what the delivery before it began: something too large to be held in memory comes in
-    /// parts, so that it can be put aside whole. It is one malformed thing all the same.
+    /// Returns whether these bytes continue the previous delivery. Input too large to buffer is delivered in parts, so
+    /// that the caller can dead-letter all of it. Count the parts as one malformed message.
     #[must_use]
     pub fn is_continuation(&self) -> bool {
         self.is_continuation

@@ -10,18 +10,18 @@ use driver_events_types::{DecodeError, Decoded, DriverEvent, EncodeError, GoalId
 use crate::attributes::{Attributes, check_text, check_time, check_traceparent, check_uri_reference};
 use crate::{EventId, InvalidAttribute, SOURCE_UNSET, Stamp};
 
-/// What a sink sends: an event, its JSON, and the attributes that travel beside it.
+/// An event with its JSON and its CloudEvents attributes: the unit that sinks send and sources deliver.
 ///
-/// Cheap to clone: all clones share the event, the JSON, which is encoded once, and the attributes. So an envelope
-/// that is kept for another try has the id, the source and the sequence that the first try gave it.
+/// Cheap to clone: clones share the event, the attributes and the JSON, which is encoded once. To retry a failed send,
+/// keep a clone: it has the id, source and sequence of the first attempt.
 ///
 /// ```
 /// use driver_events_core::{Envelope, SOURCE_UNSET};
 /// use driver_events_types::{DriverEvent, GoalId};
 ///
 /// let envelope = Envelope::new(DriverEvent::Escalate { goal_id: GoalId::new(), reason: "stuck".into() });
-/// let second_try = envelope.clone();
-/// assert_eq!(envelope.id(), second_try.id());
+/// let retry = envelope.clone();
+/// assert_eq!(envelope.id(), retry.id());
 /// assert_eq!(envelope.source(), SOURCE_UNSET);
 /// assert_eq!(envelope.subject(), Some("agent.driver.escalate"));
 /// ```
@@ -30,19 +30,16 @@ pub struct Envelope {
     shared: Arc<Shared>,
 }
 
-/// What clones share. One allocation an event: it is made for each of them.
+/// State shared by clones, in one allocation per event.
 struct Shared {
     body: SharedBody,
     attributes: Attributes,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is what nearly every envelope has"
-)]
+#[expect(clippy::large_enum_variant, reason = "nearly every envelope has the large variant")]
 enum SharedBody {
     Own(Body),
-    /// The body of an envelope that this one is a copy of, with other attributes. That one has a body of its own.
+    /// Body of the envelope from which this one was derived by changing attributes. It is always `Own`.
     Of(Arc<Shared>),
 }
 
@@ -51,38 +48,38 @@ struct Body {
     limits: Limits,
     json: OnceLock<Result<Bytes, EncodeError>>,
     goal_id: OnceLock<Option<GoalId>>,
-    /// The event was encoded once, so it is not too deep to be dropped as usual.
+    /// Set once the event was encoded. Its depth is then within the limit, so the default drop is safe.
     was_encoded: AtomicBool,
 }
 
 impl Envelope {
-    /// Wraps an event that happened now. Its id is minted when it is first asked for.
+    /// Wraps an event with the current time. The id is generated on first use.
     #[must_use]
     pub fn new(event: DriverEvent) -> Self {
         Self::with_limits(event, Limits::default())
     }
 
-    /// [`new`](Self::new) with limits of the caller's for the JSON.
+    /// Same as [`new`](Self::new), with custom limits for the JSON.
     #[must_use]
     pub fn with_limits(event: DriverEvent, limits: Limits) -> Self {
         let attributes = Attributes::at(SystemTime::now().into());
         Self::from_parts(Decoded::Known(event), limits, OnceLock::new(), attributes)
     }
 
-    /// Wraps the JSON of an event that was received: these bytes are passed on and never encoded again.
+    /// Wraps the JSON of a received event. Sinks forward these bytes without encoding them again.
     ///
-    /// It has no time, since the JSON alone does not say when the event happened.
+    /// The envelope has no time, because the JSON does not contain one.
     ///
     /// # Errors
-    /// As [`Decoded::from_json`].
+    /// Same as [`Decoded::from_json`].
     pub fn from_json(json: impl Into<Bytes>) -> Result<Self, DecodeError> {
         Self::from_json_with(json, Limits::default())
     }
 
-    /// [`from_json`](Self::from_json) with limits of the caller's.
+    /// Same as [`from_json`](Self::from_json), with custom limits.
     ///
     /// # Errors
-    /// As [`Decoded::from_json_with`].
+    /// Same as [`Decoded::from_json_with`].
     pub fn from_json_with(json: impl Into<Bytes>, limits: Limits) -> Result<Self, DecodeError> {
         let json = json.into();
         let content = Decoded::from_json_with(&json, limits)?;
@@ -116,32 +113,32 @@ impl Envelope {
         &self.shared.attributes
     }
 
-    /// The event, known or not.
+    /// Returns the event, of a known or unknown kind.
     #[must_use]
     pub fn decoded(&self) -> &Decoded {
         &self.body().content
     }
 
-    /// The event, where this version knows it.
+    /// Returns the event, or `None` if this version does not know its kind or one of its values.
     #[must_use]
     pub fn event(&self) -> Option<&DriverEvent> {
         self.body().content.known()
     }
 
-    /// The text of the event's `"kind"`.
+    /// Returns the event's `"kind"`.
     #[must_use]
     pub fn kind(&self) -> &str {
         self.body().content.kind()
     }
 
-    /// The goal that the event is about; none where an unknown event does not tell.
+    /// Returns the goal of the event. `None` for an unknown event without a goal id.
     #[must_use]
     pub fn goal_id(&self) -> Option<GoalId> {
         *self.body().goal_id.get_or_init(|| self.body().content.goal_id())
     }
 
-    /// Where the event is published: the subject of its kind. Of a kind that is not known it is the CloudEvents type
-    /// that it came with, and none where it came without.
+    /// Returns the subject under which the event is published. For an unknown kind, this is the CloudEvents type with
+    /// which the event was received, or `None` if it had no type.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         match self.body().content.known_kind() {
@@ -150,45 +147,45 @@ impl Envelope {
         }
     }
 
-    /// The bare JSON, without a line ending: encoded once, or the very bytes that were received.
+    /// Returns the event's JSON without a line ending: the received bytes, or the event encoded on first use.
     ///
     /// # Errors
-    /// As [`DriverEvent::to_json`]; the same error for every call.
+    /// Same as [`DriverEvent::to_json`]. Every call returns the same error.
     pub fn json(&self) -> Result<&Bytes, &EncodeError> {
         self.body().json.get_or_init(|| self.body().encode()).as_ref()
     }
 
-    /// Appends the JSON to `out`: what [`json`](Self::json) gives.
+    /// Appends the result of [`json`](Self::json) to `out`.
     ///
-    /// While nobody shares the envelope, the JSON is encoded straight into `out` and not kept, which saves a copy.
+    /// If the envelope has no clones, the JSON is encoded directly into `out` and not cached, which saves a copy.
     ///
     /// # Errors
-    /// As [`json`](Self::json); `out` is then as it was.
+    /// Same as [`json`](Self::json). `out` is then unchanged.
     pub fn write_json(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        if self.is_encoded_once() {
+        if self.can_encode_directly() {
             return self.body().write(out);
         }
         out.extend_from_slice(self.json().map_err(Clone::clone)?);
         Ok(())
     }
 
-    /// [`write_json`](Self::write_json) as one line, without its ending: with a blank for each line feed between the
-    /// tokens, of which only JSON that was received has any.
+    /// Appends the JSON to `out` as one line, without a line ending. Replaces each line feed between tokens, which only
+    /// received JSON may contain, with a space.
     ///
     /// # Errors
-    /// As [`json`](Self::json); `out` is then as it was.
+    /// Same as [`json`](Self::json). `out` is then unchanged.
     pub fn write_line(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let start = out.len();
-        let is_one_line = self.is_encoded_once();
+        let is_single_line = self.can_encode_directly();
         self.write_json(out)?;
-        if !is_one_line {
-            put_on_one_line(out.get_mut(start..).unwrap_or_default());
+        if !is_single_line {
+            replace_line_feeds(out.get_mut(start..).unwrap_or_default());
         }
         Ok(())
     }
 
-    /// Whether the JSON is not there yet, and nobody else could use it.
-    fn is_encoded_once(&self) -> bool {
+    /// Returns whether the JSON is not cached yet and no clone could use a cached copy.
+    fn can_encode_directly(&self) -> bool {
         let body = self.body();
         matches!(
             (&body.content, body.json.get(), Arc::strong_count(&self.shared)),
@@ -196,95 +193,98 @@ impl Envelope {
         )
     }
 
-    /// Names the event through every retry, replay and transport. Minted at the first call where it was not given.
+    /// Returns the id, which identifies the event across retries, replays and transports. Generated on first use if it
+    /// was not set.
     #[must_use]
     pub fn id(&self) -> &EventId {
         self.attributes().id()
     }
 
-    /// When the event happened; none where it was received without.
+    /// Returns when the event happened. `None` if it was received without a time.
     #[must_use]
     pub fn time(&self) -> Option<DateTime<Utc>> {
         self.attributes().time
     }
 
-    /// Who published the event, as a URI-reference; [`SOURCE_UNSET`] where nobody said.
+    /// Returns the publisher of the event as a URI reference. Default: [`SOURCE_UNSET`].
     #[must_use]
     pub fn source(&self) -> &str {
         self.attributes().source().map_or(SOURCE_UNSET, AsRef::as_ref)
     }
 
-    /// The event's place among the events of its goal, where it was stamped.
+    /// Returns the event's sequence in its goal, or `None` if it was not [stamped](crate::Stamped).
     #[must_use]
     pub fn stamp(&self) -> Option<&Stamp> {
         self.attributes().stamp()
     }
 
-    /// The [W3C trace context](https://www.w3.org/TR/trace-context/) in which the event happened.
+    /// Returns the [W3C trace context](https://www.w3.org/TR/trace-context/) of the event.
     #[must_use]
     pub fn traceparent(&self) -> Option<&str> {
         self.attributes().traceparent.as_deref()
     }
 
-    /// Sets the source for this envelope and all of its clones, unless it is set.
-    pub(crate) fn source_or_set(&self, source: &Arc<str>) {
-        self.attributes().source_or_set(source);
+    /// Sets the source of this envelope and all of its clones if it is unset.
+    pub(crate) fn set_source_if_unset(&self, source: &Arc<str>) {
+        self.attributes().set_source_if_unset(source);
     }
 
-    /// Sets the stamp for this envelope and all of its clones, unless it is set.
-    pub(crate) fn stamp_or_set(&self, stamp: impl FnOnce() -> Stamp) {
-        self.attributes().stamp_or_set(stamp);
+    /// Sets the stamp of this envelope and all of its clones if it is unset.
+    pub(crate) fn set_stamp_if_unset(&self, stamp: impl FnOnce() -> Stamp) {
+        self.attributes().set_stamp_if_unset(stamp);
     }
 
-    /// The same event with this id. Earlier clones are left as they are.
+    /// Returns the event with this id. Existing clones do not change.
     #[must_use]
     pub fn with_id(self, id: EventId) -> Self {
         self.with(|attributes| attributes.set_id(id))
     }
 
-    /// The same event with this time. Earlier clones are left as they are.
+    /// Returns the event with this time. Existing clones do not change.
     ///
     /// # Errors
-    /// The year has more than four digits, or is before the year 0: no RFC 3339 text can say it.
+    /// Returns an error if the year is outside 0 to 9999, the range of RFC 3339.
     pub fn with_time(self, time: DateTime<Utc>) -> Result<Self, InvalidAttribute> {
         check_time(time)?;
         Ok(self.with(|attributes| attributes.time = Some(time)))
     }
 
-    /// The same event with this stamp. Earlier clones are left as they are.
+    /// Returns the event with this stamp. Existing clones do not change.
     ///
     /// # Errors
-    /// The run is empty or holds a control character.
+    /// Returns an error if the run is empty or contains a control character or a Unicode noncharacter.
     pub fn with_stamp(self, stamp: Stamp) -> Result<Self, InvalidAttribute> {
         check_text("producerrun", &stamp.run)?;
         Ok(self.with(|attributes| attributes.set_stamp(stamp)))
     }
 
-    /// The same event with this source. Earlier clones are left as they are.
+    /// Returns the event with this source. Existing clones do not change.
     ///
     /// # Errors
-    /// The source is no URI-reference ([RFC 3986](https://www.rfc-editor.org/rfc/rfc3986)), or empty.
+    /// Returns an error if the source is empty or not a URI reference
+    /// ([RFC 3986](https://www.rfc-editor.org/rfc/rfc3986)).
     pub fn with_source(self, source: impl Into<Arc<str>>) -> Result<Self, InvalidAttribute> {
         let source = source.into();
         check_uri_reference("source", &source)?;
         Ok(self.with(|attributes| attributes.set_source(source)))
     }
 
-    /// The same event with this trace context. Earlier clones are left as they are.
+    /// Returns the event with this trace context. Existing clones do not change.
     ///
     /// # Errors
-    /// The text is no [`traceparent`](https://www.w3.org/TR/trace-context/#traceparent-header).
+    /// Returns an error if the text is not a valid
+    /// [`traceparent`](https://www.w3.org/TR/trace-context/#traceparent-header).
     pub fn with_traceparent(self, traceparent: impl Into<Arc<str>>) -> Result<Self, InvalidAttribute> {
         let traceparent = traceparent.into();
         check_traceparent(&traceparent)?;
         Ok(self.with(|attributes| attributes.traceparent = Some(traceparent)))
     }
 
-    /// The same event with the CloudEvents type that it came with: the [`subject`](Self::subject) of an unknown kind.
-    /// Earlier clones are left as they are.
+    /// Returns the event with this CloudEvents type, which is the [`subject`](Self::subject) of an event of an unknown
+    /// kind. Existing clones do not change.
     ///
     /// # Errors
-    /// The text is empty or holds a control character.
+    /// Returns an error if the type is empty or contains a control character or a Unicode noncharacter.
     pub fn with_event_type(self, event_type: impl Into<Arc<str>>) -> Result<Self, InvalidAttribute> {
         let event_type = event_type.into();
         check_text("type", &event_type)?;
@@ -296,7 +296,7 @@ impl Envelope {
             change(&mut shared.attributes);
             return self;
         }
-        // Clones name the same event: the id is fixed before the ways part.
+        // Clones share the id, so it must be generated before the attributes are copied.
         self.attributes().id();
         let mut attributes = self.attributes().clone();
         change(&mut attributes);
@@ -310,7 +310,7 @@ impl Envelope {
     }
 }
 
-/// The attributes in short, never the event: its texts may be long and private.
+/// Omits the event: its texts may be long and private.
 impl fmt::Debug for Envelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Envelope")
@@ -354,30 +354,29 @@ impl Body {
     }
 }
 
-/// A caller may wrap an event whose free JSON is so deep that dropping it as usual would overflow the stack. What was
-/// encoded is known not to be.
+/// An event may contain JSON so deeply nested that the default recursive drop would overflow the stack. An encoded event
+/// is within the depth limit and needs no check.
 impl Drop for Body {
     fn drop(&mut self) {
         let was_encoded = *self.was_encoded.get_mut() || matches!(self.json.get(), Some(Ok(_)));
         if let (false, Decoded::Known(event)) = (was_encoded, &self.content)
             && event.free_json_depth() > Limits::MAX_DEPTH
         {
-            let nothing = Decoded::Unknown {
+            let placeholder = Decoded::Unknown {
                 kind: String::new(),
                 path: String::new(),
                 raw: Vec::new(),
             };
-            if let Decoded::Known(event) = std::mem::replace(&mut self.content, nothing) {
+            if let Decoded::Known(event) = std::mem::replace(&mut self.content, placeholder) {
                 event.drop_iteratively();
             }
         }
     }
 }
 
-/// Puts JSON on one line, as [NDJSON](https://github.com/ndjson/ndjson-spec) counts lines: by `\n`. Inside of a string
-/// JSON has no raw line feed, so what is found is white space between tokens, and a blank means the same. Everything else
-/// stays as it is, to the byte.
-fn put_on_one_line(json: &mut [u8]) {
+/// Replaces each line feed with a space, because [NDJSON](https://github.com/ndjson/ndjson-spec) ends a record at `\n`.
+/// JSON strings cannot contain a raw line feed, so each one found is whitespace between tokens.
+fn replace_line_feeds(json: &mut [u8]) {
     for byte in json {
         *byte = if *byte == b'\n' { b' ' } else { *byte };
     }

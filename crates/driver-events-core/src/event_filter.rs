@@ -6,12 +6,12 @@ use driver_events_types::{EventKind, GoalId};
 
 use crate::Envelope;
 
-/// Selects events: by kind, by goal, by anything.
+/// Selects events by kind, by goal and by predicate.
 ///
-/// An event is selected when every condition holds. Of a list, one entry must fit; a list that was never given, or
-/// given empty, is no condition.
+/// An event is selected if its kind is in the list of kinds, its goal is in the list of goals, and every predicate
+/// returns `true`. An empty list selects everything.
 ///
-/// The same filter serves the sink's side ([`Filter`](crate::Filter)) and the reader's ([`selects`](Self::selects)).
+/// Sinks apply a filter with [`Filter`](crate::Filter), readers with [`selects`](Self::selects).
 ///
 /// ```
 /// use driver_events_core::{Envelope, EventFilter};
@@ -23,7 +23,7 @@ use crate::Envelope;
 /// ```
 #[derive(Clone, Default)]
 pub struct EventFilter {
-    /// By text: a filter may ask for a kind that only a newer version knows.
+    /// Kinds as text, because a filter may select a kind that only a newer version knows.
     kinds: BTreeSet<String>,
     goals: BTreeSet<GoalId>,
     predicates: Vec<Predicate>,
@@ -32,40 +32,40 @@ pub struct EventFilter {
 type Predicate = Arc<dyn Fn(&Envelope) -> bool + Send + Sync>;
 
 impl EventFilter {
-    /// The filter without conditions.
+    /// Creates a filter that selects every event.
     #[must_use]
     pub fn everything() -> Self {
         Self::default()
     }
 
-    /// Adds kinds to the list of those that are selected.
+    /// Adds kinds to select.
     #[must_use]
     pub fn kinds(self, kinds: impl IntoIterator<Item = EventKind>) -> Self {
         self.kinds_named(kinds.into_iter().map(EventKind::as_str))
     }
 
-    /// [`kinds`](Self::kinds) by the text of `"kind"`, for those too that this version does not know.
+    /// Adds kinds to select by the text of `"kind"`, which may be unknown to this version.
     #[must_use]
     pub fn kinds_named(mut self, kinds: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.kinds.extend(kinds.into_iter().map(Into::into));
         self
     }
 
-    /// Adds goals to the list of those that are selected. An event that does not tell its goal is about none of them.
+    /// Adds goals to select. A filter with goals does not select events without a goal.
     #[must_use]
     pub fn goals(mut self, goals: impl IntoIterator<Item = GoalId>) -> Self {
         self.goals.extend(goals);
         self
     }
 
-    /// Adds a condition. It is called in the task that sends, once the lists fit: it should be quick, and not block.
+    /// Adds a predicate. It runs in the sending task, after the lists matched, so it must be fast and not block.
     #[must_use]
     pub fn matching(mut self, predicate: impl Fn(&Envelope) -> bool + Send + Sync + 'static) -> Self {
         self.predicates.push(Arc::new(predicate));
         self
     }
 
-    /// Whether every condition holds.
+    /// Returns whether the filter selects the event.
     #[must_use]
     pub fn selects(&self, envelope: &Envelope) -> bool {
         (self.kinds.is_empty() || self.kinds.contains(envelope.kind()))
@@ -73,13 +73,13 @@ impl EventFilter {
             && self.predicates.iter().all(|predicate| predicate(envelope))
     }
 
-    /// The kinds that are selected, by the text of `"kind"`; none where that is no condition. A source whose broker can
-    /// select by kind asks it for these.
+    /// Returns the kinds to select, as the text of `"kind"`. Empty if the filter does not select by kind. Sources pass
+    /// these to brokers that can filter by kind.
     pub fn selected_kinds(&self) -> impl Iterator<Item = &str> {
         self.kinds.iter().map(String::as_str)
     }
 
-    /// Whether the filter has no condition, and so selects everything.
+    /// Returns whether the filter has neither lists nor predicates, and therefore selects every event.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         self.kinds.is_empty() && self.goals.is_empty() && self.predicates.is_empty()

@@ -13,19 +13,24 @@ use crate::batch_results::pad_batch_results;
 use crate::fan_out_error::all_ok;
 use crate::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError, SinkErrorKind};
 
-/// Sends every event to several sinks at once, and waits for all of them.
+/// Sends every event to several sinks concurrently and waits for all of them.
 ///
-/// The event is encoded once for all. The receipt is the weakest of the sinks' receipts, as the
-/// [guarantee](DriverEventSink::guarantee) is; without any sink it is [`Receipt::Discarded`].
+/// The event is encoded once. The receipt is the weakest receipt of the sinks, and the
+/// [guarantee](DriverEventSink::guarantee) is the weakest guarantee. Without sinks, the receipt is
+/// [`Receipt::Discarded`].
 ///
-/// A sink that fails, or panics, does not keep the event from the others. The error carries each sink's result
-/// ([`FanOutError`](crate::FanOutError), its [`source`](std::error::Error::source)). Its kind is the first failure's
-/// that is not retryable, else the first failure's: what is retryable is so for all. Its fate is
-/// [`NotSent`](crate::Fate::NotSent) only where no sink took the event. To send an event again sends it to all sinks
-/// again, those included that took it; its id is the same.
+/// A sink that hangs blocks the caller: use sinks with timeouts.
 ///
-/// A sink that hangs holds up the answer, and so the caller: put time limits into the sinks.
+/// # Errors
+/// If a sink fails or panics, the other sinks still get the event. The [`source`](std::error::Error::source) of the error
+/// is a [`FanOutError`](crate::FanOutError) with the result of each sink.
 ///
+/// - The kind is that of the first failure that is not retryable, else that of the first failure. The error is therefore
+///   retryable only if all failures are.
+/// - The fate is [`NotSent`](crate::Fate::NotSent) only if no sink may have accepted the event.
+/// - A retry sends the event to all sinks, including those that accepted it, with the same id.
+///
+/// # Examples
 /// ```
 /// use std::sync::Arc;
 /// use driver_events_core::{DriverEventSink, FanOut, MemoryEventSink, NoopEventSink};
@@ -47,31 +52,36 @@ pub struct FanOut {
 }
 
 impl FanOut {
-    /// Sends to all of `sinks`; results are listed in their order.
+    /// Creates a fan-out to `sinks`.
     #[must_use]
     pub fn new(sinks: Vec<Arc<dyn DriverEventSink>>) -> Self {
         Self { sinks }
     }
 
-    /// The sinks, in the order of the results.
+    /// Returns the sinks, in the order of [`FanOutError::results`](crate::FanOutError::results).
     #[must_use]
     pub fn sinks(&self) -> &[Arc<dyn DriverEventSink>] {
         &self.sinks
     }
 
-    /// Gives the sinks back.
+    /// Unwraps the sinks.
     #[must_use]
     pub fn into_sinks(self) -> Vec<Arc<dyn DriverEventSink>> {
         self.sinks
     }
 
-    /// Asks all sinks at once and waits for every answer.
-    async fn ask_all<'a, T, F>(&'a self, ask: impl Fn(&'a dyn DriverEventSink) -> F) -> Vec<Result<T, SinkError>>
+    /// Calls all sinks concurrently and waits for every result.
+    async fn call_all<'a, T, F>(&'a self, call: impl Fn(&'a dyn DriverEventSink) -> F) -> Vec<Result<T, SinkError>>
     where
         F: Future<Output = Result<T, SinkError>>,
     {
-        let ask = &ask;
-        join_all(self.sinks.iter().map(|sink| caught(async move { ask(&**sink).await }))).await
+        let call = &call;
+        join_all(
+            self.sinks
+                .iter()
+                .map(|sink| catch_panic(async move { call(&**sink).await })),
+        )
+        .await
     }
 }
 
@@ -79,7 +89,7 @@ impl FanOut {
 impl DriverEventSink for FanOut {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         let envelope = &envelope;
-        weakest(self.ask_all(|sink| sink.send(envelope.clone())).await)
+        weakest(self.call_all(|sink| sink.send(envelope.clone())).await)
     }
 
     fn guarantee(&self) -> Guarantee {
@@ -89,32 +99,32 @@ impl DriverEventSink for FanOut {
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
         let envelopes = &envelopes;
-        let answers = self
-            .ask_all(|sink| async move { Ok(sink.send_batch(envelopes.clone()).await) })
+        let by_sink = self
+            .call_all(|sink| async move { Ok(sink.send_batch(envelopes.clone()).await) })
             .await;
-        // One list for each sink becomes one list for each envelope.
-        let mut by_envelope: Vec<Vec<_>> = envelopes.iter().map(|_| Vec::with_capacity(answers.len())).collect();
-        for answer in answers {
-            let (results, failure) = match answer {
+        // Transpose one list per sink to one list per envelope.
+        let mut by_envelope: Vec<Vec<_>> = envelopes.iter().map(|_| Vec::with_capacity(by_sink.len())).collect();
+        for result in by_sink {
+            let (results, failure) = match result {
                 Ok(results) => (results, None),
                 Err(failure) => (Vec::new(), Some(failure.to_string())),
             };
-            for (all, result) in by_envelope
+            for (combined, result) in by_envelope
                 .iter_mut()
                 .zip(pad_batch_results(results, failure.as_deref()))
             {
-                all.push(result);
+                combined.push(result);
             }
         }
         by_envelope.into_iter().map(weakest).collect()
     }
 
     async fn flush(&self) -> Result<(), SinkError> {
-        all_ok(self.ask_all(|sink| sink.flush()).await, |()| false).map(drop)
+        all_ok(self.call_all(|sink| sink.flush()).await, |()| false).map(drop)
     }
 
     async fn close(&self) -> Result<(), SinkError> {
-        all_ok(self.ask_all(|sink| sink.close()).await, |()| false).map(drop)
+        all_ok(self.call_all(|sink| sink.close()).await, |()| false).map(drop)
     }
 }
 
@@ -124,24 +134,24 @@ fn weakest(results: Vec<Result<Receipt, SinkError>>) -> Result<Receipt, SinkErro
     Ok(weakest.unwrap_or(Receipt::Discarded))
 }
 
-/// The future's result; a panic in it is an error. A future that panicked is not polled again.
-async fn caught<T>(future: impl Future<Output = Result<T, SinkError>>) -> Result<T, SinkError> {
+/// Returns the future's result, or an error if it panics. A future that panicked is not polled again.
+async fn catch_panic<T>(future: impl Future<Output = Result<T, SinkError>>) -> Result<T, SinkError> {
     let mut future = pin!(future);
     poll_fn(|context| {
         catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)))
-            .unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
+            .unwrap_or_else(|panic| Poll::Ready(Err(panic_error(&*panic))))
     })
     .await
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> SinkError {
+fn panic_error(panic: &(dyn Any + Send)) -> SinkError {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let message = format!("the sink panicked: {}", text.unwrap_or("it gave no reason"));
+    let message = format!("panicked: {}", text.unwrap_or("no message"));
     SinkError::new(SinkErrorKind::Fatal, message)
 }
 
-/// `FanOut([SINK, …])`.
+/// Formats as `FanOut([SINK, …])`.
 impl fmt::Debug for FanOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("FanOut").field(&self.sinks).finish()

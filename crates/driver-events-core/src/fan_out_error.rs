@@ -3,19 +3,21 @@ use std::fmt;
 
 use crate::{Fate, Receipt, SinkError};
 
-/// What each sink of a [`FanOut`](crate::FanOut) answered, where at least one failed: the source of the fan-out's
-/// error. `T` is [`Receipt`] for an event, and `()` for `flush` and `close`.
+/// Results of all sinks of a [`FanOut`](crate::FanOut) of which at least one failed. It is the source of the
+/// [`SinkError`]. `T` is [`Receipt`] for `send` and `send_batch`, and `()` for `flush` and `close`.
+///
+/// `Display` lists the failures by their index in [`results`](Self::results): `sink 0: ERROR; sink 2: ERROR`.
 ///
 /// ```
 /// use std::error::Error;
 /// use driver_events_core::{FanOutError, SinkError};
 ///
-/// fn failed(error: &SinkError) -> Vec<usize> {
+/// fn failed_sinks(error: &SinkError) -> Vec<usize> {
 ///     let Some(fan_out) = error.source().and_then(|source| source.downcast_ref::<FanOutError>()) else {
 ///         return Vec::new();
 ///     };
 ///     let results = fan_out.results().iter().enumerate();
-///     results.filter(|(_, result)| result.is_err()).map(|(place, _)| place).collect()
+///     results.filter(|(_, result)| result.is_err()).map(|(index, _)| index).collect()
 /// }
 /// ```
 #[derive(Debug)]
@@ -24,23 +26,22 @@ pub struct FanOutError<T = Receipt> {
 }
 
 impl<T> FanOutError<T> {
-    /// Each sink's result, in the order of [`FanOut::sinks`](crate::FanOut::sinks).
+    /// Returns the result of each sink, in the order of [`FanOut::sinks`](crate::FanOut::sinks).
     pub fn results(&self) -> &[Result<T, SinkError>] {
         &self.results
     }
 
     fn failures(&self) -> impl Iterator<Item = (usize, &SinkError)> {
         let results = self.results.iter().enumerate();
-        results.filter_map(|(place, result)| result.as_ref().err().map(|error| (place, error)))
+        results.filter_map(|(index, result)| result.as_ref().err().map(|error| (index, error)))
     }
 }
 
-/// `sink 0: WHY; sink 2: WHY`, by the places in [`results`](FanOutError::results).
 impl<T> fmt::Display for FanOutError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, (place, error)) in self.failures().enumerate() {
+        for (number, (index, error)) in self.failures().enumerate() {
             let separator = if number == 0 { "" } else { "; " };
-            write!(f, "{separator}sink {place}: {error}")?;
+            write!(f, "{separator}sink {index}: {error}")?;
         }
         Ok(())
     }
@@ -48,9 +49,12 @@ impl<T> fmt::Display for FanOutError<T> {
 
 impl<T: fmt::Debug> Error for FanOutError<T> {}
 
-/// All answers when every sink gave one, else one error for them all. `took` says whether an answer means that the
-/// sink took an event.
-pub(crate) fn all_ok<T>(results: Vec<Result<T, SinkError>>, took: impl Fn(&T) -> bool) -> Result<Vec<T>, SinkError>
+/// Returns all values if every sink succeeded, else one combined error. `is_accepted` returns whether a value means that
+/// the sink accepted the event.
+pub(crate) fn all_ok<T>(
+    results: Vec<Result<T, SinkError>>,
+    is_accepted: impl Fn(&T) -> bool,
+) -> Result<Vec<T>, SinkError>
 where
     T: fmt::Debug + Send + Sync + 'static,
 {
@@ -62,15 +66,11 @@ where
         .find(|failure| !failure.is_retryable())
         .unwrap_or(first)
         .kind();
-    let was_certainly_not_sent = results.iter().all(|result| match result {
-        Ok(answer) => !took(answer),
+    let is_not_sent = results.iter().all(|result| match result {
+        Ok(value) => !is_accepted(value),
         Err(failure) => failure.fate() == Fate::NotSent,
     });
-    let fate = if was_certainly_not_sent {
-        Fate::NotSent
-    } else {
-        Fate::Unknown
-    };
+    let fate = if is_not_sent { Fate::NotSent } else { Fate::Unknown };
     let message = format!("{} of {} sinks failed", failures().count(), results.len());
     Err(SinkError::new(kind, message)
         .with_fate(fate)

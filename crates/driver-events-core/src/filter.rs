@@ -5,10 +5,10 @@ use async_trait::async_trait;
 use crate::batch_results::pad_batch_results;
 use crate::{DriverEventSink, Envelope, EventFilter, Guarantee, Receipt, SinkError};
 
-/// Sends on what a filter selects, and drops the rest with [`Receipt::Discarded`].
+/// Decorator that sends the events selected by an [`EventFilter`] and drops the others with [`Receipt::Discarded`].
 ///
-/// Since `Ok` may mean "dropped", its guarantee is [`Guarantee::None`] whatever the inner sink promises; the receipt
-/// tells of each event. Below a [`Stamped`](crate::Stamped) the numbers of what is dropped are gaps to the readers.
+/// Its guarantee is [`Guarantee::None`], because `Ok` may mean that the event was dropped; the receipt distinguishes the
+/// two cases. Below a [`Stamped`](crate::Stamped), dropped events appear as gaps to readers.
 ///
 /// ```
 /// use driver_events_core::{DriverEventSink, EventFilter, Filter, MemoryEventSink};
@@ -30,19 +30,19 @@ pub struct Filter<S> {
 }
 
 impl<S> Filter<S> {
-    /// Wraps `inner`, which gets what `filter` selects.
+    /// Wraps `inner`, which receives the events that `filter` selects.
     #[must_use]
     pub fn new(inner: S, filter: EventFilter) -> Self {
         Self { inner, filter }
     }
 
-    /// The sink that is wrapped.
+    /// Returns the inner sink.
     #[must_use]
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// Gives the sink back that is wrapped.
+    /// Unwraps the inner sink.
     #[must_use]
     pub fn into_inner(self) -> S {
         self.inner
@@ -70,17 +70,17 @@ impl<S: DriverEventSink> DriverEventSink for Filter<S> {
             .zip(&selection)
             .filter_map(|(envelope, is_selected)| is_selected.then_some(envelope))
             .collect();
-        let answers = if selected.is_empty() {
+        let results = if selected.is_empty() {
             Vec::new()
         } else {
             self.inner.send_batch(selected).await
         };
-        let mut answers = pad_batch_results(answers, None);
+        let mut results = pad_batch_results(results, None);
         selection
             .into_iter()
             .map(|is_selected| {
                 is_selected
-                    .then(|| answers.next())
+                    .then(|| results.next())
                     .flatten()
                     .unwrap_or(Ok(Receipt::Discarded))
             })
@@ -96,7 +96,7 @@ impl<S: DriverEventSink> DriverEventSink for Filter<S> {
     }
 }
 
-/// `Filter(FILTER, INNER)`.
+/// Formats as `Filter(FILTER, INNER)`.
 impl<S: fmt::Debug> fmt::Debug for Filter<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Filter").field(&self.filter).field(&self.inner).finish()

@@ -1,12 +1,13 @@
-//! The sink trait for the events of AI agents' driver loops, the envelope that sinks send, and what goes around them.
+//! Sink and source traits for the events of AI agents' driver loops, with envelopes and decorators.
 //!
-//! # When to use it
-//! - You write a driver loop: hold an `Arc<dyn` [`DriverEventSink`]`>` and call [`publish`](DriverEventSink::publish).
-//! - You test one: [`MemoryEventSink`] keeps what was published.
-//! - You write a sink, a decorator or a reader: the traits are here, and the suite that holds sinks to their contract.
+//! # When to use this crate
+//! - To publish from a driver loop: hold an `Arc<dyn` [`DriverEventSink`]`>` and call
+//!   [`publish`](DriverEventSink::publish).
+//! - To test a driver loop: [`MemoryEventSink`] keeps the published events.
+//! - To implement a sink, a decorator or a source: implement the traits, and test sinks with the `conformance` module.
 //!
-//! To send events somewhere, take a crate for the transport too, such as
-//! [`driver-events-stdout`](https://docs.rs/driver-events-stdout). To make or read events without sending them,
+//! To send events to a destination, add the crate of its transport, for example
+//! [`driver-events-stdout`](https://docs.rs/driver-events-stdout). To create or read events without sending them,
 //! [`driver-events-types`](https://docs.rs/driver-events-types) is enough.
 //!
 //! # Example
@@ -30,19 +31,19 @@
 //! # runtime.block_on(example()).unwrap();
 //! ```
 //!
-//! # The order of decorators
-//! Decorators are sinks around sinks, and [`DriverEventSinkExt`] has them as methods. The one that is called last sees
-//! an event first, and the order changes what happens:
+//! # Order of decorators
+//! Decorators are sinks that wrap sinks; [`DriverEventSinkExt`] has them as methods. The decorator added last is the
+//! outermost and sees an event first. The order matters:
 //!
-//! - [`Stamped`] belongs at the top. Above a [`FanOut`] all sinks see the same numbers; below it, the first sink to be
-//!   asked would number for all, since an event is numbered once.
-//! - [`Filter`] above [`Stamped`] drops an event before it is numbered, and readers see no gap. Below, what it drops is a
-//!   gap to them.
-//! - [`Filter`] above a [`FanOut`] is for all sinks, below it for one of them. A filter promises nothing, and so neither
-//!   does a fan-out with a filter below.
+//! - [`Stamped`] belongs outermost. Outside a [`FanOut`], all sinks see the same numbers. Inside it, the first sink to
+//!   receive an event numbers it for all, because an event is numbered once.
+//! - A [`Filter`] outside [`Stamped`] drops events before they are numbered, so readers see no gaps. Inside, dropped
+//!   events appear as gaps.
+//! - A [`Filter`] outside a [`FanOut`] applies to all sinks, inside it to one of them. The guarantee of a filter is
+//!   [`Guarantee::None`], and so is that of a fan-out that contains one.
 //!
 //! # Features
-//! - `conformance`: the module of the same name, for the tests of those who write sinks.
+//! - `conformance`: the module `conformance`, a test suite for implementations of [`DriverEventSink`].
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -8,10 +8,10 @@ use tokio::sync::Notify;
 use crate::lock::lock;
 use crate::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError, SinkErrorKind};
 
-/// Keeps events in memory, in the order in which they came: for the tests of drivers.
+/// Keeps events in memory in the order of their arrival: for tests of drivers.
 ///
-/// Clones share one store: give one to the driver and look through another. Like a transport it refuses what cannot be
-/// encoded, and everything after [`close`](DriverEventSink::close).
+/// Clones share one store: pass one to the driver and read the events through another. Like a transport, it rejects
+/// events that cannot be encoded, and all events after [`close`](DriverEventSink::close).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -40,7 +40,7 @@ pub struct MemoryEventSink {
 struct Store {
     capacity: usize,
     state: Mutex<State>,
-    /// Told of everything that may end a wait.
+    /// Notified of every change that `wait_for` waits for.
     changed: Notify,
 }
 
@@ -51,14 +51,14 @@ struct State {
 }
 
 impl MemoryEventSink {
-    /// A sink that holds as much as there is memory.
+    /// Creates a sink without a capacity limit.
     #[must_use]
     pub fn new() -> Self {
         Self::bounded(usize::MAX)
     }
 
-    /// A sink that holds `capacity` events and refuses more with [`Full`](SinkErrorKind::Full), until there is room
-    /// again ([`drain`](Self::drain)).
+    /// Creates a sink that holds at most `capacity` events and returns [`Full`](SinkErrorKind::Full) for more, until it
+    /// is [drained](Self::drain).
     #[must_use]
     pub fn bounded(capacity: usize) -> Self {
         Self {
@@ -70,58 +70,58 @@ impl MemoryEventSink {
         }
     }
 
-    /// What is held, in the order in which it came.
+    /// Returns all envelopes in the order of their arrival.
     #[must_use]
     pub fn envelopes(&self) -> Vec<Envelope> {
         self.select(|_| true)
     }
 
-    /// The events that are held, in the order in which they came, without those that this version does not know.
+    /// Returns all events in the order of their arrival, without those that this version does not know.
     #[must_use]
     pub fn events(&self) -> Vec<DriverEvent> {
         let known = |envelope: &Envelope| envelope.event().cloned();
         lock(&self.store.state).envelopes.iter().filter_map(known).collect()
     }
 
-    /// What is held about one goal, in the order in which it came.
+    /// Returns the envelopes of one goal in the order of their arrival.
     #[must_use]
     pub fn of_goal(&self, goal_id: GoalId) -> Vec<Envelope> {
         self.select(|envelope| envelope.goal_id() == Some(goal_id))
     }
 
-    /// What is held of one kind, in the order in which it came.
+    /// Returns the envelopes of one kind in the order of their arrival.
     #[must_use]
     pub fn of_kind(&self, kind: EventKind) -> Vec<Envelope> {
         self.select(|envelope| envelope.kind() == kind.as_str())
     }
 
-    /// How many events are held.
+    /// Returns the number of events.
     #[must_use]
     pub fn len(&self) -> usize {
         lock(&self.store.state).envelopes.len()
     }
 
-    /// Whether no event is held.
+    /// Returns whether the sink holds no events.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Takes out what is held, and so makes room.
+    /// Removes and returns all envelopes.
     pub fn drain(&self) -> Vec<Envelope> {
         std::mem::take(&mut lock(&self.store.state).envelopes)
     }
 
-    /// Waits until `count` events are held, and returns the first `count`, which stay. Fewer only when the sink is
-    /// closed, since no more can come.
+    /// Waits until the sink holds `count` events and returns the first `count`, without removing them. Returns fewer only
+    /// if the sink is closed.
     ///
-    /// Of a bounded sink no more than its capacity can be waited for.
+    /// On a bounded sink, a wait for more than its capacity ends only when the sink is closed.
     ///
     /// # Cancel safety
-    /// Nothing is taken out, so nothing is lost when the future is dropped.
+    /// Dropping the future loses no event.
     pub async fn wait_for(&self, count: usize) -> Vec<Envelope> {
         loop {
-            // Made before the look: what comes between the look and the wait ends the wait.
+            // Created before the check, so that an event between the check and the wait is not missed.
             let changed = self.store.changed.notified();
             if let Some(first) = self.first(count) {
                 return first;
@@ -147,10 +147,10 @@ impl MemoryEventSink {
     fn keep(&self, envelope: Envelope) -> Result<(), SinkError> {
         let mut state = lock(&self.store.state);
         if state.is_closed {
-            return Err(SinkError::new(SinkErrorKind::Closed, "the memory sink is closed"));
+            return Err(SinkError::new(SinkErrorKind::Closed, "memory sink is closed"));
         }
         if state.envelopes.len() >= self.store.capacity {
-            let message = format!("the memory sink holds {} events and no more", self.store.capacity);
+            let message = format!("memory sink is full: capacity {}", self.store.capacity);
             return Err(SinkError::new(SinkErrorKind::Full, message));
         }
         state.envelopes.push(envelope);

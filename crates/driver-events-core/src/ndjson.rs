@@ -11,21 +11,22 @@ use tokio::io::AsyncBufRead;
 use crate::cloudevents::{StructuredError, looks_structured, read_structured};
 use crate::{Delivery, DriverEventSource, Envelope, Malformed, Position, SourceError, SourceErrorKind};
 
-/// What a CloudEvent may take beside the event in it, in bytes.
+/// Bytes allowed for the attributes of a CloudEvent, in addition to the event.
 const MAX_ATTRIBUTE_BYTES: usize = 64 * 1024;
 
-/// How most CloudEvents begin: they need not be tried as bare events first.
+/// Prefix of most CloudEvents. Lines with it are tried as CloudEvents before bare events.
 const STRUCTURED_PREFIX: &[u8] = br#"{"specversion":"#;
 
-/// Reads events from lines of JSON ([NDJSON](https://github.com/ndjson/ndjson-spec)): bare events, and CloudEvents in
-/// structured mode, mixed as they come.
+/// Reads events from lines of JSON ([NDJSON](https://github.com/ndjson/ndjson-spec)). Each line is a bare event or a
+/// CloudEvent in structured mode; both may be mixed.
 ///
-/// Lines end with `\n` or `\r\n`; the last may end with the text. Blank lines are passed over. The bytes of a line are
-/// passed on as they are. A line that is no event is delivered as [`Malformed`], and the source goes on with the next.
+/// Lines end with `\n` or `\r\n`; the last line needs no ending. Blank lines are skipped. The bytes of an event are kept
+/// unchanged. An invalid line is delivered as [`Malformed`], and reading continues with the next line.
 ///
-/// A line that is longer than the limits allow, 64 KiB for attributes included, is malformed too and comes in parts
-/// ([`Malformed::is_continuation`]), so that memory stays bounded whatever is read.
+/// To bound memory, a line longer than the limit plus 64 KiB for attributes is delivered as [`Malformed`] in parts: see
+/// [`Malformed::is_continuation`].
 ///
+/// # Examples
 /// ```
 /// use driver_events_core::{DriverEventSource, NdjsonSource};
 ///
@@ -57,7 +58,8 @@ pub struct NdjsonSource<R> {
 }
 
 impl<R: AsyncBufRead + Unpin + Send> NdjsonSource<R> {
-    /// Reads from `reader`; `name` is what positions call it: the name of a file, or `-`.
+    /// Creates a source that reads from `reader`. `name` appears in positions: the name of a file, or `-` for standard
+    /// input.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, reader: R) -> Self {
         Self {
@@ -72,37 +74,37 @@ impl<R: AsyncBufRead + Unpin + Send> NdjsonSource<R> {
         }
     }
 
-    /// Sets what an event may measure.
+    /// Sets the limits for the size and depth of an event. Default: `Limits::default()`.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The most bytes of a line that are held.
+    /// Returns the maximum number of bytes buffered for one line.
     fn max_line_bytes(&self) -> usize {
         self.limits.max_bytes().saturating_add(MAX_ATTRIBUTE_BYTES)
     }
 
-    /// Reads on until the line is whole, or as long as a line may be. What was read stays in `self.line` when the
-    /// future is dropped.
-    async fn fill_line(&mut self) -> std::io::Result<End> {
+    /// Reads until the line is complete or at its maximum length. If the future is dropped, the bytes read so far stay in
+    /// `self.line`.
+    async fn fill_line(&mut self) -> std::io::Result<LineEnd> {
         loop {
-            let room = self.max_line_bytes().saturating_sub(self.line.len());
+            let remaining = self.max_line_bytes().saturating_sub(self.line.len());
             let reader = &mut self.reader;
             let line = &mut self.line;
             let (used, end) = poll_fn(|context| {
                 Pin::new(&mut *reader).poll_fill_buf(context).map_ok(|available| {
                     let newline = available.iter().position(|byte| *byte == b'\n');
                     let whole = newline.map_or(available.len(), |newline| newline + 1);
-                    let used = whole.min(room);
+                    let used = whole.min(remaining);
                     line.extend_from_slice(available.get(..used).unwrap_or(available));
                     let end = if available.is_empty() {
-                        Some(End::Text)
+                        Some(LineEnd::EndOfInput)
                     } else if used < whole {
-                        Some(End::Room)
+                        Some(LineEnd::Limit)
                     } else {
-                        newline.map(|_| End::Line)
+                        newline.map(|_| LineEnd::Newline)
                     };
                     (used, end)
                 })
@@ -123,16 +125,16 @@ impl<R: AsyncBufRead + Unpin + Send> NdjsonSource<R> {
         }
     }
 
-    /// Takes the bytes that were read, and moves on behind them.
-    fn take(&mut self, end: End) -> Bytes {
+    /// Takes the buffered bytes and advances the position past them.
+    fn take(&mut self, end: LineEnd) -> Bytes {
         let bytes = Bytes::copy_from_slice(&self.line);
         self.line.clear();
         self.line_offset += bytes.len() as u64;
-        self.is_continuation = end == End::Room;
+        self.is_continuation = end == LineEnd::Limit;
         match end {
-            End::Line => self.line_number += 1,
-            End::Text => self.is_at_end = true,
-            End::Room => {}
+            LineEnd::Newline => self.line_number += 1,
+            LineEnd::EndOfInput => self.is_at_end = true,
+            LineEnd::Limit => {}
         }
         bytes
     }
@@ -141,7 +143,7 @@ impl<R: AsyncBufRead + Unpin + Send> NdjsonSource<R> {
 #[async_trait]
 impl<R: AsyncBufRead + Unpin + Send> DriverEventSource for NdjsonSource<R> {
     async fn next(&mut self) -> Option<Result<Delivery, SourceError>> {
-        // A terminal or a growing file has more to read after its end.
+        // A terminal or a growing file can return more bytes after the end of input, which must be ignored.
         while !self.is_at_end {
             let end = match self.fill_line().await {
                 Ok(end) => end,
@@ -158,8 +160,8 @@ impl<R: AsyncBufRead + Unpin + Send> DriverEventSource for NdjsonSource<R> {
             if raw.is_empty() {
                 break;
             }
-            if is_continuation || end == End::Room {
-                let reason = format!("the line is longer than the limit of {} bytes", self.max_line_bytes());
+            if is_continuation || end == LineEnd::Limit {
+                let reason = format!("line is longer than the limit of {} bytes", self.max_line_bytes());
                 let malformed = Malformed::new(raw, reason, 0);
                 let malformed = if is_continuation {
                     malformed.into_continuation()
@@ -183,12 +185,13 @@ impl<R> fmt::Debug for NdjsonSource<R> {
     }
 }
 
-/// What ended the reading of a line: its own end, the end of the text, or the end of the room for it.
+/// Why reading of a line stopped.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    Line,
-    Text,
-    Room,
+enum LineEnd {
+    Newline,
+    EndOfInput,
+    /// The line is longer than the limit.
+    Limit,
 }
 
 fn read_line(raw: Bytes, limits: Limits) -> Result<Envelope, Malformed> {
@@ -197,7 +200,7 @@ fn read_line(raw: Bytes, limits: Limits) -> Result<Envelope, Malformed> {
         match read_structured(&text, limits) {
             Ok(envelope) => return Ok(envelope),
             Err(error) if looks_structured(&text) => return Err(malformed_cloudevent(raw, &error)),
-            // A bare event may have a field of that name, which is ignored.
+            // A bare event may have an unknown field `specversion`, which is ignored.
             Err(_) => {}
         }
     }
@@ -205,7 +208,7 @@ fn read_line(raw: Bytes, limits: Limits) -> Result<Envelope, Malformed> {
         Ok(envelope) => return Ok(envelope),
         Err(error) => error,
     };
-    // A CloudEvent has no `kind`, and is larger than the event in it.
+    // A CloudEvent has no `kind`, and it is larger and deeper than its event, to which the limits apply.
     let may_be_structured = matches!(
         error.kind(),
         DecodeErrorKind::MissingKind | DecodeErrorKind::TooLarge | DecodeErrorKind::TooDeep

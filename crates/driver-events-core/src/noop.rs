@@ -2,10 +2,10 @@ use async_trait::async_trait;
 
 use crate::{DriverEventSink, Envelope, Receipt, SinkError};
 
-/// Takes every event and drops it, always with `Ok`: for drivers whose events nobody wants.
+/// Drops every event and returns `Ok`: for drivers whose events are not needed.
 ///
-/// It looks at nothing, so that it costs nothing: an event that no transport could send is `Ok` as well, and so is one
-/// after [`close`](DriverEventSink::close).
+/// To cost nothing it checks nothing: it also returns `Ok` for events that cannot be encoded, and after
+/// [`close`](DriverEventSink::close).
 ///
 /// ```
 /// use driver_events_core::NoopEventSink;

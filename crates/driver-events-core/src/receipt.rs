@@ -1,26 +1,26 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// How far an event has come when [`send`](crate::DriverEventSink::send) returns `Ok`.
+/// How far an event got when [`send`](crate::DriverEventSink::send) returned `Ok`.
 ///
-/// Every level implies no more than it says: an event that is [`Buffered`](Self::Buffered) is lost with the process.
+/// Each variant promises only what it states: a [`Buffered`](Self::Buffered) event is lost if the process dies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Receipt {
-    /// Dropped on purpose: by a no-op sink, or by a filter that did not select it.
+    /// Dropped on purpose, by a no-op sink or by a filter that does not select the event.
     Discarded,
-    /// In this process's memory. Call [`flush`](crate::DriverEventSink::flush) to learn that it went further.
+    /// In this process's memory. Call [`flush`](crate::DriverEventSink::flush) to wait until it has gone further.
     Buffered,
     /// Handed to the operating system, or to a peer that does not acknowledge.
     Written,
-    /// On this machine's disk, to be delivered later even if the process dies.
+    /// On this machine's disk, for later delivery even if the process dies.
     Spooled,
     /// Acknowledged by a broker.
     Stored(Stored),
 }
 
 impl Receipt {
-    /// The promise that this receipt stands for, without its details. Receipts are compared by it.
+    /// Returns the guarantee of this receipt, without its details. Use it to compare receipts.
     #[must_use]
     pub fn guarantee(&self) -> Guarantee {
         match self {
@@ -33,32 +33,32 @@ impl Receipt {
     }
 }
 
-/// Where a broker stored an event.
+/// Location of an event in a broker's stream or topic.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Stored {
-    /// The stream or the topic.
+    /// Name of the stream or topic.
     pub log: Arc<str>,
-    /// The partition, where the log has any.
+    /// Partition of the topic. `None` for a stream, which has no partitions.
     pub partition: Option<i32>,
-    /// The sequence in the stream, or the offset in the partition.
+    /// Sequence in the stream, or offset in the partition.
     pub offset: u64,
-    /// The broker had this id already and kept the first copy. That is success: the event is stored once.
+    /// `true` if the broker already had an event with this id and kept only that copy. The event is stored once.
     pub duplicate: bool,
 }
 
-/// The least that `Ok` of [`send`](crate::DriverEventSink::send) promises, from the weakest to the strongest.
+/// Minimum that `Ok` of [`send`](crate::DriverEventSink::send) promises, ordered from weakest to strongest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Guarantee {
     /// Nothing: the event may have been dropped on purpose.
     None,
-    /// It is in this process's memory.
+    /// The event is in this process's memory.
     Buffered,
-    /// It was handed to the operating system, or to a peer that does not acknowledge.
+    /// The event was handed to the operating system, or to a peer that does not acknowledge.
     Written,
-    /// It is on this machine's disk.
+    /// The event is on this machine's disk.
     Spooled,
-    /// A broker acknowledged it.
+    /// A broker acknowledged the event.
     Stored,
 }
 

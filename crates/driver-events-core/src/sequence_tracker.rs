@@ -9,19 +9,22 @@ use crate::Envelope;
 
 const DEFAULT_CAPACITY: usize = 10_000;
 
-/// The most missing ranges that are remembered of one goal and run.
+/// Maximum number of missing ranges remembered for one goal and run.
 const MAX_MISSING_RANGES: usize = 128;
 
-/// Finds gaps, duplicates and events out of order, by the [stamps](Envelope::stamp) of what a reader receives.
+/// Detects gaps, duplicates and late events by the [stamps](Envelope::stamp) of received events.
 ///
-/// Numbers count the events of one goal in one run of the producer, from 1. Feed it everything that is received: in a
-/// filtered stream gaps are no loss. It only looks; to drop duplicates, use a [`Deduplicator`](crate::Deduplicator).
+/// [`Stamped`](crate::Stamped) numbers the events of one goal and producer run from 1. Pass every received event to
+/// [`observe`](Self::observe): in a filtered stream, gaps are not losses. To drop duplicates, use a
+/// [`Deduplicator`](crate::Deduplicator).
 ///
-/// Memory is bounded, whatever is received. It remembers at least the `capacity` goals and runs that were seen last,
-/// and at most twice as many; one that is forgotten begins again with [`First`](Observation::First). Of one goal and
-/// run it remembers 128 missing ranges; when there are more, the lowest are joined and what was seen between them
-/// counts as missing again. So a late event is never told as a duplicate, at the price of the opposite.
+/// # Memory
+/// Memory is bounded for any input. The tracker remembers at least the `capacity` most recent goals and runs, and at most
+/// twice as many; a forgotten one starts over with [`First`](Observation::First). For each goal and run it remembers 128
+/// missing ranges. If there are more, it joins the lowest two, and the numbers between them count as missing again: a
+/// duplicate may then be reported as late, but a late event is never reported as a duplicate.
 ///
+/// # Examples
 /// ```
 /// use driver_events_core::{Envelope, Observation, SequenceTracker, Stamp};
 /// use driver_events_types::{DriverEvent, GoalId};
@@ -41,49 +44,49 @@ const MAX_MISSING_RANGES: usize = 128;
 #[derive(Clone)]
 pub struct SequenceTracker {
     capacity: usize,
-    /// What was seen since `older` was last filled up: the place of every new and every renewed entry.
+    /// Entries seen since the last rotation: new entries, and those moved back from `older`.
     recent: HashMap<Key, Numbers>,
-    /// Given up as a whole when `recent` is full and takes its place.
+    /// Entries of the previous rotation. Dropped and replaced by `recent` when that is full.
     older: HashMap<Key, Numbers>,
 }
 
 type Key = (GoalId, Arc<str>);
 
-/// What the number of an event says about those before it.
+/// Result of [`SequenceTracker::observe`] for one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Observation {
-    /// The first event of its goal and run that this tracker sees, or remembers. Above 1, those before it were lost or
-    /// are late, or were published before the reader came.
+    /// First event of its goal and run that the tracker sees or remembers. If its number is above 1, earlier events were
+    /// lost, are late, or were published before the reader started.
     First {
-        /// The event's number.
+        /// Number of the event.
         sequence: u64,
     },
-    /// The one that was expected.
+    /// The number follows the highest number seen.
     Next,
-    /// Some before it are missing: lost, or late.
+    /// Numbers are missing between the highest number seen and this one: their events are lost or late.
     Gap {
-        /// The numbers that are missing.
+        /// Missing numbers.
         missing: RangeInclusive<u64>,
     },
-    /// This number was seen before.
+    /// The number was seen before.
     Duplicate,
-    /// One that was missing until now.
+    /// The number was missing until now.
     Late,
-    /// The event has no number, or 0, which is none.
+    /// The event has no goal, no stamp, or the invalid number 0.
     Unstamped,
 }
 
-/// The numbers of one goal and run.
+/// Numbers seen for one goal and run.
 #[derive(Clone, Debug)]
 struct Numbers {
     highest: u64,
-    /// First to last of each range below `highest` that was not seen. The ranges neither overlap nor touch.
+    /// Ranges below `highest` that were not seen, from first to last number. They neither overlap nor touch.
     missing: BTreeMap<u64, u64>,
 }
 
 impl SequenceTracker {
-    /// Remembers at least the `capacity` goals and runs that were seen last; 1 at least.
+    /// Creates a tracker that remembers at least the `capacity` most recent goals and runs, and at least 1.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self {
@@ -93,7 +96,7 @@ impl SequenceTracker {
         }
     }
 
-    /// Looks at the next event that is received.
+    /// Records a received event and returns how its number relates to those seen before.
     pub fn observe(&mut self, envelope: &Envelope) -> Observation {
         let (Some(stamp), Some(goal_id)) = (envelope.stamp(), envelope.goal_id()) else {
             return Observation::Unstamped;
@@ -132,7 +135,7 @@ impl Numbers {
 
     fn observe(&mut self, sequence: u64) -> Observation {
         let Some(ahead) = sequence.checked_sub(self.highest).filter(|ahead| *ahead > 0) else {
-            return self.observe_again(sequence);
+            return self.observe_earlier(sequence);
         };
         let expected = self.highest + 1;
         self.highest = sequence;
@@ -147,8 +150,8 @@ impl Numbers {
         }
     }
 
-    /// Looks at a number that is not above the highest.
-    fn observe_again(&mut self, sequence: u64) -> Observation {
+    /// Records a number that is not above the highest.
+    fn observe_earlier(&mut self, sequence: u64) -> Observation {
         let range = self.missing.range(..=sequence).next_back();
         let Some((first, last)) = range
             .map(|(first, last)| (*first, *last))
@@ -177,7 +180,7 @@ impl Numbers {
     }
 }
 
-/// Remembers 10,000 goals and runs.
+/// Creates a tracker with a capacity of 10,000 goals and runs.
 impl Default for SequenceTracker {
     fn default() -> Self {
         Self::new(DEFAULT_CAPACITY)

@@ -7,37 +7,39 @@ use driver_events_types::DriverEvent;
 
 use crate::{Envelope, Guarantee, Receipt, SinkError};
 
-/// Something that takes events: a transport, a file, memory, or a decorator around another sink.
+/// Destination for driver events: a transport, a file, memory, or a decorator around another sink.
 ///
-/// A driver loop holds an `Arc<dyn DriverEventSink>` and calls `sink.publish(event).await?`. Everything else is for
-/// those who want to know how far an event came ([`send`](Self::send)), send many ([`send_batch`](Self::send_batch)),
-/// or end well ([`close`](Self::close)).
+/// A driver loop holds an `Arc<dyn DriverEventSink>` and calls [`publish`](Self::publish). Callers that need the
+/// [`Receipt`] or a retry with the same id call [`send`](Self::send) or [`send_batch`](Self::send_batch). Call
+/// [`close`](Self::close) before exit.
 ///
-/// # What holds for every sink
-/// - **Order.** Events of one goal whose `send` calls follow one another (the next begins after the last returned, or
-///   they stand in one batch) are delivered in that order. Concurrent calls have no order among themselves.
-/// - **Duplicates.** A sink may deliver an event twice, after a retry, with the same [id](Envelope::id). Readers that
-///   care remove the second ([`Deduplicator`](crate::Deduplicator)).
-/// - **Backpressure.** A sink that has no room waits or fails with [`Full`](crate::SinkErrorKind::Full). It never
-///   drops an event for which it returned `Ok`, unless the receipt says so, and never blocks a thread of the runtime.
-/// - **Cancellation.** Dropping the future of any method leaves the event published or not, and the sink sound. The
-///   same envelope can be sent again: its id is the same.
+/// # Contract
+/// - **Ordering.** Events of one goal are delivered in the order of their `send` calls if each call starts after the
+///   previous one returned, and in the order of their batch. Concurrent calls are unordered.
+/// - **Duplicates.** Delivery is at least once: a retry may deliver an event twice, with the same [id](Envelope::id).
+///   A reader can drop the second copy with a [`Deduplicator`](crate::Deduplicator).
+/// - **Backpressure.** A sink at capacity waits or returns [`Full`](crate::SinkErrorKind::Full). It never drops an
+///   event after returning `Ok`, except with [`Receipt::Discarded`], and never blocks a runtime thread.
+/// - **Cancel safety.** Dropping the future of any method is safe: the event is either published or not, and the sink
+///   stays usable. To retry, send the same envelope: it keeps its id.
 /// - **Concurrency.** Every method may be called from many tasks at once.
 ///
-/// # Writing a sink
-/// Implement [`send`](Self::send), and override what the transport can do better. The suite in `conformance` (feature
-/// of the same name) tests the above.
+/// # Implementing a sink
+/// Implement [`send`](Self::send) and [`guarantee`](Self::guarantee); override the other methods where the transport can
+/// do better than their defaults. Test the sink with the `conformance` module (feature `conformance`), which checks this
+/// contract.
 ///
-/// # Writing a decorator
-/// Forward every method except [`publish`](Self::publish), which stays as it is: it goes through the decorator's own
-/// `send`, so that none can be bypassed.
+/// # Implementing a decorator
+/// Forward every method except [`publish`](Self::publish). Its default implementation calls the decorator's own `send`,
+/// so no event bypasses the decorator.
 ///
+/// # Examples
 /// ```
 /// use std::sync::Mutex;
 /// use async_trait::async_trait;
 /// use driver_events_core::{DriverEventSink, Envelope, Receipt, SinkError};
 ///
-/// /// Remembers the kinds that passed.
+/// /// Records the kind of each event.
 /// #[derive(Debug, Default)]
 /// struct Kinds(Mutex<Vec<String>>);
 ///
@@ -52,23 +54,25 @@ use crate::{Envelope, Guarantee, Receipt, SinkError};
 /// ```
 #[async_trait]
 pub trait DriverEventSink: fmt::Debug + Send + Sync + 'static {
-    /// Takes one event as far as [`guarantee`](Self::guarantee) says, or further: the receipt tells.
+    /// Sends one event and returns how far it got, which is at least the sink's [`guarantee`](Self::guarantee).
     ///
     /// # Errors
-    /// See [`SinkErrorKind`](crate::SinkErrorKind) for what to do. [`SinkError::fate`] says whether the event may have
-    /// been delivered all the same.
+    /// [`SinkError::kind`] determines what the caller should do: see [`SinkErrorKind`](crate::SinkErrorKind).
+    /// [`SinkError::fate`] is [`Unknown`](crate::Fate::Unknown) if the event may have been delivered despite the error.
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError>;
 
-    /// The least that `Ok` of [`send`](Self::send) promises.
+    /// Returns the minimum guarantee of every receipt that [`send`](Self::send) returns. Default: [`Guarantee::None`].
     fn guarantee(&self) -> Guarantee {
         Guarantee::None
     }
 
-    /// Takes many events, and answers for each in the same place of the list.
+    /// Sends several events and returns one result per envelope, in the order of the envelopes.
     ///
-    /// Events of one goal keep their order. One that can never be sent does not stop the others. Where one fails for a
-    /// reason that may pass, what follows it in its goal may be delivered before it is sent again, unless the sink leaves
-    /// it untried, as it should where it can. Cancelling the call leaves each event published or not.
+    /// Events of one goal keep their order. A permanent failure of one event does not stop the others. After a retryable
+    /// failure, a sink should not attempt the later events of the same goal; a sink that does may deliver them before
+    /// the failed event is retried. If the call is cancelled, each event is either published or not.
+    ///
+    /// The default implementation calls [`send`](Self::send) for each envelope and attempts all of them.
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
         let mut results = Vec::with_capacity(envelopes.len());
         for envelope in envelopes {
@@ -77,44 +81,45 @@ pub trait DriverEventSink: fmt::Debug + Send + Sync + 'static {
         results
     }
 
-    /// Waits until everything that was accepted before the call has gone as far as this sink can tell.
+    /// Waits until every event accepted before the call has reached the furthest point that the sink can confirm.
     ///
     /// # Errors
-    /// Some accepted event did not get there; the message says how many are at risk where the sink knows. They are
-    /// held where the sink can hold them, and another `flush` tries again.
+    /// Returns an error if an accepted event did not reach that point. The message contains the number of events at
+    /// risk if the sink can count them. The sink keeps these events if it can, and the next `flush` retries.
     async fn flush(&self) -> Result<(), SinkError> {
         Ok(())
     }
 
-    /// Flushes, and gives back what the sink owns. May be called again, with the same result as a `flush` of nothing.
+    /// Flushes and releases the sink's resources. May be called again, also after an error or a cancelled call; returns
+    /// `Ok` if nothing is left to flush.
     ///
-    /// A sink that owns resources refuses what comes afterwards with [`Closed`](crate::SinkErrorKind::Closed). A sink
-    /// that is dropped without `close` may lose what it only buffered.
+    /// After `close`, a sink that owns resources rejects events with [`Closed`](crate::SinkErrorKind::Closed). Dropping
+    /// a sink without `close` may lose buffered events.
     ///
     /// # Errors
-    /// As [`flush`](Self::flush).
+    /// Same as [`flush`](Self::flush).
     async fn close(&self) -> Result<(), SinkError> {
         self.flush().await
     }
 
-    /// Sends an event in a new [`Envelope`]: what a driver loop calls. `Ok` promises what
-    /// [`guarantee`](Self::guarantee) says.
+    /// Wraps the event in a new [`Envelope`] and sends it. `Ok` means that the sink's [`guarantee`](Self::guarantee)
+    /// holds.
     ///
     /// # Errors
-    /// As [`send`](Self::send). A caller that wants to try again after an error calls `send` with an envelope of its
-    /// own, so that both tries have the same id.
+    /// Same as [`send`](Self::send). To retry, call `send` with one envelope for all attempts: each `publish` call
+    /// creates a new id.
     async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
         self.send(Envelope::new(event)).await.map(drop)
     }
 }
 
-/// What a method of the trait returns, as async-trait writes it. Those that only pass a call on pass its future on, and
-/// take no box of their own.
-type Call<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// Return type of the trait's async methods as generated by async-trait. Forwarding impls use it to return the inner
+/// future as it is, without a second box.
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 #[deny(clippy::missing_trait_methods)]
 impl<S: DriverEventSink + ?Sized> DriverEventSink for Arc<S> {
-    fn send<'a, 'b>(&'a self, envelope: Envelope) -> Call<'b, Result<Receipt, SinkError>>
+    fn send<'a, 'b>(&'a self, envelope: Envelope) -> BoxFuture<'b, Result<Receipt, SinkError>>
     where
         'a: 'b,
         Self: 'b,
@@ -126,7 +131,7 @@ impl<S: DriverEventSink + ?Sized> DriverEventSink for Arc<S> {
         (**self).guarantee()
     }
 
-    fn send_batch<'a, 'b>(&'a self, envelopes: Vec<Envelope>) -> Call<'b, Vec<Result<Receipt, SinkError>>>
+    fn send_batch<'a, 'b>(&'a self, envelopes: Vec<Envelope>) -> BoxFuture<'b, Vec<Result<Receipt, SinkError>>>
     where
         'a: 'b,
         Self: 'b,
@@ -134,7 +139,7 @@ impl<S: DriverEventSink + ?Sized> DriverEventSink for Arc<S> {
         (**self).send_batch(envelopes)
     }
 
-    fn flush<'a, 'b>(&'a self) -> Call<'b, Result<(), SinkError>>
+    fn flush<'a, 'b>(&'a self) -> BoxFuture<'b, Result<(), SinkError>>
     where
         'a: 'b,
         Self: 'b,
@@ -142,7 +147,7 @@ impl<S: DriverEventSink + ?Sized> DriverEventSink for Arc<S> {
         (**self).flush()
     }
 
-    fn close<'a, 'b>(&'a self) -> Call<'b, Result<(), SinkError>>
+    fn close<'a, 'b>(&'a self) -> BoxFuture<'b, Result<(), SinkError>>
     where
         'a: 'b,
         Self: 'b,
@@ -150,7 +155,7 @@ impl<S: DriverEventSink + ?Sized> DriverEventSink for Arc<S> {
         (**self).close()
     }
 
-    fn publish<'a, 'b>(&'a self, event: DriverEvent) -> Call<'b, Result<(), SinkError>>
+    fn publish<'a, 'b>(&'a self, event: DriverEvent) -> BoxFuture<'b, Result<(), SinkError>>
     where
         'a: 'b,
         Self: 'b,
@@ -161,7 +166,7 @@ impl<S: DriverEventSink + ?Sized> DriverEventSink for Arc<S> {
 
 #[deny(clippy::missing_trait_methods)]
 impl<S: DriverEventSink + ?Sized> DriverEventSink for Box<S> {
-    fn send<'a, 'b>(&'a self, envelope: Envelope) -> Call<'b, Result<Receipt, SinkError>>
+    fn send<'a, 'b>(&'a self, envelope: Envelope) -> BoxFuture<'b, Result<Receipt, SinkError>>
     where
         'a: 'b,
         Self: 'b,
@@ -173,7 +178,7 @@ impl<S: DriverEventSink + ?Sized> DriverEventSink for Box<S> {
         (**self).guarantee()
     }
 
-    fn send_batch<'a, 'b>(&'a self, envelopes: Vec<Envelope>) -> Call<'b, Vec<Result<Receipt, SinkError>>>
+    fn send_batch<'a, 'b>(&'a self, envelopes: Vec<Envelope>) -> BoxFuture<'b, Vec<Result<Receipt, SinkError>>>
     where
         'a: 'b,
         Self: 'b,
@@ -181,7 +186,7 @@ impl<S: DriverEventSink + ?Sized> DriverEventSink for Box<S> {
         (**self).send_batch(envelopes)
     }
 
-    fn flush<'a, 'b>(&'a self) -> Call<'b, Result<(), SinkError>>
+    fn flush<'a, 'b>(&'a self) -> BoxFuture<'b, Result<(), SinkError>>
     where
         'a: 'b,
         Self: 'b,
@@ -189,7 +194,7 @@ impl<S: DriverEventSink + ?Sized> DriverEventSink for Box<S> {
         (**self).flush()
     }
 
-    fn close<'a, 'b>(&'a self) -> Call<'b, Result<(), SinkError>>
+    fn close<'a, 'b>(&'a self) -> BoxFuture<'b, Result<(), SinkError>>
     where
         'a: 'b,
         Self: 'b,
@@ -197,7 +202,7 @@ impl<S: DriverEventSink + ?Sized> DriverEventSink for Box<S> {
         (**self).close()
     }
 
-    fn publish<'a, 'b>(&'a self, event: DriverEvent) -> Call<'b, Result<(), SinkError>>
+    fn publish<'a, 'b>(&'a self, event: DriverEvent) -> BoxFuture<'b, Result<(), SinkError>>
     where
         'a: 'b,
         Self: 'b,

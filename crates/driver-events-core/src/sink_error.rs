@@ -3,10 +3,10 @@ use std::fmt;
 
 use driver_events_types::{EncodeError, EncodeErrorKind};
 
-/// Why a sink did not do what it was asked.
+/// Error of a sink operation.
 ///
-/// Opaque: [`kind`](Self::kind) says what the caller should do, [`fate`](Self::fate) whether the event may be stored
-/// all the same, [`source`](Error::source) what lies beneath. The text leaves the source to `source()`.
+/// Match on [`kind`](Self::kind) to decide what to do. Check [`fate`](Self::fate) to learn whether the event may have
+/// been delivered despite the error. `Display` does not include the underlying error: see [`source`](Error::source).
 #[derive(Debug)]
 pub struct SinkError {
     kind: SinkErrorKind,
@@ -15,43 +15,45 @@ pub struct SinkError {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// What went wrong, by what the caller should do about it.
+/// Category of a [`SinkError`]: one kind for each reaction of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SinkErrorKind {
-    /// The event cannot be written as JSON. Correct the event; sending it again is of no use.
+    /// The event cannot be encoded as JSON. Fix the event; do not retry.
     Encode,
-    /// The event is larger than the codec or the transport takes. Shorten it, or raise the limits on both sides.
+    /// The event exceeds a size limit of the codec or the transport. Shorten it, or raise the limit on both sides.
     TooLarge,
-    /// The transport refuses this event and would refuse it again: it has no subject, or the broker said no. Put it
-    /// aside (a dead letter) and go on.
+    /// The transport or the broker permanently rejects this event, for example because it has no subject. Send it to a
+    /// dead-letter queue and continue; do not retry.
     Rejected,
-    /// There is no room now. Wait and send it again, or shed load; nothing was sent.
+    /// The sink is at capacity and sent nothing. Retry with backoff, or shed load.
     Full,
-    /// No answer came in time. Send it again: the id makes that safe where the reader or the broker removes duplicates.
+    /// No ack arrived within the timeout. Retry with the same envelope: its id lets the broker or the reader remove a
+    /// duplicate.
     Timeout,
-    /// The connection is down, or the operating system refused the write. Send it again later.
+    /// The connection is down, or the operating system failed the write. Retry with backoff, with the same envelope.
     Disconnected,
-    /// The credentials are wrong or the permission is missing. Tell a person; sending it again is of no use until then.
+    /// The credentials are invalid or a permission is missing. Alert the operator; retries fail until it is fixed.
     Unauthorized,
-    /// The sink was closed, or the reader at the other end went away for good. Make a new sink.
+    /// The sink was closed, or the receiving end is gone for good. Create a new sink.
     Closed,
-    /// The sink is broken and cannot mend itself. Make a new sink, and tell a person.
+    /// The sink is broken and cannot recover. Alert the operator and create a new sink.
     Fatal,
 }
 
-/// Whether an event whose `send` failed may have been delivered all the same.
+/// Whether an event may have been delivered although its `send` failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fate {
-    /// It was certainly not sent.
+    /// The event was not sent and will not be.
     NotSent,
-    /// It may be stored already, or be stored yet.
+    /// The event may have been delivered, or may still be.
     Unknown,
 }
 
 impl SinkError {
-    /// An error without a source. Its fate is `Unknown` for `Timeout`, `Disconnected` and `Fatal`, else `NotSent`.
+    /// Creates an error without a source. Its fate is `Unknown` for `Timeout`, `Disconnected` and `Fatal`, and `NotSent`
+    /// for all other kinds.
     #[must_use]
     pub fn new(kind: SinkErrorKind, message: impl Into<String>) -> Self {
         let fate = match kind {
@@ -71,33 +73,33 @@ impl SinkError {
         }
     }
 
-    /// Sets what lies beneath.
+    /// Sets the underlying error.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// Sets what is known of the event.
+    /// Sets the fate of the event. Default: depends on the kind, see [`new`](Self::new).
     #[must_use]
     pub fn with_fate(mut self, fate: Fate) -> Self {
         self.fate = fate;
         self
     }
 
-    /// What went wrong, by what the caller should do about it.
+    /// Returns the category of the error.
     #[must_use]
     pub fn kind(&self) -> SinkErrorKind {
         self.kind
     }
 
-    /// Whether the event may have been delivered all the same.
+    /// Returns whether the event may have been delivered despite the error.
     #[must_use]
     pub fn fate(&self) -> Fate {
         self.fate
     }
 
-    /// Whether the same call may succeed later with nothing changed: `Full`, `Timeout` and `Disconnected`.
+    /// Returns `true` for `Full`, `Timeout` and `Disconnected`: the same call may succeed later without a change.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(
@@ -122,8 +124,8 @@ impl Error for SinkError {
 impl From<EncodeError> for SinkError {
     fn from(error: EncodeError) -> Self {
         let (kind, message) = match error.kind() {
-            EncodeErrorKind::TooLarge => (SinkErrorKind::TooLarge, "the event is too large to be sent"),
-            _ => (SinkErrorKind::Encode, "the event cannot be written as JSON"),
+            EncodeErrorKind::TooLarge => (SinkErrorKind::TooLarge, "event is too large"),
+            _ => (SinkErrorKind::Encode, "cannot encode the event as JSON"),
         };
         Self::new(kind, message).with_source(error)
     }

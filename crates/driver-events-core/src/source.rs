@@ -4,22 +4,22 @@ use async_trait::async_trait;
 
 use crate::{Delivery, SourceError};
 
-/// Something that events are read from: a file, a subscription, a consumer group.
+/// Source of driver events: a file, a subscription, a stream or a consumer group.
 ///
-/// One thing at a time, in the order in which the source has them; per goal that is the order in which they were
+/// Returns one delivery at a time, in the order of the source. Events of one goal arrive in the order in which they were
 /// published.
 #[async_trait]
 pub trait DriverEventSource: fmt::Debug + Send {
-    /// Waits for the next delivery; `None` when the source has come to its end, and from then on.
+    /// Waits for the next delivery. Returns `None` at the end of the source, and for every call after that.
     ///
-    /// What is malformed is a delivery too: it never stops the source.
+    /// A malformed message is a delivery too and never stops the source: see [`Delivery::envelope`].
     ///
     /// # Errors
-    /// The source itself failed; see [`SourceErrorKind`](crate::SourceErrorKind). Unless the kind says otherwise,
-    /// calling again goes on where it stopped.
+    /// Returns an error if the source itself fails. [`SourceErrorKind`](crate::SourceErrorKind) says what to do; after a
+    /// retryable error, the next call resumes where this one failed.
     ///
     /// # Cancel safety
-    /// Nothing is lost when the future is dropped.
+    /// Dropping the future loses no delivery.
     async fn next(&mut self) -> Option<Result<Delivery, SourceError>>;
 }
 

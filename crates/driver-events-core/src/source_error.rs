@@ -1,7 +1,10 @@
 use std::error::Error;
 use std::fmt;
 
-/// Why a source did not do what it was asked.
+/// Error of a source or of settling a delivery.
+///
+/// Match on [`kind`](Self::kind) to decide what to do. `Display` does not include the underlying error: see
+/// [`source`](Error::source).
 #[derive(Debug)]
 pub struct SourceError {
     kind: SourceErrorKind,
@@ -9,27 +12,27 @@ pub struct SourceError {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// What went wrong, by what the caller should do about it.
+/// Category of a [`SourceError`]: one kind for each reaction of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SourceErrorKind {
-    /// No answer came in time. Call again.
+    /// No reply arrived within the timeout. Retry.
     Timeout,
-    /// The connection is down, or the operating system refused the read. Call again, after a pause.
+    /// The connection is down, or the operating system failed the read. Retry with backoff.
     Disconnected,
-    /// The reader was too slow and deliveries were dropped; the message says how many. Call again: what follows is
-    /// there. Read faster, or from a broker that keeps what was published.
+    /// The reader was too slow and deliveries were dropped; the message contains their number. Retry: later deliveries
+    /// are still available. To avoid the loss, read faster or use a broker that stores events.
     Lagged,
-    /// The credentials are wrong or the permission is missing. Tell a person.
+    /// The credentials are invalid or a permission is missing. Alert the operator.
     Unauthorized,
-    /// The source was closed, or what it reads is gone. Make a new one.
+    /// The source was closed, or the stream, topic or file behind it is gone. Create a new source.
     Closed,
-    /// The source is broken and cannot mend itself. Make a new one, and tell a person.
+    /// The source is broken and cannot recover. Alert the operator and create a new source.
     Fatal,
 }
 
 impl SourceError {
-    /// An error without a source.
+    /// Creates an error without a source.
     #[must_use]
     pub fn new(kind: SourceErrorKind, message: impl Into<String>) -> Self {
         Self {
@@ -39,21 +42,20 @@ impl SourceError {
         }
     }
 
-    /// Sets what lies beneath.
+    /// Sets the underlying error.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// What went wrong, by what the caller should do about it.
+    /// Returns the category of the error.
     #[must_use]
     pub fn kind(&self) -> SourceErrorKind {
         self.kind
     }
 
-    /// Whether the same call may succeed later with nothing changed: `Timeout`, `Disconnected` and
-    /// `Lagged`.
+    /// Returns `true` for `Timeout`, `Disconnected` and `Lagged`: the same call may succeed later without a change.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(

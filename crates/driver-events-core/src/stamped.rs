@@ -12,23 +12,21 @@ use crate::{DriverEventSink, Envelope, Guarantee, InvalidAttribute, Receipt, Sin
 
 const DEFAULT_GOAL_CAPACITY: usize = 100_000;
 
-/// Says who publishes, and numbers the events of each goal, so that readers see gaps.
+/// Decorator that sets the source of each event and numbers the events of each goal, so that readers can detect gaps.
 ///
-/// It sets the [source](Envelope::source) and the [stamp](Envelope::stamp) of every envelope where they are absent; an
-/// envelope that is sent again keeps the number that its first try took. Put it at the top, above every
-/// [`FanOut`](crate::FanOut), so that all sinks see the same numbers, and above every [`Filter`](crate::Filter) whose
-/// readers know of it: what the filter holds back is a gap to them.
+/// Sets the [source](Envelope::source) and the [stamp](Envelope::stamp) of each envelope if they are unset, so a retry
+/// keeps the number of the first attempt. Make it the outermost decorator: outside a [`FanOut`](crate::FanOut), so that
+/// all sinks see the same numbers. Events that an inner [`Filter`](crate::Filter) drops appear as gaps to readers.
 ///
-/// Numbers are taken in the order in which `send` is called. An event that the inner sink refuses leaves its number
-/// unused: to readers it is missing, as it is. An unknown event that does not tell its goal gets no stamp.
+/// Numbers follow the order of the `send` calls. If the inner sink rejects an event, its number stays unused and readers
+/// see a gap. An unknown event without a goal id gets no stamp.
 ///
 /// # Runs and memory
-/// A run is one life of the counters: a new `Stamped` starts a new run, named by a UUID of version 7. So that memory
-/// stays bounded, the counters of all goals are given up when there are too many ([`with_goal_capacity`]); a new run
-/// begins then, and readers see a restart, no duplicates.
+/// Each `Stamped` starts a new run, named by a UUID of version 7. To bound memory, it drops the counters of all goals and
+/// starts a new run when there are too many goals: see [`with_goal_capacity`](Self::with_goal_capacity). Readers see a
+/// restart, not duplicates.
 ///
-/// [`with_goal_capacity`]: Self::with_goal_capacity
-///
+/// # Examples
 /// ```
 /// use driver_events_core::{DriverEventSink, Envelope, MemoryEventSink, Stamped};
 /// use driver_events_types::{DriverEvent, GoalId};
@@ -53,15 +51,16 @@ pub struct Stamped<S> {
 
 struct Counters {
     run: Arc<str>,
-    /// The number that each goal's last event took.
+    /// Last number used for each goal.
     last: HashMap<GoalId, u64>,
 }
 
 impl<S> Stamped<S> {
-    /// Wraps `inner`; `source` says who publishes, as a URI-reference.
+    /// Wraps `inner`. `source` identifies the publisher as a URI reference.
     ///
     /// # Errors
-    /// The source is no URI-reference ([RFC 3986](https://www.rfc-editor.org/rfc/rfc3986)), or empty.
+    /// Returns an error if the source is empty or not a URI reference
+    /// ([RFC 3986](https://www.rfc-editor.org/rfc/rfc3986)).
     pub fn new(inner: S, source: impl Into<Arc<str>>) -> Result<Self, InvalidAttribute> {
         let source = source.into();
         check_uri_reference("source", &source)?;
@@ -69,15 +68,15 @@ impl<S> Stamped<S> {
             inner,
             source,
             goal_capacity: DEFAULT_GOAL_CAPACITY,
-            counters: Mutex::new(Counters::new(mint_run())),
+            counters: Mutex::new(Counters::new(new_run_name())),
         })
     }
 
-    /// Names the run, which must be a new name each time that the program starts. A run that follows it because of
-    /// [`with_goal_capacity`](Self::with_goal_capacity) is named by a UUID again.
+    /// Sets the name of the run, which must be different each time the program starts. Default: a UUID. A later run,
+    /// started because of [`with_goal_capacity`](Self::with_goal_capacity), is named by a UUID.
     ///
     /// # Errors
-    /// The name is empty or holds a control character.
+    /// Returns an error if the name is empty or contains a control character or a Unicode noncharacter.
     pub fn with_run(mut self, run: impl Into<Arc<str>>) -> Result<Self, InvalidAttribute> {
         let run = run.into();
         check_text("producerrun", &run)?;
@@ -85,30 +84,29 @@ impl<S> Stamped<S> {
         Ok(self)
     }
 
-    /// Sets how many goals are counted before a new run begins: 100,000 unless set, and 1 at least. A goal takes some
-    /// 50 bytes.
+    /// Sets the maximum number of goals counted in one run, at least 1. Default: 100,000. A goal takes about 50 bytes.
     #[must_use]
     pub fn with_goal_capacity(mut self, goals: usize) -> Self {
         self.goal_capacity = goals.max(1);
         self
     }
 
-    /// The sink that is wrapped.
+    /// Returns the inner sink.
     #[must_use]
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// Gives the sink back that is wrapped.
+    /// Unwraps the inner sink.
     #[must_use]
     pub fn into_inner(self) -> S {
         self.inner
     }
 
     fn stamp(&self, envelope: &Envelope) {
-        envelope.source_or_set(&self.source);
+        envelope.set_source_if_unset(&self.source);
         if let Some(goal_id) = envelope.goal_id() {
-            envelope.stamp_or_set(|| lock(&self.counters).next(goal_id, self.goal_capacity));
+            envelope.set_stamp_if_unset(|| lock(&self.counters).next(goal_id, self.goal_capacity));
         }
     }
 }
@@ -123,7 +121,7 @@ impl Counters {
 
     fn next(&mut self, goal_id: GoalId, capacity: usize) -> Stamp {
         if self.last.len() >= capacity && !self.last.contains_key(&goal_id) {
-            *self = Self::new(mint_run());
+            *self = Self::new(new_run_name());
         }
         let last = self.last.entry(goal_id).or_default();
         *last += 1;
@@ -134,7 +132,7 @@ impl Counters {
     }
 }
 
-fn mint_run() -> Arc<str> {
+fn new_run_name() -> Arc<str> {
     Uuid::now_v7().to_string().into()
 }
 
@@ -163,7 +161,7 @@ impl<S: DriverEventSink> DriverEventSink for Stamped<S> {
     }
 }
 
-/// `Stamped(SOURCE, INNER)`.
+/// Formats as `Stamped(SOURCE, INNER)`.
 impl<S: fmt::Debug> fmt::Debug for Stamped<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Stamped").field(&self.source).field(&self.inner).finish()

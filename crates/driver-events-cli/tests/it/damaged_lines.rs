@@ -70,7 +70,7 @@ fn rejected_lines_are_kept_byte_for_byte() {
         ended.stderr
     );
     assert!(
-        ended.stderr.contains("-:8:1: the line is longer than the limit of "),
+        ended.stderr.contains("-:8:1: line is longer than the limit of "),
         "{}",
         ended.stderr
     );

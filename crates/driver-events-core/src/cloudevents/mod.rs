@@ -1,10 +1,11 @@
 //! Envelopes as [CloudEvents 1.0](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md).
 //!
-//! The attributes are the same in every mode: transports with headers carry [these](visit_attributes) beside the bare JSON
-//! (binary mode) and read them back with [`ReceivedAttributes`]; lines of text carry everything in one JSON object
-//! (structured mode, [`write_structured`] and [`read_structured`]).
+//! Both modes have the same attributes. In binary mode, transports with headers carry the
+//! [attributes](visit_attributes) in headers and the bare JSON as payload, and readers collect the headers in
+//! [`ReceivedAttributes`]. In structured mode, one JSON object contains everything: see [`write_structured`] and
+//! [`read_structured`].
 //!
-//! | attribute | what it holds |
+//! | attribute | value |
 //! |---|---|
 //! | `specversion` | `1.0` |
 //! | `id` | [`Envelope::id`] |
@@ -13,12 +14,12 @@
 //! | `subject` | [`Envelope::goal_id`] |
 //! | `time` | [`Envelope::time`], RFC 3339 |
 //! | `datacontenttype` | `application/json` |
-//! | `sequence` | [`Stamp::sequence`](crate::Stamp::sequence), padded to 20 digits: the [extension](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/extensions/sequence.md) orders as text |
+//! | `sequence` | [`Stamp::sequence`](crate::Stamp::sequence), padded to 20 digits, because the [extension](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/extensions/sequence.md) compares as text |
 //! | `producerrun` | [`Stamp::run`](crate::Stamp::run) |
 //! | `partitionkey` | [`Envelope::goal_id`] ([extension](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/extensions/partitioning.md)) |
 //! | `traceparent` | [`Envelope::traceparent`] ([extension](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/extensions/distributed-tracing.md)) |
 //!
-//! Optional attributes are left out where the envelope has no value. Other extension attributes are not carried.
+//! Optional attributes without a value are omitted. Other extension attributes are not supported.
 
 mod received;
 mod structured;
@@ -31,25 +32,25 @@ use crate::{Envelope, SinkError, SinkErrorKind};
 pub use received::ReceivedAttributes;
 pub use structured::{StructuredError, is_structured, looks_structured, read_structured, write_structured};
 
-/// The media type of an event's JSON.
+/// Media type of an event's JSON.
 pub const DATA_CONTENT_TYPE: &str = "application/json";
 
 const SPEC_VERSION: &str = "1.0";
-/// The digits of the largest sequence.
+/// Number of digits of `u64::MAX`.
 const SEQUENCE_DIGITS: usize = 20;
 
-/// Shows the attributes of the envelope that have a value to `visit`, name and value, in the order of the table above.
+/// Calls `visit` with the name and the value of each attribute that has a value, in the order of the table above.
 ///
 /// # Errors
-/// [`Rejected`](SinkErrorKind::Rejected): the event's kind is not known and it came without a CloudEvents type; none is
-/// shown then. The first error of `visit`, which sees no more after that.
+/// - [`Rejected`](SinkErrorKind::Rejected) if the event has no [subject](Envelope::subject). `visit` is then not called.
+/// - The first error of `visit`, which is then not called again.
 pub fn visit_attributes(
     envelope: &Envelope,
     mut visit: impl FnMut(&'static str, &str) -> Result<(), SinkError>,
 ) -> Result<(), SinkError> {
     let Some(subject) = envelope.subject() else {
         let message = format!(
-            "the kind {:?} is not known and the event came without a CloudEvents type, so it has no subject",
+            "unknown kind {:?} without a CloudEvents type has no subject",
             envelope.kind()
         );
         return Err(SinkError::new(SinkErrorKind::Rejected, message));

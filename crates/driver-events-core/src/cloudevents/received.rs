@@ -6,7 +6,7 @@ use super::SPEC_VERSION;
 use crate::attributes::{check_text, check_time, check_traceparent, check_uri_reference};
 use crate::{Envelope, EventId, InvalidAttribute, Stamp};
 
-/// The attributes that came beside an event, gathered by their names.
+/// Collects the attributes of a received event by name, for example from message headers.
 ///
 /// ```
 /// use driver_events_core::Envelope;
@@ -35,19 +35,16 @@ pub struct ReceivedAttributes {
 }
 
 impl ReceivedAttributes {
-    /// Takes one attribute. A name that is not in the [table](super) is ignored, as are those that the event itself
-    /// tells better: `subject`, `partitionkey` and `datacontenttype`.
+    /// Sets one attribute. Ignores names that are not in the [table](super), and `subject`, `partitionkey` and
+    /// `datacontenttype`, which the event itself determines.
     ///
     /// # Errors
-    /// The value is none that the attribute can have.
+    /// Returns an error if the value is invalid for the attribute.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), InvalidAttribute> {
         match name {
             "specversion" => {
                 if value != SPEC_VERSION {
-                    return Err(InvalidAttribute::new(
-                        name,
-                        "is not 1.0, the version that is understood here",
-                    ));
+                    return Err(InvalidAttribute::new(name, "is not `1.0`, the supported version"));
                 }
                 self.spec_version = true;
             }
@@ -62,7 +59,7 @@ impl ReceivedAttributes {
             }
             "time" => {
                 let time = DateTime::parse_from_rfc3339(value)
-                    .map_err(|_| InvalidAttribute::new(name, "is no RFC 3339 time"))?;
+                    .map_err(|_| InvalidAttribute::new(name, "is not an RFC 3339 time"))?;
                 let time = time.to_utc();
                 check_time(time)?;
                 self.time = Some(time);
@@ -70,7 +67,8 @@ impl ReceivedAttributes {
             "sequence" => {
                 let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
                 let sequence = value.parse().ok().filter(|_| is_number);
-                self.sequence = Some(sequence.ok_or_else(|| InvalidAttribute::new(name, "is no whole number"))?);
+                self.sequence =
+                    Some(sequence.ok_or_else(|| InvalidAttribute::new(name, "is not an unsigned integer"))?);
             }
             "producerrun" => {
                 check_text(name, value)?;
@@ -85,27 +83,27 @@ impl ReceivedAttributes {
         Ok(())
     }
 
-    /// Gives the attributes to the envelope of the event that they came with.
+    /// Applies the attributes to the envelope of the event with which they were received.
     ///
     /// # Errors
-    /// Of `sequence` and `producerrun` there is only one.
+    /// Returns an error if only one of `sequence` and `producerrun` was set.
     pub fn apply_to(self, envelope: Envelope) -> Result<Envelope, InvalidAttribute> {
         let stamp = match (self.run, self.sequence) {
             (Some(run), Some(sequence)) => Some(Stamp { run, sequence }),
             (None, None) => None,
-            (Some(_), None) => return Err(InvalidAttribute::new("producerrun", "stands without a sequence")),
-            (None, Some(_)) => return Err(InvalidAttribute::new("sequence", "stands without a producerrun")),
+            (Some(_), None) => return Err(InvalidAttribute::new("producerrun", "requires `sequence`")),
+            (None, Some(_)) => return Err(InvalidAttribute::new("sequence", "requires `producerrun`")),
         };
-        let has_any = self.id.is_some()
+        let is_any_set = self.id.is_some()
             || self.source.is_some()
             || self.event_type.is_some()
             || self.time.is_some()
             || self.traceparent.is_some()
             || stamp.is_some();
-        if !has_any {
+        if !is_any_set {
             return Ok(envelope);
         }
-        // All of them were checked when they were taken.
+        // `set` has validated every value.
         Ok(envelope.with(|attributes| {
             if let Some(id) = self.id {
                 attributes.set_id(id);

@@ -7,16 +7,16 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{ReceivedAttributes, visit_attributes};
-use crate::decode_reason::reason_of;
+use crate::decode_reason::decode_reason;
 use crate::{Envelope, InvalidAttribute, SinkError};
 
-/// What the media types of structured mode begin with.
-const MEDIA_TYPE: &str = "application/cloudevents";
+/// Prefix of the media types of structured mode.
+const MEDIA_TYPE_PREFIX: &str = "application/cloudevents";
 
-/// Appends the envelope in structured mode: one JSON object on one line, without a line ending.
+/// Appends the envelope in structured mode to `out`: one JSON object on one line, without a line ending.
 ///
 /// # Errors
-/// As [`visit_attributes`] and [`Envelope::write_line`]; `out` is then as it was.
+/// Same as [`visit_attributes`] and [`Envelope::write_line`]. `out` is then unchanged.
 pub fn write_structured(envelope: &Envelope, out: &mut Vec<u8>) -> Result<(), SinkError> {
     let start = out.len();
     let written = write_members(envelope, out);
@@ -42,20 +42,19 @@ fn write_members(envelope: &Envelope, out: &mut Vec<u8>) -> Result<(), SinkError
 }
 
 fn write_json_string(text: &str, out: &mut Vec<u8>) {
-    // Writing a string to memory cannot fail.
+    // Writing a string to a `Vec` cannot fail.
     let _ = serde_json::to_writer(out, text);
 }
 
-/// Whether a `content-type` says that a message is a CloudEvent in structured mode, and not an event with its attributes
-/// beside it.
+/// Returns whether a `content-type` is that of a CloudEvent in structured mode, as opposed to a bare event.
 #[must_use]
 pub fn is_structured(content_type: &str) -> bool {
-    let start = content_type.trim_start().get(..MEDIA_TYPE.len());
-    start.is_some_and(|start| start.eq_ignore_ascii_case(MEDIA_TYPE))
+    let start = content_type.trim_start().get(..MEDIA_TYPE_PREFIX.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(MEDIA_TYPE_PREFIX))
 }
 
-/// Whether JSON text looks like a CloudEvent in structured mode: it has a `specversion` and, unlike a bare event, no
-/// `kind`.
+/// Returns whether a JSON text looks like a CloudEvent in structured mode: it has a `specversion` and, unlike a bare
+/// event, no `kind`.
 #[must_use]
 pub fn looks_structured(text: &[u8]) -> bool {
     serde_json::from_slice(text).is_ok_and(|Members(members)| {
@@ -64,13 +63,13 @@ pub fn looks_structured(text: &[u8]) -> bool {
     })
 }
 
-/// Reads an envelope in structured mode. The bytes of its data are passed on as they are; `limits` are for these.
+/// Reads an envelope in structured mode. The bytes of its data are kept unchanged; `limits` apply to the data only.
 ///
 /// # Errors
-/// Text that is no CloudEvent of version 1.0 with an event in it.
+/// Returns an error if the text is not a CloudEvent of version 1.0 with a valid event as data.
 pub fn read_structured(text: &Bytes, limits: Limits) -> Result<Envelope, StructuredError> {
     let Members(members) = serde_json::from_slice(text).map_err(|error| StructuredError {
-        offset: place(text, &error),
+        offset: error_offset(text, &error),
         reason: Reason::Json(error),
     })?;
     let offset_of = |part: &RawValue| part.get().as_ptr().addr().saturating_sub(text.as_ptr().addr());
@@ -87,7 +86,7 @@ pub fn read_structured(text: &Bytes, limits: Limits) -> Result<Envelope, Structu
         if name == "data" {
             data = Some(value);
         } else if let Ok(text) = serde_json::from_str::<String>(value.get()) {
-            // Extensions that are numbers or booleans are none of ours.
+            // All attributes in the table are strings, so other values belong to unknown extensions.
             received.set(&name, &text).map_err(at(offset_of(value)))?;
         }
     }
@@ -98,7 +97,7 @@ pub fn read_structured(text: &Bytes, limits: Limits) -> Result<Envelope, Structu
         ("type", received.event_type.is_some()),
     ];
     if let Some((name, _)) = missing.iter().find(|(_, present)| !present) {
-        return Err(at(0)(InvalidAttribute::new(name, "is missing, or no text")));
+        return Err(at(0)(InvalidAttribute::new(name, "is missing or not a string")));
     }
     let data = data.ok_or(StructuredError {
         offset: 0,
@@ -112,8 +111,8 @@ pub fn read_structured(text: &Bytes, limits: Limits) -> Result<Envelope, Structu
     received.apply_to(envelope).map_err(at(0))
 }
 
-/// Where serde_json stopped, in bytes from 0; at the end of the text where that came too early.
-fn place(text: &[u8], error: &serde_json::Error) -> usize {
+/// Returns the position of a serde_json error, in bytes from 0. If the text ends too early, this is its end.
+fn error_offset(text: &[u8], error: &serde_json::Error) -> usize {
     if error.is_eof() {
         return text.len();
     }
@@ -122,7 +121,7 @@ fn place(text: &[u8], error: &serde_json::Error) -> usize {
     text.len().min(before + error.column().saturating_sub(1))
 }
 
-/// Text that is no CloudEvent with an event in it.
+/// Error for a text that is not a CloudEvent with a valid event as data.
 #[derive(Debug)]
 pub struct StructuredError {
     offset: usize,
@@ -138,13 +137,13 @@ enum Reason {
 }
 
 impl StructuredError {
-    /// The place in the text, in bytes from 0.
+    /// Returns the position of the error in the text, in bytes from 0.
     #[must_use]
     pub fn offset(&self) -> usize {
         self.offset
     }
 
-    /// What is wrong with the event, where the CloudEvent around it is sound. Its place is a place in the data.
+    /// Returns the decode error of the event if the CloudEvent around it is valid. Its position is relative to the data.
     #[must_use]
     pub fn decode_error(&self) -> Option<&DecodeError> {
         match &self.reason {
@@ -157,10 +156,10 @@ impl StructuredError {
 impl fmt::Display for StructuredError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.reason {
-            Reason::Json(_) => f.write_str("the CloudEvent is no JSON object"),
+            Reason::Json(_) => f.write_str("CloudEvent is not a JSON object"),
             Reason::Attribute(error) => write!(f, "{error}"),
-            Reason::NoData => f.write_str("the CloudEvent has no `data`"),
-            Reason::Data(error) => f.write_str(&reason_of(error)),
+            Reason::NoData => f.write_str("CloudEvent has no `data`"),
+            Reason::Data(error) => f.write_str(&decode_reason(error)),
         }
     }
 }
@@ -174,7 +173,7 @@ impl std::error::Error for StructuredError {
     }
 }
 
-/// The members of an object, in the order of the text.
+/// Members of a JSON object in the order of the text, duplicates included.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'a> Deserialize<'a> for Members<'a> {

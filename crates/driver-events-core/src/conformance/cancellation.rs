@@ -5,13 +5,13 @@ use std::task::Poll;
 use super::Fixture;
 use super::system_under_test::{SystemUnderTest, event, events};
 
-/// How often a future is polled before it is dropped, in turn.
+/// Numbers of polls after which a future is dropped.
 const POLLS_BEFORE_DROP: [usize; 4] = [1, 0, 2, 5];
 
-/// A `send` may be dropped at any point, and the same envelope sent again: nothing is lost, and the order holds.
+/// Checks that a `send` can be cancelled and retried with the same envelope without loss or reordering.
 ///
 /// # Panics
-/// The sink does not hold to it.
+/// Panics if the sink violates this property.
 pub async fn survives_cancelled_sends(fixture: &impl Fixture) {
     let system = SystemUnderTest::start(fixture).await;
     let sent = events(1, 0..40);
@@ -22,10 +22,10 @@ pub async fn survives_cancelled_sends(fixture: &impl Fixture) {
     system.expect_stored_at_least_once(&sent).await;
 }
 
-/// A `send_batch` may be dropped at any point, and the same envelopes sent again: nothing is lost, and the order holds.
+/// Checks that a `send_batch` can be cancelled and retried with the same envelopes without loss or reordering.
 ///
 /// # Panics
-/// The sink does not hold to it.
+/// Panics if the sink violates this property.
 pub async fn survives_cancelled_batches(fixture: &impl Fixture) {
     let system = SystemUnderTest::start(fixture).await;
     let sent: Vec<_> = (0..120).map(|n| event(n % 3, n)).collect();
@@ -36,10 +36,10 @@ pub async fn survives_cancelled_batches(fixture: &impl Fixture) {
     system.expect_stored_at_least_once(&sent).await;
 }
 
-/// A `flush` or a `close` may be dropped at any point, and called again.
+/// Checks that `flush` and `close` can be cancelled and called again without loss.
 ///
 /// # Panics
-/// The sink does not hold to it.
+/// Panics if the sink violates this property.
 pub async fn survives_cancelled_close(fixture: &impl Fixture) {
     for polls in POLLS_BEFORE_DROP {
         let system = SystemUnderTest::start(fixture).await;
@@ -52,13 +52,13 @@ pub async fn survives_cancelled_close(fixture: &impl Fixture) {
         }
         poll_and_drop(system.sink.close(), polls).await;
         if let Err(error) = system.sink.close().await {
-            panic!("close must be Ok, but: {error:?}");
+            panic!("close failed: {error:?}");
         }
         system.expect_stored_without_flush(&sent).await;
     }
 }
 
-/// Polls at most so often, and lets other tasks run between.
+/// Polls the future at most `polls` times, yields to other tasks after each poll, and drops it.
 async fn poll_and_drop<T>(future: impl Future<Output = T>, polls: usize) {
     let mut future = pin!(future);
     for _ in 0..polls {

@@ -7,10 +7,11 @@ use super::system_under_test::{SystemUnderTest, event, events};
 use super::{Fixture, samples};
 use crate::{Fate, SinkErrorKind};
 
-/// After `flush` everything that was taken can be read. It may be called with nothing to do, and again.
+/// Checks that all accepted events are stored after `flush`, and that `flush` may be called with nothing to flush, and
+/// repeatedly.
 ///
 /// # Panics
-/// The sink does not hold to it.
+/// Panics if the sink violates this property.
 pub async fn flushes(fixture: &impl Fixture) {
     let system = SystemUnderTest::start(fixture).await;
     system.flush().await;
@@ -27,10 +28,11 @@ pub async fn flushes(fixture: &impl Fixture) {
     system.expect_stored(&sent).await;
 }
 
-/// `close` flushes, may be called again and at once, and a sink that says so refuses what comes afterwards.
+/// Checks that `close` flushes, that it may be called repeatedly and concurrently, and that the sink then rejects events
+/// if its capabilities say so.
 ///
 /// # Panics
-/// The sink does not hold to it.
+/// Panics if the sink violates this property.
 pub async fn closes(fixture: &impl Fixture) {
     let unused = SystemUnderTest::start(fixture).await;
     close(&unused).await;
@@ -39,10 +41,7 @@ pub async fn closes(fixture: &impl Fixture) {
     let mut sent = events(1, 0..20);
     system.send_batch(&sent).await;
     let (first, second) = join(system.sink.close(), system.sink.close()).await;
-    assert!(
-        first.is_ok() && second.is_ok(),
-        "close must be Ok, but: {first:?}, {second:?}"
-    );
+    assert!(first.is_ok() && second.is_ok(), "close failed: {first:?}, {second:?}");
     system.expect_stored_without_flush(&sent).await;
     close(&system).await;
 
@@ -55,9 +54,14 @@ pub async fn closes(fixture: &impl Fixture) {
             .map(|result| result.as_ref().map_err(|error| error.kind()))
             .collect();
         let closed = Err(SinkErrorKind::Closed);
-        assert_eq!(kinds, [closed, closed], "what comes after close must be refused");
+        assert_eq!(kinds, [closed, closed], "unexpected results after close");
         let published = system.sink.publish(samples::numbered(samples::goal(1), 21)).await;
-        assert!(published.is_err(), "what comes after close must be refused");
+        let kind = published.map_err(|error| error.kind());
+        assert_eq!(
+            kind,
+            Err(SinkErrorKind::Closed),
+            "unexpected result of publish after close"
+        );
     } else {
         system.send(&late).await;
         sent.push(late);
@@ -65,31 +69,31 @@ pub async fn closes(fixture: &impl Fixture) {
     system.expect_stored(&sent).await;
 }
 
-/// What was taken is stored, also when `close` is called while tasks send. What was refused is not, unless its error says
-/// that it may be.
+/// Checks that `close` during concurrent sends stores all accepted events. A rejected event may be stored only if the fate
+/// of its error is [`Unknown`](Fate::Unknown).
 ///
 /// # Panics
-/// The sink does not hold to it.
+/// Panics if the sink violates this property.
 pub async fn closes_during_sends(fixture: &impl Fixture) {
     let system = SystemUnderTest::start(fixture).await;
     let tasks: Vec<_> = (0..4)
         .map(|task| {
             let sink = Arc::clone(&system.sink);
             tokio::spawn(async move {
-                let (mut taken, mut unsure) = (Vec::new(), None);
+                let (mut accepted, mut unknown_fate) = (Vec::new(), None);
                 for number in 0..100 {
                     let envelope = event(task, number);
                     match sink.send(envelope.clone()).await {
-                        Ok(_) => taken.push(envelope),
+                        Ok(_) => accepted.push(envelope),
                         Err(error) => {
                             assert_eq!(error.kind(), SinkErrorKind::Closed, "{error:?}");
-                            unsure = (error.fate() != Fate::NotSent).then_some(envelope);
+                            unknown_fate = (error.fate() != Fate::NotSent).then_some(envelope);
                             break;
                         }
                     }
                     tokio::task::yield_now().await;
                 }
-                (taken, unsure)
+                (accepted, unknown_fate)
             })
         })
         .collect();
@@ -97,24 +101,24 @@ pub async fn closes_during_sends(fixture: &impl Fixture) {
         tokio::task::yield_now().await;
     }
     close(&system).await;
-    let (mut taken, mut unsure) = (Vec::new(), Vec::new());
+    let (mut accepted, mut unknown_fate) = (Vec::new(), Vec::new());
     for task in tasks {
         match task.await {
             Ok((envelopes, last)) => {
-                taken.extend(envelopes);
-                unsure.extend(last);
+                accepted.extend(envelopes);
+                unknown_fate.extend(last);
             }
-            Err(error) => panic!("a task that sent failed: {error}"),
+            Err(error) => panic!("sending task failed: {error}"),
         }
     }
     if !system.capabilities.rejects_after_close {
         system.flush().await;
     }
-    system.expect_stored_and_maybe(&taken, &unsure).await;
+    system.expect_stored_and_maybe(&accepted, &unknown_fate).await;
 }
 
 async fn close(system: &SystemUnderTest<'_, impl Fixture>) {
     if let Err(error) = system.sink.close().await {
-        panic!("close must be Ok, but: {error:?}");
+        panic!("close failed: {error:?}");
     }
 }

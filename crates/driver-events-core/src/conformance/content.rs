@@ -4,10 +4,10 @@ use super::system_under_test::{SystemUnderTest, event, short};
 use super::{Fixture, samples};
 use crate::{Envelope, InvalidAttribute, SinkErrorKind, Stamp};
 
-/// Every kind, and hostile texts, are stored with the contract's bytes.
+/// Checks that events of every kind, and hostile texts, are stored with the bytes of the wire contract.
 ///
 /// # Panics
-/// The sink does not hold to it.
+/// Panics if the sink violates this property.
 pub async fn stores_every_kind(fixture: &impl Fixture) {
     let system = SystemUnderTest::start(fixture).await;
     let mut events = samples::every_kind(samples::goal(1));
@@ -19,10 +19,10 @@ pub async fn stores_every_kind(fixture: &impl Fixture) {
     system.expect_stored(&sent).await;
 }
 
-/// What was received and is passed on keeps its bytes, though this version would write others.
+/// Checks that the bytes of a received event are stored unchanged, even if this version would encode it differently.
 ///
 /// # Panics
-/// The sink does not hold to it.
+/// Panics if the sink violates this property.
 pub async fn stores_received_bytes(fixture: &impl Fixture) {
     let system = SystemUnderTest::start(fixture).await;
     let sent = [samples::foreign(samples::goal(1))];
@@ -30,11 +30,11 @@ pub async fn stores_received_bytes(fixture: &impl Fixture) {
     system.expect_stored(&sent).await;
 }
 
-/// Events that this version does not know are stored as they are; one that has no subject may be
-/// [`Rejected`](SinkErrorKind::Rejected).
+/// Checks that events of unknown kinds are stored unchanged. An event without a subject may be
+/// [`Rejected`](SinkErrorKind::Rejected), depending on the capabilities.
 ///
 /// # Panics
-/// The sink does not hold to it.
+/// Panics if the sink violates this property.
 pub async fn stores_unknown_kinds(fixture: &impl Fixture) {
     let system = SystemUnderTest::start(fixture).await;
     let with_subject = valid(samples::unknown_kind(samples::goal(1)).with_event_type("agent.driver.goal.paused"));
@@ -50,16 +50,16 @@ pub async fn stores_unknown_kinds(fixture: &impl Fixture) {
         assert_eq!(
             kind,
             Err(SinkErrorKind::Rejected),
-            "an event without a subject must be rejected"
+            "unexpected result for an event without a subject"
         );
     }
     system.expect_stored(&sent).await;
 }
 
-/// The attributes come back as they were sent, and those that were not sent do not appear.
+/// Checks that attributes are stored unchanged, and that unset attributes stay unset.
 ///
 /// # Panics
-/// The sink does not hold to it.
+/// Panics if the sink violates this property.
 pub async fn keeps_attributes(fixture: &impl Fixture) {
     let system = SystemUnderTest::start(fixture).await;
     if !(system.capabilities.stores && system.capabilities.keeps_attributes) {
@@ -76,7 +76,6 @@ pub async fn keeps_attributes(fixture: &impl Fixture) {
             })
         })
         .and_then(|envelope| envelope.with_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
-    // Its goal has no stamp before, so that it may get one of its own.
     let plain = event(2, 2);
     let received = samples::foreign(samples::goal(3));
     let unknown = samples::unknown_kind(samples::goal(4)).with_event_type("agent.driver.goal.paused");
@@ -85,31 +84,27 @@ pub async fn keeps_attributes(fixture: &impl Fixture) {
         system.flush().await;
         let stored = system.stored().await;
         let Some(stored) = stored.iter().find(|stored| stored.goal_id() == sent.goal_id()) else {
-            panic!("{} must be stored", short(&sent));
+            panic!("event not stored: {}", short(&sent));
         };
-        assert_eq!(stored.id(), sent.id(), "the id must be kept");
-        assert_eq!(stored.time(), sent.time(), "the time must be kept");
-        assert_eq!(stored.source(), sent.source(), "the source must be kept");
-        assert_eq!(stored.stamp(), sent.stamp(), "the run and the sequence must be kept");
-        assert_eq!(
-            stored.traceparent(),
-            sent.traceparent(),
-            "the trace context must be kept"
-        );
-        assert_eq!(stored.subject(), sent.subject(), "the subject must be kept");
+        assert_eq!(stored.id(), sent.id(), "id not preserved");
+        assert_eq!(stored.time(), sent.time(), "time not preserved");
+        assert_eq!(stored.source(), sent.source(), "source not preserved");
+        assert_eq!(stored.stamp(), sent.stamp(), "stamp not preserved");
+        assert_eq!(stored.traceparent(), sent.traceparent(), "trace context not preserved");
+        assert_eq!(stored.subject(), sent.subject(), "subject not preserved");
     }
 }
 
-/// `publish` stores what `send` stores.
+/// Checks that `publish` stores the same bytes as `send`.
 ///
 /// # Panics
-/// The sink does not hold to it.
+/// Panics if the sink violates this property.
 pub async fn publish_matches_send(fixture: &impl Fixture) {
     let system = SystemUnderTest::start(fixture).await;
     let events = samples::every_kind(samples::goal(1));
     for event in &events {
         if let Err(error) = system.sink.publish(event.clone()).await {
-            panic!("{} must be published, but: {error:?}", event.kind());
+            panic!("publish of {} failed: {error:?}", event.kind());
         }
     }
     let sent: Vec<Envelope> = events.into_iter().map(Envelope::new).collect();
@@ -117,5 +112,5 @@ pub async fn publish_matches_send(fixture: &impl Fixture) {
 }
 
 fn valid<T>(sample: Result<T, InvalidAttribute>) -> T {
-    sample.unwrap_or_else(|error| panic!("the sample is sound: {error}"))
+    sample.unwrap_or_else(|error| panic!("invalid sample: {error}"))
 }

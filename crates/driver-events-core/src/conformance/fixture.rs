@@ -4,57 +4,57 @@ use async_trait::async_trait;
 
 use crate::{DriverEventSink, Envelope, Guarantee};
 
-/// Makes the sink that is tested, and reads back what it stored.
+/// Creates the sink under test and reads back the events that it stored.
 #[async_trait]
 pub trait Fixture: Send + Sync {
-    /// What is needed to read back: a clone of the memory, a path, the name of a topic.
+    /// Handle for reading back, for example a clone of a memory sink, a path or the name of a topic.
     type Store: Send + Sync;
 
-    /// Makes a sink whose store is empty. Each property asks for one of its own.
+    /// Creates a sink with an empty store. Called at least once for each property.
     async fn start(&self) -> (Arc<dyn DriverEventSink>, Self::Store);
 
-    /// Everything that the sink of this store has stored, in the order of the store: the suite calls it after a
-    /// [`flush`](DriverEventSink::flush) or a [`close`](DriverEventSink::close). Where the transport takes time to show
-    /// what it has, this waits for it. Not called unless [`Capabilities::stores`].
+    /// Returns all stored events in the order of the store. Called after [`flush`](DriverEventSink::flush) or
+    /// [`close`](DriverEventSink::close), and only if [`Capabilities::stores`] is set. If stored events become readable
+    /// with a delay, wait for them.
     ///
-    /// Each is read as a reader would: the JSON is what was stored, byte for byte, with
-    /// [`Envelope::from_json`](Envelope::from_json), and the attributes are those that were stored beside it.
+    /// Read the events as a reader does: create each envelope from the stored bytes with [`Envelope::from_json`] and set
+    /// the stored attributes.
     async fn stored(&self, store: &Self::Store) -> Vec<Envelope>;
 
-    /// What the sink can do.
+    /// Returns the capabilities of the sink.
     fn capabilities(&self) -> Capabilities;
 }
 
-/// What a sink can do, so that the suite asks no more of it, and no less.
+/// Capabilities of a sink: they determine what the suite expects of it.
 ///
-/// The fields begin as [`new`](Self::new) has them; set those that differ.
+/// Create them with [`new`](Self::new) and change the fields that differ from the defaults.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// What [`DriverEventSink::guarantee`] must answer.
+    /// Expected result of [`DriverEventSink::guarantee`].
     pub guarantee: Guarantee,
-    /// What was sent can be read back. Begins as true; false for a sink that drops events on purpose.
+    /// Whether sent events can be read back. Default: `true`. Set `false` for a sink that drops events on purpose.
     pub stores: bool,
-    /// The id, the time, the source, the stamp and the trace context can be read back. Begins as true.
+    /// Whether id, time, source, stamp, trace context and type can be read back. Default: `true`.
     pub keeps_attributes: bool,
-    /// What cannot be encoded is refused. Begins as true; false for a sink that looks at nothing.
+    /// Whether events that cannot be encoded are rejected. Default: `true`. Set `false` for a sink that does not encode.
     pub rejects_invalid: bool,
-    /// An event without a [subject](Envelope::subject) is taken. Begins as true; where it is false, such an event must
-    /// be [`Rejected`](crate::SinkErrorKind::Rejected).
+    /// Whether events without a [subject](Envelope::subject) are accepted. Default: `true`. If `false`, they must be
+    /// [`Rejected`](crate::SinkErrorKind::Rejected).
     pub accepts_unknown_without_subject: bool,
-    /// What comes after `close` is refused with [`Closed`](crate::SinkErrorKind::Closed). Begins as true; false for a
-    /// sink that owns nothing.
+    /// Whether events after `close` are rejected with [`Closed`](crate::SinkErrorKind::Closed). Default: `true`. Set
+    /// `false` for a sink without resources.
     pub rejects_after_close: bool,
-    /// The largest JSON that the transport takes, in bytes, where it takes less than the codec's 512 KiB. What is
-    /// larger must be refused with [`TooLarge`](crate::SinkErrorKind::TooLarge). Begins as none.
+    /// Maximum size of an event's JSON in bytes, if it is below the codec's 512 KiB. Larger events must be rejected with
+    /// [`TooLarge`](crate::SinkErrorKind::TooLarge). Default: `None`.
     pub max_bytes: Option<usize>,
-    /// How many events the sink takes before it refuses with [`Full`](crate::SinkErrorKind::Full), at least 1,000; none
-    /// for a sink that waits for room instead, or makes room by itself. Begins as none.
+    /// Number of events, at least 1,000, after which the sink returns [`Full`](crate::SinkErrorKind::Full). `None` for a
+    /// sink that waits at capacity, or drains on its own. Default: `None`.
     pub capacity: Option<usize>,
 }
 
 impl Capabilities {
-    /// A sink that can do everything, and promises `guarantee`.
+    /// Creates the default capabilities with this guarantee.
     #[must_use]
     pub fn new(guarantee: Guarantee) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The suite of properties that every sink and every decorator holds to, for the tests of those who write one.
+//! Test suite for the contract of [`DriverEventSink`](crate::DriverEventSink): every sink and decorator must pass it.
 //!
 //! Implement [`Fixture`] for your sink and call [`run`]:
 //!
@@ -34,11 +34,11 @@
 //! # });
 //! ```
 //!
-//! Each property is a function of its own too, which panics with the reason when the sink does not hold to it. They
-//! need a tokio runtime of either kind, since some of them spawn tasks; multi-threaded shows more. There are no time
-//! limits: a sink that hangs hangs the suite.
+//! [`run`] checks every property; each one is also available as a function that panics if the sink violates it. The
+//! functions require a tokio runtime, because some spawn tasks. A multi-threaded runtime finds more races. There are no
+//! timeouts: a sink that hangs blocks the suite.
 
-#![allow(clippy::panic, reason = "a suite for tests says what went wrong by panicking")]
+#![allow(clippy::panic, reason = "a test suite reports failures by panicking")]
 
 pub mod samples;
 
@@ -61,10 +61,10 @@ pub use fixture::{Capabilities, Fixture};
 pub use order::{keeps_order_of_batches, keeps_order_of_concurrent_tasks, keeps_order_of_sends};
 pub use rejection::{rejects_too_large_events, rejects_unencodable_events, returns_full_at_capacity};
 
-/// Tests every property, one after another.
+/// Checks every property, one after another.
 ///
 /// # Panics
-/// The sink does not hold to one of them.
+/// Panics if the sink violates one of them.
 pub async fn run(fixture: &impl Fixture) {
     meets_guarantee(fixture).await;
     stores_every_kind(fixture).await;

@@ -7,10 +7,11 @@ use crate::{DriverEventSink, Envelope};
 const TASK_COUNT: u32 = 8;
 const EVENTS_PER_TASK: u32 = 40;
 
-/// Events of one goal that are sent one after another are stored in that order, whatever other goals do.
+/// Checks that events of one goal that are sent one after another are stored in that order, interleaved with events of
+/// other goals.
 ///
 /// # Panics
-/// The sink does not hold to it.
+/// Panics if the sink violates this property.
 pub async fn keeps_order_of_sends(fixture: &impl Fixture) {
     let system = SystemUnderTest::start(fixture).await;
     let sent = interleaved();
@@ -20,10 +21,10 @@ pub async fn keeps_order_of_sends(fixture: &impl Fixture) {
     system.expect_stored(&sent).await;
 }
 
-/// Events of one goal keep the order of their batch, and of batches and single events that follow one another.
+/// Checks that events of one goal keep the order of their batch, and the order of successive batches and single sends.
 ///
 /// # Panics
-/// The sink does not hold to it.
+/// Panics if the sink violates this property.
 pub async fn keeps_order_of_batches(fixture: &impl Fixture) {
     let system = SystemUnderTest::start(fixture).await;
     let sent = interleaved();
@@ -37,31 +38,31 @@ pub async fn keeps_order_of_batches(fixture: &impl Fixture) {
     system.expect_stored(&sent).await;
 }
 
-/// Many tasks send, publish, send batches and flush at once, each about its own goal: everything is stored once, and
-/// each task's events in its order.
+/// Checks that events of concurrent tasks, each with its own goal, are stored once and in the order of their task. The
+/// tasks use `send`, `send_batch`, `flush` and `publish`.
 ///
 /// # Panics
-/// The sink does not hold to it.
+/// Panics if the sink violates this property.
 pub async fn keeps_order_of_concurrent_tasks(fixture: &impl Fixture) {
     let system = SystemUnderTest::start(fixture).await;
     let tasks: Vec<_> = (0..TASK_COUNT)
         .map(|task| {
             let sink = Arc::clone(&system.sink);
-            tokio::spawn(work(sink, system.capabilities.clone(), task))
+            tokio::spawn(send_events(sink, system.capabilities.clone(), task))
         })
         .collect();
     let mut sent = Vec::new();
     for task in tasks {
         match task.await {
             Ok(envelopes) => sent.extend(envelopes),
-            Err(error) => panic!("a task that sent failed: {error}"),
+            Err(error) => panic!("sending task failed: {error}"),
         }
     }
     system.expect_stored(&sent).await;
 }
 
-/// Sends the events of one task in every way that there is, and returns them.
-async fn work(sink: Arc<dyn DriverEventSink>, capabilities: Capabilities, task: u32) -> Vec<Envelope> {
+/// Sends the events of one task through every sending method, and returns them.
+async fn send_events(sink: Arc<dyn DriverEventSink>, capabilities: Capabilities, task: u32) -> Vec<Envelope> {
     let mut sent = events(task, 0..EVENTS_PER_TASK);
     for (part, envelopes) in sent.chunks(4).enumerate() {
         let results = if part % 3 == 0 {
@@ -76,26 +77,27 @@ async fn work(sink: Arc<dyn DriverEventSink>, capabilities: Capabilities, task: 
         for result in results {
             match result {
                 Ok(receipt) => check_receipt(&*sink, &capabilities, &receipt),
-                Err(error) => panic!("an event must be taken, but: {error:?}"),
+                Err(error) => panic!("send failed: {error:?}"),
             }
         }
         if part % 4 == 0
             && let Err(error) = sink.flush().await
         {
-            panic!("flush must be Ok, but: {error:?}");
+            panic!("flush failed: {error:?}");
         }
     }
     let last = samples::numbered(samples::goal(task), EVENTS_PER_TASK);
     if let Err(error) = sink.publish(last.clone()).await {
-        panic!("an event must be published, but: {error:?}");
+        panic!("publish failed: {error:?}");
     }
     sent.push(Envelope::new(last));
     sent
 }
 
-/// The events of all tasks, in turn.
+/// Returns the events of all goals, interleaved.
 fn interleaved() -> Vec<Envelope> {
     let numbers = 0..EVENTS_PER_TASK;
-    let in_turn = numbers.flat_map(|number| (0..TASK_COUNT).map(move |task| event(task, number)));
-    in_turn.collect()
+    numbers
+        .flat_map(|number| (0..TASK_COUNT).map(move |goal| event(goal, number)))
+        .collect()
 }

@@ -4,10 +4,11 @@ use super::system_under_test::{SystemUnderTest, event, events, short};
 use super::{Fixture, samples};
 use crate::{DriverEventSink, Envelope, Fate, SinkErrorKind};
 
-/// What cannot be written as JSON is refused with [`Encode`](SinkErrorKind::Encode), and the sink goes on.
+/// Checks that an event that cannot be encoded is rejected with [`Encode`](SinkErrorKind::Encode), and that the sink
+/// accepts valid events afterwards.
 ///
 /// # Panics
-/// The sink does not hold to it.
+/// Panics if the sink violates this property.
 pub async fn rejects_unencodable_events(fixture: &impl Fixture) {
     let goal_id = samples::goal(1);
     let cases = [
@@ -18,11 +19,11 @@ pub async fn rejects_unencodable_events(fixture: &impl Fixture) {
     rejects(fixture, &cases, SinkErrorKind::Encode).await;
 }
 
-/// What is too large is refused with [`TooLarge`](SinkErrorKind::TooLarge), and the sink goes on. What is as large as
-/// it may be is taken.
+/// Checks that an event above the size limit is rejected with [`TooLarge`](SinkErrorKind::TooLarge), that the sink
+/// accepts valid events afterwards, and that it accepts an event of exactly the maximum size.
 ///
 /// # Panics
-/// The sink does not hold to it.
+/// Panics if the sink violates this property.
 pub async fn rejects_too_large_events(fixture: &impl Fixture) {
     let goal_id = samples::goal(1);
     let max_bytes = fixture.capabilities().max_bytes;
@@ -37,11 +38,11 @@ pub async fn rejects_too_large_events(fixture: &impl Fixture) {
     system.expect_stored(&sent).await;
 }
 
-/// A sink of a stated capacity takes so many events and refuses more with [`Full`](SinkErrorKind::Full); what it took
-/// stays.
+/// Checks that a sink with a declared capacity accepts that many events, returns [`Full`](SinkErrorKind::Full) for one
+/// more, and keeps the accepted events.
 ///
 /// # Panics
-/// The sink does not hold to it.
+/// Panics if the sink violates this property.
 pub async fn returns_full_at_capacity(fixture: &impl Fixture) {
     let Some(capacity) = fixture.capabilities().capacity else {
         return;
@@ -62,25 +63,20 @@ async fn rejects(fixture: &impl Fixture, cases: &[Envelope], kind: SinkErrorKind
     let mut sent = Vec::new();
     for (case, number) in cases.iter().zip(0..) {
         expect_rejection(&*system.sink, case, kind).await;
-        let good = event(1, number);
-        system.send(&good).await;
-        sent.push(good);
+        let valid = event(1, number);
+        system.send(&valid).await;
+        sent.push(valid);
     }
     system.expect_stored(&sent).await;
 }
 
-/// Sends an event that the sink must refuse, and certainly not send.
+/// Sends an event that the sink must reject with this kind and the fate `NotSent`.
 pub(super) async fn expect_rejection(sink: &dyn DriverEventSink, envelope: &Envelope, kind: SinkErrorKind) {
     match sink.send(envelope.clone()).await {
-        Ok(receipt) => panic!("{} must be refused as {kind:?}, but: {receipt:?}", short(envelope)),
+        Ok(receipt) => panic!("expected {kind:?}, got {receipt:?}: {}", short(envelope)),
         Err(error) => {
-            assert_eq!(
-                error.kind(),
-                kind,
-                "{} must be refused so, but: {error:?}",
-                short(envelope)
-            );
-            assert_eq!(error.fate(), Fate::NotSent, "what is refused as {kind:?} was not sent");
+            assert_eq!(error.kind(), kind, "unexpected kind of {error:?}: {}", short(envelope));
+            assert_eq!(error.fate(), Fate::NotSent, "unexpected fate of {error:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Events for tests: every kind, hostile texts, and what no sink can send.
+//! Events for tests: every kind, hostile texts, and events that no sink can send.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Envelope;
 
-/// A goal by its number: the same for the same number.
+/// Returns the goal id with this number. Equal numbers give equal ids.
 #[must_use]
 pub fn goal(number: u32) -> GoalId {
     GoalId(Uuid::from_u128(
@@ -20,7 +20,7 @@ pub fn goal(number: u32) -> GoalId {
     ))
 }
 
-/// A small event of the goal that no other number gives.
+/// Returns a small event of the goal, different for each number.
 #[must_use]
 pub fn numbered(goal_id: GoalId, number: u32) -> DriverEvent {
     DriverEvent::CompactCompleted {
@@ -30,7 +30,7 @@ pub fn numbered(goal_id: GoalId, number: u32) -> DriverEvent {
     }
 }
 
-/// One event of each kind about the goal, in the contract's order, with every field filled.
+/// Returns an event of each kind for the goal, in the order of [`EventKind::ALL`](driver_events_types::EventKind::ALL).
 #[must_use]
 pub fn every_kind(goal_id: GoalId) -> Vec<DriverEvent> {
     let turn_index = 3;
@@ -128,8 +128,8 @@ pub fn every_kind(goal_id: GoalId) -> Vec<DriverEvent> {
     ]
 }
 
-/// Events about the goal whose texts and numbers break what is careless: control characters, line separators,
-/// JSON inside of JSON, terminal escapes, wildcards, the largest integers.
+/// Returns events of the goal with texts and numbers that break careless code: control characters, line separators, JSON
+/// inside JSON, terminal escapes, wildcards, the largest integers.
 #[must_use]
 pub fn hostile(goal_id: GoalId) -> Vec<DriverEvent> {
     let mut events: Vec<DriverEvent> = hostile_texts()
@@ -165,7 +165,7 @@ pub fn hostile(goal_id: GoalId) -> Vec<DriverEvent> {
     events
 }
 
-/// Texts that break what is careless.
+/// Returns texts that break careless code.
 #[must_use]
 pub fn hostile_texts() -> Vec<String> {
     let every_ascii_control: String = (0..0x20).chain([0x7f]).map(char::from).collect();
@@ -189,8 +189,8 @@ pub fn hostile_texts() -> Vec<String> {
     texts
 }
 
-/// An event of a kind that this version does not know, about the goal, with its blanks and its order of keys: a sink
-/// passes on these bytes. It has no subject until it is given a type ([`Envelope::with_event_type`]).
+/// Returns a received event of the goal of an unknown kind, with spaces and a key order that the codec would not write: a
+/// sink must forward its bytes. It has no subject until [`Envelope::with_event_type`] sets one.
 #[must_use]
 pub fn unknown_kind(goal_id: GoalId) -> Envelope {
     received(format!(
@@ -198,8 +198,8 @@ pub fn unknown_kind(goal_id: GoalId) -> Envelope {
     ))
 }
 
-/// An event of a known kind as another publisher may write it: blanks, another order of keys, a field too many. A sink
-/// passes on these bytes.
+/// Returns a received event of a known kind as another publisher may write it, with spaces, a different key order and an
+/// unknown field: a sink must forward its bytes.
 #[must_use]
 pub fn foreign(goal_id: GoalId) -> Envelope {
     received(format!(
@@ -208,10 +208,10 @@ pub fn foreign(goal_id: GoalId) -> Envelope {
 }
 
 fn received(json: String) -> Envelope {
-    Envelope::from_json(json).unwrap_or_else(|error| panic!("the sample is sound: {error}"))
+    Envelope::from_json(json).unwrap_or_else(|error| panic!("invalid sample: {error}"))
 }
 
-/// An event with a float that JSON cannot write.
+/// Returns an event with a NaN, which JSON cannot represent.
 #[must_use]
 pub fn not_finite(goal_id: GoalId) -> Envelope {
     Envelope::new(DriverEvent::CompactRequested {
@@ -228,8 +228,8 @@ pub fn not_finite(goal_id: GoalId) -> Envelope {
     })
 }
 
-/// An event whose free JSON nests `levels` deep. As an envelope, because an event that nests too deep overflows the
-/// stack when it is dropped alone.
+/// Returns an event that contains JSON nested `levels` deep, in an envelope: dropping a bare [`DriverEvent`] with very
+/// deep JSON overflows the stack.
 #[must_use]
 pub fn deep(goal_id: GoalId, levels: usize) -> Envelope {
     let mut input = Value::Null;
@@ -241,7 +241,7 @@ pub fn deep(goal_id: GoalId, levels: usize) -> Envelope {
     })
 }
 
-/// An event whose JSON has exactly this many bytes, or the fewest that it can have. Its limits leave room for it.
+/// Returns an event whose JSON has exactly this many bytes, or as few as possible. The limits of its envelope allow it.
 #[must_use]
 pub fn sized(goal_id: GoalId, bytes: usize) -> Envelope {
     let with_reason = |reason: String| {
@@ -252,7 +252,7 @@ pub fn sized(goal_id: GoalId, bytes: usize) -> Envelope {
     with_reason("x".repeat(bytes.saturating_sub(empty)))
 }
 
-/// An event that is larger than the default limits of the codec.
+/// Returns an event above the default size limit of the codec.
 #[must_use]
 pub fn too_large(goal_id: GoalId) -> Envelope {
     let reason = "x".repeat(Limits::default().max_bytes());

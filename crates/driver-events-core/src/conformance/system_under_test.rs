@@ -7,7 +7,7 @@ use driver_events_types::GoalId;
 use super::{Capabilities, Fixture, samples};
 use crate::{DriverEventSink, Envelope, Receipt, SinkError};
 
-/// The sink of one property, and its store.
+/// Sink under test and its store, created for one property.
 pub(super) struct SystemUnderTest<'a, F: Fixture> {
     pub(super) sink: Arc<dyn DriverEventSink>,
     pub(super) capabilities: Capabilities,
@@ -26,38 +26,34 @@ impl<'a, F: Fixture> SystemUnderTest<'a, F> {
         }
     }
 
-    /// Sends an event that the sink must take.
+    /// Sends an event that the sink must accept.
     pub(super) async fn send(&self, envelope: &Envelope) {
-        self.check_taken(envelope, self.sink.send(envelope.clone()).await);
+        self.check_accepted(envelope, self.sink.send(envelope.clone()).await);
     }
 
-    /// Sends a batch that the sink must take.
+    /// Sends a batch of which the sink must accept every event.
     pub(super) async fn send_batch(&self, envelopes: &[Envelope]) {
         let results = self.sink.send_batch(envelopes.to_vec()).await;
-        assert_eq!(
-            results.len(),
-            envelopes.len(),
-            "a batch has one result for each envelope"
-        );
+        assert_eq!(results.len(), envelopes.len(), "unexpected number of batch results");
         for (envelope, result) in envelopes.iter().zip(results) {
-            self.check_taken(envelope, result);
+            self.check_accepted(envelope, result);
         }
     }
 
-    pub(super) fn check_taken(&self, envelope: &Envelope, result: Result<Receipt, SinkError>) {
+    pub(super) fn check_accepted(&self, envelope: &Envelope, result: Result<Receipt, SinkError>) {
         match result {
             Ok(receipt) => check_receipt(&*self.sink, &self.capabilities, &receipt),
-            Err(error) => panic!("{} must be taken, but: {error:?}", short(envelope)),
+            Err(error) => panic!("send failed: {error:?}: {}", short(envelope)),
         }
     }
 
     pub(super) async fn flush(&self) {
         if let Err(error) = self.sink.flush().await {
-            panic!("flush must be Ok, but: {error:?}");
+            panic!("flush failed: {error:?}");
         }
     }
 
-    /// Flushes, and checks that exactly `sent` is stored, once each, and in order within each goal.
+    /// Flushes, and checks that exactly the events of `sent` are stored, once each and in order within each goal.
     pub(super) async fn expect_stored(&self, sent: &[Envelope]) {
         self.flush().await;
         self.expect_stored_without_flush(sent).await;
@@ -69,17 +65,17 @@ impl<'a, F: Fixture> SystemUnderTest<'a, F> {
         }
     }
 
-    /// Checks that exactly `sent` is stored, and that or nothing of `unsure`.
-    pub(super) async fn expect_stored_and_maybe(&self, sent: &[Envelope], unsure: &[Envelope]) {
+    /// Checks that exactly the events of `sent` are stored, except that those of `unknown` may be stored too.
+    pub(super) async fn expect_stored_and_maybe(&self, sent: &[Envelope], unknown: &[Envelope]) {
         if self.capabilities.stores {
-            let unsure: HashSet<_> = unsure.iter().map(text).collect();
+            let unknown: HashSet<_> = unknown.iter().map(text).collect();
             let mut stored = self.stored().await;
-            stored.retain(|envelope| !unsure.contains(&text(envelope)));
+            stored.retain(|envelope| !unknown.contains(&text(envelope)));
             compare(sent, &stored);
         }
     }
 
-    /// As [`expect_stored`](Self::expect_stored), but what was sent more than once may be stored more than once.
+    /// Same as [`expect_stored`](Self::expect_stored), but ignores duplicates.
     pub(super) async fn expect_stored_at_least_once(&self, sent: &[Envelope]) {
         self.flush().await;
         if self.capabilities.stores {
@@ -99,11 +95,11 @@ pub(super) fn check_receipt(sink: &dyn DriverEventSink, capabilities: &Capabilit
     let guarantee = sink.guarantee();
     assert!(
         receipt.guarantee() >= guarantee,
-        "the sink guarantees {guarantee:?}, but the receipt is {receipt:?}"
+        "receipt {receipt:?} is weaker than the guarantee {guarantee:?}"
     );
     assert!(
         !capabilities.stores || *receipt != Receipt::Discarded,
-        "the sink must store what it takes, but the receipt is Discarded"
+        "unexpected receipt Discarded from a sink that stores events"
     );
 }
 
@@ -111,22 +107,15 @@ fn compare(sent: &[Envelope], stored: &[Envelope]) {
     let stored_by_goal = by_goal(stored);
     for (goal_id, expected) in by_goal(sent) {
         let found = stored_by_goal.get(&goal_id).cloned().unwrap_or_default();
-        for (place, expected) in expected.iter().enumerate() {
-            let found = found.get(place).map_or("nothing", String::as_str);
-            assert_eq!(
-                found, expected,
-                "event {place} of goal {goal_id:?} must be stored as it was sent"
-            );
+        for (index, expected) in expected.iter().enumerate() {
+            let found = found.get(index).map_or("nothing", String::as_str);
+            assert_eq!(found, expected, "unexpected stored event {index} of goal {goal_id:?}");
         }
     }
-    assert_eq!(
-        stored.len(),
-        sent.len(),
-        "everything must be stored once, and nothing else"
-    );
+    assert_eq!(stored.len(), sent.len(), "unexpected number of stored events");
 }
 
-/// The JSON of each goal's events. What tells no goal has no order.
+/// Returns the JSON of the events of each goal. Events without a goal are unordered, so they are sorted.
 fn by_goal(envelopes: &[Envelope]) -> BTreeMap<Option<GoalId>, Vec<String>> {
     let mut goals = BTreeMap::<_, Vec<_>>::new();
     for envelope in envelopes {
@@ -138,25 +127,25 @@ fn by_goal(envelopes: &[Envelope]) -> BTreeMap<Option<GoalId>, Vec<String>> {
     goals
 }
 
-/// A small event of the goal.
+/// Returns a small event of the goal.
 pub(super) fn event(goal: u32, number: u32) -> Envelope {
     Envelope::new(samples::numbered(samples::goal(goal), number))
 }
 
-/// Small events of the goal, one for each number.
+/// Returns small events of the goal, one for each number.
 pub(super) fn events(goal: u32, numbers: Range<u32>) -> Vec<Envelope> {
     numbers.map(|number| event(goal, number)).collect()
 }
 
-/// The JSON, as text for messages.
+/// Returns the JSON as text, for comparison and messages.
 pub(super) fn text(envelope: &Envelope) -> String {
     match envelope.json() {
         Ok(json) => String::from_utf8_lossy(json).into_owned(),
-        Err(error) => format!("an event that cannot be encoded: {error}"),
+        Err(error) => format!("unencodable event: {error}"),
     }
 }
 
-/// The beginning of the JSON: events may be large.
+/// Returns the first 200 characters of the JSON, for messages.
 pub(super) fn short(envelope: &Envelope) -> String {
     text(envelope).chars().take(200).collect()
 }

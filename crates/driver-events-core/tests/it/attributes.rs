@@ -9,7 +9,7 @@ fn reason(result: Result<Envelope, InvalidAttribute>) -> String {
 }
 
 #[test]
-fn ids_are_any_text_that_cloudevents_takes() {
+fn event_id_accepts_every_cloudevents_id() {
     for text in ["42", "an id", "ü/👩‍👩‍👧‍👦", "\u{e000}"] {
         assert_eq!(EventId::new(text).unwrap().as_str(), text);
     }
@@ -31,7 +31,7 @@ fn ids_are_any_text_that_cloudevents_takes() {
 }
 
 #[test]
-fn sources_are_uri_references() {
+fn source_must_be_a_uri_reference() {
     for source in [
         "urn:a",
         "https://example.com/a%20b?c#d",
@@ -49,24 +49,24 @@ fn sources_are_uri_references() {
     }
     assert_eq!(
         reason(event(1).with_source("100%")),
-        "the attribute `source` is no URI-reference (RFC 3986)"
+        "attribute `source` is not a URI reference (RFC 3986)"
     );
 }
 
 #[test]
-fn trace_contexts_are_those_of_w3c() {
-    let good = [
+fn traceparent_must_be_a_w3c_trace_context() {
+    let valid = [
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         "00-00000000000000000000000000000001-0000000000000001-00",
         "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-the-future-will-be-like",
     ];
-    for traceparent in good {
+    for traceparent in valid {
         assert_eq!(
             event(1).with_traceparent(traceparent).unwrap().traceparent(),
             Some(traceparent)
         );
     }
-    let bad = [
+    let invalid = [
         "",
         "00",
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
@@ -78,7 +78,7 @@ fn trace_contexts_are_those_of_w3c() {
         "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-a\r\nb",
     ];
-    for traceparent in bad {
+    for traceparent in invalid {
         assert_eq!(
             event(1).with_traceparent(traceparent).unwrap_err().name(),
             "traceparent",
@@ -88,7 +88,7 @@ fn trace_contexts_are_those_of_w3c() {
 }
 
 #[test]
-fn times_have_a_year_of_four_digits() {
+fn time_must_have_a_four_digit_year() {
     let year = |year| Utc.with_ymd_and_hms(year, 1, 1, 0, 0, 0).unwrap();
     for time in [year(0), year(9999), DateTime::UNIX_EPOCH] {
         assert_eq!(event(1).with_time(time).unwrap().time(), Some(time));
@@ -104,7 +104,7 @@ fn times_have_a_year_of_four_digits() {
 }
 
 #[test]
-fn runs_and_types_are_texts() {
+fn run_and_type_must_be_valid_texts() {
     let stamp = |run: &str| Stamp {
         run: run.into(),
         sequence: 1,
@@ -115,10 +115,10 @@ fn runs_and_types_are_texts() {
     );
     assert_eq!(
         reason(event(1).with_stamp(stamp(""))),
-        "the attribute `producerrun` is empty"
+        "attribute `producerrun` is empty"
     );
     assert_eq!(
         reason(event(1).with_event_type("a\rb")),
-        "the attribute `type` holds a control character"
+        "attribute `type` contains a control character"
     );
 }

@@ -1,13 +1,15 @@
+use std::error::Error;
+
 use bytes::Bytes;
 use chrono::DateTime;
 use driver_events_core::cloudevents::{
     ReceivedAttributes, is_structured, looks_structured, read_structured, visit_attributes, write_structured,
 };
 use driver_events_core::conformance::samples;
-use driver_events_core::{Envelope, EventId, SinkErrorKind, Stamp};
-use driver_events_types::{DriverEvent, GoalId, Limits, Uuid};
+use driver_events_core::{Envelope, EventId, SinkError, SinkErrorKind, Stamp};
+use driver_events_types::{DecodeErrorKind, DriverEvent, GoalId, Limits, Uuid};
 
-/// An envelope with every attribute.
+/// Returns an envelope with every attribute.
 fn full() -> Envelope {
     let event = DriverEvent::Escalate {
         goal_id: GoalId(Uuid::from_u128(1)),
@@ -52,12 +54,12 @@ const FULL: &str = concat!(
 );
 
 #[test]
-fn the_structured_form_is_one_line() {
+fn writes_structured_mode_on_one_line() {
     assert_eq!(structured(&full()), FULL);
 }
 
 #[test]
-fn what_is_absent_is_left_out() {
+fn omits_unset_attributes() {
     let json = r#"{"kind":"host_restarted"}"#;
     let envelope = Envelope::from_json(json)
         .unwrap()
@@ -72,7 +74,7 @@ fn what_is_absent_is_left_out() {
 }
 
 #[test]
-fn binary_attributes_are_the_same() {
+fn binary_mode_has_the_same_attributes() {
     let envelope = full();
     let mut found = Vec::new();
     visit_attributes(&envelope, |name, value| {
@@ -109,11 +111,25 @@ fn binary_attributes_are_the_same() {
 }
 
 #[test]
-fn a_kind_without_a_type_has_no_structured_form() {
+fn visiting_stops_at_the_first_error() {
+    let mut visited = Vec::new();
+    let result = visit_attributes(&full(), |name, _| {
+        visited.push(name);
+        match name {
+            "source" => Err(SinkError::new(SinkErrorKind::Full, "no space")),
+            _ => Ok(()),
+        }
+    });
+    assert_eq!(result.unwrap_err().kind(), SinkErrorKind::Full);
+    assert_eq!(visited, ["specversion", "id", "source"]);
+}
+
+#[test]
+fn rejects_events_without_subject_or_encoding() {
     let envelope = samples::unknown_kind(samples::goal(1));
-    let refused = visit_attributes(&envelope, |name, _| panic!("it shows {name}"));
-    assert_eq!(refused.unwrap_err().kind(), SinkErrorKind::Rejected);
-    let mut line = b"as it was".to_vec();
+    let result = visit_attributes(&envelope, |name, _| panic!("unexpected attribute {name}"));
+    assert_eq!(result.unwrap_err().kind(), SinkErrorKind::Rejected);
+    let mut line = b"before".to_vec();
     assert_eq!(
         write_structured(&envelope, &mut line).unwrap_err().kind(),
         SinkErrorKind::Rejected
@@ -123,11 +139,11 @@ fn a_kind_without_a_type_has_no_structured_form() {
         write_structured(&unencodable, &mut line).unwrap_err().kind(),
         SinkErrorKind::Encode
     );
-    assert_eq!(line, b"as it was");
+    assert_eq!(line, b"before");
 }
 
 #[test]
-fn every_sample_round_trips() {
+fn structured_mode_round_trips_every_sample() {
     let events = samples::every_kind(samples::goal(1))
         .into_iter()
         .chain(samples::hostile(samples::goal(1)));
@@ -146,9 +162,9 @@ fn every_sample_round_trips() {
     }
 }
 
-/// Any order, blanks, escapes in the names, and attributes that are none of ours.
+/// Any order of keys, spaces, escapes in names, and unknown attributes.
 #[test]
-fn reads_what_others_write() {
+fn reads_cloudevents_of_other_publishers() {
     let text = concat!(
         r#" { "data" : {"kind": "host_restarted"}, "comexampleflag": true, "count": 7, "time": "2026-01-01T01:00:00+01:00","#,
         r#" "type": "t", "datacontenttype": "application/json", "sourc\u0065": "/s", "id": "1", "specversion": "1.0" } "#,
@@ -163,49 +179,53 @@ fn reads_what_others_write() {
 }
 
 #[test]
-fn tells_the_place_of_what_is_malformed() {
-    let missing = |name| Err((0, format!("the attribute `{name}` is missing, or no text")));
+fn reports_reason_and_position_of_errors() {
+    let missing = |name| Err((0, format!("attribute `{name}` is missing or not a string")));
     let with = |old: &str, new: &str| {
         assert!(FULL.contains(old));
         read(&FULL.replace(old, new)).map(drop)
     };
-    let at = |place: &str| FULL.find(place).unwrap();
+    let at = |text: &str| FULL.find(text).unwrap();
     assert_eq!(with(r#""specversion":"1.0","#, ""), missing("specversion"));
     assert_eq!(with(r#""id":"an \"id\"""#, r#""id":7"#), missing("id"));
     assert_eq!(with(r#""source""#, r#""sauce""#), missing("source"));
     assert_eq!(with(r#""type""#, r#""typo""#), missing("type"));
     assert_eq!(
         with(r#""data""#, r#""data_base64""#),
-        Err((0, "the CloudEvent has no `data`".into()))
+        Err((0, "CloudEvent has no `data`".into()))
     );
     assert_eq!(
         with(r#""1.0""#, r#""2.0""#),
         Err((
             at(r#""1.0""#),
-            "the attribute `specversion` is not 1.0, the version that is understood here".into()
+            "attribute `specversion` is not `1.0`, the supported version".into()
         ))
     );
     assert_eq!(
         with("urn:test", "urn: test"),
         Err((
             at(r#""urn:test"#),
-            "the attribute `source` is no URI-reference (RFC 3986)".into()
+            "attribute `source` is not a URI reference (RFC 3986)".into()
         ))
     );
     assert_eq!(
         with("2026-01-01", "2026-13-01"),
-        Err((at(r#""2026"#), "the attribute `time` is no RFC 3339 time".into()))
+        Err((at(r#""2026"#), "attribute `time` is not an RFC 3339 time".into()))
     );
     assert_eq!(
         with("00000000000000000007", "+7"),
         Err((
             at(r#""0000000000000000000"#),
-            "the attribute `sequence` is no whole number".into()
+            "attribute `sequence` is not an unsigned integer".into()
         ))
     );
     assert_eq!(
         with(r#""producerrun":"night","#, ""),
-        Err((0, "the attribute `sequence` stands without a producerrun".into()))
+        Err((0, "attribute `sequence` requires `producerrun`".into()))
+    );
+    assert_eq!(
+        with(r#""sequence":"00000000000000000007","#, ""),
+        Err((0, "attribute `producerrun` requires `sequence`".into()))
     );
     assert_eq!(
         with(r#""reason":"x""#, r#""reason":7"#),
@@ -216,12 +236,12 @@ fn tells_the_place_of_what_is_malformed() {
     );
     assert_eq!(
         read("[]").map(drop),
-        Err((0, "the CloudEvent is no JSON object".into()))
+        Err((0, "CloudEvent is not a JSON object".into()))
     );
-    let torn = &FULL[..FULL.len() - 1];
+    let truncated = &FULL[..FULL.len() - 1];
     assert_eq!(
-        read(torn).map(drop),
-        Err((torn.len(), "the CloudEvent is no JSON object".into()))
+        read(truncated).map(drop),
+        Err((truncated.len(), "CloudEvent is not a JSON object".into()))
     );
     let on_two_lines = "{\n\"specversion\":\"1.0\",}";
     assert_eq!(
@@ -230,9 +250,21 @@ fn tells_the_place_of_what_is_malformed() {
     );
 }
 
-/// It may end up on a terminal or in a log.
 #[test]
-fn what_is_told_of_a_malformed_event_is_short_and_printable() {
+fn error_has_the_decode_error_or_the_json_error() {
+    let error = |text: &'static str| read_structured(&Bytes::from_static(text.as_bytes()), Limits::default());
+    let json = error("[]").unwrap_err();
+    assert!(json.decode_error().is_none());
+    assert!(json.source().unwrap().is::<serde_json::Error>());
+    let text = r#"{"specversion":"1.0","id":"1","source":"s","type":"t","data":{}}"#;
+    let data = error(text).unwrap_err();
+    assert_eq!(data.decode_error().unwrap().kind(), DecodeErrorKind::MissingKind);
+    assert!(data.source().is_none(), "`Display` includes the decode error");
+}
+
+/// The reason may be printed on a terminal or logged.
+#[test]
+fn reason_for_a_malformed_event_is_short_and_printable() {
     let kind = format!("\\u001b[31m\\n{}", "x".repeat(3000));
     let event = format!(r#"{{"kind":"{kind}","deep":{}{}}}"#, "[".repeat(70), "]".repeat(70));
     let structured = format!(r#"{{"specversion":"1.0","id":"1","source":"s","type":"t","data":{event}}}"#);
@@ -246,7 +278,7 @@ fn what_is_told_of_a_malformed_event_is_short_and_printable() {
 }
 
 #[test]
-fn times_that_utc_cannot_write_are_refused() {
+fn rejects_times_outside_the_years_of_rfc_3339() {
     let mut received = ReceivedAttributes::default();
     assert_eq!(
         received.set("time", "9999-12-31T23:59:59-01:00").unwrap_err().name(),
@@ -260,7 +292,7 @@ fn times_that_utc_cannot_write_are_refused() {
 }
 
 #[test]
-fn the_content_type_tells_structured_mode() {
+fn detects_structured_mode_by_content_type() {
     for content_type in [
         "application/cloudevents+json",
         "application/cloudevents",
@@ -279,7 +311,7 @@ fn the_content_type_tells_structured_mode() {
 }
 
 #[test]
-fn tells_bare_events_from_structured_ones() {
+fn detects_structured_mode_by_content() {
     assert!(looks_structured(FULL.as_bytes()));
     assert!(!looks_structured(br#"{"kind":"escalate","specversion":"1.0"}"#));
     assert!(!looks_structured(br#"{"id":"1"}"#));

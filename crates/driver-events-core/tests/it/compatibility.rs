@@ -1,16 +1,19 @@
-//! The calls of code that exists compile, with only their import paths changed.
+//! Code written for the original API compiles with only its import paths changed.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use driver_events_core::conformance::samples;
 use driver_events_core::{
-    DriverEventSink, DriverEventSinkExt, Envelope, EventFilter, MemoryEventSink, NoopEventSink, Receipt, SinkError,
+    DriverEventSink, DriverEventSinkExt, Envelope, EventFilter, Guarantee, MemoryEventSink, NoopEventSink, Receipt,
+    SinkError, SinkErrorKind,
 };
 use driver_events_types::{AttemptOutcome, AttemptResult, BudgetUsage, DriverEvent, EventKind, GoalId, Uuid};
 
 #[tokio::test]
-async fn a_driver_publishes_through_a_shared_sink() -> Result<(), SinkError> {
+async fn driver_publishes_through_shared_sink() -> Result<(), SinkError> {
     async fn work(sink: Arc<dyn DriverEventSink>) -> Result<(), SinkError> {
         let goal_id = GoalId(Uuid::nil());
         let event = DriverEvent::Escalate {
@@ -30,26 +33,77 @@ async fn a_driver_publishes_through_a_shared_sink() -> Result<(), SinkError> {
 }
 
 #[tokio::test]
-async fn a_sink_implements_one_method() {
-    #[derive(Debug)]
-    struct One;
+async fn default_methods_call_send() {
+    #[derive(Debug, Default)]
+    struct SendOnly(Mutex<Vec<Envelope>>);
 
     #[async_trait]
-    impl DriverEventSink for One {
-        async fn send(&self, _: Envelope) -> Result<Receipt, SinkError> {
+    impl DriverEventSink for SendOnly {
+        async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
+            envelope.json()?;
+            self.0.lock().unwrap().push(envelope);
             Ok(Receipt::Written)
         }
     }
 
-    let sink: Arc<dyn DriverEventSink> = Arc::new(One);
-    for event in samples::every_kind(GoalId::new()) {
+    let sent = Arc::new(SendOnly::default());
+    let sink: Arc<dyn DriverEventSink> = sent.clone();
+    assert_eq!(sink.guarantee(), Guarantee::None);
+    let mut expected = samples::every_kind(GoalId::new());
+    for event in expected.clone() {
         sink.publish(event).await.unwrap();
     }
+    let goal_id = samples::goal(1);
+    let batch = [1, 2].map(|number| Envelope::new(samples::numbered(goal_id, number)));
+    let [first, second] = batch.clone();
+    let results = sink.send_batch(vec![first, samples::not_finite(goal_id), second]).await;
+    let results: Vec<_> = results
+        .into_iter()
+        .map(|result| result.map_err(|error| error.kind()))
+        .collect();
+    let written = Ok(Receipt::Written);
+    assert_eq!(results, [written.clone(), Err(SinkErrorKind::Encode), written]);
+    sink.flush().await.unwrap();
     sink.close().await.unwrap();
+
+    let sent = std::mem::take(&mut *sent.0.lock().unwrap());
+    expected.extend(batch.iter().filter_map(Envelope::event).cloned());
+    assert!(sent.iter().filter_map(Envelope::event).eq(&expected));
+    let ids: BTreeSet<_> = sent.iter().map(Envelope::id).collect();
+    assert_eq!(ids.len(), expected.len(), "every envelope has its own id");
+    assert_eq!(sent[16].id(), batch[0].id(), "send_batch keeps the envelopes");
+    let unencodable = samples::not_finite(goal_id).event().cloned().unwrap();
+    let error = sink.publish(unencodable).await.unwrap_err();
+    assert_eq!(error.kind(), SinkErrorKind::Encode);
+}
+
+#[tokio::test]
+async fn default_close_flushes() {
+    #[derive(Debug, Default)]
+    struct FailsFirstFlush(AtomicUsize);
+
+    #[async_trait]
+    impl DriverEventSink for FailsFirstFlush {
+        async fn send(&self, _: Envelope) -> Result<Receipt, SinkError> {
+            Ok(Receipt::Buffered)
+        }
+
+        async fn flush(&self) -> Result<(), SinkError> {
+            match self.0.fetch_add(1, Ordering::Relaxed) {
+                0 => Err(SinkError::new(SinkErrorKind::Timeout, "first flush")),
+                _ => Ok(()),
+            }
+        }
+    }
+
+    let sink = FailsFirstFlush::default();
+    assert_eq!(sink.close().await.unwrap_err().kind(), SinkErrorKind::Timeout);
+    sink.close().await.unwrap();
+    assert_eq!(sink.0.load(Ordering::Relaxed), 2);
 }
 
 #[test]
-fn every_subject_is_stable_through_the_envelope() {
+fn envelope_keeps_the_subject_of_every_kind() {
     let subjects = [
         "agent.driver.goal.started",
         "agent.driver.goal.completed",
@@ -73,14 +127,14 @@ fn every_subject_is_stable_through_the_envelope() {
     assert_eq!(kinds, EventKind::ALL);
     for (event, subject) in events.into_iter().zip(subjects) {
         assert_eq!(event.nats_subject(), subject);
-        // A type that somebody else gave does not change the subject of a known kind.
+        // The CloudEvents type of another publisher does not change the subject of a known kind.
         let envelope = Envelope::new(event).with_event_type("other").unwrap();
         assert_eq!(envelope.subject(), Some(subject));
     }
 }
 
 #[test]
-fn an_attempt_with_an_empty_result_round_trips() {
+fn empty_attempt_result_round_trips() {
     let event = DriverEvent::AttemptCompleted {
         result: AttemptResult {
             goal_id: GoalId(Uuid::nil()),
@@ -106,19 +160,22 @@ fn an_attempt_with_an_empty_result_round_trips() {
 }
 
 #[tokio::test]
-async fn decorators_compose_as_methods() {
+async fn extension_methods_compose_decorators() {
     let everything = MemoryEventSink::new();
-    let ends = MemoryEventSink::new();
+    let completed = MemoryEventSink::new();
     let filter = EventFilter::everything().kinds([EventKind::GoalCompleted]);
     let sink = everything
         .clone()
-        .fan_out_with(ends.clone().filtered(filter))
+        .fan_out_with(completed.clone().filtered(filter))
         .stamped("urn:a")
         .unwrap();
     let sink: Arc<dyn DriverEventSink> = Arc::new(sink);
     for event in samples::every_kind(GoalId::new()) {
         sink.publish(event).await.unwrap();
     }
-    assert_eq!((everything.len(), ends.len()), (16, 1));
-    assert_eq!(ends.envelopes()[0].stamp(), everything.envelopes()[1].stamp());
+    assert_eq!((everything.len(), completed.len()), (16, 1));
+    let completed = &completed.envelopes()[0];
+    assert_eq!((completed.kind(), completed.source()), ("goal_completed", "urn:a"));
+    assert_eq!(completed.stamp().map(|stamp| stamp.sequence), Some(2));
+    assert_eq!(completed.stamp(), everything.envelopes()[1].stamp());
 }

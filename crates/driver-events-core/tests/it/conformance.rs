@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use driver_events_core::conformance::{self, Capabilities, Fixture};
@@ -7,14 +7,25 @@ use driver_events_core::{
     NoopEventSink,
 };
 
-/// A sink around a memory, or none.
-struct Around<F> {
-    make: F,
+/// Fixture of a decorator around a memory sink.
+struct Decorated<F> {
+    decorate: F,
     capabilities: Capabilities,
+    memories: Mutex<Vec<MemoryEventSink>>,
+}
+
+impl<F> Decorated<F> {
+    fn new(capabilities: Capabilities, decorate: F) -> Self {
+        Self {
+            decorate,
+            capabilities,
+            memories: Mutex::default(),
+        }
+    }
 }
 
 #[async_trait]
-impl<F> Fixture for Around<F>
+impl<F> Fixture for Decorated<F>
 where
     F: Fn(MemoryEventSink) -> Arc<dyn DriverEventSink> + Send + Sync,
 {
@@ -25,7 +36,8 @@ where
             Some(capacity) => MemoryEventSink::bounded(capacity),
             None => MemoryEventSink::new(),
         };
-        ((self.make)(memory.clone()), memory)
+        self.memories.lock().unwrap().push(memory.clone());
+        ((self.decorate)(memory.clone()), memory)
     }
 
     async fn stored(&self, store: &MemoryEventSink) -> Vec<Envelope> {
@@ -37,12 +49,17 @@ where
     }
 }
 
-async fn run(guarantee: Guarantee, make: impl Fn(MemoryEventSink) -> Arc<dyn DriverEventSink> + Send + Sync) {
-    conformance::run(&Around {
-        make,
-        capabilities: Capabilities::new(guarantee),
-    })
-    .await;
+async fn run(guarantee: Guarantee, decorate: impl Fn(MemoryEventSink) -> Arc<dyn DriverEventSink> + Send + Sync) {
+    conformance::run(&Decorated::new(Capabilities::new(guarantee), decorate)).await;
+}
+
+/// Capabilities of a sink that drops every event unseen.
+fn discarding() -> Capabilities {
+    let mut capabilities = Capabilities::new(Guarantee::None);
+    capabilities.stores = false;
+    capabilities.rejects_invalid = false;
+    capabilities.rejects_after_close = false;
+    capabilities
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -59,15 +76,11 @@ async fn memory_on_one_thread() {
 async fn bounded_memory() {
     let mut capabilities = Capabilities::new(Guarantee::Buffered);
     capabilities.capacity = Some(1_000);
-    conformance::run(&Around {
-        make: |memory| Arc::new(memory) as _,
-        capabilities,
-    })
-    .await;
+    conformance::run(&Decorated::new(capabilities, |memory| Arc::new(memory) as _)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn dynamic() {
+async fn arc_and_box() {
     run(Guarantee::Buffered, |memory| {
         let boxed: Box<dyn DriverEventSink> = Box::new(memory);
         Arc::new(Arc::new(boxed))
@@ -77,15 +90,7 @@ async fn dynamic() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn noop() {
-    let mut capabilities = Capabilities::new(Guarantee::None);
-    capabilities.stores = false;
-    capabilities.rejects_invalid = false;
-    capabilities.rejects_after_close = false;
-    conformance::run(&Around {
-        make: |_| Arc::new(NoopEventSink) as _,
-        capabilities,
-    })
-    .await;
+    conformance::run(&Decorated::new(discarding(), |_| Arc::new(NoopEventSink) as _)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -96,16 +101,22 @@ async fn stamped() {
     .await;
 }
 
+/// The suite reads back one sink, so it runs once for each sink of the fan-out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn fan_out() {
-    run(Guarantee::Buffered, |memory| {
-        Arc::new(FanOut::new(vec![Arc::new(memory), Arc::new(MemoryEventSink::new())]))
-    })
-    .await;
+async fn every_sink_of_a_fan_out() {
+    for index in 0..3 {
+        run(Guarantee::Buffered, |memory| {
+            let mut sinks: Vec<Arc<dyn DriverEventSink>> =
+                vec![Arc::new(MemoryEventSink::new()), Arc::new(MemoryEventSink::new())];
+            sinks.insert(index, Arc::new(memory));
+            Arc::new(FanOut::new(sinks))
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn filter_of_everything() {
+async fn filter_that_selects_everything() {
     run(Guarantee::None, |memory| {
         Arc::new(memory.filtered(EventFilter::everything().matching(|_| true)))
     })
@@ -113,26 +124,27 @@ async fn filter_of_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn filter_of_nothing() {
-    let mut capabilities = Capabilities::new(Guarantee::None);
-    capabilities.stores = false;
-    capabilities.rejects_invalid = false;
-    capabilities.rejects_after_close = false;
+async fn filter_that_selects_nothing() {
     let nothing = EventFilter::everything().matching(|_| false);
-    let make = move |memory| Arc::new(Filter::new(memory, nothing.clone())) as _;
-    conformance::run(&Around { make, capabilities }).await;
+    let decorate = move |memory| Arc::new(Filter::new(memory, nothing.clone())) as _;
+    let fixture = Decorated::new(discarding(), decorate);
+    conformance::run(&fixture).await;
+    let memories = fixture.memories.lock().unwrap();
+    assert!(!memories.is_empty() && memories.iter().all(MemoryEventSink::is_empty));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn all_together() {
-    run(Guarantee::None, |memory| {
-        let filtered = memory.filtered(EventFilter::everything());
-        Arc::new(
-            filtered
-                .fan_out_with(MemoryEventSink::new())
-                .stamped("urn:test")
-                .unwrap(),
-        )
-    })
-    .await;
+async fn every_sink_of_combined_decorators() {
+    for is_filtered in [true, false] {
+        run(Guarantee::None, |memory| {
+            let (filtered, plain) = if is_filtered {
+                (memory, MemoryEventSink::new())
+            } else {
+                (MemoryEventSink::new(), memory)
+            };
+            let filtered = filtered.filtered(EventFilter::everything());
+            Arc::new(filtered.fan_out_with(plain).stamped("urn:test").unwrap())
+        })
+        .await;
+    }
 }

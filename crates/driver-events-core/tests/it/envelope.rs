@@ -1,4 +1,7 @@
+use std::time::SystemTime;
+
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use driver_events_core::conformance::samples;
 use driver_events_core::{Envelope, EventId, SOURCE_UNSET, SinkError, SinkErrorKind};
 use driver_events_types::{DecodeErrorKind, Decoded, DriverEvent, EncodeErrorKind, GoalId, Limits, Uuid};
@@ -6,7 +9,7 @@ use driver_events_types::{DecodeErrorKind, Decoded, DriverEvent, EncodeErrorKind
 use crate::support::event;
 
 #[test]
-fn clones_share_the_id_that_is_minted() {
+fn clones_share_the_generated_id() {
     let envelope = event(1);
     let clone = envelope.clone();
     let id = clone.id().clone();
@@ -16,7 +19,18 @@ fn clones_share_the_id_that_is_minted() {
 }
 
 #[test]
-fn a_clone_with_other_attributes_names_the_same_event() {
+fn new_envelope_has_the_current_time_and_no_other_attribute() {
+    let now = || DateTime::<Utc>::from(SystemTime::now());
+    let before = now();
+    let envelope = event(1);
+    let time = envelope.time().unwrap();
+    assert!(before <= time && time <= now(), "{time}");
+    assert_eq!((envelope.source(), envelope.stamp()), (SOURCE_UNSET, None));
+    assert_eq!(envelope.traceparent(), None);
+}
+
+#[test]
+fn changed_clone_keeps_the_id_and_the_json() {
     let envelope = event(1);
     let traced = envelope
         .clone()
@@ -30,12 +44,12 @@ fn a_clone_with_other_attributes_names_the_same_event() {
     assert_eq!(
         renamed.json().unwrap().as_ptr(),
         envelope.json().unwrap().as_ptr(),
-        "the event is shared all the same"
+        "clones share the JSON"
     );
 }
 
 #[test]
-fn is_encoded_once() {
+fn encodes_once_for_all_clones() {
     let envelope = event(1);
     let clone = envelope.clone();
     assert_eq!(envelope.json().unwrap().as_ptr(), clone.json().unwrap().as_ptr());
@@ -46,7 +60,7 @@ fn is_encoded_once() {
 }
 
 #[test]
-fn received_bytes_are_kept() {
+fn keeps_received_bytes() {
     for sample in [
         samples::foreign(samples::goal(1)),
         samples::unknown_kind(samples::goal(1)),
@@ -60,7 +74,7 @@ fn received_bytes_are_kept() {
 }
 
 #[test]
-fn an_unknown_event_keeps_what_it_tells() {
+fn unknown_kind_has_the_received_type_as_subject() {
     let envelope = samples::unknown_kind(samples::goal(1));
     assert!(matches!(envelope.decoded(), Decoded::Unknown { path, .. } if path == "kind"));
     assert_eq!(
@@ -72,7 +86,7 @@ fn an_unknown_event_keeps_what_it_tells() {
 }
 
 #[test]
-fn a_value_that_is_not_known_has_the_subject_of_its_kind() {
+fn unknown_value_has_the_subject_of_its_kind() {
     let goal_id = GoalId(Uuid::nil());
     let json = format!(r#"{{"kind":"extract_memories_skipped","goal_id":"{goal_id}","reason":"holiday"}}"#);
     let envelope = Envelope::from_json(json).unwrap();
@@ -82,7 +96,7 @@ fn a_value_that_is_not_known_has_the_subject_of_its_kind() {
 }
 
 #[test]
-fn what_is_no_event_is_refused() {
+fn from_json_rejects_invalid_and_too_large_events() {
     assert_eq!(
         Envelope::from_json("{}").unwrap_err().kind(),
         DecodeErrorKind::MissingKind
@@ -96,7 +110,7 @@ fn what_is_no_event_is_refused() {
 }
 
 #[test]
-fn limits_are_the_callers() {
+fn applies_custom_limits() {
     let event = samples::numbered(samples::goal(1), 1);
     let envelope = Envelope::with_limits(event, Limits::default().with_max_bytes(10));
     let error = envelope.json().unwrap_err();
@@ -106,7 +120,7 @@ fn limits_are_the_callers() {
 }
 
 #[test]
-fn prints_no_text_of_the_event() {
+fn debug_output_omits_the_event() {
     let secret = DriverEvent::Escalate {
         goal_id: samples::goal(1),
         reason: "a secret".into(),
@@ -116,7 +130,7 @@ fn prints_no_text_of_the_event() {
 }
 
 #[test]
-fn a_line_is_appended_and_its_json_kept_only_for_those_who_share_it() {
+fn write_line_appends_and_caches_json_only_if_shared() {
     let event = samples::every_kind(samples::goal(1)).swap_remove(0);
     let json = event.to_json().unwrap();
 
@@ -132,17 +146,17 @@ fn a_line_is_appended_and_its_json_kept_only_for_those_who_share_it() {
     assert_eq!(out, json);
     assert_eq!(shared.json().unwrap().as_ptr(), other.json().unwrap().as_ptr());
 
-    let refused = samples::deep(samples::goal(1), 100_000);
+    let too_deep = samples::deep(samples::goal(1), 100_000);
     assert_eq!(
-        refused.write_line(&mut out).unwrap_err().kind(),
+        too_deep.write_line(&mut out).unwrap_err().kind(),
         EncodeErrorKind::TooDeep
     );
     assert_eq!(out, json);
 }
 
 #[test]
-fn line_feeds_between_the_tokens_of_received_json_become_blanks() {
-    for kind in ["escalate", "unheard_of"] {
+fn write_line_replaces_line_feeds_with_spaces() {
+    for kind in ["escalate", "unknown_kind"] {
         let json = format!(
             "{{\r\n\"kind\":\n\"{kind}\",\"goal_id\":\"{}\",\n\"reason\":\"\\n\"}}",
             samples::goal(1)
@@ -158,16 +172,16 @@ fn line_feeds_between_the_tokens_of_received_json_become_blanks() {
     }
 }
 
-/// Dropping a value that nests so deep the usual way would overflow this stack and abort.
+/// The default recursive drop would overflow this stack and abort.
 #[test]
-fn events_of_any_depth_are_dropped_safely() {
+fn dropping_a_deeply_nested_event_does_not_overflow() {
     let work = || {
         drop(samples::deep(samples::goal(1), 100_000));
 
-        let asked = samples::deep(samples::goal(1), 100_000);
-        assert_eq!(asked.json().unwrap_err().kind(), EncodeErrorKind::TooDeep);
-        drop(asked.clone());
-        drop(asked);
+        let encoded = samples::deep(samples::goal(1), 100_000);
+        assert_eq!(encoded.json().unwrap_err().kind(), EncodeErrorKind::TooDeep);
+        drop(encoded.clone());
+        drop(encoded);
     };
     std::thread::Builder::new()
         .stack_size(256 * 1024)

@@ -4,7 +4,7 @@ use driver_events_core::conformance::samples;
 use driver_events_core::{Fate, Guarantee, Receipt, SinkError, SinkErrorKind, SourceError, SourceErrorKind, Stored};
 
 #[test]
-fn each_kind_says_whether_to_try_again_and_what_may_have_happened() {
+fn sink_error_kinds_have_documented_retry_and_fate() {
     use SinkErrorKind::{Closed, Disconnected, Encode, Fatal, Full, Rejected, Timeout, TooLarge, Unauthorized};
     let kinds = [
         (Encode, false, Fate::NotSent),
@@ -23,12 +23,33 @@ fn each_kind_says_whether_to_try_again_and_what_may_have_happened() {
             (error.kind(), error.is_retryable(), error.fate()),
             (kind, is_retryable, fate)
         );
-        assert_eq!(error.with_fate(Fate::NotSent).fate(), Fate::NotSent);
+        let other = match fate {
+            Fate::NotSent => Fate::Unknown,
+            _ => Fate::NotSent,
+        };
+        assert_eq!(error.with_fate(other).fate(), other);
     }
 }
 
 #[test]
-fn the_text_leaves_the_source_to_source() {
+fn source_error_kinds_have_documented_retry() {
+    use SourceErrorKind::{Closed, Disconnected, Fatal, Lagged, Timeout, Unauthorized};
+    let kinds = [
+        (Timeout, true),
+        (Disconnected, true),
+        (Lagged, true),
+        (Unauthorized, false),
+        (Closed, false),
+        (Fatal, false),
+    ];
+    for (kind, is_retryable) in kinds {
+        let error = SourceError::new(kind, "why");
+        assert_eq!((error.kind(), error.is_retryable()), (kind, is_retryable));
+    }
+}
+
+#[test]
+fn display_omits_the_source() {
     let error = SinkError::new(SinkErrorKind::Fatal, "the disk is gone").with_source(std::io::Error::other("EIO"));
     assert_eq!(
         (error.to_string(), error.source().unwrap().to_string()),
@@ -42,11 +63,11 @@ fn the_text_leaves_the_source_to_source() {
 }
 
 #[test]
-fn what_cannot_be_encoded_keeps_its_reason() {
+fn encode_error_becomes_the_source() {
     let envelope = samples::not_finite(samples::goal(1));
     let error = SinkError::from(envelope.json().unwrap_err());
     assert_eq!(error.kind(), SinkErrorKind::Encode);
-    assert_eq!(error.to_string(), "the event cannot be written as JSON");
+    assert_eq!(error.to_string(), "cannot encode the event as JSON");
     assert!(
         error
             .source()
@@ -54,10 +75,14 @@ fn what_cannot_be_encoded_keeps_its_reason() {
             .to_string()
             .starts_with("compact_requested.token_pressure: ")
     );
+    let too_large = samples::too_large(samples::goal(1));
+    let error = SinkError::from(too_large.json().unwrap_err());
+    assert_eq!((error.kind(), error.fate()), (SinkErrorKind::TooLarge, Fate::NotSent));
+    assert_eq!(error.to_string(), "event is too large");
 }
 
 #[test]
-fn receipts_stand_for_guarantees_of_rising_strength() {
+fn guarantees_of_receipts_are_ordered() {
     let stored = Stored {
         log: "log".into(),
         partition: Some(1),

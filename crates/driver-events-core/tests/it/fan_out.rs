@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use driver_events_core::{
@@ -9,7 +10,7 @@ use driver_events_core::{
 };
 use tokio::sync::Barrier;
 
-use crate::support::{Answers, AnswersOne, Recording, event, failing};
+use crate::support::{RecordingSink, ShortBatchSink, StubSink, event, failing_sink};
 
 fn stored() -> Receipt {
     Receipt::Stored(Stored {
@@ -30,30 +31,35 @@ fn failures<T: Debug + 'static>(error: &SinkError) -> Vec<Option<SinkErrorKind>>
 }
 
 #[tokio::test]
-async fn the_receipt_is_the_weakest() {
+async fn returns_the_weakest_receipt() {
     let fan_out = FanOut::new(vec![
-        Arc::new(Answers(|| Ok(stored()))),
+        Arc::new(StubSink(|| Ok(stored()))),
         Arc::new(MemoryEventSink::new()),
     ]);
     assert_eq!(fan_out.send(event(1)).await.unwrap(), Receipt::Buffered);
-    let fan_out = FanOut::new(vec![Arc::new(Answers(|| Ok(stored())))]);
+    let fan_out = FanOut::new(vec![Arc::new(StubSink(|| Ok(stored())))]);
     assert_eq!(fan_out.send(event(1)).await.unwrap(), stored());
-    let fan_out = FanOut::new(vec![Arc::new(Recording::default()), Arc::new(MemoryEventSink::new())]);
+    let fan_out = FanOut::new(vec![
+        Arc::new(RecordingSink::default()),
+        Arc::new(MemoryEventSink::new()),
+    ]);
     assert_eq!(fan_out.guarantee(), Guarantee::Buffered);
 }
 
 #[tokio::test]
-async fn without_a_sink_everything_is_discarded() {
+async fn without_sinks_discards_every_event() {
     let fan_out = FanOut::new(Vec::new());
     assert_eq!(fan_out.send(event(1)).await.unwrap(), Receipt::Discarded);
     assert_eq!(fan_out.guarantee(), Guarantee::None);
-    assert_eq!(fan_out.send_batch(vec![event(1), event(2)]).await.len(), 2);
+    let results = fan_out.send_batch(vec![event(1), event(2)]).await;
+    let receipts: Vec<_> = results.into_iter().map(Result::unwrap).collect();
+    assert_eq!(receipts, [Receipt::Discarded, Receipt::Discarded]);
     fan_out.flush().await.unwrap();
     fan_out.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn all_sinks_get_the_same_encoding() {
+async fn encodes_once_for_all_sinks() {
     let (a, b) = (MemoryEventSink::new(), MemoryEventSink::new());
     let fan_out = FanOut::new(vec![Arc::new(a.clone()), Arc::new(b.clone())]);
     fan_out.send(event(1)).await.unwrap();
@@ -62,14 +68,14 @@ async fn all_sinks_get_the_same_encoding() {
     assert_eq!(a[0].json().unwrap().as_ptr(), b[0].json().unwrap().as_ptr());
 }
 
-/// Each sink waits until the other was asked: one after the other would wait for ever.
+/// Each sink waits for the other, so sequential calls would time out.
 #[tokio::test]
-async fn asks_all_sinks_at_once() {
+async fn calls_all_sinks_concurrently() {
     #[derive(Debug)]
-    struct Meets(Arc<Barrier>);
+    struct BarrierSink(Arc<Barrier>);
 
     #[async_trait]
-    impl DriverEventSink for Meets {
+    impl DriverEventSink for BarrierSink {
         async fn send(&self, _: Envelope) -> Result<Receipt, SinkError> {
             self.0.wait().await;
             Ok(Receipt::Written)
@@ -82,22 +88,28 @@ async fn asks_all_sinks_at_once() {
     }
 
     let barrier = Arc::new(Barrier::new(2));
-    let fan_out = FanOut::new(vec![Arc::new(Meets(barrier.clone())), Arc::new(Meets(barrier))]);
-    fan_out.send(event(1)).await.unwrap();
-    assert_eq!(fan_out.send_batch(vec![event(1), event(2)]).await.len(), 2);
-    fan_out.flush().await.unwrap();
-    fan_out.close().await.unwrap();
+    let fan_out = FanOut::new(vec![
+        Arc::new(BarrierSink(barrier.clone())),
+        Arc::new(BarrierSink(barrier)),
+    ]);
+    let calls = async {
+        fan_out.send(event(1)).await.unwrap();
+        assert_eq!(fan_out.send_batch(vec![event(1), event(2)]).await.len(), 2);
+        fan_out.flush().await.unwrap();
+        fan_out.close().await.unwrap();
+    };
+    tokio::time::timeout(Duration::from_secs(30), calls).await.unwrap();
 }
 
 #[tokio::test]
-async fn one_that_fails_hides_nothing() {
+async fn failure_does_not_affect_other_sinks() {
     use SinkErrorKind::{Fatal, Rejected, Timeout};
     let memory = MemoryEventSink::new();
     let fan_out = FanOut::new(vec![
-        Arc::new(failing(Timeout)),
+        Arc::new(failing_sink(Timeout)),
         Arc::new(memory.clone()),
-        Arc::new(Answers(|| panic!("a bug"))),
-        Arc::new(failing(Rejected)),
+        Arc::new(StubSink(|| panic!("a bug"))),
+        Arc::new(failing_sink(Rejected)),
     ]);
     let error = fan_out.send(event(1)).await.unwrap_err();
     assert_eq!(memory.len(), 1);
@@ -108,7 +120,7 @@ async fn one_that_fails_hides_nothing() {
     assert_eq!(error.to_string(), "3 of 4 sinks failed");
     assert_eq!(
         error.source().unwrap().to_string(),
-        "sink 0: Timeout; sink 2: the sink panicked: a bug; sink 3: Rejected"
+        "sink 0: Timeout; sink 2: panicked: a bug; sink 3: Rejected"
     );
     assert_eq!((error.kind(), error.is_retryable()), (Fatal, false));
 
@@ -130,25 +142,25 @@ async fn one_that_fails_hides_nothing() {
     assert_eq!(
         memory.send(event(4)).await.unwrap_err().kind(),
         SinkErrorKind::Closed,
-        "the others are closed"
+        "the other sinks are closed"
     );
 }
 
 #[tokio::test]
-async fn the_error_says_what_to_do_and_what_may_have_happened() {
+async fn combines_kind_and_fate_of_failures() {
     use SinkErrorKind::{Disconnected, Full, Rejected, Timeout};
     type Sink = Arc<dyn DriverEventSink>;
-    let fails = |kind| Arc::new(failing(kind)) as Sink;
-    let takes = || Arc::new(MemoryEventSink::new()) as Sink;
-    let drops = || Arc::new(NoopEventSink) as Sink;
+    let fails = |kind| Arc::new(failing_sink(kind)) as Sink;
+    let accepts = || Arc::new(MemoryEventSink::new()) as Sink;
+    let discards = || Arc::new(NoopEventSink) as Sink;
     let cases = [
         (vec![fails(Full), fails(Timeout)], Full, Fate::Unknown),
         (vec![fails(Full), fails(Full)], Full, Fate::NotSent),
         (vec![fails(Full), fails(Rejected)], Rejected, Fate::NotSent),
-        (vec![fails(Full), takes()], Full, Fate::Unknown),
-        (vec![fails(Full), drops()], Full, Fate::NotSent),
+        (vec![fails(Full), accepts()], Full, Fate::Unknown),
+        (vec![fails(Full), discards()], Full, Fate::NotSent),
         (
-            vec![takes(), fails(Rejected), fails(Disconnected)],
+            vec![accepts(), fails(Rejected), fails(Disconnected)],
             Rejected,
             Fate::Unknown,
         ),
@@ -160,9 +172,9 @@ async fn the_error_says_what_to_do_and_what_may_have_happened() {
 }
 
 #[tokio::test]
-async fn a_sink_that_answers_a_batch_short_is_fatal_for_the_rest() {
+async fn missing_batch_results_are_fatal() {
     let memory = MemoryEventSink::new();
-    let fan_out = FanOut::new(vec![Arc::new(AnswersOne), Arc::new(memory.clone())]);
+    let fan_out = FanOut::new(vec![Arc::new(ShortBatchSink), Arc::new(memory.clone())]);
     let results = fan_out.send_batch(vec![event(1), event(2), event(3)]).await;
     assert_eq!(results.len(), 3);
     assert_eq!(results[0].as_ref().unwrap(), &Receipt::Buffered);
@@ -174,7 +186,7 @@ async fn a_sink_that_answers_a_batch_short_is_fatal_for_the_rest() {
 }
 
 #[tokio::test]
-async fn a_batch_is_combined_by_place() {
+async fn combines_batch_results_by_envelope() {
     let small = MemoryEventSink::bounded(1);
     let fan_out = FanOut::new(vec![Arc::new(small), Arc::new(MemoryEventSink::bounded(2))]);
     let results = fan_out.send_batch(vec![event(1), event(2), event(3)]).await;
@@ -185,8 +197,13 @@ async fn a_batch_is_combined_by_place() {
 }
 
 #[test]
-fn gives_its_sinks_back() {
-    let fan_out = FanOut::new(vec![Arc::new(NoopEventSink)]);
-    assert_eq!(fan_out.sinks().len(), 1);
-    assert_eq!(fan_out.into_sinks().len(), 1);
+fn sinks_are_returned_in_order() {
+    let first: Arc<dyn DriverEventSink> = Arc::new(MemoryEventSink::new());
+    let second: Arc<dyn DriverEventSink> = Arc::new(RecordingSink::default());
+    let fan_out = FanOut::new(vec![first.clone(), second.clone()]);
+    let is_same = |sinks: &[Arc<dyn DriverEventSink>]| {
+        sinks.len() == 2 && Arc::ptr_eq(&sinks[0], &first) && Arc::ptr_eq(&sinks[1], &second)
+    };
+    assert!(is_same(fan_out.sinks()));
+    assert!(is_same(&fan_out.into_sinks()));
 }

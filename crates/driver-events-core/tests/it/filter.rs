@@ -2,10 +2,10 @@ use driver_events_core::conformance::samples;
 use driver_events_core::{DriverEventSink, Envelope, EventFilter, Filter, MemoryEventSink, Receipt, SinkErrorKind};
 use driver_events_types::EventKind;
 
-use crate::support::{AnswersOne, event_of};
+use crate::support::{RecordingSink, ShortBatchSink, event_of};
 
 #[test]
-fn lists_are_alternatives_and_conditions_add_up() {
+fn matches_any_entry_of_a_list_and_every_condition() {
     let [one, two, three] = [1, 2, 3].map(|goal| event_of(goal, 0));
     let other_kind = samples::foreign(samples::goal(1));
     let filter = EventFilter::everything()
@@ -24,7 +24,7 @@ fn lists_are_alternatives_and_conditions_add_up() {
 }
 
 #[test]
-fn a_list_that_is_empty_is_no_condition() {
+fn empty_list_selects_everything() {
     let filter = EventFilter::everything()
         .kinds([])
         .goals([])
@@ -37,22 +37,22 @@ fn a_list_that_is_empty_is_no_condition() {
 }
 
 #[test]
-fn selects_kinds_and_goals_of_unknown_events() {
+fn selects_unknown_events_by_kind_and_goal() {
     let unknown = samples::unknown_kind(samples::goal(1));
     let paused = EventFilter::everything().kinds_named(["goal_paused"]);
     assert!(paused.selects(&unknown));
     assert!(!paused.selects(&event_of(1, 0)));
     assert!(EventFilter::everything().goals([samples::goal(1)]).selects(&unknown));
-    let tells_no_goal = Envelope::from_json(r#"{"kind":"host_restarted"}"#).unwrap();
+    let without_goal = Envelope::from_json(r#"{"kind":"host_restarted"}"#).unwrap();
     assert!(
         !EventFilter::everything()
             .goals([samples::goal(1)])
-            .selects(&tells_no_goal)
+            .selects(&without_goal)
     );
 }
 
 #[tokio::test]
-async fn sends_on_what_is_selected_and_says_what_is_not() {
+async fn sends_selected_events_and_discards_others() {
     let sink = Filter::new(
         MemoryEventSink::new(),
         EventFilter::everything().goals([samples::goal(1)]),
@@ -60,11 +60,13 @@ async fn sends_on_what_is_selected_and_says_what_is_not() {
     assert_eq!(sink.send(event_of(1, 0)).await.unwrap(), Receipt::Buffered);
     assert_eq!(sink.send(event_of(2, 0)).await.unwrap(), Receipt::Discarded);
     sink.publish(samples::numbered(samples::goal(2), 1)).await.unwrap();
-    assert_eq!(sink.into_inner().len(), 1);
+    let stored = sink.into_inner().envelopes();
+    assert_eq!(stored.len(), 1);
+    assert_eq!(stored[0].goal_id(), Some(samples::goal(1)));
 }
 
 #[tokio::test]
-async fn a_batch_keeps_its_places() {
+async fn batch_results_keep_their_order() {
     let sink = Filter::new(
         MemoryEventSink::bounded(2),
         EventFilter::everything().goals([samples::goal(1)]),
@@ -86,14 +88,27 @@ async fn a_batch_keeps_its_places() {
             Err(SinkErrorKind::Full),
         ]
     );
-    let none_selected = sink.send_batch(vec![event_of(2, 1)]).await;
-    assert_eq!(none_selected[0].as_ref().unwrap(), &Receipt::Discarded);
+    let goals: Vec<_> = sink.get_ref().envelopes().iter().map(Envelope::goal_id).collect();
+    assert_eq!(goals, [Some(samples::goal(1)); 2]);
 }
 
 #[tokio::test]
-async fn a_sink_that_answers_short_is_fatal_for_the_rest() {
-    let sink = Filter::new(AnswersOne, EventFilter::everything());
+async fn batch_without_selected_events_is_not_sent() {
+    let sink = Filter::new(
+        RecordingSink::default(),
+        EventFilter::everything().goals([samples::goal(1)]),
+    );
+    let results = sink.send_batch(vec![event_of(2, 1)]).await;
+    assert_eq!(results.len(), 1);
+    assert_eq!(results[0].as_ref().unwrap(), &Receipt::Discarded);
+    assert!(sink.get_ref().take_calls().is_empty());
+}
+
+#[tokio::test]
+async fn missing_batch_results_are_fatal() {
+    let sink = Filter::new(ShortBatchSink, EventFilter::everything());
     let results = sink.send_batch(vec![event_of(1, 0), event_of(1, 1)]).await;
+    assert_eq!(results.len(), 2);
     assert!(results[0].is_ok());
     assert_eq!(results[1].as_ref().unwrap_err().kind(), SinkErrorKind::Fatal);
 }

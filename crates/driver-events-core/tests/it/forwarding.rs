@@ -1,30 +1,32 @@
 use std::sync::Arc;
 
-use driver_events_core::{DriverEventSink, EventFilter, FanOut, Filter, Guarantee, Stamped};
+use driver_events_core::{DriverEventSink, EventFilter, FanOut, Filter, Guarantee, Receipt, Stamped};
 
-use crate::support::{Recording, event};
+use crate::support::{RecordingSink, event};
 
-/// Calls every method, and returns for each what the inner sink saw.
-async fn calls_through(sink: &dyn DriverEventSink, inner: &Recording) -> [Vec<&'static str>; 6] {
-    sink.send(event(1)).await.unwrap();
-    let send = inner.calls();
+/// Calls every method of `sink` and returns the resulting calls of the inner sink.
+async fn forwarded_calls(sink: &dyn DriverEventSink, inner: &RecordingSink) -> [Vec<&'static str>; 6] {
+    assert_eq!(sink.send(event(1)).await.unwrap(), Receipt::Spooled);
+    let send = inner.take_calls();
     sink.guarantee();
-    let guarantee = inner.calls();
-    assert_eq!(sink.send_batch(vec![event(2), event(3)]).await.len(), 2);
-    let send_batch = inner.calls();
+    let guarantee = inner.take_calls();
+    let results = sink.send_batch(vec![event(2), event(3)]).await;
+    let receipts: Vec<_> = results.into_iter().map(Result::unwrap).collect();
+    assert_eq!(receipts, [Receipt::Spooled, Receipt::Spooled]);
+    let send_batch = inner.take_calls();
     sink.flush().await.unwrap();
-    let flush = inner.calls();
+    let flush = inner.take_calls();
     sink.close().await.unwrap();
-    let close = inner.calls();
+    let close = inner.take_calls();
     sink.publish(event(4).event().unwrap().clone()).await.unwrap();
-    let publish = inner.calls();
+    let publish = inner.take_calls();
     [send, guarantee, send_batch, flush, close, publish]
 }
 
-/// `publish` goes through the decorator's own `send`.
+/// `publish` calls the decorator's own `send`.
 #[tokio::test]
-async fn decorators_forward_every_method_but_publish() {
-    let inner = Arc::new(Recording::default());
+async fn decorators_forward_every_method_except_publish() {
+    let inner = Arc::new(RecordingSink::default());
     let everything = EventFilter::everything;
     let decorators: [(Arc<dyn DriverEventSink>, &str); 3] = [
         (
@@ -32,7 +34,7 @@ async fn decorators_forward_every_method_but_publish() {
             "guarantee",
         ),
         (Arc::new(FanOut::new(vec![inner.clone()])), "guarantee"),
-        // Its guarantee is its own.
+        // A filter has its own guarantee.
         (Arc::new(Filter::new(Arc::clone(&inner), everything())), ""),
     ];
     for (decorator, guarantee) in decorators {
@@ -45,23 +47,27 @@ async fn decorators_forward_every_method_but_publish() {
             vec!["close"],
             vec!["send"],
         ];
-        assert_eq!(calls_through(&*decorator, &inner).await, expected, "{decorator:?}");
+        assert_eq!(forwarded_calls(&*decorator, &inner).await, expected, "{decorator:?}");
     }
 }
 
 #[tokio::test]
 async fn arc_and_box_forward_every_method() {
-    let inner = Arc::new(Recording::default());
+    let inner = Arc::new(RecordingSink::default());
     let shared: Arc<dyn DriverEventSink> = inner.clone();
     let boxed: Box<dyn DriverEventSink> = Box::new(shared.clone());
     let expected = ["send", "guarantee", "send_batch", "flush", "close", "publish"].map(|call| vec![call]);
-    assert_eq!(calls_through(&shared, &inner).await, expected);
-    assert_eq!(calls_through(&boxed, &inner).await, expected);
+    assert_eq!(forwarded_calls(&shared, &inner).await, expected);
+    assert_eq!(forwarded_calls(&boxed, &inner).await, expected);
+    assert_eq!(
+        (shared.guarantee(), boxed.guarantee()),
+        (Guarantee::Spooled, Guarantee::Spooled)
+    );
 }
 
 #[test]
-fn guarantees_pass_through_or_become_none() {
-    let inner = Arc::new(Recording::default());
+fn stamped_keeps_the_guarantee_and_filter_has_none() {
+    let inner = Arc::new(RecordingSink::default());
     assert_eq!(
         Stamped::new(inner.clone(), "urn:a").unwrap().guarantee(),
         Guarantee::Spooled
@@ -73,7 +79,7 @@ fn guarantees_pass_through_or_become_none() {
 }
 
 #[test]
-fn decorators_print_as_what_they_wrap() {
+fn debug_output_shows_inner_sinks() {
     let inner = driver_events_core::NoopEventSink;
     let stamped = Stamped::new(inner, "urn:a").unwrap();
     assert_eq!(format!("{stamped:?}"), r#"Stamped("urn:a", NoopEventSink)"#);

@@ -1,9 +1,9 @@
-//! The sink trait, its decorators, and the helpers of readers.
+//! Tests of the sink trait, its decorators, the sources and the reader utilities.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "tests say what went wrong by panicking, in their helpers too"
+    reason = "tests and their helpers fail by panicking"
 )]
 
 mod support;
@@ -28,5 +28,5 @@ mod ndjson;
 mod deduplicator;
 mod sequence_tracker;
 
-mod broken_sinks;
 mod conformance;
+mod faulty_sinks;

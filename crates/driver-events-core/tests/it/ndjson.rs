@@ -10,58 +10,59 @@ use driver_events_types::Limits;
 use proptest::prelude::*;
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 
-/// Gives its pieces one after another, and says "not yet" before each.
-struct Pieces {
-    pieces: VecDeque<io::Result<Vec<u8>>>,
+/// Reader that returns its chunks one by one, each after one `Pending`.
+struct ChunkReader {
+    chunks: VecDeque<io::Result<Vec<u8>>>,
     is_ready: bool,
 }
 
-impl Pieces {
-    fn of(text: &[u8], length: usize) -> Self {
+impl ChunkReader {
+    fn new(text: &[u8], chunk_bytes: usize) -> Self {
         Self {
-            pieces: text.chunks(length).map(|piece| Ok(piece.to_vec())).collect(),
+            chunks: text.chunks(chunk_bytes).map(|chunk| Ok(chunk.to_vec())).collect(),
             is_ready: false,
         }
     }
 }
 
-impl AsyncBufRead for Pieces {
+impl AsyncBufRead for ChunkReader {
     fn poll_fill_buf(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
         if !std::mem::replace(&mut this.is_ready, true) {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if let Some(Err(_)) = this.pieces.front() {
-            return Poll::Ready(Err(this.pieces.pop_front().unwrap().unwrap_err()));
+        if let Some(Err(_)) = this.chunks.front() {
+            return Poll::Ready(Err(this.chunks.pop_front().unwrap().unwrap_err()));
         }
-        Poll::Ready(Ok(this.pieces.front().map_or(&[][..], |piece| piece.as_ref().unwrap())))
+        Poll::Ready(Ok(this.chunks.front().map_or(&[][..], |chunk| chunk.as_ref().unwrap())))
     }
 
     fn consume(self: Pin<&mut Self>, amount: usize) {
         let this = self.get_mut();
-        if let Some(Ok(piece)) = this.pieces.front_mut() {
-            piece.drain(..amount);
-            if piece.is_empty() {
-                this.pieces.pop_front();
+        if let Some(Ok(chunk)) = this.chunks.front_mut() {
+            chunk.drain(..amount);
+            if chunk.is_empty() {
+                this.chunks.pop_front();
                 this.is_ready = false;
             }
         }
     }
 }
 
-impl AsyncRead for Pieces {
+impl AsyncRead for ChunkReader {
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        unreachable!("the source reads through the buffer")
+        unreachable!("the source uses AsyncBufRead")
     }
 }
 
-/// What a test looks at of a delivery: where it begins, and either its kind or its bytes and what is wrong.
+/// Comparable summary of a delivery.
 #[derive(Debug, PartialEq)]
-enum Seen {
+enum Received {
     Event {
         line: u64,
         offset: u64,
+        raw: Vec<u8>,
         json: String,
     },
     Malformed {
@@ -72,17 +73,18 @@ enum Seen {
     },
 }
 
-fn seen(delivery: &Delivery) -> Seen {
+fn received(delivery: &Delivery) -> Received {
     let Position::Line { line, offset, .. } = *delivery.position() else {
-        panic!("a line")
+        panic!("expected a line position")
     };
     match delivery.envelope() {
-        Ok(envelope) => Seen::Event {
+        Ok(envelope) => Received::Event {
             line,
             offset,
+            raw: delivery.raw().unwrap().to_vec(),
             json: json(envelope),
         },
-        Err(malformed) => Seen::Malformed {
+        Err(malformed) => Received::Malformed {
             line,
             offset,
             raw: malformed.raw().to_vec(),
@@ -95,31 +97,32 @@ fn json(envelope: &Envelope) -> String {
     String::from_utf8(envelope.json().unwrap().to_vec()).unwrap()
 }
 
-async fn read_all(mut source: impl DriverEventSource) -> Vec<Seen> {
+async fn read_all(mut source: impl DriverEventSource) -> Vec<Received> {
     let mut all = Vec::new();
     while let Some(delivery) = source.next().await {
-        all.push(seen(&delivery.unwrap()));
+        all.push(received(&delivery.unwrap()));
     }
     assert!(source.next().await.is_none());
     all
 }
 
 #[tokio::test]
-async fn reads_lines_of_either_ending() {
+async fn reads_lines_with_either_ending() {
     let event = json(&samples::foreign(samples::goal(1)));
     let text = format!("{event}\n\n{event}\r\n \t\r\n{event}");
     let length = event.len() as u64;
-    let expected: Vec<_> = [(1, 0), (3, length + 2), (5, 2 * length + 8)]
+    let expected: Vec<_> = [(1, 0, "\n"), (3, length + 2, "\r\n"), (5, 2 * length + 8, "")]
         .into_iter()
-        .map(|(line, offset)| Seen::Event {
+        .map(|(line, offset, ending)| Received::Event {
             line,
             offset,
+            raw: format!("{event}{ending}").into_bytes(),
             json: event.clone(),
         })
         .collect();
-    for piece in [1, 2, 7, 4_096] {
+    for chunk_bytes in [1, 2, 7, 4_096] {
         assert_eq!(
-            read_all(NdjsonSource::new("-", Pieces::of(text.as_bytes(), piece))).await,
+            read_all(NdjsonSource::new("-", ChunkReader::new(text.as_bytes(), chunk_bytes))).await,
             expected
         );
     }
@@ -127,12 +130,12 @@ async fn reads_lines_of_either_ending() {
 }
 
 #[tokio::test]
-async fn bare_and_structured_lines_mix() {
+async fn reads_mixed_bare_and_structured_lines() {
     let sent = Envelope::new(samples::numbered(samples::goal(1), 1));
     let mut text = json(&sent).into_bytes();
     text.push(b'\n');
     driver_events_core::cloudevents::write_structured(&sent, &mut text).unwrap();
-    // Others may write the version elsewhere.
+    // Other publishers may write `specversion` elsewhere.
     let foreign = r#"{"id":"7","source":"s","type":"t","specversion":"1.0","data":{"kind":"host_restarted"}}"#;
     text.extend_from_slice(format!("\n{foreign}\n").as_bytes());
     let mut source = NdjsonSource::new("-", &text[..]);
@@ -140,6 +143,8 @@ async fn bare_and_structured_lines_mix() {
     assert_ne!(bare.envelope().unwrap().id(), sent.id());
     let structured = source.next().await.unwrap().unwrap();
     assert_eq!(structured.envelope().unwrap().id(), sent.id());
+    let line = text.split_inclusive(|byte| *byte == b'\n').nth(1);
+    assert_eq!(structured.raw().map(|raw| &raw[..]), line);
     assert_eq!(structured.envelope().unwrap().time(), sent.time());
     assert_eq!(
         source.next().await.unwrap().unwrap().envelope().unwrap().id().as_str(),
@@ -147,9 +152,9 @@ async fn bare_and_structured_lines_mix() {
     );
 }
 
-/// Unknown fields are ignored wherever they stand, whatever their names.
+/// Unknown fields are ignored, whatever their names and positions.
 #[tokio::test]
-async fn a_bare_event_may_have_a_field_of_a_cloudevent() {
+async fn bare_event_may_have_a_specversion_field() {
     let line = concat!(
         r#"{"specversion":"1.0","kind":"escalate","goal_id":"00000000-0000-0000-0000-000000000001","#,
         r#""reason":"x"}"#
@@ -160,62 +165,66 @@ async fn a_bare_event_may_have_a_field_of_a_cloudevent() {
 }
 
 #[tokio::test]
-async fn a_bad_line_is_named_and_the_rest_goes_on() {
-    let good = json(&samples::foreign(samples::goal(1)));
-    let mut text = format!("{good}\n").into_bytes();
+async fn reports_malformed_lines_and_reads_on() {
+    let valid = json(&samples::foreign(samples::goal(1)));
+    let mut text = format!("{valid}\n").into_bytes();
     text.extend_from_slice(b"{\"kind\":\"escalate\",\"goal_id\":\"x\",\"reason\":\"y\"}\r\n");
     text.extend_from_slice(b"{\"kind\":\"esca\xfflate\"}\n");
     text.extend_from_slice(br#"{"specversion":"1.0","id":"1","source":"s","type":"t","data":{"kind":"progress"}}"#);
-    text.extend_from_slice(format!("\n{good}").as_bytes());
+    text.extend_from_slice(format!("\n{valid}").as_bytes());
     let mut source = NdjsonSource::new("events.ndjson", &text[..]);
-    let mut told = Vec::new();
+    let mut reports = Vec::new();
     let mut raw = Vec::new();
     while let Some(delivery) = source.next().await {
         let delivery = delivery.unwrap();
         match delivery.envelope() {
-            Ok(_) => told.push(delivery.position().to_string()),
+            Ok(_) => reports.push(delivery.position().to_string()),
             Err(malformed) => {
-                told.push(format!("{}:{}: {malformed}", delivery.position(), malformed.column()));
+                reports.push(format!("{}:{}: {malformed}", delivery.position(), malformed.column()));
                 raw.extend_from_slice(malformed.raw());
             }
         }
         delivery.ack().await.unwrap();
     }
-    assert_eq!(told.len(), 5, "{told:?}");
-    assert_eq!(told[0], "events.ndjson:1");
+    assert_eq!(reports.len(), 5, "{reports:?}");
+    assert_eq!(reports[0], "events.ndjson:1");
     assert!(
-        told[1].starts_with("events.ndjson:2:30: escalate.goal_id: "),
+        reports[1].starts_with("events.ndjson:2:30: escalate.goal_id: "),
         "{}",
-        told[1]
+        reports[1]
     );
     assert!(
-        told[2].starts_with("events.ndjson:3:14: text is not UTF-8"),
+        reports[2].starts_with("events.ndjson:3:14: text is not UTF-8"),
         "{}",
-        told[2]
+        reports[2]
     );
-    assert!(told[3].starts_with("events.ndjson:4:62: progress."), "{}", told[3]);
-    assert_eq!(told[4], "events.ndjson:5");
-    let bad = good.len() + 1..text.len() - good.len();
+    assert!(
+        reports[3].starts_with("events.ndjson:4:62: progress."),
+        "{}",
+        reports[3]
+    );
+    assert_eq!(reports[4], "events.ndjson:5");
+    let malformed = valid.len() + 1..text.len() - valid.len();
     assert_eq!(
-        raw, &text[bad],
-        "what is malformed is kept byte for byte, endings included"
+        raw, &text[malformed],
+        "malformed bytes are kept, including line endings"
     );
 }
 
 #[tokio::test]
-async fn a_line_that_is_too_long_comes_in_parts() {
+async fn too_long_line_is_delivered_in_parts() {
     let limits = Limits::default().with_max_bytes(1_000);
-    let part = 1_000 + 64 * 1024;
-    let good = json(&samples::foreign(samples::goal(1)));
-    let long = "x".repeat(3 * part + 5);
-    let text = format!("{good}\n{long}\n{good}\n{long}");
-    let all = read_all(NdjsonSource::new("-", Pieces::of(text.as_bytes(), 10_000)).with_limits(limits)).await;
-    let begins: Vec<bool> = all
+    let part_bytes = 1_000 + 64 * 1024;
+    let valid = json(&samples::foreign(samples::goal(1)));
+    let long = "x".repeat(3 * part_bytes + 5);
+    let text = format!("{valid}\n{long}\n{valid}\n{long}");
+    let all = read_all(NdjsonSource::new("-", ChunkReader::new(text.as_bytes(), 10_000)).with_limits(limits)).await;
+    let is_first_part: Vec<bool> = all
         .iter()
-        .map(|seen| {
+        .map(|received| {
             !matches!(
-                seen,
-                Seen::Malformed {
+                received,
+                Received::Malformed {
                     is_continuation: true,
                     ..
                 }
@@ -223,29 +232,29 @@ async fn a_line_that_is_too_long_comes_in_parts() {
         })
         .collect();
     assert_eq!(
-        begins,
+        is_first_part,
         [true, true, false, false, false, true, true, false, false, false]
     );
-    for seen in &all {
-        let Seen::Malformed { line, offset, raw, .. } = seen else {
+    for received in &all {
+        let Received::Malformed { line, offset, raw, .. } = received else {
             continue;
         };
-        assert!(matches!(line, 2 | 4) && raw.len() <= part);
+        assert!(matches!(line, 2 | 4) && raw.len() <= part_bytes);
         let start = usize::try_from(*offset).unwrap();
         assert_eq!(&text.as_bytes()[start..start + raw.len()], raw);
     }
     let bytes: usize = all
         .iter()
-        .map(|seen| match seen {
-            Seen::Malformed { raw, .. } => raw.len(),
-            Seen::Event { json, .. } => json.len() + 1,
+        .map(|received| match received {
+            Received::Malformed { raw, .. } => raw.len(),
+            Received::Event { json, .. } => json.len() + 1,
         })
         .sum();
     assert_eq!(bytes, text.len(), "every byte is delivered once");
 }
 
 #[tokio::test]
-async fn an_event_that_is_too_large_is_malformed_whole() {
+async fn too_large_event_is_one_malformed_delivery() {
     let limits = Limits::default().with_max_bytes(1_000);
     let line = format!("{}\n", json(&samples::sized(samples::goal(1), 1_001)));
     let mut source = NdjsonSource::new("-", line.as_bytes()).with_limits(limits);
@@ -256,11 +265,11 @@ async fn an_event_that_is_too_large_is_malformed_whole() {
 }
 
 #[tokio::test]
-async fn goes_on_after_a_read_that_failed() {
+async fn resumes_after_a_failed_read() {
     let event = json(&samples::foreign(samples::goal(1)));
     let (start, end) = event.split_at(10);
-    let pieces = [Ok(start.into()), Err(io::Error::other("flaky")), Ok(end.into())].into();
-    let mut source = NdjsonSource::new("-", Pieces { pieces, is_ready: true });
+    let chunks = [Ok(start.into()), Err(io::Error::other("flaky")), Ok(end.into())].into();
+    let mut source = NdjsonSource::new("-", ChunkReader { chunks, is_ready: true });
     let error = source.next().await.unwrap().unwrap_err();
     assert_eq!(
         (error.kind(), error.is_retryable()),
@@ -268,29 +277,30 @@ async fn goes_on_after_a_read_that_failed() {
     );
     assert_eq!(error.to_string(), "cannot read -:1");
     assert_eq!(
-        seen(&source.next().await.unwrap().unwrap()),
-        Seen::Event {
+        received(&source.next().await.unwrap().unwrap()),
+        Received::Event {
             line: 1,
             offset: 0,
+            raw: event.clone().into_bytes(),
             json: event
         }
     );
 }
 
 #[tokio::test]
-async fn the_end_is_the_end() {
+async fn reads_nothing_after_the_end_of_input() {
     let event = json(&samples::foreign(samples::goal(1)));
-    let mut reader = Pieces::of(event.as_bytes(), 4_096);
-    // An end of the text, as on a terminal, and something behind it.
-    reader.pieces.push_back(Ok(Vec::new()));
-    reader.pieces.push_back(Ok(b"more\n".to_vec()));
+    let mut reader = ChunkReader::new(event.as_bytes(), 4_096);
+    // End of input followed by more bytes, as on a terminal.
+    reader.chunks.push_back(Ok(Vec::new()));
+    reader.chunks.push_back(Ok(b"more\n".to_vec()));
     let mut source = NdjsonSource::new("-", reader);
     assert!(source.next().await.unwrap().unwrap().envelope().is_ok());
     assert!(source.next().await.is_none());
     assert!(source.next().await.is_none());
 }
 
-/// Lines as they come: sound, blank, malformed; and no newline at the end, perhaps.
+/// Generates valid, blank and malformed lines. The last one may lack a newline.
 fn any_text() -> impl Strategy<Value = Vec<u8>> {
     let line = prop_oneof![
         Just(json(&samples::foreign(samples::goal(1))).into_bytes()),
@@ -302,20 +312,21 @@ fn any_text() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(line, 0..8).prop_map(|lines| lines.join(&b'\n'))
 }
 
-/// The lines by the book: split at every newline, blank ones left out.
-fn lines(text: &[u8]) -> Vec<Seen> {
+/// Reference implementation: splits at every newline and skips blank lines.
+fn reference(text: &[u8]) -> Vec<Received> {
     let mut offset = 0;
     let mut all = Vec::new();
     for (raw, line) in text.split_inclusive(|byte| *byte == b'\n').zip(1..) {
         let content = raw.strip_suffix(b"\r\n").or(raw.strip_suffix(b"\n")).unwrap_or(raw);
         match Envelope::from_json(content.to_vec()) {
             _ if raw.iter().all(u8::is_ascii_whitespace) => {}
-            Ok(envelope) => all.push(Seen::Event {
+            Ok(envelope) => all.push(Received::Event {
                 line,
                 offset,
+                raw: raw.to_vec(),
                 json: json(&envelope),
             }),
-            Err(_) => all.push(Seen::Malformed {
+            Err(_) => all.push(Received::Malformed {
                 line,
                 offset,
                 raw: raw.to_vec(),
@@ -328,22 +339,22 @@ fn lines(text: &[u8]) -> Vec<Seen> {
 }
 
 proptest! {
-    /// The future is dropped each time that it waits.
+    /// Drops the future at every `Pending`.
     #[test]
-    fn loses_nothing_when_cancelled(text in any_text(), piece in 1_usize..40) {
-        let mut source = NdjsonSource::new("-", Pieces::of(&text, piece));
+    fn cancelled_reads_lose_nothing(text in any_text(), chunk_bytes in 1_usize..40) {
+        let mut source = NdjsonSource::new("-", ChunkReader::new(&text, chunk_bytes));
         let mut all = Vec::new();
         let polling = async {
             loop {
                 let polled = poll_fn(|context| Poll::Ready(pin!(source.next()).as_mut().poll(context))).await;
                 match polled {
-                    Poll::Ready(Some(delivery)) => all.push(seen(&delivery.unwrap())),
+                    Poll::Ready(Some(delivery)) => all.push(received(&delivery.unwrap())),
                     Poll::Ready(None) => break,
                     Poll::Pending => {}
                 }
             }
         };
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(polling);
-        prop_assert_eq!(all, lines(&text));
+        prop_assert_eq!(all, reference(&text));
     }
 }

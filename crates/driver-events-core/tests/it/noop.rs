@@ -2,15 +2,20 @@ use driver_events_core::conformance::samples;
 use driver_events_core::{DriverEventSink, Envelope, Guarantee, NoopEventSink, Receipt};
 
 #[tokio::test]
-async fn always_answers_ok() {
-    let s = NoopEventSink;
+async fn accepts_and_discards_every_event() {
+    let sink = NoopEventSink;
     for event in samples::every_kind(samples::goal(1)) {
-        assert_eq!(s.send(Envelope::new(event.clone())).await.unwrap(), Receipt::Discarded);
-        s.publish(event).await.unwrap();
+        assert_eq!(
+            sink.send(Envelope::new(event.clone())).await.unwrap(),
+            Receipt::Discarded
+        );
+        sink.publish(event).await.unwrap();
     }
-    s.send(samples::not_finite(samples::goal(1))).await.unwrap();
-    s.flush().await.unwrap();
-    s.close().await.unwrap();
-    s.send(samples::too_large(samples::goal(1))).await.unwrap();
-    assert_eq!(s.guarantee(), Guarantee::None);
+    let unencodable = sink.send(samples::not_finite(samples::goal(1))).await;
+    assert_eq!(unencodable.unwrap(), Receipt::Discarded);
+    sink.flush().await.unwrap();
+    sink.close().await.unwrap();
+    let after_close = sink.send(samples::too_large(samples::goal(1))).await;
+    assert_eq!(after_close.unwrap(), Receipt::Discarded);
+    assert_eq!(sink.guarantee(), Guarantee::None);
 }

@@ -20,7 +20,7 @@ fn observe_all(tracker: &mut SequenceTracker, sequences: &[u64]) -> Vec<Observat
 }
 
 #[test]
-fn tells_gaps_late_events_and_duplicates() {
+fn reports_gaps_late_events_and_duplicates() {
     use Observation::{Duplicate, First, Gap, Late, Next};
     let observed = observe_all(&mut SequenceTracker::default(), &[1, 2, 2, 6, 4, 4, 3, 5, 5, 7, 1]);
     let gap = Gap { missing: 3..=5 };
@@ -43,14 +43,14 @@ fn tells_gaps_late_events_and_duplicates() {
 }
 
 #[test]
-fn what_is_before_the_first_may_still_come() {
+fn events_before_the_first_are_late() {
     use Observation::{Duplicate, First, Late, Next};
     let observed = observe_all(&mut SequenceTracker::default(), &[3, 2, 4, 2]);
     assert_eq!(observed, [First { sequence: 3 }, Late, Next, Duplicate]);
 }
 
 #[test]
-fn goals_and_runs_count_by_themselves() {
+fn goals_and_runs_are_independent() {
     let first = |sequence| Observation::First { sequence };
     let mut tracker = SequenceTracker::default();
     assert_eq!(tracker.observe(&numbered(1, "a", 1)), first(1));
@@ -58,14 +58,14 @@ fn goals_and_runs_count_by_themselves() {
     assert_eq!(
         tracker.observe(&numbered(1, "b", 1)),
         first(1),
-        "a restart is no duplicate"
+        "a restart is not a duplicate"
     );
     assert_eq!(tracker.observe(&numbered(1, "a", 2)), Observation::Next);
     assert_eq!(format!("{tracker:?}"), "SequenceTracker(3 goals and runs)");
 }
 
 #[test]
-fn what_has_no_number_is_unstamped() {
+fn event_without_number_is_unstamped() {
     let mut tracker = SequenceTracker::default();
     assert_eq!(tracker.observe(&event(1)), Observation::Unstamped);
     assert_eq!(tracker.observe(&numbered(1, "run", 0)), Observation::Unstamped);
@@ -84,7 +84,7 @@ fn what_has_no_number_is_unstamped() {
 }
 
 #[test]
-fn the_largest_numbers_are_safe() {
+fn largest_numbers_do_not_overflow() {
     use Observation::{Duplicate, First, Gap, Late, Next};
     let max = u64::MAX;
     let observed = observe_all(&mut SequenceTracker::default(), &[1, max, max, max - 1, 2, max - 1]);
@@ -95,11 +95,11 @@ fn the_largest_numbers_are_safe() {
 }
 
 #[test]
-fn forgets_the_goals_that_were_seen_longest_ago() {
+fn forgets_the_least_recent_goals() {
     let mut tracker = SequenceTracker::new(3);
     for goal in 0..1_000 {
         tracker.observe(&numbered(goal, "run", 1));
-        // It stays, since it is seen again and again.
+        // Seen in every iteration, so never forgotten.
         tracker.observe(&numbered(5_000, "run", u64::from(goal) + 1));
     }
     for goal in [998, 999] {
@@ -120,21 +120,21 @@ fn forgets_the_goals_that_were_seen_longest_ago() {
 }
 
 #[test]
-fn too_many_gaps_are_joined_from_below() {
+fn joins_lowest_gaps_above_the_limit() {
     let mut tracker = SequenceTracker::default();
     let every_other: Vec<u64> = (1..=2_001).step_by(2).collect();
     observe_all(&mut tracker, &every_other);
     use Observation::{Duplicate, Late};
-    // The lowest numbers that were seen are forgotten, and count as missing; the highest are not.
+    // The lowest seen numbers are forgotten and count as missing, the highest are kept.
     assert_eq!(
         observe_all(&mut tracker, &[3, 2, 2_000, 1_999]),
         [Late, Late, Late, Duplicate]
     );
 }
 
-/// Late events cut one gap into many.
+/// Late events split one gap into many.
 #[test]
-fn too_many_parts_of_a_gap_are_joined_from_below() {
+fn joins_lowest_parts_of_a_split_gap_above_the_limit() {
     let mut tracker = SequenceTracker::default();
     observe_all(&mut tracker, &[1, 2_001]);
     let every_other: Vec<u64> = (3..2_000).step_by(2).collect();
@@ -145,7 +145,7 @@ fn too_many_parts_of_a_gap_are_joined_from_below() {
 
 proptest! {
     #[test]
-    fn agrees_with_a_set(sequences in prop::collection::vec(1_u64..60, 1..200)) {
+    fn agrees_with_a_reference_set(sequences in prop::collection::vec(1_u64..60, 1..200)) {
         let mut tracker = SequenceTracker::default();
         let mut seen = BTreeSet::new();
         for sequence in sequences {
@@ -161,9 +161,9 @@ proptest! {
         }
     }
 
-    /// However many gaps there are, nothing that was not seen is told as a duplicate.
+    /// Holds for any number of gaps, also above the limit.
     #[test]
-    fn never_calls_a_new_event_a_duplicate(sequences in prop::collection::vec(any::<u64>(), 1..1_000)) {
+    fn never_reports_a_new_event_as_duplicate(sequences in prop::collection::vec(any::<u64>(), 1..1_000)) {
         let mut tracker = SequenceTracker::default();
         let mut seen = BTreeSet::new();
         for sequence in sequences {

@@ -2,10 +2,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use driver_events_core::conformance::samples;
-use driver_events_core::{DriverEventSink, Envelope, MemoryEventSink, SOURCE_UNSET, SinkErrorKind, Stamp, Stamped};
+use driver_events_core::{DriverEventSink, Envelope, MemoryEventSink, SinkErrorKind, Stamp, Stamped};
 use driver_events_types::Uuid;
 
-use crate::support::{event_of, failing};
+use crate::support::{event_of, failing_sink};
 
 fn stamped() -> Stamped<MemoryEventSink> {
     Stamped::new(MemoryEventSink::new(), "urn:test").unwrap()
@@ -36,8 +36,8 @@ async fn numbers_the_events_of_each_goal() {
 }
 
 #[tokio::test]
-async fn what_is_sent_again_keeps_its_number() {
-    let sink = Stamped::new(failing(SinkErrorKind::Disconnected), "urn:test").unwrap();
+async fn retry_keeps_the_number() {
+    let sink = Stamped::new(failing_sink(SinkErrorKind::Disconnected), "urn:test").unwrap();
     let envelope = event_of(1, 0);
     sink.send(envelope.clone()).await.unwrap_err();
     let first = envelope.stamp().unwrap().clone();
@@ -49,11 +49,11 @@ async fn what_is_sent_again_keeps_its_number() {
     assert_eq!(envelope.stamp(), Some(&first));
     let next = event_of(1, 1);
     sink.send(next.clone()).await.unwrap_err();
-    assert_eq!(sequence(&next), 2, "no number is taken twice for one event");
+    assert_eq!(sequence(&next), 2, "a retry uses no further number");
 }
 
 #[tokio::test]
-async fn leaves_what_is_set() {
+async fn keeps_existing_stamp_and_source() {
     let sink = stamped();
     let stamp = Stamp {
         run: "other".into(),
@@ -68,11 +68,15 @@ async fn leaves_what_is_set() {
     sink.send(event_of(1, 1)).await.unwrap();
     let stored = sink.get_ref().envelopes();
     assert_eq!((stored[0].stamp(), stored[0].source()), (Some(&stamp), "urn:other"));
-    assert_eq!(sequence(&stored[1]), 1, "a number of another run does not count here");
+    assert_eq!(
+        sequence(&stored[1]),
+        1,
+        "an existing stamp does not advance the counter"
+    );
 }
 
 #[tokio::test]
-async fn an_event_that_tells_no_goal_gets_a_source_and_no_stamp() {
+async fn event_without_goal_gets_source_but_no_stamp() {
     let sink = stamped();
     sink.send(Envelope::from_json(r#"{"kind":"host_restarted"}"#).unwrap())
         .await
@@ -84,7 +88,7 @@ async fn an_event_that_tells_no_goal_gets_a_source_and_no_stamp() {
 }
 
 #[tokio::test]
-async fn too_many_goals_begin_a_new_run_for_all() {
+async fn exceeding_goal_capacity_starts_a_new_run() {
     let sink = stamped().with_run("first").unwrap().with_goal_capacity(2);
     for goal in [1, 2, 1, 3, 1, 1] {
         sink.send(event_of(goal, 0)).await.unwrap();
@@ -98,20 +102,18 @@ async fn too_many_goals_begin_a_new_run_for_all() {
 }
 
 #[test]
-fn refuses_names_that_no_header_can_carry() {
+fn rejects_invalid_source_and_run() {
     let error = Stamped::new(MemoryEventSink::new(), "not a uri").unwrap_err();
     assert_eq!(error.name(), "source");
     assert_eq!(
         Stamped::new(MemoryEventSink::new(), "").unwrap_err().to_string(),
-        "the attribute `source` is empty"
+        "attribute `source` is empty"
     );
     assert_eq!(stamped().with_run("a\nb").unwrap_err().name(), "producerrun");
-    let envelope = event_of(1, 0);
-    assert_eq!((envelope.source(), envelope.stamp()), (SOURCE_UNSET, None));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn tasks_never_take_the_same_number() {
+async fn concurrent_tasks_get_distinct_numbers() {
     let sink = Arc::new(stamped());
     let tasks: Vec<_> = (0..4)
         .map(|_| {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use driver_events_core::conformance::samples;
 use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError, SinkErrorKind};
 
-/// A small event of goal 1.
+/// Returns a small event of goal 1.
 pub(crate) fn event(number: u32) -> Envelope {
     event_of(1, number)
 }
@@ -13,11 +13,11 @@ pub(crate) fn event_of(goal: u32, number: u32) -> Envelope {
     Envelope::new(samples::numbered(samples::goal(goal), number))
 }
 
-/// A sink that answers what a function says, to `send`, `flush` and `close`.
-pub(crate) struct Answers<F>(pub(crate) F);
+/// Sink whose `send`, `flush` and `close` return the result of a function.
+pub(crate) struct StubSink<F>(pub(crate) F);
 
 #[async_trait]
-impl<F: Fn() -> Result<Receipt, SinkError> + Send + Sync + 'static> DriverEventSink for Answers<F> {
+impl<F: Fn() -> Result<Receipt, SinkError> + Send + Sync + 'static> DriverEventSink for StubSink<F> {
     async fn send(&self, _: Envelope) -> Result<Receipt, SinkError> {
         (self.0)()
     }
@@ -27,22 +27,22 @@ impl<F: Fn() -> Result<Receipt, SinkError> + Send + Sync + 'static> DriverEventS
     }
 }
 
-impl<F> std::fmt::Debug for Answers<F> {
+impl<F> std::fmt::Debug for StubSink<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Answers")
+        f.write_str("StubSink")
     }
 }
 
-pub(crate) fn failing(kind: SinkErrorKind) -> Answers<impl Fn() -> Result<Receipt, SinkError>> {
-    Answers(move || Err(SinkError::new(kind, format!("{kind:?}"))))
+pub(crate) fn failing_sink(kind: SinkErrorKind) -> StubSink<impl Fn() -> Result<Receipt, SinkError>> {
+    StubSink(move || Err(SinkError::new(kind, format!("{kind:?}"))))
 }
 
-/// Answers every batch with results for its first envelope only.
+/// Violates the contract: returns one result for a batch of any length.
 #[derive(Debug)]
-pub(crate) struct AnswersOne;
+pub(crate) struct ShortBatchSink;
 
 #[async_trait]
-impl DriverEventSink for AnswersOne {
+impl DriverEventSink for ShortBatchSink {
     async fn send(&self, _: Envelope) -> Result<Receipt, SinkError> {
         Ok(Receipt::Written)
     }
@@ -52,51 +52,51 @@ impl DriverEventSink for AnswersOne {
     }
 }
 
-/// Remembers which of its methods were called.
+/// Records the names of the called methods.
 #[derive(Debug, Default)]
-pub(crate) struct Recording(Mutex<Vec<&'static str>>);
+pub(crate) struct RecordingSink(Mutex<Vec<&'static str>>);
 
-impl Recording {
-    /// What was called since the last look.
-    pub(crate) fn calls(&self) -> Vec<&'static str> {
+impl RecordingSink {
+    /// Returns the calls since the last `take_calls`.
+    pub(crate) fn take_calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 
-    fn note(&self, call: &'static str) {
+    fn record(&self, call: &'static str) {
         self.0.lock().unwrap().push(call);
     }
 }
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl DriverEventSink for Recording {
+impl DriverEventSink for RecordingSink {
     async fn send(&self, _: Envelope) -> Result<Receipt, SinkError> {
-        self.note("send");
+        self.record("send");
         Ok(Receipt::Spooled)
     }
 
     fn guarantee(&self) -> Guarantee {
-        self.note("guarantee");
+        self.record("guarantee");
         Guarantee::Spooled
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
-        self.note("send_batch");
+        self.record("send_batch");
         envelopes.iter().map(|_| Ok(Receipt::Spooled)).collect()
     }
 
     async fn flush(&self) -> Result<(), SinkError> {
-        self.note("flush");
+        self.record("flush");
         Ok(())
     }
 
     async fn close(&self) -> Result<(), SinkError> {
-        self.note("close");
+        self.record("close");
         Ok(())
     }
 
     async fn publish(&self, _: driver_events_types::DriverEvent) -> Result<(), SinkError> {
-        self.note("publish");
+        self.record("publish");
         Ok(())
     }
 }
