@@ -234,10 +234,7 @@ fn reports_reason_and_position_of_errors() {
             "escalate.reason: invalid type: integer `7`, expected a string".into()
         ))
     );
-    assert_eq!(
-        read("[]").map(drop),
-        Err((0, "CloudEvent is not a JSON object".into()))
-    );
+    assert_eq!(read("[]").map(drop), Err((0, "CloudEvent is not a JSON object".into())));
     let truncated = &FULL[..FULL.len() - 1];
     assert_eq!(
         read(truncated).map(drop),
