@@ -4,10 +4,11 @@ use std::path::Path;
 use crate::output::Output;
 use crate::pretty::Style;
 use crate::queue::Queue;
-use crate::{Color, Format, StdoutEventSink, WriterEventSink, append};
+use crate::{Color, Format, StdoutEventSink, WriterEventSink, append_file};
 
-/// Settings of a [`WriterEventSink`] or a [`StdoutEventSink`].
+/// Builder of a [`WriterEventSink`] or a [`StdoutEventSink`].
 ///
+/// # Examples
 /// ```
 /// use driver_events_stdout::{Color, Format, WriterEventSink};
 ///
@@ -23,59 +24,59 @@ pub struct WriterEventSinkBuilder {
 }
 
 impl WriterEventSinkBuilder {
-    /// What a line looks like; bare JSON unless set.
+    /// Sets the format of a line. Default: [`Format::Json`].
     pub fn format(mut self, format: Format) -> Self {
         self.format = format;
         self
     }
 
-    /// Whether the readable form is coloured; [`Color::Auto`] unless set, for which only stdout can be a terminal.
+    /// Sets whether [`Format::Pretty`] is coloured. Default: [`Color::Auto`], which colours only stdout.
     pub fn color(mut self, color: Color) -> Self {
         self.color = color;
         self
     }
 
-    /// How many characters of each text of an event the readable form shows; 100 unless set.
+    /// Sets the maximum number of characters of each text in [`Format::Pretty`]. Default: 100.
     pub fn max_text_chars(mut self, max_text_chars: usize) -> Self {
         self.max_text_chars = max_text_chars;
         self
     }
 
-    /// How many bytes of lines may wait to be written before `send` waits for room; 1 MiB unless set, at least 1.
+    /// Sets the number of buffered bytes at which `send` waits for free space. Default: 1 MiB, minimum 1.
     ///
-    /// A line is taken while less than this waits, whatever its length: so the sink holds at most this and one line,
-    /// and as much again that is just being written.
+    /// A buffer below this size accepts a line of any length. The sink thus holds at most this size plus one line, and
+    /// the same amount again while it is being written.
     pub fn buffer_bytes(mut self, buffer_bytes: usize) -> Self {
         self.buffer_bytes = buffer_bytes.max(1);
         self
     }
 
-    /// A sink over any writer. It is called and dropped on a thread of the sink's own, which starts with the first
-    /// event.
+    /// Creates a sink that writes to `writer`. The writer is called and dropped on a dedicated thread, which starts with
+    /// the first event.
     #[must_use]
     pub fn build(self, writer: impl Write + Send + 'static) -> WriterEventSink {
-        self.over(Output::Writer(Box::new(writer)), false)
+        self.build_with(Output::Writer(Box::new(writer)), false)
     }
 
-    /// A sink that appends to a file, which is made if it is not there.
+    /// Creates a sink that appends to a file, which is created if it does not exist.
     ///
-    /// Where the last line of the file has no end, as after a crash, it gets one first. Blocks while the file is opened.
+    /// A last line without a line ending, as a crash leaves it, is terminated first. Blocks while the file is opened.
     ///
     /// # Errors
-    /// The file cannot be opened or made.
+    /// Returns the [`io::Error`] if the file cannot be opened or created.
     pub fn append_to(self, path: impl AsRef<Path>) -> io::Result<WriterEventSink> {
-        Ok(self.build(append::open(path.as_ref())?))
+        Ok(self.build(append_file::open(path.as_ref())?))
     }
 
-    /// A sink over the process's stdout.
+    /// Creates a sink that writes to the process's stdout.
     #[must_use]
     pub fn build_stdout(self) -> StdoutEventSink {
-        StdoutEventSink::over(self.over(Output::Stdout, io::stdout().is_terminal()))
+        StdoutEventSink::new_with(self.build_with(Output::Stdout, io::stdout().is_terminal()))
     }
 
-    fn over(self, output: Output, is_terminal: bool) -> WriterEventSink {
+    fn build_with(self, output: Output, is_terminal: bool) -> WriterEventSink {
         let style = Style::new(self.color.is_on(is_terminal)).with_max_text_chars(self.max_text_chars);
-        WriterEventSink::over(Queue::new(output, self.buffer_bytes), self.format, style, is_terminal)
+        WriterEventSink::with_queue(Queue::new(output, self.buffer_bytes), self.format, style, is_terminal)
     }
 }
 
@@ -87,5 +88,33 @@ impl Default for WriterEventSinkBuilder {
             max_text_chars: Style::default().max_text_chars(),
             buffer_bytes: 1024 * 1024,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use driver_events_core::DriverEventSink;
+    use driver_events_types::{DriverEvent, GoalId};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn json_is_escaped_only_for_a_terminal() -> Result<(), Box<dyn std::error::Error>> {
+        for (is_terminal, reason) in [(true, r"\u007f\u202e"), (false, "\u{7f}\u{202e}")] {
+            let (mut reader, writer) = io::pipe()?;
+            let sink = WriterEventSink::builder().build_with(Output::Writer(Box::new(writer)), is_terminal);
+            let event = DriverEvent::Escalate {
+                goal_id: GoalId::new(),
+                reason: "\u{7f}\u{202e}".to_owned(),
+            };
+            sink.publish(event).await?;
+            sink.close().await?;
+            let mut line = String::new();
+            reader.read_to_string(&mut line)?;
+            assert!(line.ends_with(&format!("\"reason\":\"{reason}\"}}\n")), "{line:?}");
+        }
+        Ok(())
     }
 }

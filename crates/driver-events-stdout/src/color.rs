@@ -1,11 +1,11 @@
 use std::env;
 use std::ffi::OsStr;
 
-/// Whether the readable form is coloured. The other formats never are.
+/// Whether [`Format::Pretty`](crate::Format::Pretty) is coloured. The other formats never are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Color {
-    /// On a terminal, unless the environment variable [`NO_COLOR`](https://no-color.org) is set and not empty.
+    /// If the output is a terminal and the environment variable [`NO_COLOR`](https://no-color.org) is unset or empty.
     #[default]
     Auto,
     /// Always.
@@ -15,13 +15,13 @@ pub enum Color {
 }
 
 impl Color {
-    /// The answer for an output that is a terminal or not, with `NO_COLOR` from this process's environment.
+    /// Returns whether to colour the output, with `NO_COLOR` from the process's environment.
     #[must_use]
     pub fn is_on(self, is_terminal: bool) -> bool {
         self.is_on_with(is_terminal, env::var_os("NO_COLOR").as_deref())
     }
 
-    /// [`is_on`](Self::is_on) with the value of `NO_COLOR` from the caller; none where it is not set.
+    /// Returns whether to colour the output, with the given value of `NO_COLOR`; `None` if unset.
     #[must_use]
     pub fn is_on_with(self, is_terminal: bool, no_color: Option<&OsStr>) -> bool {
         match self {

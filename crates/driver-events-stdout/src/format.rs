@@ -1,26 +1,26 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What a line looks like.
+/// Format of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Format {
-    /// `json`: the bare JSON of the event, as received where it was received ([NDJSON](https://github.com/ndjson/ndjson-spec)).
+    /// `json`: the event's JSON ([NDJSON](https://github.com/ndjson/ndjson-spec)). A received event is written as received.
     #[default]
     Json,
-    /// `cloudevents`: a CloudEvent in structured mode, with the id, the time and the other attributes of the envelope
+    /// `cloudevents`: a CloudEvent 1.0 in structured mode, with the attributes of the envelope
     /// ([`write_structured`](driver_events_core::cloudevents::write_structured)). An event without a subject is
     /// [`Rejected`](driver_events_core::SinkErrorKind::Rejected).
     CloudEvents,
-    /// `pretty`: for people ([`pretty`](crate::pretty)). It cannot be read back.
+    /// `pretty`: human-readable ([`pretty`](crate::pretty)). It cannot be decoded.
     Pretty,
 }
 
 impl Format {
-    /// Every format.
+    /// All formats.
     pub const ALL: &'static [Self] = &[Self::Json, Self::CloudEvents, Self::Pretty];
 
-    /// The name: `json`, `cloudevents` or `pretty`.
+    /// Returns the name: `json`, `cloudevents` or `pretty`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -37,7 +37,7 @@ impl fmt::Display for Format {
     }
 }
 
-/// The inverse of [`Format::as_str`], to the letter.
+/// Parses the exact name of [`Format::as_str`].
 impl FromStr for Format {
     type Err = UnknownFormat;
 
@@ -50,13 +50,17 @@ impl FromStr for Format {
     }
 }
 
-/// A text that names no [`Format`].
+/// An error from parsing a [`Format`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownFormat(String);
 
 impl fmt::Display for UnknownFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown format {:?}: json, cloudevents and pretty are known", self.0)
+        write!(
+            f,
+            "unknown format `{}`: use json, cloudevents or pretty",
+            self.0.escape_debug()
+        )
     }
 }
 

@@ -1,13 +1,13 @@
 //! Events of AI agents' driver loops as lines: on stdout, in a file, on any [`Write`](std::io::Write).
 //!
 //! [`StdoutEventSink`] and [`WriterEventSink`] are [`DriverEventSink`](driver_events_core::DriverEventSink)s. They write
-//! one line an event, in one of three [`Format`]s: the bare JSON of the contract, CloudEvents 1.0, or a form for people.
+//! one line per event in one of three [`Format`]s: the event's JSON, CloudEvents 1.0, or human-readable.
 //!
 //! # When to use it
-//! For a process whose output another one reads through a pipe, for a log file, for a terminal. A broker's crate takes
-//! its place where readers come and go, or where an event must survive the machine.
+//! For a process whose output is piped to another, for a log file, for a terminal. If readers come and go, or events
+//! must survive the loss of the machine, use the crate of a broker.
 //!
-//! # Example
+//! # Examples
 //! ```
 //! use std::sync::Arc;
 //!
@@ -25,13 +25,13 @@
 //! # runtime.block_on(example()).unwrap();
 //! ```
 //!
-//! # How lines come out
-//! `send` appends a whole line to a buffer in memory, and a thread of the sink's own writes it: at once when the sink
-//! was idle, in chunks of many lines under load. So a slow reader costs memory up to the buffer's size, and then makes
-//! `send` wait; it never blocks a thread of the runtime. Lines are never torn or interleaved. Nothing panics on a closed
-//! pipe. [`WriterEventSink`] says what happens when a write fails.
+//! # How lines are written
+//! `send` appends a whole line to a buffer in memory. A dedicated thread writes it: at once if the sink is idle, in
+//! batches under load. A slow reader therefore costs memory up to the buffer's size and then makes `send` wait, but
+//! never blocks a thread of the runtime. Lines are never torn or interleaved, and a closed pipe causes no panic. For
+//! failed writes see [`WriterEventSink`].
 //!
-//! Call [`close`](driver_events_core::DriverEventSink::close) before the process ends, or the last lines may be lost.
+//! Call [`close`](driver_events_core::DriverEventSink::close) before the process exits, or the last lines may be lost.
 //!
 //! # Features
 //! None.
@@ -45,12 +45,12 @@ mod format;
 
 pub mod pretty;
 
-mod append;
-mod failure;
+mod append_file;
 mod output;
 mod queue;
-mod terminal;
-mod thread;
+mod terminal_escape;
+mod write_failure;
+mod writer_thread;
 
 pub use builder::WriterEventSinkBuilder;
 pub use color::Color;

@@ -2,18 +2,18 @@ use std::io::{self, ErrorKind, Write};
 use std::thread;
 use std::time::Duration;
 
-/// The first pause before a writer that would block is tried again. Each further pause is twice as long.
-const SHORTEST_PAUSE: Duration = Duration::from_micros(100);
-const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+/// First backoff after `WouldBlock`. Each further backoff is twice as long.
+const INITIAL_BACKOFF: Duration = Duration::from_micros(100);
+const MAX_BACKOFF: Duration = Duration::from_millis(20);
 
-/// Where lines go.
+/// The destination of the lines.
 pub(crate) enum Output {
-    /// The process's stdout, which others may print to as well.
+    /// The process's stdout, which other code may print to.
     Stdout,
     Writer(Box<dyn Write + Send>),
 }
 
-/// Whole lines on their way out, and how far they have come.
+/// Whole lines being written, and the number of bytes written so far.
 #[derive(Default)]
 pub(crate) struct Chunk {
     pub(crate) bytes: Vec<u8>,
@@ -21,9 +21,9 @@ pub(crate) struct Chunk {
 }
 
 impl Output {
-    /// Writes what is left of the chunk and flushes. After an error the next call goes on at the very byte.
+    /// Writes the rest of the chunk and flushes. After an error, the next call continues at the first unwritten byte.
     ///
-    /// Stdout is locked for the chunk, so that the lines of those who print to it as well stay whole.
+    /// Stdout is locked for the whole chunk, so that lines printed by other code are not torn.
     pub(crate) fn write(&mut self, chunk: &mut Chunk) -> io::Result<()> {
         match self {
             Self::Stdout => chunk.write_to(&mut io::stdout().lock()),
@@ -37,17 +37,17 @@ impl Chunk {
         while let Some(rest) = self.bytes.get(self.written..)
             && !rest.is_empty()
         {
-            match insist(|| writer.write(rest))? {
+            match retry_transient(|| writer.write(rest))? {
                 0 => return Err(ErrorKind::WriteZero.into()),
-                // No more than was asked for counts, whatever the writer claims.
+                // Guards against a writer that returns more than it was passed.
                 count => self.written = self.bytes.len().min(self.written.saturating_add(count)),
             }
         }
-        insist(|| writer.flush())
+        retry_transient(|| writer.flush())
     }
 
-    /// The number of lines that the writer has taken whole; none where it took all of them and failed to flush.
-    pub(crate) fn lines_taken(&self) -> u64 {
+    /// Returns the number of lines written completely; 0 if all were written but the flush failed.
+    pub(crate) fn whole_lines_written(&self) -> u64 {
         match self.bytes.get(..self.written) {
             Some(taken) if taken.len() < self.bytes.len() => taken.iter().map(|byte| u64::from(*byte == b'\n')).sum(),
             _ => 0,
@@ -60,15 +60,15 @@ impl Chunk {
     }
 }
 
-/// Calls again until the writer does something: after an interruption at once, and after a pause where it would block.
-fn insist<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    let mut pause = SHORTEST_PAUSE;
+/// Repeats the call while it is interrupted or, with backoff, while it would block.
+fn retry_transient<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let mut backoff = INITIAL_BACKOFF;
     loop {
         match call() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                thread::sleep(pause);
-                pause = LONGEST_PAUSE.min(pause * 2);
+                thread::sleep(backoff);
+                backoff = MAX_BACKOFF.min(backoff * 2);
             }
             result => return result,
         }

@@ -5,92 +5,93 @@ use std::time::Duration;
 use driver_events_core::{SinkError, SinkErrorKind};
 use tokio::sync::Notify;
 
-use crate::failure::Failure;
 use crate::output::{Chunk, Output};
-use crate::thread;
+use crate::write_failure::WriteFailure;
+use crate::writer_thread;
 
-/// So many bytes are worth a write while events keep coming: what a pipe takes at once on Linux. Waking the thread for
-/// much less would cost the senders more than the events do.
-const WORTH_A_WRITE: usize = 64 * 1024;
-/// How long the thread waits for more events before it writes the few that are there.
-const LINGER: Duration = Duration::from_millis(1);
+/// Number of buffered bytes that wakes the lingering thread: the capacity of a pipe on Linux. Waking it for much less
+/// would cost the senders more than the events do.
+const BATCH_BYTES: usize = 64 * 1024;
+/// Maximum time that the thread waits for a batch to fill before it writes.
+const BATCH_LINGER: Duration = Duration::from_millis(1);
 
-/// Where the tasks that send meet the thread that writes.
+/// The bounded buffer between the tasks that send and the thread that writes.
 ///
-/// Tasks append whole lines to one buffer; the thread takes the buffer with all that is in it and leaves an empty one.
-/// Nobody holds the lock while anything is written.
+/// Tasks append whole lines to one buffer. The thread swaps the buffer for an empty one and writes it without holding
+/// the lock.
 pub(crate) struct Queue {
-    limit: usize,
+    max_buffered_bytes: usize,
     state: Mutex<State>,
     /// Wakes the thread.
-    work: Condvar,
-    /// Wakes tasks: there is room, or lines were written, or something failed, or the sink is closed.
+    wake_thread: Condvar,
+    /// Wakes the tasks after a change: free space, lines written, a failed write, or the close.
     changed: Notify,
 }
 
 struct State {
-    /// Where lines go, until the thread takes it over with the first of them.
-    unused: Option<Output>,
+    /// The output, until the thread takes it over with the first line.
+    output: Option<Output>,
     /// Accepted lines that the thread has not taken yet.
     buffer: Vec<u8>,
-    /// The number of lines that were accepted.
+    /// Number of lines accepted.
     accepted: u64,
-    /// Of these, the lines that the thread has taken.
+    /// Number of lines that the thread has taken.
     taken: u64,
-    /// Of these, the lines that were written, and the writer flushed behind them.
+    /// Number of lines written and flushed.
     written: u64,
-    /// Fewer bytes in the buffer do not wake the thread.
+    /// Number of buffered bytes from which a new line wakes the thread.
     wake_at: usize,
-    /// A flush waits, or a failed write shall be tried again.
-    hurry: bool,
+    /// A flush waits, or a failed write is to be retried.
+    write_requested: bool,
     closed: bool,
-    /// The sink is gone, and nobody can ask for another try.
-    abandoned: bool,
-    /// The output is dropped, and no thread runs.
-    ended: bool,
-    /// Why the last write failed, until one goes well.
-    failure: Option<Failure>,
-    /// The number of writes that failed.
+    /// The sink was dropped, so that nothing can request another retry.
+    sink_dropped: bool,
+    /// The thread has exited, or never ran, and the output is dropped.
+    thread_exited: bool,
+    /// The cause of the last failed write, until a write succeeds.
+    failure: Option<WriteFailure>,
+    /// Number of failed writes.
     failures: u64,
-    /// The lines that came out whole before the write failed.
-    came_out: u64,
+    /// Number of whole lines of the current chunk that were written before its write failed.
+    written_of_chunk: u64,
 }
 
 impl Queue {
-    pub(crate) fn new(output: Output, limit: usize) -> Self {
+    pub(crate) fn new(output: Output, max_buffered_bytes: usize) -> Self {
         Self {
-            limit,
+            max_buffered_bytes,
             state: Mutex::new(State {
-                unused: Some(output),
+                output: Some(output),
                 buffer: Vec::new(),
                 accepted: 0,
                 taken: 0,
                 written: 0,
                 wake_at: 1,
-                hurry: false,
+                write_requested: false,
                 closed: false,
-                abandoned: false,
-                ended: false,
+                sink_dropped: false,
+                thread_exited: false,
                 failure: None,
                 failures: 0,
-                came_out: 0,
+                written_of_chunk: 0,
             }),
-            work: Condvar::new(),
+            wake_thread: Condvar::new(),
             changed: Notify::new(),
         }
     }
 
-    /// Nothing that panics runs under the lock, so what it guards is sound whatever happened elsewhere.
+    /// Ignores poisoning: no code that can panic runs under the lock, so the state is always consistent.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// For tasks.
+/// The methods for tasks.
 impl Queue {
-    /// Appends a line, and waits for room where there is none. A dropped future has appended the line or not.
+    /// Appends a line, after waiting for free space if the buffer is full. A dropped future has appended the line
+    /// completely or not at all.
     pub(crate) async fn push(self: &Arc<Self>, line: &[u8]) -> Result<(), SinkError> {
-        self.wait_until(|| match self.try_push(line) {
+        self.wait_for(|| match self.try_push(line) {
             Ok(true) => Some(Ok(())),
             Ok(false) => None,
             Err(error) => Some(Err(error)),
@@ -98,22 +99,22 @@ impl Queue {
         .await
     }
 
-    /// Whether there was room. The buffer takes a line as long as it holds less than its limit, so that a line of any
-    /// length finds its turn.
+    /// Appends a line and returns `true`, or returns `false` if the buffer is full. A buffer below its limit accepts a
+    /// line of any length.
     pub(crate) fn try_push(self: &Arc<Self>, line: &[u8]) -> Result<bool, SinkError> {
         let mut state = self.lock();
         if let Some(failure) = &state.failure
-            && (failure.is_final() || !state.closed)
+            && (failure.is_permanent() || !state.closed)
         {
-            let error = failure.refusal(state.unwritten());
-            // The next try finds out whether the writer has recovered.
-            self.hurry(state);
+            let error = failure.send_error(state.unwritten());
+            // The retry determines whether the writer has recovered.
+            self.request_write(state);
             return Err(error);
         }
         if state.closed {
             return Err(SinkError::new(SinkErrorKind::Closed, "the sink is closed"));
         }
-        if state.buffer.len() >= self.limit {
+        if state.buffer.len() >= self.max_buffered_bytes {
             return Ok(false);
         }
         state.start_thread(self)?;
@@ -121,105 +122,105 @@ impl Queue {
         state.buffer.push(b'\n');
         state.accepted += 1;
         if state.buffer.len() >= state.wake_at {
-            // Once is enough: the thread says when it wants to be woken again.
+            // Notify once: the thread lowers `wake_at` again before it waits.
             state.wake_at = usize::MAX;
             drop(state);
-            self.work.notify_one();
+            self.wake_thread.notify_one();
         }
         Ok(true)
     }
 
-    /// Waits until everything that was accepted before the call is written.
+    /// Waits until all lines accepted before the call are written.
     pub(crate) async fn flush(&self) -> Result<(), SinkError> {
         let (target, failures) = {
             let state = self.lock();
-            let wanted = (state.accepted, state.failures);
+            let before = (state.accepted, state.failures);
             if state.written < state.accepted {
-                self.hurry(state);
+                self.request_write(state);
             }
-            wanted
+            before
         };
-        self.wait_until(|| {
+        self.wait_for(|| {
             let state = self.lock();
             if state.written >= target {
                 return Some(Ok(()));
             }
             let failure = state.failure.as_ref()?;
-            (failure.is_final() || state.failures != failures).then(|| Err(failure.report(state.unwritten())))
+            (failure.is_permanent() || state.failures != failures).then(|| Err(failure.flush_error(state.unwritten())))
         })
         .await
     }
 
-    /// Refuses new lines, flushes, and waits until the thread has ended and the output is dropped.
+    /// Refuses new lines, flushes, and waits until the thread has exited and the output is dropped.
     pub(crate) async fn close(&self) -> Result<(), SinkError> {
         let unused = {
             let mut state = self.lock();
             state.closed = true;
-            let unused = state.unused.take();
-            state.ended |= unused.is_some();
+            let unused = state.output.take();
+            state.thread_exited |= unused.is_some();
             unused
         };
         drop(unused);
-        self.work.notify_one();
+        self.wake_thread.notify_one();
         self.changed.notify_waiters();
         self.flush().await?;
-        self.wait_until(|| self.lock().ended.then_some(Ok(()))).await
+        self.wait_for(|| self.lock().thread_exited.then_some(Ok(()))).await
     }
 
-    /// Tells the thread to write what is there, as far as that goes, and to end.
-    pub(crate) fn abandon(&self) {
+    /// Makes the thread write the remaining lines, with at most one retry, and exit.
+    pub(crate) fn detach(&self) {
         let mut state = self.lock();
         state.closed = true;
-        state.abandoned = true;
+        state.sink_dropped = true;
         drop(state);
-        self.work.notify_one();
+        self.wake_thread.notify_one();
     }
 
-    /// Asks the thread to write now.
-    fn hurry(&self, mut state: MutexGuard<'_, State>) {
-        state.hurry = true;
+    /// Makes the thread write at once.
+    fn request_write(&self, mut state: MutexGuard<'_, State>) {
+        state.write_requested = true;
         drop(state);
-        self.work.notify_one();
+        self.wake_thread.notify_one();
     }
 
-    /// Asks `answer` now and after each change, until it has one.
-    async fn wait_until<T>(&self, mut answer: impl FnMut() -> Option<T>) -> T {
+    /// Calls `check` now and after each change, until it returns a result.
+    async fn wait_for<T>(&self, mut check: impl FnMut() -> Option<T>) -> T {
         loop {
-            // Hears of every change from here on, also before it is polled.
+            // Created before the check, so that no change in between is missed.
             let changed = self.changed.notified();
-            if let Some(answer) = answer() {
-                return answer;
+            if let Some(result) = check() {
+                return result;
             }
             changed.await;
         }
     }
 }
 
-/// For the thread.
+/// The methods for the thread.
 impl Queue {
-    /// Waits for lines and takes them all. False when the sink is closed and nothing is left.
+    /// Waits for lines and moves all of them to the chunk. Returns `false` if the sink is closed and the buffer empty.
     ///
-    /// Right after a write the thread lingers: few lines wait for more to join them, for a millisecond at most. If none
-    /// came in that time, it sleeps, and the next line wakes it at once.
-    pub(crate) fn take(&self, chunk: &mut Chunk, has_just_written: bool) -> bool {
+    /// After a write the thread lingers: it waits up to a millisecond for a batch to fill. If no line arrives in that
+    /// time, it sleeps, and the next line wakes it at once.
+    pub(crate) fn next_chunk(&self, chunk: &mut Chunk, has_just_written: bool) -> bool {
         chunk.clear();
         let mut state = self.lock();
         if has_just_written {
-            let enough = WORTH_A_WRITE.min(self.limit);
-            state.wake_at = enough;
-            let waited = self.work.wait_timeout_while(state, LINGER, |state| {
-                state.buffer.len() < enough && !state.hurry && !state.closed
+            let batch_bytes = BATCH_BYTES.min(self.max_buffered_bytes);
+            state.wake_at = batch_bytes;
+            let waited = self.wake_thread.wait_timeout_while(state, BATCH_LINGER, |state| {
+                state.buffer.len() < batch_bytes && !state.write_requested && !state.closed
             });
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
         state.wake_at = 1;
         let slept = self
-            .work
+            .wake_thread
             .wait_while(state, |state| state.buffer.is_empty() && !state.closed);
         state = slept.unwrap_or_else(PoisonError::into_inner);
 
         state.wake_at = usize::MAX;
-        state.hurry = false;
+        state.write_requested = false;
         state.taken = state.accepted;
         mem::swap(&mut state.buffer, &mut chunk.bytes);
         drop(state);
@@ -227,41 +228,43 @@ impl Queue {
         !chunk.bytes.is_empty()
     }
 
-    /// What was taken came out.
-    pub(crate) fn wrote(&self) {
+    /// Records that the chunk was written and flushed.
+    pub(crate) fn write_succeeded(&self) {
         let mut state = self.lock();
         state.written = state.taken;
-        state.came_out = 0;
+        state.written_of_chunk = 0;
         state.failure = None;
         drop(state);
         self.changed.notify_waiters();
     }
 
-    /// What was taken did not come out, or not all of it. Tells those who wait, and waits until somebody wants another
-    /// try. False when there will be none.
-    pub(crate) fn failed(&self, failure: Failure, chunk: &Chunk) -> bool {
+    /// Records that the chunk was not written completely, and waits for a request to retry. Returns `false` if there is
+    /// to be no retry.
+    pub(crate) fn write_failed(&self, failure: WriteFailure, chunk: &Chunk) -> bool {
         let mut state = self.lock();
-        let is_final = failure.is_final();
+        let is_permanent = failure.is_permanent();
         state.failure = Some(failure);
         state.failures += 1;
-        state.came_out = chunk.lines_taken();
-        // This failure is the answer to everyone who asked before it.
-        state.hurry = false;
+        state.written_of_chunk = chunk.whole_lines_written();
+        // Earlier requests get this failure as their result.
+        state.write_requested = false;
         self.changed.notify_waiters();
-        if is_final || state.abandoned {
+        if is_permanent || state.sink_dropped {
             return false;
         }
-        let waited = self.work.wait_while(state, |state| !state.hurry && !state.abandoned);
-        waited.unwrap_or_else(PoisonError::into_inner).hurry = false;
+        let waited = self
+            .wake_thread
+            .wait_while(state, |state| !state.write_requested && !state.sink_dropped);
+        waited.unwrap_or_else(PoisonError::into_inner).write_requested = false;
         true
     }
 
-    /// The thread ends, with the output dropped.
-    pub(crate) fn ended(&self, panic: Option<Failure>) {
+    /// Records that the thread exits and the output is dropped.
+    pub(crate) fn thread_exited(&self, panic: Option<WriteFailure>) {
         let mut state = self.lock();
-        state.ended = true;
+        state.thread_exited = true;
         state.buffer = Vec::new();
-        if panic.is_some() && !state.failure.as_ref().is_some_and(Failure::is_final) {
+        if panic.is_some() && !state.failure.as_ref().is_some_and(WriteFailure::is_permanent) {
             state.failure = panic;
         }
         drop(state);
@@ -271,17 +274,17 @@ impl Queue {
 
 impl State {
     fn unwritten(&self) -> u64 {
-        self.accepted - self.written - self.came_out
+        self.accepted - self.written - self.written_of_chunk
     }
 
-    /// Starts the thread if it has not been started.
+    /// Starts the thread if it has not been started yet.
     fn start_thread(&mut self, queue: &Arc<Queue>) -> Result<(), SinkError> {
-        let Some(output) = self.unused.take() else {
+        let Some(output) = self.output.take() else {
             return Ok(());
         };
-        thread::start(Arc::clone(queue), output).map_err(|error| {
-            self.ended = true;
-            self.failure.insert(Failure::of_spawn(error)).refusal(0)
+        writer_thread::start(Arc::clone(queue), output).map_err(|error| {
+            self.thread_exited = true;
+            self.failure.insert(WriteFailure::of_spawn(error)).send_error(0)
         })
     }
 }

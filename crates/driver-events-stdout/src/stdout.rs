@@ -3,30 +3,30 @@ use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkErro
 
 use crate::{WriterEventSink, WriterEventSinkBuilder};
 
-/// Writes one line an event to the process's stdout: a [`WriterEventSink`] in all that it promises.
+/// A sink that writes one line per event to the process's stdout, with the guarantees of [`WriterEventSink`].
 ///
-/// It may share stdout with code that prints: each chunk of lines goes out under stdout's lock, so neither tears the
-/// other's lines. Where stdout is closed, or its reader goes away, nothing panics, unlike with `println!`.
+/// It may share stdout with code that prints: each batch of lines is written under stdout's lock, so that neither tears
+/// the other's lines. Unlike `println!`, it does not panic if stdout is closed.
 ///
-/// Where stdout is a terminal, what it would obey or not show is escaped, in JSON by `\u` and four digits: the event is
-/// the same, and its bytes are not.
+/// If stdout is a terminal, control and invisible characters are escaped, in JSON as `\u` with four digits: the decoded
+/// event is unchanged, but its bytes are not.
 #[derive(Debug)]
 pub struct StdoutEventSink(WriterEventSink);
 
 impl StdoutEventSink {
-    /// Writes bare JSON, with a buffer of 1 MiB.
+    /// Creates a sink that writes bare JSON, with a buffer of 1 MiB.
     #[must_use]
     pub fn new() -> Self {
         Self::builder().build_stdout()
     }
 
-    /// Settings: the format, colour, the size of the buffer. Ends with
+    /// Creates a builder for the format, the colour and the buffer size. Finish it with
     /// [`build_stdout`](WriterEventSinkBuilder::build_stdout).
     pub fn builder() -> WriterEventSinkBuilder {
         WriterEventSink::builder()
     }
 
-    pub(crate) fn over(inner: WriterEventSink) -> Self {
+    pub(crate) fn new_with(inner: WriterEventSink) -> Self {
         Self(inner)
     }
 }

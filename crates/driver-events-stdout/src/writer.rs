@@ -10,37 +10,38 @@ use driver_events_types::DriverEvent;
 
 use crate::pretty::{self, Style};
 use crate::queue::Queue;
-use crate::{Format, WriterEventSinkBuilder, terminal};
+use crate::{Format, WriterEventSinkBuilder, terminal_escape};
 
-/// Writes one line an event to a file, a pipe, or any other [`Write`].
+/// A sink that writes one line per event to a file, a pipe, or any other [`Write`].
 ///
-/// `Ok` of [`send`](DriverEventSink::send) means [`Buffered`](Receipt::Buffered): the line is in memory, and a thread of
-/// the sink's own will write it, at once when the sink was idle, else within a millisecond or with its chunk.
-/// [`flush`](DriverEventSink::flush) tells when it is out: the writer took every line and its own `flush` succeeded.
-/// A file is then in the hands of the operating system, not yet on the disk.
+/// `Ok` from [`send`](DriverEventSink::send) means [`Buffered`](Receipt::Buffered): the line is in memory. A dedicated
+/// thread writes it: at once if the sink is idle, otherwise with a batch, within a millisecond after the previous write.
+/// [`flush`](DriverEventSink::flush) waits until the writer accepted every line and its own `flush` succeeded. A file is
+/// then in the page cache of the operating system, not synced to disk.
 ///
-/// The thread starts with the first event and ends with [`close`](DriverEventSink::close), which also drops the writer.
-/// When the sink is dropped without it, the thread still writes what is there and ends, unless the process ends first.
+/// The thread starts with the first event. [`close`](DriverEventSink::close) stops it and drops the writer. If the sink
+/// is dropped without `close`, the thread writes the remaining lines and exits, unless the process exits first.
 ///
-/// # When the writer is slow
-/// Lines wait in memory, up to [`buffer_bytes`](WriterEventSinkBuilder::buffer_bytes) and as much again on its way out.
-/// Then `send` waits for room. A writer that would block (`EAGAIN`) is tried again after a pause. Only the sink's own
-/// thread is ever blocked.
+/// # Slow writers
+/// Lines are buffered up to [`buffer_bytes`](WriterEventSinkBuilder::buffer_bytes), plus the same amount being written.
+/// Then `send` waits for free space. A write that would block (`EAGAIN`) is retried with backoff. Only the dedicated
+/// thread blocks.
 ///
-/// # When a write fails
-/// - **The reader is gone** (`EPIPE`): the sink is closed. `send`, `flush` and `close` answer
-///   [`Closed`](driver_events_core::SinkErrorKind::Closed), and the source is the [`io::Error`]. A filter in a pipeline
-///   ends quietly then.
-/// - **Any other error**: what is not written is held, to the byte, so that no line is torn or doubled. Everyone who
-///   waits in `flush` or for room is told: [`Full`](driver_events_core::SinkErrorKind::Full) where the disk or the quota
-///   is full, else [`Disconnected`](driver_events_core::SinkErrorKind::Disconnected). While this lasts `send` refuses
-///   new events with the same error, and each `send` and each `flush` makes the thread try again. Of a batch nothing is
-///   taken behind the first event that was refused like this, so that the rest can be sent again in order. Where `close`
-///   failed like this the sink takes no more events, and `flush` and `close` may be called again.
-/// - **The writer panics**: [`Fatal`](driver_events_core::SinkErrorKind::Fatal), and what was not written is lost.
+/// # Failed writes
+/// - **Closed pipe** (`EPIPE`): the sink closes. `send`, `flush` and `close` return
+///   [`Closed`](driver_events_core::SinkErrorKind::Closed) with the [`io::Error`] as source. A filter in a pipeline should
+///   exit quietly.
+/// - **Any other error**: unwritten bytes are kept, and the retry continues at the first of them, so that no line is torn
+///   or duplicated. Pending `flush` and `send` calls fail with [`Full`](driver_events_core::SinkErrorKind::Full) if the
+///   disk or the quota is full, otherwise with [`Disconnected`](driver_events_core::SinkErrorKind::Disconnected). Until a
+///   write succeeds, `send` refuses new events with the same error, and each `send` and `flush` triggers a retry. In a
+///   batch, every event after the first refused one is refused too, so that the rest can be resent in order. After a
+///   failed `close`, the sink accepts no more events, but `flush` and `close` may be called again.
+/// - **Panic of the writer**: [`Fatal`](driver_events_core::SinkErrorKind::Fatal). The unwritten events are lost.
 ///
-/// The messages tell how many accepted events have not been written.
+/// The error messages have the number of accepted events that are not written.
 ///
+/// # Examples
 /// ```
 /// use driver_events_core::DriverEventSink;
 /// use driver_events_stdout::WriterEventSink;
@@ -67,29 +68,29 @@ pub struct WriterEventSink {
 }
 
 impl WriterEventSink {
-    /// Writes bare JSON to `writer`, with a buffer of 1 MiB. Whatever the writer may block on, it is called on a thread
-    /// of the sink's own, so it needs no buffer itself.
+    /// Creates a sink that writes bare JSON to `writer`, with a buffer of 1 MiB. The writer runs on a dedicated thread: it
+    /// may block, and needs no buffer of its own.
     #[must_use]
     pub fn new(writer: impl Write + Send + 'static) -> Self {
         Self::builder().build(writer)
     }
 
-    /// Appends bare JSON to a file, which is made if it is not there.
+    /// Creates a sink that appends bare JSON to a file, which is created if it does not exist.
     ///
-    /// Where the last line of the file has no end, as after a crash, it gets one first. Blocks while the file is opened.
+    /// A last line without a line ending, as a crash leaves it, is terminated first. Blocks while the file is opened.
     ///
     /// # Errors
-    /// The file cannot be opened or made.
+    /// Returns the [`io::Error`] if the file cannot be opened or created.
     pub fn append_to(path: impl AsRef<Path>) -> io::Result<Self> {
         Self::builder().append_to(path)
     }
 
-    /// Settings: the format, colour, the size of the buffer.
+    /// Creates a builder for the format, the colour and the buffer size.
     pub fn builder() -> WriterEventSinkBuilder {
         WriterEventSinkBuilder::default()
     }
 
-    pub(crate) fn over(queue: Queue, format: Format, style: Style, is_terminal: bool) -> Self {
+    pub(crate) fn with_queue(queue: Queue, format: Format, style: Style, is_terminal: bool) -> Self {
         Self {
             queue: Arc::new(queue),
             format,
@@ -99,26 +100,26 @@ impl WriterEventSink {
         }
     }
 
-    async fn take(&self, envelope: &Envelope) -> Result<Receipt, SinkError> {
-        if let Some(line) = self.append(envelope)? {
+    async fn enqueue(&self, envelope: &Envelope) -> Result<Receipt, SinkError> {
+        if let Some(line) = self.try_enqueue(envelope)? {
             Box::pin(self.queue.push(&line)).await?;
         }
         Ok(Receipt::Buffered)
     }
 
-    /// Appends the envelope to what waits to be written. Where there is no room now, gives its line back.
-    fn append(&self, envelope: &Envelope) -> Result<Option<Vec<u8>>, SinkError> {
-        // Lines are made in one buffer, time and again; only tasks that send at the same moment make one of their own.
+    /// Appends the envelope's line to the queue, or returns the line if the queue is full.
+    fn try_enqueue(&self, envelope: &Envelope) -> Result<Option<Vec<u8>>, SinkError> {
+        // Lines are encoded in a reused buffer. Only concurrent calls allocate their own.
         let mut shared = self.scratch.try_lock().ok();
         let mut own = Vec::new();
         let line = shared.as_deref_mut().unwrap_or(&mut own);
         line.clear();
         self.write_line(envelope, line)?;
-        let appended = self.queue.try_push(line)?;
-        Ok((!appended).then(|| line.clone()))
+        let enqueued = self.queue.try_push(line)?;
+        Ok((!enqueued).then(|| line.clone()))
     }
 
-    /// Writes the envelope as a line without its ending. An event is refused in every format, or in none.
+    /// Writes the envelope as a line without line ending. An event that cannot be encoded is refused in every format.
     fn write_line(&self, envelope: &Envelope, line: &mut Vec<u8>) -> Result<(), SinkError> {
         match self.format {
             Format::Json => envelope.write_line(line)?,
@@ -130,7 +131,7 @@ impl WriterEventSink {
             }
         }
         if self.is_terminal {
-            terminal::escape(line);
+            terminal_escape::escape(line);
         }
         Ok(())
     }
@@ -139,24 +140,24 @@ impl WriterEventSink {
 #[async_trait]
 impl DriverEventSink for WriterEventSink {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
-        self.take(&envelope).await
+        self.enqueue(&envelope).await
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
         let mut results = Vec::with_capacity(envelopes.len());
-        let mut stopped = None;
+        let mut first_error = None;
         for envelope in envelopes {
-            let result = match stopped {
-                None => self.take(&envelope).await,
-                // The writer may have recovered since, and would take it before the one that has to be sent again.
-                Some(kind) => Err(
-                    SinkError::new(kind, "it was not tried, since an event before it failed").with_fate(Fate::NotSent),
-                ),
+            let result = match first_error {
+                None => self.enqueue(&envelope).await,
+                // If the writer has recovered since, this event would overtake the refused one.
+                Some(kind) => {
+                    Err(SinkError::new(kind, "not sent: an earlier event of the batch failed").with_fate(Fate::NotSent))
+                }
             };
             if let Err(error) = &result
                 && error.is_retryable()
             {
-                stopped = Some(error.kind());
+                first_error = Some(error.kind());
             }
             results.push(result);
         }
@@ -175,15 +176,15 @@ impl DriverEventSink for WriterEventSink {
         self.queue.close().await
     }
 
-    /// As the trait has it, without a second box for the call of `send`.
+    /// Overrides the default to save the boxed future of `send`.
     async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
-        self.take(&Envelope::new(event)).await.map(drop)
+        self.enqueue(&Envelope::new(event)).await.map(drop)
     }
 }
 
 impl Drop for WriterEventSink {
     fn drop(&mut self) {
-        self.queue.abandon();
+        self.queue.detach();
     }
 }
 

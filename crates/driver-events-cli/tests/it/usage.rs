@@ -54,7 +54,7 @@ fn wrong_usage_is_told_apart() {
             &["publish", "--to", "stdout:?color=always"],
             "there is no parameter `color`",
         ),
-        (&["publish", "--to", "stdout:?format=xml"], "unknown format \"xml\""),
+        (&["publish", "--to", "stdout:?format=xml"], "unknown format `xml`"),
         (
             &["publish", "--to", "stdout:?format"],
             "the parameter `format` has no value",

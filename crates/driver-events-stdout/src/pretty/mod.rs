@@ -1,4 +1,4 @@
-//! Events as lines for people: the time, the goal, the kind, and the facts of the event.
+//! Human-readable lines: time, goal, kind and details of an event.
 //!
 //! ```text
 //! 09:30:12.250  6a0c1a01  decision                    turn 0 · deny: Bash · Force pushes are not allowed. · {"command":"git push -f"}
@@ -6,14 +6,14 @@
 //! --:--:--.---  6a0c1a02  progress                    turn 1 · 1 turn, 2m 20s, 52800 tokens · Secciones 1–3 traducidas
 //! ```
 //!
-//! The time is in UTC; dashes where the envelope has none. The goal is shown by the last eight digits of its id: ids that
-//! are counted up, or begin with a time, differ at the end. Texts are shortened.
+//! The time is in UTC, or dashes if the envelope lacks it. The goal is the last eight digits of its id, since sequential
+//! and time-ordered ids differ at the end. Texts are truncated.
 //!
-//! A terminal never obeys what an event contains. Control characters, line and paragraph separators, characters that
-//! turn the direction of text, and characters that are not seen are shown as `\n`, `\t`, `\x1b` or `\u{202e}`. A
-//! backslash of the text itself is left as it is.
+//! Text of an event cannot control the terminal: control characters, line and paragraph separators, bidirectional
+//! controls and invisible characters are escaped as `\n`, `\t`, `\x1b` or `\u{202e}`. A backslash in the text is not
+//! escaped.
 
-mod facts;
+mod details;
 mod sgr;
 mod text;
 
@@ -22,14 +22,14 @@ use std::io::Write;
 use driver_events_core::Envelope;
 use driver_events_types::{Decoded, EventKind};
 
-use facts::Facts;
+use details::DetailWriter;
 pub(crate) use text::must_be_escaped;
 use text::write_text;
 
-/// How wide the kind is: as the longest that is known.
-const KIND_CHARS: usize = EventKind::ExtractMemoriesCompleted.as_str().len();
+/// Width of the kind column in characters: the longest known kind.
+const KIND_COLUMN_CHARS: usize = EventKind::ExtractMemoriesCompleted.as_str().len();
 
-/// How a line looks.
+/// Style of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
     color: bool,
@@ -37,8 +37,8 @@ pub struct Style {
 }
 
 impl Style {
-    /// With colours, for a terminal, or without; [`Color::is_on`](crate::Color::is_on) tells. Shows 100 characters of a
-    /// text.
+    /// Creates a style with or without colours, see [`Color::is_on`](crate::Color::is_on). Texts are truncated to 100
+    /// characters.
     #[must_use]
     pub const fn new(color: bool) -> Self {
         Self {
@@ -47,14 +47,14 @@ impl Style {
         }
     }
 
-    /// Sets how many characters of each text of an event are shown. What is longer ends with `…`.
+    /// Sets the maximum number of characters of each text. A longer text is truncated and ends with `…`. Default: 100.
     #[must_use]
     pub const fn with_max_text_chars(mut self, max_text_chars: usize) -> Self {
         self.max_text_chars = max_text_chars;
         self
     }
 
-    /// How many characters of each text of an event are shown.
+    /// Returns the maximum number of characters of each text.
     #[must_use]
     pub const fn max_text_chars(&self) -> usize {
         self.max_text_chars
@@ -71,14 +71,14 @@ impl Style {
     }
 }
 
-/// Without colours.
+/// Creates a style without colours.
 impl Default for Style {
     fn default() -> Self {
         Self::new(false)
     }
 }
 
-/// Appends the envelope as one line, without a line ending. What was in `out` stays.
+/// Appends the envelope to `out` as one line without a line ending.
 pub fn write_line(envelope: &Envelope, style: Style, out: &mut Vec<u8>) {
     style.paint(sgr::DIM, out, |out| {
         write_time(envelope, out);
@@ -89,17 +89,21 @@ pub fn write_line(envelope: &Envelope, style: Style, out: &mut Vec<u8>) {
 
     let mut width = 0;
     style.paint(sgr::of_kind(envelope.decoded().known_kind()), out, |out| {
-        // A kind that is known is never cut.
-        width = write_text(envelope.kind().chars(), style.max_text_chars.max(KIND_CHARS), out);
+        // A known kind is never truncated.
+        width = write_text(
+            envelope.kind().chars(),
+            style.max_text_chars.max(KIND_COLUMN_CHARS),
+            out,
+        );
     });
-    out.resize(out.len() + KIND_CHARS.saturating_sub(width) + 2, b' ');
+    out.resize(out.len() + KIND_COLUMN_CHARS.saturating_sub(width) + 2, b' ');
 
-    let mut facts = Facts::new(style, out);
+    let mut details = DetailWriter::new(style, out);
     match (envelope.decoded(), envelope.json()) {
-        // Free JSON inside of it may be too deep to be written at all.
-        (_, Err(error)) => facts.labelled("cannot be written", &error.to_string()),
-        (Decoded::Known(event), Ok(_)) => facts.event(event),
-        (Decoded::Unknown { .. }, Ok(json)) => facts.json(json),
+        // Free JSON that is too deep must not be visited.
+        (_, Err(error)) => details.labelled("cannot encode", &error.to_string()),
+        (Decoded::Known(event), Ok(_)) => details.event(event),
+        (Decoded::Unknown { .. }, Ok(json)) => details.json(json),
     }
 }
 

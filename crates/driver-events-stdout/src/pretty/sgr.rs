@@ -1,5 +1,5 @@
-//! Colours, as the ANSI sequences for "select graphic rendition". Only the eight colours that every terminal maps to its
-//! own theme.
+//! Colours as ANSI "select graphic rendition" sequences. Only the eight standard colours, which every terminal maps to its
+//! theme.
 
 use driver_events_types::EventKind;
 
@@ -14,7 +14,7 @@ const BLUE: &str = "\x1b[34m";
 const MAGENTA: &str = "\x1b[35m";
 const CYAN: &str = "\x1b[36m";
 
-/// One colour for each sort of kinds, so that the eye finds what asks for a person: the red ones.
+/// Returns the colour of a kind. Red is reserved for kinds that may need an operator.
 pub(super) fn of_kind(kind: Option<EventKind>) -> &'static str {
     match kind {
         Some(EventKind::GoalStarted | EventKind::GoalCompleted) => CYAN,
@@ -31,7 +31,7 @@ pub(super) fn of_kind(kind: Option<EventKind>) -> &'static str {
             | EventKind::AutoDreamOutcome,
         ) => MAGENTA,
         Some(EventKind::Progress) => DIM,
-        // What only a newer version knows.
+        // An unknown kind.
         _ => BOLD,
     }
 }

@@ -1,9 +1,8 @@
-//! Text of strangers, as a terminal may see it.
+//! Escapes untrusted text for a terminal.
 
 use std::ops::RangeInclusive;
 
-/// Appends text so that it is shown and never obeyed, and cuts it off with `…` after `max_chars` characters. Tells how
-/// many characters were written.
+/// Appends the escaped text, truncated after `max_chars` characters with `…`. Returns the number of characters written.
 pub(super) fn write_text(text: impl Iterator<Item = char>, max_chars: usize, out: &mut Vec<u8>) -> usize {
     let mut written = 0;
     for character in text {
@@ -22,7 +21,7 @@ pub(super) fn write_text(text: impl Iterator<Item = char>, max_chars: usize, out
     written
 }
 
-/// JSON without the white space between its tokens.
+/// Returns the JSON without white space between tokens.
 pub(super) fn compact(json: &str) -> impl Iterator<Item = char> {
     let mut in_string = false;
     let mut after_backslash = false;
@@ -47,15 +46,15 @@ fn escape(character: char) -> String {
     }
 }
 
-/// Whether a terminal would obey the character, or not show it.
+/// Returns whether a terminal would interpret the character or not show it.
 pub(crate) fn must_be_escaped(character: char) -> bool {
-    character.is_control() || (!character.is_ascii() && UNSEEN.iter().any(|range| range.contains(&character)))
+    character.is_control() || (!character.is_ascii() && INVISIBLE_CHARS.iter().any(|range| range.contains(&character)))
 }
 
-/// Characters that turn the direction of text, end a line, or are not seen: Unicode 17's Default_Ignorable_Code_Point
-/// with the line separators and the annotation marks. U+FE0F is left out: all it does is to pick the coloured form of
-/// the character before it, and many texts have it.
-const UNSEEN: &[RangeInclusive<char>] = &[
+/// Invisible characters, bidirectional controls and line separators: `Default_Ignorable_Code_Point` of Unicode 17, with
+/// the line separators and the annotation marks. U+FE0F is excluded: it only selects the emoji form of the preceding
+/// character, and is common.
+const INVISIBLE_CHARS: &[RangeInclusive<char>] = &[
     '\u{ad}'..='\u{ad}',
     '\u{34f}'..='\u{34f}',
     '\u{61c}'..='\u{61c}',

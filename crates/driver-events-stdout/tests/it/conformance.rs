@@ -99,7 +99,7 @@ async fn json_conforms() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn json_conforms_where_every_line_waits_for_room() {
+async fn json_conforms_with_a_buffer_of_one_line() {
     conformance::run(&Json { buffer_bytes: 1 }).await;
 }
 
@@ -109,6 +109,6 @@ async fn cloudevents_conform() {
 }
 
 #[tokio::test]
-async fn a_file_conforms() {
+async fn file_conforms() {
     conformance::run(&File).await;
 }

@@ -1,11 +1,12 @@
 use std::fs;
+use std::io::ErrorKind;
 
 use driver_events_core::DriverEventSink;
 use driver_events_stdout::{Color, Format, WriterEventSink};
 
 use crate::support::{event, lines, send_all};
 
-/// What a file holds after three events were appended to one that held `before`.
+/// Returns the content of a file of content `before` after three events were appended.
 async fn appended_to(before: Option<&str>) -> String {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("events.ndjson");
@@ -26,12 +27,12 @@ async fn lines_are_appended() {
 }
 
 #[tokio::test]
-async fn a_torn_last_line_gets_its_end() {
+async fn torn_last_line_is_terminated() {
     assert_eq!(appended_to(Some("{\"kin")).await, "{\"kin\n".to_owned() + &lines(0..3));
 }
 
 #[tokio::test]
-async fn two_sinks_may_append_to_one_file() {
+async fn two_sinks_append_to_one_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("events.ndjson");
     for number in 0..2 {
@@ -47,14 +48,20 @@ async fn two_sinks_may_append_to_one_file() {
 }
 
 #[test]
-fn a_file_that_cannot_be_opened_is_an_error() {
+fn append_to_fails_if_the_file_cannot_be_opened() {
     let directory = tempfile::tempdir().unwrap();
-    assert!(WriterEventSink::append_to(directory.path()).is_err());
-    assert!(WriterEventSink::append_to(directory.path().join("no/such/folder")).is_err());
+    let error = WriterEventSink::append_to(directory.path()).unwrap_err();
+    // Windows denies access to a folder.
+    assert!(
+        matches!(error.kind(), ErrorKind::IsADirectory | ErrorKind::PermissionDenied),
+        "{error}"
+    );
+    let error = WriterEventSink::append_to(directory.path().join("no/such/folder")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 
 #[tokio::test]
-async fn the_readable_form_goes_to_files_without_colour() {
+async fn auto_does_not_colour_a_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("events.txt");
     for color in [Color::Auto, Color::Always] {

@@ -18,7 +18,7 @@ async fn written(format: Format, envelopes: impl IntoIterator<Item = Envelope>) 
 }
 
 #[tokio::test]
-async fn lines_of_existing_drivers_pass_byte_for_byte() {
+async fn fixtures_are_written_byte_for_byte() {
     for fixture in [GOAL_RUN, UPSTREAM_EVENTS] {
         let received: Vec<Envelope> = fixture
             .lines()
@@ -34,7 +34,7 @@ async fn lines_of_existing_drivers_pass_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn received_json_of_several_lines_becomes_one_line() {
+async fn received_multi_line_json_becomes_one_line() {
     let json = "{\r\n  \"kind\": \"escalate\",\n\t\"goal_id\": \"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01\",\r  \"reason\": \"a\\nb\"\n}\n";
     let line = "{\r   \"kind\": \"escalate\", \t\"goal_id\": \"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01\",\r  \"reason\": \"a\\nb\" } \n";
     let envelope = Envelope::from_json(json).unwrap();
@@ -46,7 +46,7 @@ async fn received_json_of_several_lines_becomes_one_line() {
 }
 
 #[tokio::test]
-async fn a_cloudevent_carries_the_attributes_on_its_line() {
+async fn cloudevents_line_has_the_attributes() {
     let envelope = Envelope::new(samples::numbered(samples::goal(1), 7))
         .with_id(EventId::new("id-1").unwrap())
         .with_time("2026-05-04T09:30:00.25Z".parse().unwrap())
@@ -71,7 +71,7 @@ async fn a_cloudevent_carries_the_attributes_on_its_line() {
 }
 
 #[tokio::test]
-async fn every_format_refuses_what_cannot_be_encoded() {
+async fn every_format_refuses_events_that_cannot_be_encoded() {
     for format in Format::ALL {
         let (writer, written) = ScriptedWriter::new([]);
         let sink = WriterEventSink::builder().format(*format).build(writer);
@@ -88,7 +88,7 @@ async fn every_format_refuses_what_cannot_be_encoded() {
 }
 
 #[test]
-fn formats_are_known_by_name() {
+fn formats_parse_and_display_their_name() {
     for (format, name) in [
         (Format::Json, "json"),
         (Format::CloudEvents, "cloudevents"),
@@ -102,6 +102,6 @@ fn formats_are_known_by_name() {
     let error = "JSON".parse::<Format>().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "unknown format \"JSON\": json, cloudevents and pretty are known"
+        "unknown format `JSON`: use json, cloudevents or pretty"
     );
 }

@@ -1,10 +1,10 @@
-//! Lines come out whole, once and in order, whatever the writer does.
+//! Lines are written whole, once and in order, whatever the writer does.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "tests say what went wrong by panicking, in their helpers too"
+    reason = "tests and their helpers report failure by panicking"
 )]
 
 mod support;
@@ -15,11 +15,11 @@ mod formats;
 mod color;
 mod pretty;
 
-mod failing;
-mod waiting;
-mod writing;
+mod backpressure;
+mod write_failures;
+mod writes;
 
-mod ending;
+mod close;
 mod file;
 mod pipe;
 mod stdout;

@@ -15,7 +15,7 @@ fn pretty_json(json: &str) -> String {
     pretty(&Envelope::from_json(json.to_owned()).unwrap(), Style::default())
 }
 
-/// The readable form of an `escalate` with this reason, behind the columns.
+/// Returns the details of a pretty `escalate` with this reason.
 fn shown(reason: &str, max_text_chars: usize) -> String {
     let event = DriverEvent::Escalate {
         goal_id: samples::goal(1),
@@ -27,9 +27,9 @@ fn shown(reason: &str, max_text_chars: usize) -> String {
     shown.to_owned()
 }
 
-/// One line of the fixture for each kind, and each form that a kind may take.
+/// Lines of the fixture for each kind and each variant of a kind.
 #[test]
-fn every_kind_is_one_line_of_facts() {
+fn every_kind_has_its_details_on_one_line() {
     let lines: Vec<&str> = GOAL_RUN.lines().collect();
     for (number, expected) in [
         (
@@ -136,21 +136,21 @@ fn every_kind_is_one_line_of_facts() {
     }
 }
 
-/// A kind without a line of its own would show its Rust form, or nothing.
+/// A kind that is not handled would show its `Debug` form, or nothing.
 #[test]
-fn no_kind_is_left_out() {
+fn no_kind_is_unhandled() {
     let events = samples::every_kind(samples::goal(1));
     assert_eq!(events.len(), EventKind::ALL.len());
     for event in events {
-        let rust_form = format!("{event:?}");
-        let rust_name = rust_form.split([' ', '{']).next().unwrap();
+        let debug = format!("{event:?}");
+        let variant = debug.split([' ', '{']).next().unwrap();
         let line = pretty(&Envelope::new(event), Style::default());
-        assert!(!line.contains(rust_name) && !line.ends_with(' '), "{line}");
+        assert!(!line.contains(variant) && !line.ends_with(' '), "{line}");
     }
 }
 
 #[test]
-fn the_time_is_of_the_day_in_utc() {
+fn time_is_the_time_of_day_in_utc() {
     let envelope = Envelope::new(samples::numbered(samples::goal(1), 7));
     for (time, shown) in [
         ("2026-05-04T09:30:12.25Z", "09:30:12.250"),
@@ -166,7 +166,7 @@ fn the_time_is_of_the_day_in_utc() {
 }
 
 #[test]
-fn an_unknown_kind_is_shown_as_its_json_without_white_space() {
+fn unknown_kind_is_shown_as_compact_json() {
     let json = "{ \"kind\" : \"goal_paused\",\n \"goal_id\":\"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01\", \"a\": [1, \"b \\\" \\\\\" , \"c d\"] }";
     assert_eq!(
         pretty_json(json),
@@ -194,7 +194,7 @@ fn an_unknown_kind_is_shown_as_its_json_without_white_space() {
 }
 
 #[test]
-fn what_a_terminal_would_obey_is_shown_instead() {
+fn control_and_invisible_characters_are_escaped() {
     for (text, expected) in [
         ("a\nb\r\tc", r"a\nb\r\tc"),
         ("\x1b[31mred\x1b[0m\x07\0\x7f", r"\x1b[31mred\x1b[0m\x07\x00\x7f"),
@@ -211,7 +211,7 @@ fn what_a_terminal_would_obey_is_shown_instead() {
         ),
         ("\u{34f}\u{115f}\u{3164}\u{180e}", r"\u{34f}\u{115f}\u{3164}\u{180e}"),
         ("\u{e0041}\u{e01ef}\u{fe00}", r"\u{e0041}\u{e01ef}\u{fe00}"),
-        // Ordinary text of any language is left alone, and so is the backslash.
+        // Text in any language and backslashes are not escaped.
         (
             "línea 日本語 עברית العربية 🚀 ⚠\u{fe0f} e\u{301} a\u{a0}b C:\\new",
             "línea 日本語 עברית العربية 🚀 ⚠\u{fe0f} e\u{301} a\u{a0}b C:\\new",
@@ -221,28 +221,28 @@ fn what_a_terminal_would_obey_is_shown_instead() {
     }
 }
 
-/// Every place of an event that holds a text of strangers.
+/// Covers every field of an event that has untrusted text.
 #[test]
-fn no_text_of_an_event_reaches_the_terminal_raw() {
+fn no_text_of_an_event_reaches_the_terminal_unescaped() {
     let events = samples::hostile(samples::goal(1)).into_iter();
     let upstream = include_str!("../../../driver-events-types/tests/fixtures/upstream-events.ndjson").lines();
     let received = upstream.map(|line| Envelope::from_json(line.to_owned()).unwrap());
     let mut lines = 0;
     for envelope in events.map(Envelope::new).chain(received) {
         let line = pretty(&envelope, Style::default());
-        let obeyed = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        assert!(!line.contains(obeyed), "{line:?}");
+        let is_interpreted = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        assert!(!line.contains(is_interpreted), "{line:?}");
         lines += 1;
     }
     assert!(lines > 157);
 }
 
 #[test]
-fn long_texts_are_cut() {
+fn long_texts_are_truncated() {
     assert_eq!(shown("12345", 5), "12345");
     assert_eq!(shown("123456", 5), "12345…");
     assert_eq!(shown("日本語のテキスト", 3), "日本語…");
-    // An escape is never cut in the middle.
+    // An escape is not split.
     assert_eq!(shown("123\x1b6", 6), "123…");
     assert_eq!(shown("123\x1b6", 7), r"123\x1b…");
     assert_eq!(shown("1", 0), "…");
@@ -254,7 +254,7 @@ fn long_texts_are_cut() {
 }
 
 #[test]
-fn spans_are_as_exact_as_a_person_wants() {
+fn durations_are_truncated_to_a_readable_precision() {
     for (milliseconds, expected) in [
         (0, "0s"),
         (1, "1ms"),
@@ -279,7 +279,7 @@ fn spans_are_as_exact_as_a_person_wants() {
 }
 
 #[test]
-fn empty_texts_leave_no_gap() {
+fn empty_texts_leave_no_separator() {
     assert_eq!(shown("", 100), "");
     let failure = r#"{"criterion_index":0,"criterion_label":"","message":"no"}"#;
     let json = format!(
@@ -291,20 +291,25 @@ fn empty_texts_leave_no_gap() {
     );
 }
 
-/// Free JSON that is too deep to be walked through, and a number that JSON cannot write.
 #[test]
-fn an_event_that_cannot_be_written_says_so() {
-    for (envelope, kind) in [
-        (samples::deep(samples::goal(1), 100_000), "decision"),
-        (samples::not_finite(samples::goal(1)), "compact_requested"),
+fn event_that_cannot_be_encoded_shows_the_error() {
+    for (envelope, error) in [
+        (
+            samples::deep(samples::goal(1), 100_000),
+            "decision.decision.input: JSON nests deeper than the limit of 64 levels",
+        ),
+        (
+            samples::not_finite(samples::goal(1)),
+            "compact_requested.token_pressure: float is not finite: JSON cannot represent NaN or infinity",
+        ),
     ] {
         let line = pretty(&envelope, Style::default());
-        assert!(line.contains(&format!("cannot be written: {kind}")), "{line}");
+        assert!(line.ends_with(&format!("  cannot encode: {error}")), "{line}");
     }
 }
 
 #[test]
-fn colours_frame_the_columns_and_never_the_facts() {
+fn only_the_columns_are_coloured() {
     let envelope = Envelope::new(samples::numbered(samples::goal(1), 7))
         .with_time("2026-05-04T09:30:12.25Z".parse().unwrap())
         .unwrap();
@@ -312,26 +317,24 @@ fn colours_frame_the_columns_and_never_the_facts() {
         pretty(&envelope, Style::new(true)),
         "\x1b[2m09:30:12.250  00000001\x1b[0m  \x1b[35mcompact_completed\x1b[0m           turn 7 · 7000 tokens left"
     );
-    // What asks for a person is red, and nothing else is.
+    // Red is reserved for kinds that may need an operator.
     for event in samples::every_kind(samples::goal(1)) {
         let kind = event.kind();
         let is_red = pretty(&Envelope::new(event), Style::new(true)).contains("\x1b[31m");
-        let asks = matches!(
+        let may_need_operator = matches!(
             kind,
             EventKind::BudgetExhausted | EventKind::Escalate | EventKind::ReplayDecision
         );
-        assert_eq!(is_red, asks, "{kind}");
+        assert_eq!(is_red, may_need_operator, "{kind}");
     }
 }
 
 #[test]
-fn a_line_is_appended_without_an_ending() {
+fn line_is_appended_without_line_ending() {
+    let envelope = Envelope::new(samples::numbered(samples::goal(1), 7));
     let mut out = b"before ".to_vec();
-    write_line(
-        &Envelope::new(samples::numbered(samples::goal(1), 7)),
-        Style::default(),
-        &mut out,
-    );
-    let text = String::from_utf8(out).unwrap();
-    assert!(text.starts_with("before ") && text.ends_with("tokens left"), "{text}");
+    write_line(&envelope, Style::default(), &mut out);
+    let line = pretty(&envelope, Style::default());
+    assert_eq!(String::from_utf8(out).unwrap(), format!("before {line}"));
+    assert!(line.ends_with("turn 7 · 7000 tokens left"), "{line}");
 }

@@ -1,39 +1,23 @@
-//! Stdout belongs to the whole process, so each of these tests runs itself in a process of its own.
+//! Stdout is shared by the whole process, so each of these tests runs in a child process.
 
-use std::env;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{self, Child, Command, Stdio};
+use std::process;
 use std::thread;
 
 use driver_events_core::{DriverEventSink, SinkErrorKind};
 use driver_events_stdout::StdoutEventSink;
 
-use crate::support::{event, line, send_all};
+use crate::support::{child, event, is_child, line, send_all};
 
-const IN_CHILD: &str = "DRIVER_EVENTS_STDOUT_TEST_CHILD";
-/// What the test runner prints stands before this line.
-const BEGIN: &str = "the test begins";
+/// Separates the output of the test from that of the test runner.
+const START_MARKER: &str = "start of the test";
 const EVENTS: u32 = 5_000;
 
-fn is_child() -> bool {
-    env::var_os(IN_CHILD).is_some()
-}
-
-fn child(test: &str) -> Child {
-    Command::new(env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(IN_CHILD, "1")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
 #[tokio::test]
-async fn lines_and_what_others_print_do_not_tear_each_other() {
+async fn lines_and_concurrent_prints_are_not_torn() {
     let printed = |number: u32| format!("printed {number} {}", "x".repeat(200));
     if is_child() {
-        println!("\n{BEGIN}");
+        println!("\n{START_MARKER}");
         let sink = StdoutEventSink::new();
         let printer = thread::spawn(move || (0..EVENTS).for_each(|number| println!("{}", printed(number))));
         send_all(&sink, 0..EVENTS).await;
@@ -42,12 +26,12 @@ async fn lines_and_what_others_print_do_not_tear_each_other() {
         process::exit(0);
     }
 
-    let output = child("stdout::lines_and_what_others_print_do_not_tear_each_other")
-        .wait_with_output()
+    let output = child("stdout::lines_and_concurrent_prints_are_not_torn")
+        .output()
         .unwrap();
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
-    let (_, text) = text.split_once(&format!("\n{BEGIN}\n")).unwrap();
+    let (_, text) = text.split_once(&format!("\n{START_MARKER}\n")).unwrap();
     let (events, prints): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with('{'));
     let expected: Vec<String> = (0..EVENTS).map(|number| line(number).trim_end().to_owned()).collect();
     assert_eq!(events, expected);
@@ -56,12 +40,12 @@ async fn lines_and_what_others_print_do_not_tear_each_other() {
 }
 
 #[tokio::test]
-async fn a_closed_stdout_ends_the_sink_quietly() {
+async fn closed_stdout_closes_the_sink_without_panic() {
     if is_child() {
-        println!("\n{BEGIN}");
+        println!("\n{START_MARKER}");
         let sink = StdoutEventSink::new();
         let error = loop {
-            // Sooner or later the pipe is closed.
+            // Until the parent closes the pipe.
             send_all(&sink, 0..1).await;
             if let Err(error) = sink.flush().await {
                 break error;
@@ -71,12 +55,17 @@ async fn a_closed_stdout_ends_the_sink_quietly() {
             .close()
             .await
             .is_err_and(|error| error.kind() == SinkErrorKind::Closed);
-        let refuses = sink.send(event(1)).await.is_err();
-        let is_quiet = error.kind() == SinkErrorKind::Closed && closes && refuses;
-        process::exit(if is_quiet { 0 } else { 1 });
+        let refuses = sink
+            .send(event(1))
+            .await
+            .is_err_and(|error| error.kind() == SinkErrorKind::Closed);
+        let is_closed = error.kind() == SinkErrorKind::Closed && closes && refuses;
+        process::exit(if is_closed { 0 } else { 1 });
     }
 
-    let mut child = child("stdout::a_closed_stdout_ends_the_sink_quietly");
+    let mut child = child("stdout::closed_stdout_closes_the_sink_without_panic")
+        .spawn()
+        .unwrap();
     let reader = BufReader::new(child.stdout.take().unwrap());
     let first = reader
         .lines()
@@ -84,9 +73,9 @@ async fn a_closed_stdout_ends_the_sink_quietly() {
         .find(|line| line.starts_with('{'))
         .unwrap();
     assert_eq!(first, line(0).trim_end());
-    // The reader is dropped here, and with it the pipe is closed.
-    let mut complaints = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut complaints).unwrap();
-    assert_eq!(complaints, "");
+    // `lines` dropped the reader, which closes the pipe.
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(stderr, "");
     assert!(child.wait().unwrap().success());
 }

@@ -1,18 +1,20 @@
 use std::collections::VecDeque;
+use std::env;
 use std::io::{self, ErrorKind, Write};
 use std::pin::Pin;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::Poll;
 
 use driver_events_core::conformance::samples;
 use driver_events_core::{DriverEventSink, Envelope};
 
-/// A small event of goal 1, whose line is [`line`] of the same number.
+/// A small event of goal 1. Its line is [`line`] with the same number.
 pub(crate) fn event(number: u32) -> Envelope {
     Envelope::new(samples::numbered(samples::goal(1), number))
 }
 
-/// The line of [`event`], with its ending.
+/// The line of [`event`], with the line ending.
 pub(crate) fn line(number: u32) -> String {
     let json = event(number).json().unwrap().to_vec();
     String::from_utf8(json).unwrap() + "\n"
@@ -28,21 +30,21 @@ pub(crate) async fn send_all(sink: &dyn DriverEventSink, numbers: std::ops::Rang
     }
 }
 
-/// Polls once.
+/// Polls the future once.
 pub(crate) async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
     std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }
 
-/// What a [`ScriptedWriter`] wrote, and what became of it. Clones share it.
+/// Observes and controls a [`ScriptedWriter`]. Clones share the state.
 #[derive(Clone, Default)]
 pub(crate) struct Written(Arc<(Mutex<State>, Condvar)>);
 
 #[derive(Clone, Default)]
 pub(crate) struct State {
     pub(crate) bytes: Vec<u8>,
-    /// Calls of `write`, those that failed included.
+    /// Number of calls of `write`, including failed ones.
     pub(crate) writes: usize,
-    /// Calls of `flush` that went well.
+    /// Number of successful calls of `flush`.
     pub(crate) flushes: usize,
     pub(crate) is_dropped: bool,
     opened_gates: usize,
@@ -51,11 +53,11 @@ pub(crate) struct State {
 }
 
 impl Written {
-    /// Waits until what the sink's own thread did is as wanted.
-    pub(crate) fn wait_until(&self, is_wanted: impl Fn(&State) -> bool) -> State {
+    /// Waits until the state of the writer satisfies the condition.
+    pub(crate) fn wait_until(&self, condition: impl Fn(&State) -> bool) -> State {
         let (state, changed) = &*self.0;
         let state = changed
-            .wait_while(state.lock().unwrap(), |state| !is_wanted(state))
+            .wait_while(state.lock().unwrap(), |state| !condition(state))
             .unwrap();
         state.clone()
     }
@@ -64,12 +66,12 @@ impl Written {
         self.wait_until(|_| true).text()
     }
 
-    /// Lets the writer go on that stands at a [`Step::Gate`], or will come to one.
+    /// Opens one gate: a call of `write` waiting at a [`Step::Gate`] or [`Step::GateThenFail`], or the next one that does.
     pub(crate) fn open_gate(&self) {
         self.change(|state| state.opened_gates += 1);
     }
 
-    /// What every call of `write` does after the script's end; `None`: it takes everything.
+    /// Sets the step of every call of `write` after the script. `None` accepts all bytes.
     pub(crate) fn write_always(&self, step: impl Into<Option<Step>>) {
         self.change(|state| state.write_always = step.into());
     }
@@ -91,18 +93,20 @@ impl State {
     }
 }
 
-/// What a call of `write` does.
+/// The behaviour of one call of `write`.
 #[derive(Clone, Copy)]
 pub(crate) enum Step {
-    /// Takes at most so many bytes.
+    /// Accepts at most this number of bytes.
     Take(usize),
     Fail(ErrorKind),
     Panic,
-    /// Waits for [`Written::open_gate`], and then takes everything.
+    /// Waits for [`Written::open_gate`], then accepts all bytes.
     Gate,
+    /// Waits for [`Written::open_gate`], then fails.
+    GateThenFail(ErrorKind),
 }
 
-/// A writer that does what its script says, and takes everything when the script is at its end.
+/// A writer that follows a script of steps, and accepts all bytes after its end.
 pub(crate) struct ScriptedWriter {
     written: Written,
     writes: VecDeque<Step>,
@@ -120,10 +124,15 @@ impl ScriptedWriter {
         (writer, written)
     }
 
-    /// The first calls of `flush` fail like this.
+    /// Makes the first calls of `flush` fail with these errors.
     pub(crate) fn failing_flushes(mut self, kinds: impl IntoIterator<Item = ErrorKind>) -> Self {
         self.flushes.extend(kinds);
         self
+    }
+
+    fn pass_gate(&self) {
+        self.written.wait_until(|state| state.opened_gates > 0);
+        self.written.change(|state| state.opened_gates -= 1);
     }
 }
 
@@ -133,13 +142,16 @@ impl Write for ScriptedWriter {
         let step = self.writes.pop_front();
         let count = match step.or(self.written.wait_until(|_| true).write_always) {
             None => bytes.len(),
-            Some(Step::Take(most)) => bytes.len().min(most),
+            Some(Step::Take(max)) => bytes.len().min(max),
             Some(Step::Fail(kind)) => return Err(kind.into()),
-            Some(Step::Panic) => panic!("the script says so"),
+            Some(Step::Panic) => panic!("scripted panic"),
             Some(Step::Gate) => {
-                self.written.wait_until(|state| state.opened_gates > 0);
-                self.written.change(|state| state.opened_gates -= 1);
+                self.pass_gate();
                 bytes.len()
+            }
+            Some(Step::GateThenFail(kind)) => {
+                self.pass_gate();
+                return Err(kind.into());
             }
         };
         self.written
@@ -161,4 +173,22 @@ impl Drop for ScriptedWriter {
     fn drop(&mut self) {
         self.written.change(|state| state.is_dropped = true);
     }
+}
+
+const IN_CHILD: &str = "DRIVER_EVENTS_STDOUT_TEST_CHILD";
+
+/// Returns whether this process was started by [`child`].
+pub(crate) fn is_child() -> bool {
+    env::var_os(IN_CHILD).is_some()
+}
+
+/// Returns a command that runs one test of this binary in a child process.
+pub(crate) fn child(test: &str) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(IN_CHILD, "1")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
 }

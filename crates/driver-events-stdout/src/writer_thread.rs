@@ -3,21 +3,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::Builder;
 
-use crate::failure::Failure;
 use crate::output::{Chunk, Output};
 use crate::queue::Queue;
+use crate::write_failure::WriteFailure;
 
-/// Short enough to be shown whole by every operating system.
+/// At most 15 bytes, the limit of Linux.
 const THREAD_NAME: &str = "event-writer";
 
-/// Starts the thread that writes what is in the queue. It ends by itself when the queue is closed and empty.
+/// Starts the thread that writes the queue to the output. It exits once the queue is closed and empty.
 pub(crate) fn start(queue: Arc<Queue>, output: Output) -> io::Result<()> {
     Builder::new()
         .name(THREAD_NAME.to_owned())
         .spawn(move || {
-            // A panic of the writer must not leave those who wait for it waiting. What it leaves behind is dropped.
+            // After a panic of the writer, waiting tasks must get an error. The output is dropped by the unwinding.
             let panic = catch_unwind(AssertUnwindSafe(|| run(&queue, output))).err();
-            queue.ended(panic.map(|payload| Failure::of_panic(&*payload)));
+            queue.thread_exited(panic.map(|payload| WriteFailure::of_panic(&*payload)));
         })
         .map(drop)
 }
@@ -25,13 +25,13 @@ pub(crate) fn start(queue: Arc<Queue>, output: Output) -> io::Result<()> {
 fn run(queue: &Queue, mut output: Output) {
     let mut chunk = Chunk::default();
     let mut has_just_written = false;
-    while queue.take(&mut chunk, has_just_written) {
+    while queue.next_chunk(&mut chunk, has_just_written) {
         while let Err(error) = output.write(&mut chunk) {
-            if !queue.failed(Failure::of_write(error), &chunk) {
+            if !queue.write_failed(WriteFailure::of_write(error), &chunk) {
                 return;
             }
         }
-        queue.wrote();
+        queue.write_succeeded();
         has_just_written = true;
     }
 }

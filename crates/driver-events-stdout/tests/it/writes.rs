@@ -6,7 +6,7 @@ use driver_events_stdout::WriterEventSink;
 use crate::support::{ScriptedWriter, Step, lines, send_all};
 
 #[tokio::test]
-async fn a_writer_that_takes_little_at_a_time_gets_every_byte_once() {
+async fn short_writes_get_every_byte_once() {
     let (writer, written) = ScriptedWriter::new((0..2_000).map(|call| Step::Take(1 + call % 7)));
     let sink = WriterEventSink::new(writer);
     send_all(&sink, 0..100).await;
@@ -15,7 +15,7 @@ async fn a_writer_that_takes_little_at_a_time_gets_every_byte_once() {
 }
 
 #[tokio::test]
-async fn a_writer_that_would_block_is_tried_again_at_the_very_byte() {
+async fn would_block_is_retried_at_the_first_unwritten_byte() {
     let steps = [
         Step::Fail(ErrorKind::WouldBlock),
         Step::Fail(ErrorKind::WouldBlock),
@@ -31,7 +31,7 @@ async fn a_writer_that_would_block_is_tried_again_at_the_very_byte() {
 }
 
 #[tokio::test]
-async fn an_interrupted_call_is_made_again() {
+async fn interrupted_calls_are_retried() {
     let steps = [
         Step::Fail(ErrorKind::Interrupted),
         Step::Take(5),
@@ -44,9 +44,8 @@ async fn an_interrupted_call_is_made_again() {
     assert_eq!(written.text(), lines(0..3));
 }
 
-/// Nobody calls `flush`, and nothing comes after the event.
 #[tokio::test]
-async fn a_single_event_comes_out_by_itself() {
+async fn single_event_is_written_without_flush() {
     let (writer, written) = ScriptedWriter::new([]);
     let sink = WriterEventSink::new(writer);
     for number in 0..3 {
@@ -57,7 +56,7 @@ async fn a_single_event_comes_out_by_itself() {
 }
 
 #[tokio::test]
-async fn under_load_many_lines_go_out_with_one_write() {
+async fn lines_are_batched_under_load() {
     let (writer, written) = ScriptedWriter::new([Step::Gate]);
     let sink = WriterEventSink::new(writer);
     send_all(&sink, 0..1).await;

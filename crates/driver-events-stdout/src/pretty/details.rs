@@ -10,17 +10,17 @@ use driver_events_types::{
 use super::Style;
 use super::text::{compact, write_text};
 
-/// What an event tells, fact by fact, on one line.
+/// Writes the details of an event on one line, separated by ` · `.
 ///
-/// Whatever an event contains goes through [`text`](Self::text), [`labelled`](Self::labelled) or [`json`](Self::json),
-/// which escape it and shorten it. [`fact`](Self::fact) takes numbers and words of our own.
-pub(super) struct Facts<'a> {
+/// Text from the event must be passed to [`text`](Self::text), [`labelled`](Self::labelled) or [`json`](Self::json), which
+/// escape and truncate it. [`item`](Self::item) is for numbers and fixed words.
+pub(super) struct DetailWriter<'a> {
     style: Style,
     out: &'a mut Vec<u8>,
     is_first: bool,
 }
 
-impl<'a> Facts<'a> {
+impl<'a> DetailWriter<'a> {
     pub(super) fn new(style: Style, out: &'a mut Vec<u8>) -> Self {
         Self {
             style,
@@ -31,7 +31,7 @@ impl<'a> Facts<'a> {
 
     pub(super) fn event(&mut self, event: &DriverEvent) {
         if let Some(turn) = event.turn_index() {
-            self.fact(format_args!("turn {turn}"));
+            self.item(format_args!("turn {turn}"));
         }
         match event {
             DriverEvent::GoalStarted { goal } => self.goal(goal),
@@ -41,10 +41,10 @@ impl<'a> Facts<'a> {
             DriverEvent::Decision { decision } => self.decision(decision),
             DriverEvent::Acceptance { verdict, .. } => {
                 self.verdict(verdict);
-                self.fact(milliseconds(verdict.elapsed_ms));
+                self.item(format_ms(verdict.elapsed_ms));
             }
             DriverEvent::BudgetExhausted { axis, usage, .. } => {
-                self.fact(axis.as_str());
+                self.item(axis.as_str());
                 self.usage(usage);
             }
             DriverEvent::Escalate { reason, .. } => self.text(reason),
@@ -67,17 +67,17 @@ impl<'a> Facts<'a> {
                 self.trigger(trigger);
                 let tokens = count(*before_tokens, "token", "tokens");
                 let age = count(*age_minutes, "minute", "minutes");
-                self.fact(format_args!("pressure {token_pressure:?}, {tokens}, {age} old"));
+                self.item(format_args!("pressure {token_pressure:?}, {tokens}, {age} old"));
                 self.labelled("focus", focus);
             }
             DriverEvent::CompactCompleted { after_tokens, .. } => {
-                self.fact(format_args!("{} left", count(*after_tokens, "token", "tokens")));
+                self.item(format_args!("{} left", count(*after_tokens, "token", "tokens")));
             }
             DriverEvent::CompactSummaryStored {
                 before_tokens,
                 after_tokens,
                 ..
-            } => self.fact(format_args!(
+            } => self.item(format_args!(
                 "{before_tokens} → {}",
                 count(*after_tokens, "token", "tokens")
             )),
@@ -86,11 +86,11 @@ impl<'a> Facts<'a> {
                 duration_ms,
                 ..
             } => {
-                self.fact(format_args!("{} saved", count(*memories_saved, "memory", "memories")));
-                self.fact(milliseconds(*duration_ms));
+                self.item(format_args!("{} saved", count(*memories_saved, "memory", "memories")));
+                self.item(format_ms(*duration_ms));
             }
-            DriverEvent::ExtractMemoriesSkipped { reason, .. } => self.fact(reason.as_str()),
-            DriverEvent::AutoDreamOutcome { outcome_kind, .. } => self.fact(outcome_kind.as_str()),
+            DriverEvent::ExtractMemoriesSkipped { reason, .. } => self.item(reason.as_str()),
+            DriverEvent::AutoDreamOutcome { outcome_kind, .. } => self.item(outcome_kind.as_str()),
             DriverEvent::Progress { usage, last_text, .. } => {
                 self.usage(usage);
                 self.optional(last_text.as_deref());
@@ -101,12 +101,12 @@ impl<'a> Facts<'a> {
 
     fn goal(&mut self, goal: &Goal) {
         self.text(&goal.description);
-        self.fact(count(goal.acceptance.len(), "criterion", "criteria"));
+        self.item(count(goal.acceptance.len(), "criterion", "criteria"));
         let budget = &goal.budget;
-        self.fact(format_args!(
+        self.item(format_args!(
             "at most {}, {}, {}",
             count(budget.max_turns, "turn", "turns"),
-            span(budget.max_wall_time),
+            format_duration(budget.max_wall_time),
             count(budget.max_tokens, "token", "tokens")
         ));
         if let Some(agent) = goal.agent_id() {
@@ -119,7 +119,7 @@ impl<'a> Facts<'a> {
 
     fn goal_outcome(&mut self, outcome: &GoalOutcome) {
         self.outcome(&outcome.outcome);
-        self.fact(format_args!("after {}", span(outcome.elapsed)));
+        self.item(format_args!("after {}", format_duration(outcome.elapsed)));
         self.usage(&outcome.usage);
         self.optional(outcome.final_text.as_deref());
     }
@@ -127,7 +127,7 @@ impl<'a> Facts<'a> {
     fn attempt_result(&mut self, result: &AttemptResult) {
         self.outcome(&result.outcome);
         if !result.decisions_recorded.is_empty() {
-            self.fact(count(result.decisions_recorded.len(), "decision", "decisions"));
+            self.item(count(result.decisions_recorded.len(), "decision", "decisions"));
         }
         self.usage(&result.usage_after);
         self.optional(result.final_text.as_deref());
@@ -135,18 +135,18 @@ impl<'a> Facts<'a> {
 
     fn outcome(&mut self, outcome: &AttemptOutcome) {
         match outcome {
-            AttemptOutcome::Done => self.fact("done"),
+            AttemptOutcome::Done => self.item("done"),
             AttemptOutcome::NeedsRetry { failures } => {
-                self.fact("needs retry");
+                self.item("needs retry");
                 self.failures(failures);
             }
             AttemptOutcome::Continue { reason } => self.labelled("continue", reason),
             AttemptOutcome::Sleep { duration_ms, reason } => {
-                self.fact(format_args!("sleep {}", milliseconds(*duration_ms)));
+                self.item(format_args!("sleep {}", format_ms(*duration_ms)));
                 self.text(reason);
             }
-            AttemptOutcome::BudgetExhausted { axis } => self.fact(format_args!("budget exhausted: {}", axis.as_str())),
-            AttemptOutcome::Cancelled => self.fact("cancelled"),
+            AttemptOutcome::BudgetExhausted { axis } => self.item(format_args!("budget exhausted: {}", axis.as_str())),
+            AttemptOutcome::Cancelled => self.item("cancelled"),
             AttemptOutcome::Escalate { reason } => self.labelled("escalate", reason),
             other => self.text(&format!("{other:?}")),
         }
@@ -155,14 +155,14 @@ impl<'a> Facts<'a> {
     fn usage(&mut self, usage: &BudgetUsage) {
         let turns = count(usage.turns, "turn", "turns");
         let tokens = count(usage.tokens, "token", "tokens");
-        self.fact(format_args!("{turns}, {}, {tokens}", span(usage.wall_time)));
+        self.item(format_args!("{turns}, {}, {tokens}", format_duration(usage.wall_time)));
         let in_a_row = [
             (usage.consecutive_denies, "deny in a row", "denies in a row"),
             (usage.consecutive_errors, "error in a row", "errors in a row"),
             (usage.consecutive_413, "time too large (413)", "times too large (413)"),
         ];
         for (number, one, many) in in_a_row.into_iter().filter(|(number, ..)| *number > 0) {
-            self.fact(count(number, one, many));
+            self.item(count(number, one, many));
         }
     }
 
@@ -186,7 +186,7 @@ impl<'a> Facts<'a> {
     }
 
     fn verdict(&mut self, verdict: &AcceptanceVerdict) {
-        self.fact(if verdict.met { "met" } else { "not met" });
+        self.item(if verdict.met { "met" } else { "not met" });
         self.failures(&verdict.failures);
     }
 
@@ -194,23 +194,25 @@ impl<'a> Facts<'a> {
         if let Some((first, others)) = failures.split_first() {
             self.labelled(&first.criterion_label, &first.message);
             if !others.is_empty() {
-                self.fact(format_args!("and {} more", others.len()));
+                self.item(format_args!("and {} more", others.len()));
             }
         }
     }
 
     fn replay(&mut self, decision: &ReplayDecision) {
         match decision {
-            ReplayDecision::FreshSessionRetry { rollback_to } => self.back_to("fresh session", rollback_to.as_deref()),
-            ReplayDecision::NextTurn { rollback_to } => self.back_to("next turn", rollback_to.as_deref()),
-            ReplayDecision::CompactAndRetry => self.fact("compact and retry"),
+            ReplayDecision::FreshSessionRetry { rollback_to } => {
+                self.with_rollback("fresh session", rollback_to.as_deref())
+            }
+            ReplayDecision::NextTurn { rollback_to } => self.with_rollback("next turn", rollback_to.as_deref()),
+            ReplayDecision::CompactAndRetry => self.item("compact and retry"),
             ReplayDecision::Escalate { reason } => self.labelled("escalate", reason),
             other => self.text(&format!("{other:?}")),
         }
     }
 
-    fn back_to(&mut self, answer: &str, rollback_to: Option<&str>) {
-        self.fact(answer);
+    fn with_rollback(&mut self, action: &str, rollback_to: Option<&str>) {
+        self.item(action);
         if let Some(state) = rollback_to {
             self.labelled("back to", state);
         }
@@ -224,14 +226,14 @@ impl<'a> Facts<'a> {
                 context_window,
             } => {
                 let window = count(*context_window, "token", "tokens");
-                self.fact(format_args!("token pressure {pct:?}: {tokens_used} of {window}"));
+                self.item(format_args!("token pressure {pct:?}: {tokens_used} of {window}"));
             }
             CompactTrigger::Age {
                 age_minutes,
                 max_age_minutes,
             } => {
                 let limit = count(*max_age_minutes, "minute", "minutes");
-                self.fact(format_args!("age: {age_minutes} of {limit}"));
+                self.item(format_args!("age: {age_minutes} of {limit}"));
             }
             other => self.text(&format!("{other:?}")),
         }
@@ -243,14 +245,14 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// A fact in words of our own.
-    fn fact(&mut self, fact: impl Display) {
+    /// Writes an item as it is.
+    fn item(&mut self, item: impl Display) {
         self.separate();
         // Writing to memory cannot fail.
-        let _ = write!(self.out, "{fact}");
+        let _ = write!(self.out, "{item}");
     }
 
-    /// A text of the event; nothing where it is empty.
+    /// Writes a text of the event, unless it is empty.
     fn text(&mut self, text: &str) {
         if !text.is_empty() {
             self.separate();
@@ -258,7 +260,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// A text of the event, and what it is, which may be the event's word too. Just one of them where the other is empty.
+    /// Writes `label: text`, both of which may come from the event. If one is empty, writes only the other.
     pub(super) fn labelled(&mut self, label: &str, text: &str) {
         self.text(label);
         if label.is_empty() {
@@ -269,7 +271,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// JSON of the event.
+    /// Writes JSON of the event.
     pub(super) fn json(&mut self, json: &[u8]) {
         self.separate();
         let json = String::from_utf8_lossy(json);
@@ -290,13 +292,13 @@ fn count(number: impl Display, one: &str, many: &str) -> String {
     format!("{number} {unit}")
 }
 
-fn milliseconds(milliseconds: u64) -> String {
-    span(Duration::from_millis(milliseconds))
+fn format_ms(milliseconds: u64) -> String {
+    format_duration(Duration::from_millis(milliseconds))
 }
 
-/// `0s`, `650ms`, `8.65s`, `4m 1s`, `30m`, `2h 5m`: what is less than a millisecond, and from a minute on less than a
-/// second, is left out.
-fn span(duration: Duration) -> String {
+/// Formats a duration as `0s`, `650ms`, `8.65s`, `4m 1s`, `30m` or `2h 5m`: truncated to milliseconds, and to seconds
+/// from a minute up.
+fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     if seconds < 60 {
         let exact = Duration::new(seconds, duration.subsec_millis() * 1_000_000);

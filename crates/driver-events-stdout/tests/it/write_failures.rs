@@ -1,17 +1,19 @@
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::{self, ErrorKind};
+use std::pin::pin;
 
 use driver_events_core::{DriverEventSink, Fate, SinkError, SinkErrorKind};
 use driver_events_stdout::WriterEventSink;
 
-use crate::support::{ScriptedWriter, Step, Written, event, line, lines, send_all};
+use crate::support::{ScriptedWriter, Step, Written, event, line, lines, poll_once, send_all};
 
 fn source_kind(error: &SinkError) -> ErrorKind {
     error.source().unwrap().downcast_ref::<io::Error>().unwrap().kind()
 }
 
-/// Four events, of which the first and one of the others come out whole, and five bytes more.
-async fn fail_in_the_middle(kind: ErrorKind) -> (WriterEventSink, Written) {
+/// Sends four events to a writer that fails after two lines and five bytes.
+async fn fail_within_a_line(kind: ErrorKind) -> (WriterEventSink, Written) {
     let (writer, written) = ScriptedWriter::new([Step::Gate, Step::Take(line(1).len() + 5)]);
     written.write_always(Step::Fail(kind));
     let sink = WriterEventSink::new(writer);
@@ -23,20 +25,17 @@ async fn fail_in_the_middle(kind: ErrorKind) -> (WriterEventSink, Written) {
 }
 
 #[tokio::test]
-async fn a_full_disk_holds_what_is_not_written_and_goes_on_at_the_very_byte() {
-    let (sink, written) = fail_in_the_middle(ErrorKind::StorageFull).await;
+async fn full_disk_resumes_at_the_first_unwritten_byte() {
+    let (sink, written) = fail_within_a_line(ErrorKind::StorageFull).await;
 
     let error = sink.flush().await.unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::Full);
     assert_eq!(error.fate(), Fate::Unknown);
     assert!(error.is_retryable());
     assert_eq!(source_kind(&error), ErrorKind::StorageFull);
-    assert_eq!(
-        error.to_string(),
-        "the writer failed, 2 accepted events are not written"
-    );
+    assert_eq!(error.to_string(), "write failed, 2 accepted events not yet written");
 
-    // Each call makes the thread try again.
+    // Each call triggers a retry.
     let writes = written.wait_until(|_| true).writes;
     let error = sink.send(event(4)).await.unwrap_err();
     assert_eq!((error.kind(), error.fate()), (SinkErrorKind::Full, Fate::NotSent));
@@ -52,7 +51,7 @@ async fn a_full_disk_holds_what_is_not_written_and_goes_on_at_the_very_byte() {
 }
 
 #[tokio::test]
-async fn a_send_is_enough_to_recover() {
+async fn send_triggers_the_retry() {
     let (writer, written) = ScriptedWriter::new([]);
     written.write_always(Step::Fail(ErrorKind::QuotaExceeded));
     let sink = WriterEventSink::new(writer);
@@ -68,19 +67,26 @@ async fn a_send_is_enough_to_recover() {
     assert_eq!(written.text(), lines(0..2));
 }
 
-/// The writer recovers while the batch is being taken.
+/// The writer recovers during `send_batch`.
 #[tokio::test]
-async fn of_a_batch_nothing_overtakes_what_was_refused() {
+async fn batch_is_refused_after_its_first_refused_event() {
     let (writer, written) = ScriptedWriter::new([Step::Fail(ErrorKind::StorageFull)]);
     let sink = WriterEventSink::new(writer);
     send_all(&sink, 0..1).await;
     sink.flush().await.unwrap_err();
 
     let batch: Vec<_> = (1..500).map(event).collect();
+    let mut messages = BTreeSet::new();
     for result in sink.send_batch(batch.clone()).await {
         let error = result.unwrap_err();
         assert_eq!((error.kind(), error.fate()), (SinkErrorKind::Full, Fate::NotSent));
+        messages.insert(error.to_string());
     }
+    let expected = [
+        "not sent: an earlier event of the batch failed",
+        "write failed, 1 accepted event not yet written",
+    ];
+    assert_eq!(messages, expected.map(String::from).into());
     sink.flush().await.unwrap();
     for result in sink.send_batch(batch).await {
         result.unwrap();
@@ -90,13 +96,13 @@ async fn of_a_batch_nothing_overtakes_what_was_refused() {
 }
 
 #[tokio::test]
-async fn other_errors_are_held_the_same_way() {
+async fn other_errors_are_retried_as_disconnected() {
     let (writer, written) = ScriptedWriter::new([]);
     let sink = WriterEventSink::new(writer);
     for (number, (step, kind)) in (0..).zip([
         (Step::Fail(ErrorKind::Other), ErrorKind::Other),
         (Step::Fail(ErrorKind::TimedOut), ErrorKind::TimedOut),
-        // `Ok(0)`: the writer takes nothing, and will not take more.
+        // `Ok(0)`: the writer accepts no more bytes.
         (Step::Take(0), ErrorKind::WriteZero),
     ]) {
         written.write_always(step);
@@ -104,7 +110,7 @@ async fn other_errors_are_held_the_same_way() {
         let error = sink.flush().await.unwrap_err();
         assert_eq!(error.kind(), SinkErrorKind::Disconnected);
         assert_eq!(source_kind(&error), kind);
-        assert_eq!(error.to_string(), "the writer failed, 1 accepted event is not written");
+        assert_eq!(error.to_string(), "write failed, 1 accepted event not yet written");
         written.write_always(None);
         sink.flush().await.unwrap();
     }
@@ -112,13 +118,13 @@ async fn other_errors_are_held_the_same_way() {
 }
 
 #[tokio::test]
-async fn a_flush_that_the_writer_refuses_is_tried_again_without_writing_twice() {
+async fn failed_flush_is_retried_without_writing_twice() {
     let (writer, written) = ScriptedWriter::new([]);
     written.flush_always_fails(ErrorKind::StorageFull);
     let sink = WriterEventSink::new(writer);
     send_all(&sink, 0..1).await;
     let error = sink.flush().await.unwrap_err();
-    assert_eq!(error.to_string(), "the writer failed, 1 accepted event is not written");
+    assert_eq!(error.to_string(), "write failed, 1 accepted event not yet written");
     written.flush_always_fails(None);
     sink.flush().await.unwrap();
     let state = written.wait_until(|_| true);
@@ -127,7 +133,7 @@ async fn a_flush_that_the_writer_refuses_is_tried_again_without_writing_twice() 
 }
 
 #[tokio::test]
-async fn a_close_that_failed_can_be_called_again() {
+async fn failed_close_can_be_repeated() {
     let (writer, written) = ScriptedWriter::new([]);
     written.write_always(Step::Fail(ErrorKind::StorageFull));
     let sink = WriterEventSink::new(writer);
@@ -142,8 +148,8 @@ async fn a_close_that_failed_can_be_called_again() {
 }
 
 #[tokio::test]
-async fn a_reader_that_is_gone_closes_the_sink() {
-    let (sink, written) = fail_in_the_middle(ErrorKind::BrokenPipe).await;
+async fn broken_pipe_closes_the_sink() {
+    let (sink, written) = fail_within_a_line(ErrorKind::BrokenPipe).await;
     for error in [
         sink.flush().await.unwrap_err(),
         sink.close().await.unwrap_err(),
@@ -151,20 +157,17 @@ async fn a_reader_that_is_gone_closes_the_sink() {
     ] {
         assert_eq!(error.kind(), SinkErrorKind::Closed);
         assert_eq!(source_kind(&error), ErrorKind::BrokenPipe);
-        assert_eq!(
-            error.to_string(),
-            "the reader has gone away, 2 accepted events are lost"
-        );
+        assert_eq!(error.to_string(), "reader closed the pipe, 2 accepted events lost");
     }
     let error = sink.send(event(4)).await.unwrap_err();
     assert_eq!((error.kind(), error.fate()), (SinkErrorKind::Closed, Fate::NotSent));
     assert_eq!(source_kind(&error), ErrorKind::BrokenPipe);
     let state = written.wait_until(|state| state.is_dropped);
-    assert_eq!(state.writes, 3, "nothing is written to a reader that is gone");
+    assert_eq!(state.writes, 3, "no write after EPIPE");
 }
 
 #[tokio::test]
-async fn a_writer_that_panics_is_reported() {
+async fn panic_of_the_writer_is_fatal() {
     let (writer, written) = ScriptedWriter::new([Step::Panic]);
     let sink = WriterEventSink::new(writer);
     send_all(&sink, 0..1).await;
@@ -174,38 +177,40 @@ async fn a_writer_that_panics_is_reported() {
         sink.send(event(1)).await.unwrap_err(),
     ] {
         assert_eq!(error.kind(), SinkErrorKind::Fatal);
-        assert_eq!(error.source().unwrap().to_string(), "the script says so");
+        assert_eq!(error.source().unwrap().to_string(), "scripted panic");
     }
     assert!(written.wait_until(|_| true).is_dropped);
 }
 
 #[tokio::test]
-async fn those_who_wait_for_room_are_told() {
-    let (writer, written) = ScriptedWriter::new([Step::Gate]);
+async fn failed_write_fails_pending_sends_and_flushes() {
+    let (writer, written) = ScriptedWriter::new([Step::GateThenFail(ErrorKind::StorageFull)]);
     written.write_always(Step::Fail(ErrorKind::StorageFull));
     let sink = WriterEventSink::builder().buffer_bytes(1).build(writer);
     send_all(&sink, 0..1).await;
     written.wait_until(|state| state.writes == 1);
+    // The thread has taken the first line, and the second fills the buffer.
     send_all(&sink, 1..2).await;
 
-    let (sent, flushed, ()) = tokio::join!(sink.send(event(2)), sink.flush(), async { written.open_gate() });
-    // The line found its place when the thread took the buffer, or it was refused when the write failed.
-    assert_eq!(flushed.unwrap_err().kind(), SinkErrorKind::Full);
-    let taken = match sent {
-        Ok(_) => 3,
-        Err(error) => {
-            assert_eq!(error.kind(), SinkErrorKind::Full);
-            2
-        }
-    };
+    let mut send = pin!(sink.send(event(2)));
+    let mut flush = pin!(sink.flush());
+    assert!(poll_once(send.as_mut()).await.is_pending());
+    assert!(poll_once(flush.as_mut()).await.is_pending());
+    written.open_gate();
+    let error = flush.await.unwrap_err();
+    assert_eq!((error.kind(), error.fate()), (SinkErrorKind::Full, Fate::Unknown));
+    let error = send.await.unwrap_err();
+    assert_eq!((error.kind(), error.fate()), (SinkErrorKind::Full, Fate::NotSent));
+    assert_eq!(error.to_string(), "write failed, 2 accepted events not yet written");
+
     written.write_always(None);
     sink.close().await.unwrap();
-    assert_eq!(written.text(), lines(0..taken));
+    assert_eq!(written.text(), lines(0..2));
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn the_operating_systems_full_device_is_a_full_disk() {
+async fn dev_full_is_a_full_disk() {
     let sink = WriterEventSink::append_to("/dev/full").unwrap();
     send_all(&sink, 0..2).await;
     let error = sink.flush().await.unwrap_err();
@@ -219,7 +224,7 @@ async fn the_operating_systems_full_device_is_a_full_disk() {
             .unwrap()
             .raw_os_error()
             .is_some(),
-        "the operating system's own code is kept"
+        "the OS error code is kept"
     );
     assert_eq!(sink.close().await.unwrap_err().kind(), SinkErrorKind::Full);
 }

@@ -23,7 +23,7 @@ async fn close_writes_everything_and_drops_the_writer() {
 }
 
 #[tokio::test]
-async fn close_of_an_unused_sink_drops_the_writer() {
+async fn close_of_unused_sink_drops_the_writer() {
     let (writer, written) = ScriptedWriter::new([]);
     let sink = WriterEventSink::new(writer);
     sink.close().await.unwrap();
@@ -32,7 +32,7 @@ async fn close_of_an_unused_sink_drops_the_writer() {
 }
 
 #[tokio::test]
-async fn a_dropped_sink_still_writes_what_it_has() {
+async fn dropped_sink_writes_its_buffer() {
     let (writer, written) = ScriptedWriter::new([Step::Gate]);
     let sink = WriterEventSink::new(writer);
     send_all(&sink, 0..100).await;
@@ -43,7 +43,7 @@ async fn a_dropped_sink_still_writes_what_it_has() {
 }
 
 #[tokio::test]
-async fn a_dropped_sink_whose_writer_fails_tries_once_more_and_ends() {
+async fn dropped_sink_retries_a_failed_write_once() {
     let (writer, written) = ScriptedWriter::new([]);
     written.write_always(Step::Fail(ErrorKind::Other));
     let sink = WriterEventSink::new(writer);
@@ -57,7 +57,7 @@ async fn a_dropped_sink_whose_writer_fails_tries_once_more_and_ends() {
 }
 
 #[tokio::test]
-async fn flush_reaches_through_a_writer_that_buffers() {
+async fn flush_flushes_a_buffered_writer() {
     let (writer, written) = ScriptedWriter::new([]);
     let mut buffered = BufWriter::with_capacity(1 << 20, writer);
     buffered.write_all(b"first\n").unwrap();
@@ -68,7 +68,7 @@ async fn flush_reaches_through_a_writer_that_buffers() {
 }
 
 #[tokio::test]
-async fn receipts_promise_no_more_than_memory() {
+async fn receipt_and_guarantee_are_buffered() {
     let (writer, _) = ScriptedWriter::new([]);
     let sink = WriterEventSink::new(writer);
     assert_eq!(sink.send(event(0)).await.unwrap(), Receipt::Buffered);

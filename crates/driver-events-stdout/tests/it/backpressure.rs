@@ -9,39 +9,39 @@ use driver_events_types::{Decoded, DriverEvent};
 
 use crate::support::{ScriptedWriter, Step, Written, event, line, lines, poll_once, send_all};
 
-/// Two lines: the third finds the buffer full.
+/// Enough for two lines: the third waits.
 const BUFFER_BYTES: usize = 150;
 
-/// A sink whose writer is stalled, and whose buffer is full. Tells how many events it took.
+/// Returns a sink with a stalled writer and a full buffer, and the number of events it accepted.
 async fn stalled() -> (WriterEventSink, Written, u32) {
     let (writer, written) = ScriptedWriter::new([Step::Gate]);
     let sink = WriterEventSink::builder().buffer_bytes(BUFFER_BYTES).build(writer);
     send_all(&sink, 0..1).await;
     written.wait_until(|state| state.writes == 1);
-    let mut taken = 1;
-    while poll_once(pin!(sink.send(event(taken)))).await.is_ready() {
-        taken += 1;
+    let mut accepted = 1;
+    while poll_once(pin!(sink.send(event(accepted)))).await.is_ready() {
+        accepted += 1;
     }
-    (sink, written, taken)
+    (sink, written, accepted)
 }
 
 #[tokio::test]
-async fn memory_is_bounded_by_the_buffer() {
-    let (_sink, written, taken) = stalled().await;
-    let waiting = lines(1..taken).len();
-    assert!(waiting >= BUFFER_BYTES, "{waiting}");
-    assert!(waiting < BUFFER_BYTES + line(taken).len(), "{waiting}");
+async fn buffer_accepts_at_most_its_size_and_one_line() {
+    let (_sink, written, accepted) = stalled().await;
+    let buffered = lines(1..accepted).len();
+    assert!(buffered >= BUFFER_BYTES, "{buffered}");
+    assert!(buffered < BUFFER_BYTES + line(accepted).len(), "{buffered}");
     written.open_gate();
 }
 
-/// On a runtime of one thread: would the sink block it, this test would hang.
+/// The runtime has one thread, so that this test hangs if the sink blocks it.
 #[tokio::test(flavor = "current_thread")]
-async fn a_stalled_reader_stops_those_who_send_and_nobody_else() {
-    let (sink, written, taken) = stalled().await;
+async fn stalled_writer_does_not_block_the_runtime() {
+    let (sink, written, accepted) = stalled().await;
     let sink = Arc::new(sink);
     let sender = tokio::spawn({
         let sink = Arc::clone(&sink);
-        async move { send_all(&*sink, taken..1_000).await }
+        async move { send_all(&*sink, accepted..1_000).await }
     });
     for _ in 0..1_000 {
         tokio::task::yield_now().await;
@@ -53,9 +53,9 @@ async fn a_stalled_reader_stops_those_who_send_and_nobody_else() {
     assert_eq!(written.text(), lines(0..1_000));
 }
 
-/// The buffer has room as soon as its lines are on their way, and not only when they have come out.
+/// The buffer is free once the thread has taken its lines, even before they are written.
 #[tokio::test]
-async fn there_is_room_while_a_write_goes_on() {
+async fn buffer_is_free_during_a_write() {
     let (writer, written) = ScriptedWriter::new([Step::Gate, Step::Gate]);
     let sink = WriterEventSink::builder().buffer_bytes(1).build(writer);
     send_all(&sink, 0..1).await;
@@ -71,39 +71,39 @@ async fn there_is_room_while_a_write_goes_on() {
 }
 
 #[tokio::test]
-async fn a_send_that_is_dropped_while_it_waits_leaves_nothing_behind() {
-    let (sink, written, taken) = stalled().await;
+async fn dropped_pending_send_appends_nothing() {
+    let (sink, written, accepted) = stalled().await;
     {
-        let mut send = pin!(sink.send(event(taken)));
+        let mut send = pin!(sink.send(event(accepted)));
         assert!(poll_once(send.as_mut()).await.is_pending());
         assert!(poll_once(send.as_mut()).await.is_pending());
     }
     written.open_gate();
     sink.flush().await.unwrap();
-    assert_eq!(written.text(), lines(0..taken));
-    send_all(&sink, taken..taken + 1).await;
+    assert_eq!(written.text(), lines(0..accepted));
+    send_all(&sink, accepted..accepted + 1).await;
     sink.flush().await.unwrap();
-    assert_eq!(written.text(), lines(0..taken + 1));
+    assert_eq!(written.text(), lines(0..accepted + 1));
 }
 
 #[tokio::test]
-async fn close_refuses_those_who_wait_for_room() {
-    let (sink, written, taken) = stalled().await;
-    let mut send = pin!(sink.send(event(taken)));
+async fn close_fails_pending_sends() {
+    let (sink, written, accepted) = stalled().await;
+    let mut send = pin!(sink.send(event(accepted)));
     let mut close = pin!(sink.close());
     assert!(poll_once(send.as_mut()).await.is_pending());
     assert!(poll_once(close.as_mut()).await.is_pending());
     let Poll::Ready(Err(error)) = poll_once(send.as_mut()).await else {
-        panic!("the sink is closed");
+        panic!("send did not fail");
     };
     assert_eq!(error.kind(), SinkErrorKind::Closed);
     written.open_gate();
     close.await.unwrap();
-    assert_eq!(written.text(), lines(0..taken));
+    assert_eq!(written.text(), lines(0..accepted));
 }
 
 #[tokio::test]
-async fn a_line_longer_than_the_buffer_is_taken() {
+async fn line_longer_than_the_buffer_is_accepted() {
     let (writer, written) = ScriptedWriter::new([]);
     let sink = WriterEventSink::builder().buffer_bytes(1).build(writer);
     let long = samples::sized(samples::goal(1), 100_000);
@@ -115,7 +115,7 @@ async fn a_line_longer_than_the_buffer_is_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lines_of_many_tasks_stay_whole_and_in_the_order_of_each_task() {
+async fn concurrent_tasks_get_whole_lines_in_their_order() {
     const TASKS: u32 = 8;
     const EVENTS: u32 = 300;
     let (writer, written) = ScriptedWriter::new((0..10_000).map(|call| Step::Take(50 + call % 99)));
@@ -145,19 +145,19 @@ async fn lines_of_many_tasks_stay_whole_and_in_the_order_of_each_task() {
             panic!("{line}");
         };
         let task = (0..TASKS).find(|task| samples::goal(*task) == goal_id).unwrap() as usize;
-        assert_eq!(turn_index, next[task], "of task {task}");
+        assert_eq!(turn_index, next[task], "task {task}");
         next[task] += 1;
     }
     assert_eq!(next, [EVENTS; TASKS as usize]);
 }
 
 #[tokio::test]
-async fn flush_waits_for_what_was_accepted_before_it() {
-    let (sink, written, taken) = stalled().await;
+async fn flush_waits_for_lines_accepted_before_it() {
+    let (sink, written, accepted) = stalled().await;
     let mut flush = pin!(sink.flush());
     assert!(poll_once(flush.as_mut()).await.is_pending());
     written.open_gate();
     flush.await.unwrap();
-    assert_eq!(written.text(), lines(0..taken));
+    assert_eq!(written.text(), lines(0..accepted));
     assert!(written.wait_until(|_| true).flushes >= 2);
 }

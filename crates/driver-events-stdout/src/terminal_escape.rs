@@ -2,26 +2,27 @@ use std::io::Write;
 
 use crate::pretty::must_be_escaped;
 
-/// Makes a line of JSON fit for a terminal: what it would obey, or not show, is escaped. The JSON means the same, since
-/// such characters stand in strings only, but for white space, which becomes blanks.
+/// Escapes the characters of a JSON line that a terminal would interpret or not show.
+///
+/// The decoded value is unchanged: outside strings such characters can only be white space, which becomes spaces.
 pub(crate) fn escape(json: &mut Vec<u8>) {
     if json.iter().all(|byte| matches!(byte, b' '..=b'~')) {
         return;
     }
-    let mut shown = Vec::with_capacity(json.len() + 64);
+    let mut escaped = Vec::with_capacity(json.len() + 64);
     for character in String::from_utf8_lossy(json).chars() {
         if matches!(character, '\t' | '\n' | '\r') {
-            shown.push(b' ');
+            escaped.push(b' ');
         } else if must_be_escaped(character) {
             for unit in character.encode_utf16(&mut [0; 2]) {
                 // Writing to memory cannot fail.
-                let _ = write!(shown, "\\u{unit:04x}");
+                let _ = write!(escaped, "\\u{unit:04x}");
             }
         } else {
-            shown.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            escaped.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         }
     }
-    *json = shown;
+    *json = escaped;
 }
 
 #[cfg(test)]
@@ -29,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_escaped_as_json_does() {
+    fn control_and_invisible_characters_become_json_escapes() {
         let mut line =
             String::from("{\r\"a\":\t\"\\u001b[31m é 😀 \u{9b}2J\u{7f}\u{202e}\u{2028}\u{e0041}\"}").into_bytes();
         escape(&mut line);
