@@ -1,4 +1,4 @@
-//! How clients of librdkafka's are made, and what they need besides their properties.
+//! Creates librdkafka clients.
 
 use std::fmt;
 
@@ -10,29 +10,29 @@ use tracing::Level;
 use crate::SetupError;
 use crate::properties::is_true;
 
-/// A client of librdkafka's with these properties, which logs as much as `tracing` wants to hear.
+/// Creates a client whose log level is that of `tracing` for the target `librdkafka`.
 ///
 /// # Errors
-/// librdkafka does not take the properties.
-pub(crate) fn new<C, T>(config: &ClientConfig, context: C) -> Result<T, SetupError>
+/// librdkafka rejects the properties.
+pub(crate) fn create<C, T>(config: &ClientConfig, context: C) -> Result<T, SetupError>
 where
     C: ClientContext,
     T: FromClientConfigAndContext<C>,
 {
     let mut config = config.clone();
-    let heard = heard();
-    if heard as i32 > config.log_level as i32 {
-        config.set_log_level(heard);
+    let log_level = max_log_level();
+    if log_level as i32 > config.log_level as i32 {
+        config.set_log_level(log_level);
     }
-    let refused = |error| match needs_tls(&config) && !cfg!(feature = "tls") {
+    let setup_error = |error| match needs_tls(&config) && !cfg!(feature = "tls") {
         true => SetupError::without_tls(),
-        false => SetupError::of_client(error),
+        false => SetupError::from_client(error),
     };
-    config.create_with_context(context).map_err(refused)
+    config.create_with_context(context).map_err(setup_error)
 }
 
-/// Whether somebody must bring tokens: librdkafka does not make them itself.
-pub(crate) fn wants_tokens(config: &ClientConfig) -> bool {
+/// Returns whether the properties need a token provider: librdkafka does not get the tokens itself.
+pub(crate) fn needs_token_provider(config: &ClientConfig) -> bool {
     let is = |name: &str, wanted: fn(&str) -> bool| config.get(name).is_some_and(wanted);
     let is_by_token = |mechanism: &str| mechanism == "OAUTHBEARER";
     (is("sasl.mechanism", is_by_token) || is("sasl.mechanisms", is_by_token))
@@ -40,17 +40,17 @@ pub(crate) fn wants_tokens(config: &ClientConfig) -> bool {
         && !is("sasl.oauthbearer.method", |method| method.eq_ignore_ascii_case("oidc"))
 }
 
-/// The properties, in what is told of a builder: their values may be secrets, also those that librdkafka does not know.
-pub(crate) struct Names<'a>(pub(crate) &'a ClientConfig);
+/// The names of the properties, for `Debug`: any value may be a secret, even that of an unknown property.
+pub(crate) struct PropertyNames<'a>(pub(crate) &'a ClientConfig);
 
-impl fmt::Debug for Names<'_> {
+impl fmt::Debug for PropertyNames<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.config_map().keys()).finish()
     }
 }
 
-/// The most talkative level that `tracing` takes of librdkafka.
-fn heard() -> RDKafkaLogLevel {
+/// Returns the most verbose level that is enabled for the target `librdkafka`.
+fn max_log_level() -> RDKafkaLogLevel {
     if tracing::enabled!(target: "librdkafka", Level::DEBUG) {
         RDKafkaLogLevel::Debug
     } else if tracing::enabled!(target: "librdkafka", Level::INFO) {
@@ -62,7 +62,7 @@ fn heard() -> RDKafkaLogLevel {
     }
 }
 
-/// Whether there must be OpenSSL for these properties.
+/// Returns whether the properties need OpenSSL.
 fn needs_tls(config: &ClientConfig) -> bool {
     let is = |names: &[&str], needs: fn(&str) -> bool| {
         let mut values = names.iter().filter_map(|name| config.get(name));

@@ -1,4 +1,4 @@
-//! What librdkafka calls back.
+//! librdkafka's callbacks.
 
 use std::error::Error;
 use std::fmt;
@@ -14,65 +14,65 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 
 use crate::KafkaState;
-use crate::flights::Flights;
-use crate::generation::Generation;
-use crate::offsets::Offsets;
-use crate::polling::Polling;
-use crate::room::Room;
-use crate::ticket::{Failed, Report, Ticket};
-use crate::tokens::Tokens;
+use crate::delivery_future::{DeliveryFailure, DeliveryOpaque, DeliveryReport};
+use crate::in_flight::InFlight;
+use crate::offset_tracker::OffsetTracker;
+use crate::poll_thread::PollState;
+use crate::producer_handle::ProducerHandle;
+use crate::queue_full::QueueFull;
+use crate::tokens::TokenCache;
 
-/// What every client of librdkafka's calls back, and beside it what its role needs.
+/// The callbacks of any client, and the state that its role needs: producer, consumer or admin client.
 #[derive(Clone)]
 pub(crate) struct Context<R> {
     state: KafkaState,
-    tokens: Option<Tokens>,
+    tokens: Option<TokenCache>,
     role: R,
 }
 
-/// What a client is for.
-pub(crate) trait Role: Send + Sync {
-    /// All brokers refuse the credentials.
-    fn refused(&self) {}
+/// The role of a client.
+pub(crate) trait ClientRole: Send + Sync {
+    /// Called when all brokers refuse the credentials.
+    fn credentials_refused(&self) {}
 }
 
-/// The role of a producer.
+/// The state that a producer's callbacks share with its callers.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Producing {
-    pub(crate) room: Arc<Room>,
-    pub(crate) flights: Arc<Flights>,
-    pub(crate) polling: Arc<Polling>,
-    /// Whose it is, once that is made.
-    pub(crate) generation: Arc<OnceLock<Weak<Generation>>>,
+pub(crate) struct ProducerRole {
+    pub(crate) queue_full: Arc<QueueFull>,
+    pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) poll_state: Arc<PollState>,
+    /// Set once the producer has been created.
+    pub(crate) handle: Arc<OnceLock<Weak<ProducerHandle>>>,
 }
 
-impl Producing {
-    fn failed(&self, error: &KafkaError, message: &BorrowedMessage<'_>) -> Failed {
-        let generation = self.generation.get().and_then(Weak::upgrade);
-        let is_broken = generation.is_some_and(|generation| generation.breakdown().is_some());
-        Failed {
+impl ProducerRole {
+    fn failure(&self, error: &KafkaError, message: &BorrowedMessage<'_>) -> DeliveryFailure {
+        let handle = self.handle.get().and_then(Weak::upgrade);
+        let has_failed = handle.is_some_and(|handle| handle.fatal_error().is_some());
+        DeliveryFailure {
             code: error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail),
             was_queued: true,
-            record: is_broken.then(|| Box::new(message.detach())),
+            record: has_failed.then(|| Box::new(message.detach())),
         }
     }
 }
 
-impl Role for Producing {
-    /// What waits in the queue would wait until its time is over.
-    fn refused(&self) {
-        if let Some(generation) = self.generation.get().and_then(Weak::upgrade) {
-            generation.purge_queue();
+impl ClientRole for ProducerRole {
+    /// Purges the queue: its records would otherwise wait until they time out.
+    fn credentials_refused(&self) {
+        if let Some(handle) = self.handle.get().and_then(Weak::upgrade) {
+            handle.purge_queue();
         }
     }
 }
 
-impl Role for Arc<Offsets> {}
+impl ClientRole for Arc<OffsetTracker> {}
 
-impl Role for () {}
+impl ClientRole for () {}
 
 impl<R> Context<R> {
-    pub(crate) fn new(state: KafkaState, tokens: Option<Tokens>, role: R) -> Self {
+    pub(crate) fn new(state: KafkaState, tokens: Option<TokenCache>, role: R) -> Self {
         Self { state, tokens, role }
     }
 
@@ -86,13 +86,13 @@ impl<R> Context<R> {
 }
 
 impl<R: Default> Context<R> {
-    /// The same for a client that takes the place of another.
+    /// Creates the context of a client that replaces this one's.
     pub(crate) fn renewed(&self) -> Self {
         Self::new(self.state.clone(), self.tokens.clone(), R::default())
     }
 }
 
-impl<R: Role> ClientContext for Context<R> {
+impl<R: ClientRole> ClientContext for Context<R> {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -108,73 +108,73 @@ impl<R: Role> ClientContext for Context<R> {
     }
 
     fn stats(&self, statistics: Statistics) {
-        self.state.measured(statistics);
+        self.state.set_statistics(statistics);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "Kafka");
-        if self.state.erred(&error, reason) {
-            self.role.refused();
+        tracing::warn!(%error, reason, "client error");
+        if self.state.record_error(&error, reason) {
+            self.role.credentials_refused();
         }
     }
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
         let Some(tokens) = &self.tokens else {
-            return Err("no token provider was given for the SASL mechanism OAUTHBEARER".into());
+            return Err("the SASL mechanism OAUTHBEARER needs a token provider".into());
         };
-        tokens.give().map_err(|error| {
-            if !tokens.has_one() {
-                // No broker is even asked then.
-                self.state.refused(format!("no token could be had: {error}"));
-                self.role.refused();
+        tokens.next_token().map_err(|error| {
+            if !tokens.has_valid_token() {
+                // Without a token librdkafka connects to no broker, so no broker reports a refusal.
+                self.state.set_refusal(format!("cannot get a token: {error}"));
+                self.role.credentials_refused();
             }
             error as Box<dyn Error>
         })
     }
 }
 
-impl ProducerContext for Context<Producing> {
-    type DeliveryOpaque = Arc<Ticket>;
+impl ProducerContext for Context<ProducerRole> {
+    type DeliveryOpaque = Arc<DeliveryOpaque>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Arc<Ticket>) {
+    fn delivery(&self, result: &DeliveryResult<'_>, opaque: Arc<DeliveryOpaque>) {
         let report = match result {
             Ok(message) => {
-                self.state.answered();
-                self.role.polling.delivered();
-                Report::Stored {
+                self.state.broker_responded();
+                self.role.poll_state.delivered();
+                DeliveryReport::Stored {
                     partition: message.partition(),
                     offset: message.offset(),
                 }
             }
-            Err((error, message)) => Report::Failed(self.role.failed(error, message)),
+            Err((error, message)) => DeliveryReport::Failed(self.role.failure(error, message)),
         };
-        ticket.settle(report, &self.role.flights);
-        self.role.room.left();
+        opaque.complete(report, &self.role.in_flight);
+        self.role.queue_full.reported();
     }
 }
 
-/// Partitions that are taken away are forgotten, so that nobody answers for what another consumer reads now.
-impl ConsumerContext for Context<Arc<Offsets>> {
+/// Stops tracking revoked partitions, so that no late ack commits an offset of a partition that another consumer reads.
+impl ConsumerContext for Context<Arc<OffsetTracker>> {
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
             Rebalance::Assign(partitions) => {
-                tracing::info!(partitions = partitions.count(), "partitions were assigned");
+                tracing::info!(partitions = partitions.count(), "partitions assigned");
             }
             Rebalance::Revoke(partitions) => {
-                tracing::info!(partitions = partitions.count(), "partitions were taken away");
+                tracing::info!(partitions = partitions.count(), "partitions revoked");
                 for partition in partitions.elements() {
-                    self.role.forget(partition.topic(), partition.partition());
+                    self.role.revoke(partition.topic(), partition.partition());
                 }
             }
-            Rebalance::Error(error) => tracing::warn!(%error, "the consumer group cannot be rebalanced"),
+            Rebalance::Error(error) => tracing::warn!(%error, "rebalance failed"),
         }
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
         match result {
-            Ok(()) => self.state.answered(),
-            // What was not committed comes again after a restart.
-            Err(error) => tracing::warn!(%error, "offsets could not be committed"),
+            Ok(()) => self.state.broker_responded(),
+            // The next commit includes these offsets; after a restart their records are redelivered.
+            Err(error) => tracing::warn!(%error, "offset commit failed"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where records go that can never be worked on.
+//! The topic for rejected records.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::util::Timeout;
 
 use crate::context::Context;
-use crate::drop_elsewhere::drop_elsewhere;
+use crate::detached_drop::drop_detached;
 
-/// How long the producer may wait for room.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout for space in the producer's queue.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A topic that takes records as they came, with headers that say where from and why.
+/// Produces rejected records unchanged to a topic, with headers for their origin and the reason.
 pub(crate) struct DeadLetters {
     topic: Arc<str>,
-    /// None once it is being dropped.
+    /// `None` while it is dropped.
     producer: Option<FutureProducer<Context<()>>>,
 }
 
@@ -32,7 +32,7 @@ impl DeadLetters {
         Self { topic, producer }
     }
 
-    /// Produces the record to the topic, and waits until it is stored.
+    /// Produces the record and waits for its delivery report.
     pub(crate) async fn send(&self, letter: DeadLetter, why: &str) -> Result<(), SourceError> {
         let DeadLetter(message) = letter;
         let partition = message.partition().to_string();
@@ -59,13 +59,13 @@ impl DeadLetters {
             headers: Some(headers),
         };
         let Some(producer) = &self.producer else {
-            return Err(SourceError::new(SourceErrorKind::Closed, "the source has ended"));
+            return Err(SourceError::new(SourceErrorKind::Closed, "the source is closed"));
         };
-        match producer.send(record, Timeout::After(PATIENCE)).await {
+        match producer.send(record, Timeout::After(QUEUE_TIMEOUT)).await {
             Ok(_) => Ok(()),
             Err((error, _)) => {
                 let message = format!(
-                    "the record did not become a dead letter in {:?}, and comes again",
+                    "cannot produce the dead letter to `{}`: the record is redelivered",
                     self.topic
                 );
                 Err(SourceError::new(SourceErrorKind::Disconnected, message).with_source(error))
@@ -80,11 +80,11 @@ impl DeadLetter {
     }
 }
 
-/// librdkafka waits for its threads when it ends.
+/// Drops the producer on a detached thread, since its destructor blocks.
 impl Drop for DeadLetters {
     fn drop(&mut self) {
         if let Some(producer) = self.producer.take() {
-            drop_elsewhere(producer);
+            drop_detached(producer);
         }
     }
 }

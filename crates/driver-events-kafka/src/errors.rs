@@ -1,29 +1,26 @@
-//! What the errors of librdkafka mean to callers.
+//! Maps librdkafka's error codes to errors of the sink.
 
 use driver_events_core::{Fate, SinkError, SinkErrorKind};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::permissions;
 
-/// What a failed record means to the caller.
-pub(crate) fn error_of(code: RDKafkaErrorCode, topic: &str) -> SinkError {
+/// Returns the error of a record that failed with this code.
+pub(crate) fn sink_error(code: RDKafkaErrorCode, topic: &str) -> SinkError {
     use RDKafkaErrorCode as Code;
-    let allow;
+    let grant;
     let (kind, fate, what) = match code {
         Code::MessageSizeTooLarge => (
             SinkErrorKind::TooLarge,
             Fate::NotSent,
-            "the record is larger than the producer (`message.max.bytes`) or the topic (`max.message.bytes`) takes",
+            "the record exceeds `message.max.bytes` of the producer or `max.message.bytes` of the topic",
         ),
-        Code::QueueFull => (SinkErrorKind::Full, Fate::NotSent, "the queue of the producer is full"),
+        Code::QueueFull => (SinkErrorKind::Full, Fate::NotSent, "the producer's queue is full"),
         Code::TopicAuthorizationFailed
         | Code::ClusterAuthorizationFailed
         | Code::TransactionalIdAuthorizationFailed => {
-            allow = format!(
-                "the permission to write is missing: {}",
-                permissions::topic("Write", topic)
-            );
-            (SinkErrorKind::Unauthorized, Fate::NotSent, allow.as_str())
+            grant = format!("missing permission to write: {}", permissions::topic("Write", topic));
+            (SinkErrorKind::Unauthorized, Fate::NotSent, grant.as_str())
         }
         Code::Authentication | Code::SaslAuthenticationFailed => (
             SinkErrorKind::Unauthorized,
@@ -33,39 +30,47 @@ pub(crate) fn error_of(code: RDKafkaErrorCode, topic: &str) -> SinkError {
         Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => (
             SinkErrorKind::Rejected,
             Fate::NotSent,
-            "the topic does not exist: make it, or correct its name",
+            "the topic does not exist: create it or correct its name",
         ),
         Code::InvalidTopic
         | Code::InvalidRecord
         | Code::InvalidTimestamp
         | Code::PolicyViolation
-        | Code::InvalidArgument => (SinkErrorKind::Rejected, Fate::NotSent, "the record is refused"),
+        | Code::InvalidArgument => (
+            SinkErrorKind::Rejected,
+            Fate::NotSent,
+            "the broker or librdkafka rejected the record",
+        ),
         Code::MessageTimedOut => (
             SinkErrorKind::Timeout,
             Fate::Unknown,
-            "the record was not acknowledged in time (`message.timeout.ms`)",
+            "the record was not acknowledged within `message.timeout.ms`",
         ),
         Code::NotEnoughReplicas => (
             SinkErrorKind::Disconnected,
             Fate::NotSent,
-            "too few replicas are in sync (`min.insync.replicas`)",
+            "fewer replicas in sync than `min.insync.replicas`",
         ),
         Code::PurgeQueue => (
             SinkErrorKind::Disconnected,
             Fate::NotSent,
-            "the record was given up before it was sent",
+            "the record was purged from the queue before it was sent",
         ),
-        Code::Fatal => (SinkErrorKind::Disconnected, Fate::Unknown, "the producer broke down"),
+        Code::Fatal => (
+            SinkErrorKind::Disconnected,
+            Fate::Unknown,
+            "the producer had a fatal error",
+        ),
         _ => (
             SinkErrorKind::Disconnected,
             Fate::Unknown,
             "the record was not delivered",
         ),
     };
-    SinkError::new(kind, format!("{what} (topic {topic:?}, {code})")).with_fate(fate)
+    SinkError::new(kind, format!("{what} (topic `{topic}`, {code})")).with_fate(fate)
 }
 
-/// Whether a permission on the consumer group is missing.
-pub(crate) fn is_about_the_group(error: &KafkaError) -> bool {
+/// Returns whether a permission on the consumer group is missing.
+pub(crate) fn is_group_authorization_error(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed)
 }

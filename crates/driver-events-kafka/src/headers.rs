@@ -1,4 +1,4 @@
-//! An envelope as a Kafka record, and back: the bare JSON as the value, the attributes as headers in CloudEvents'
+//! Encodes and decodes envelopes: bare JSON as the record value, attributes as headers in CloudEvents'
 //! [binary mode](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md#32-binary-content-mode).
 
 use bytes::Bytes;
@@ -9,22 +9,22 @@ use rdkafka::message::{BorrowedHeaders, Header, Headers, OwnedHeaders};
 
 const PREFIX: &str = "ce_";
 const CONTENT_TYPE: &str = "content-type";
-/// The attributes that an event has without a stamp.
-const USUAL: usize = 8;
+/// Number of attributes of an event without a stamp.
+const HEADERS_CAPACITY: usize = 8;
 
-/// The attributes as headers.
+/// Encodes the attributes as headers.
 ///
 /// # Errors
-/// As [`visit_attributes`].
+/// Those of [`visit_attributes`].
 pub(crate) fn write(envelope: &Envelope) -> Result<OwnedHeaders, SinkError> {
-    let mut headers = Some(OwnedHeaders::new_with_capacity(USUAL));
+    let mut headers = Some(OwnedHeaders::new_with_capacity(HEADERS_CAPACITY));
     let mut key = String::from(PREFIX);
     visit_attributes(envelope, |name, value| {
         key.truncate(PREFIX.len());
         key.push_str(name);
         headers = headers.take().map(|headers| {
             headers.insert(Header {
-                // The one attribute that the binding does not put below the prefix.
+                // The only attribute without the prefix in the Kafka binding.
                 key: if name == "datacontenttype" { CONTENT_TYPE } else { &key },
                 value: Some(value.as_bytes()),
             })
@@ -34,12 +34,10 @@ pub(crate) fn write(envelope: &Envelope) -> Result<OwnedHeaders, SinkError> {
     Ok(headers.unwrap_or_default())
 }
 
-/// The envelope of a record.
-///
-/// Where there are no CloudEvents headers the value is a bare event.
+/// Decodes the envelope of a record. Without CloudEvents headers the value is a bare event.
 ///
 /// # Errors
-/// The record is no event; the offset is a place in the value.
+/// The record is not an event; the error's offset is a byte position in the value.
 pub(crate) fn read(headers: Option<&BorrowedHeaders>, value: &[u8], limits: Limits) -> Result<Envelope, Malformed> {
     let copy = || Bytes::copy_from_slice(value);
     let malformed = |reason: String| Malformed::new(copy(), reason, 0);
@@ -56,7 +54,7 @@ pub(crate) fn read(headers: Option<&BorrowedHeaders>, value: &[u8], limits: Limi
         let Some(attribute) = header.key.strip_prefix(PREFIX) else {
             continue;
         };
-        let text = text().map_err(|_| malformed(format!("the attribute `{attribute}` is no UTF-8 text")))?;
+        let text = text().map_err(|_| malformed(format!("attribute `{attribute}` is not UTF-8")))?;
         received
             .get_or_insert_with(ReceivedAttributes::default)
             .set(attribute, text)

@@ -1,13 +1,13 @@
 //! Events of AI agents' driver loops over Apache Kafka.
 //!
-//! [`KafkaEventSink`] produces every event to a topic and waits for its delivery report, and [`KafkaEventSource`] reads
-//! them, in a consumer group or alone. They are a [`DriverEventSink`](driver_events_core::DriverEventSink) and a
-//! [`DriverEventSource`](driver_events_core::DriverEventSource) over librdkafka.
+//! [`KafkaEventSink`] produces each event to a topic and waits for its delivery report. [`KafkaEventSource`] reads events in
+//! a consumer group or standalone. They implement [`DriverEventSink`](driver_events_core::DriverEventSink) and
+//! [`DriverEventSource`](driver_events_core::DriverEventSource) with librdkafka.
 //!
 //! # When to use it
-//! Where events are kept for long, and many groups of consumers read them at their own pace.
+//! For long retention, and for many consumer groups that each read at their own pace.
 //!
-//! # Example
+//! # Examples
 //! ```no_run
 //! use std::sync::Arc;
 //!
@@ -27,52 +27,56 @@
 //! # }
 //! ```
 //!
-//! # On the wire
+//! # Wire format
 //! | part of the record | value |
 //! |---|---|
-//! | topic | `agent.driver`, under the publisher's prefix where it has one: `tenant-7.agent.driver` |
-//! | key | the goal's id; none where an unknown event does not tell |
+//! | topic | `agent.driver`, or with the publisher's prefix: `tenant-7.agent.driver` |
+//! | key | the goal id; null if an unknown event has none |
 //! | value | the event's bare JSON |
-//! | timestamp | when the event happened, in milliseconds |
+//! | timestamp | the event's time, in milliseconds |
 //! | header `ce_specversion` | `1.0` |
-//! | header `ce_id` | the event's id, the same through every retry |
-//! | header `ce_source` | who published it |
-//! | header `ce_type` | its subject, `agent.driver.escalate` |
-//! | headers `ce_subject`, `ce_partitionkey` | the goal's id, as the key |
-//! | header `ce_time` | when it happened, RFC 3339; absent where it is not known |
+//! | header `ce_id` | the event id, the same in every retry |
+//! | header `ce_source` | the publisher |
+//! | header `ce_type` | the subject, such as `agent.driver.escalate` |
+//! | headers `ce_subject`, `ce_partitionkey` | the goal id, equal to the key |
+//! | header `ce_time` | the event's time, RFC 3339; absent if unknown |
 //! | header `content-type` | `application/json` |
-//! | header `ce_sequence` | the number of the event in its goal and run, 20 digits; absent without a stamp |
+//! | header `ce_sequence` | the sequence number of the event in its goal and run, 20 digits; absent without a stamp |
 //! | header `ce_producerrun` | the run of the producer; absent without a stamp |
 //! | header `ce_traceparent` | the W3C trace context; absent without one |
 //!
-//! That is the binary mode of
+//! This is the binary mode of
 //! [CloudEvents' Kafka binding](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md).
-//! A publisher may leave the headers out. The partition is found from the key as producers in Java do it
-//! (`partitioner=murmur2_random`).
+//! Records without headers are read, too. The partitioner is that of Java producers (`partitioner=murmur2_random`).
 //!
 //! # Security
-//! Who connects is said by librdkafka's properties. With TLS (`security.protocol=SASL_SSL`, or `SSL` without a user):
+//! Credentials are librdkafka properties. With TLS (`security.protocol=SASL_SSL`, or `SSL` without SASL):
 //!
-//! | what | properties |
+//! | purpose | properties |
 //! |---|---|
-//! | whom to trust | `ssl.ca.location`, a file, or `ssl.ca.pem`, its text; the system's authorities without them |
-//! | a certificate of the client | `ssl.certificate.location` and `ssl.key.location`, or `ssl.certificate.pem` and `ssl.key.pem`; `ssl.key.password` |
+//! | trusted CAs | `ssl.ca.location` (file) or `ssl.ca.pem` (text); default: the system's CAs |
+//! | client certificate | `ssl.certificate.location` and `ssl.key.location`, or `ssl.certificate.pem` and `ssl.key.pem`; `ssl.key.password` |
 //! | PLAIN | `sasl.mechanism=PLAIN`, `sasl.username`, `sasl.password` |
 //! | SCRAM | `sasl.mechanism=SCRAM-SHA-256` or `SCRAM-SHA-512`, `sasl.username`, `sasl.password` |
-//! | OAUTHBEARER | `sasl.mechanism=OAUTHBEARER`, and a [`TokenProvider`] that the builder is given |
+//! | OAUTHBEARER | `sasl.mechanism=OAUTHBEARER`, and a [`TokenProvider`] on the builder |
 //!
-//! All of it needs the feature `tls`, but for PLAIN without TLS (`security.protocol=SASL_PLAINTEXT`), which sends the
-//! password as it is. Without the feature a builder refuses it, and says so.
+//! All of these need the feature `tls`, except PLAIN without TLS (`security.protocol=SASL_PLAINTEXT`), which sends the
+//! password in clear. Without the feature the builders return an error.
 //!
-//! Where access rules hold, a sink needs WRITE on its topics, and a source READ on its topics and on its group. An error
-//! for want of one has the command that allows it.
+//! With ACLs, a sink needs WRITE on its topics, and a source READ on its topics and its group. The error of a missing
+//! permission contains the command that grants it.
 //!
-//! What librdkafka logs is told to `tracing` with the target `librdkafka`, as much as there is a subscriber for; its
-//! property `debug` makes it talk. Of a source that happens while [`next`](driver_events_core::DriverEventSource::next) is
-//! called. Passwords, keys and tokens are in none of it.
+//! librdkafka's logs are `tracing` events with the target `librdkafka`, up to the level that the subscriber enables; its
+//! property `debug` adds more. A source emits them while [`next`](driver_events_core::DriverEventSource::next) runs. Logs
+//! contain no passwords, keys or tokens.
 //!
 //! # Features
-//! - `tls`: TLS, and the SASL mechanisms that need it. Links the OpenSSL of the system.
+//! None is enabled by default.
+//! - `tls`: TLS, and the SASL mechanisms SCRAM and OAUTHBEARER. Links the system's OpenSSL.
+//! - `gzip`: the compression codec `gzip`, for writing and reading. Builds zlib from source.
+//! - `zstd`: the compression codec `zstd`, for writing and reading. Builds libzstd from source.
+//!
+//! `lz4` (the sink's default) and `snappy` are always available.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -81,36 +85,35 @@ mod sink_builder;
 
 mod source;
 mod source_builder;
-mod start;
+mod start_from;
 
 mod properties;
 mod setup_error;
 mod state;
+mod topic_naming;
 mod topic_settings;
-mod topics;
-mod unanswered;
 
 mod headers;
 mod record;
 
-mod answers;
-mod check;
 mod client;
+mod close_guard;
+mod consumer;
 mod context;
 mod dead_letters;
-mod drop_elsewhere;
+mod delivery_future;
+mod detached_drop;
 mod errors;
-mod flights;
-mod gate;
-mod generation;
-mod member;
-mod offsets;
+mod in_flight;
+mod metadata;
+mod offset_tracker;
 mod permissions;
-mod polling;
+mod poll_thread;
 mod producer;
-mod retries;
-mod room;
-mod ticket;
+mod producer_handle;
+mod queue_full;
+mod redelivery;
+mod settle;
 mod tokens;
 
 pub use properties::Acks;
@@ -119,7 +122,7 @@ pub use sink::KafkaEventSink;
 pub use sink_builder::KafkaEventSinkBuilder;
 pub use source::KafkaEventSource;
 pub use source_builder::KafkaEventSourceBuilder;
-pub use start::StartFrom;
+pub use start_from::StartFrom;
 pub use state::KafkaState;
 pub use tokens::TokenProvider;
 pub use topic_settings::{EnsuredTopic, TopicSettings, TopicWarning, ensure_topic};

@@ -1,24 +1,24 @@
-//! What to allow where a permission is missing, as a command.
+//! The `kafka-acls` commands that grant missing permissions, for error texts.
 
-/// Allows something of a topic.
+/// Grants an operation on a topic.
 pub(crate) fn topic(operation: &str, topic: &str) -> String {
-    allow(operation, &format!("--topic '{topic}'"))
+    grant(operation, &format!("--topic '{topic}'"))
 }
 
-/// Allows something of each of the topics.
+/// Grants an operation on each of the topics.
 pub(crate) fn topics(operation: &str, topics: &[String]) -> String {
     let each: Vec<_> = topics.iter().map(|topic| format!("--topic '{topic}'")).collect();
-    allow(operation, &each.join(" "))
+    grant(operation, &each.join(" "))
 }
 
-/// Allows to be a member of a group.
+/// Grants membership of a group.
 pub(crate) fn group(group: &str) -> String {
-    allow("Read", &format!("--group '{group}'"))
+    grant("Read", &format!("--group '{group}'"))
 }
 
-fn allow(operation: &str, resource: &str) -> String {
+fn grant(operation: &str, resource: &str) -> String {
     format!(
-        "allow the principal {} on it (kafka-acls --add --allow-principal User:… --operation {operation} {resource})",
+        "grant the principal {} (kafka-acls --add --allow-principal User:… --operation {operation} {resource})",
         operation.to_uppercase()
     )
 }

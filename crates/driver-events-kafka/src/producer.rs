@@ -7,57 +7,57 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::OwnedMessage;
 use tokio::time::Instant;
 
-use crate::context::{Context, Producing};
-use crate::errors::error_of;
-use crate::generation::Generation;
+use crate::context::{Context, ProducerRole};
+use crate::delivery_future::{DeliveryFailure, DeliveryFuture, DeliveryOpaque, DeliveryReport};
+use crate::errors::sink_error;
+use crate::producer_handle::ProducerHandle;
 use crate::properties::Acks;
-use crate::record::{Encoded, again, keep};
-use crate::ticket::{Awaited, Failed, Report, Ticket};
-use crate::topics::Topics;
+use crate::record::{EncodedEvent, from_owned, to_owned};
+use crate::topic_naming::TopicNaming;
 use crate::{KafkaState, SetupError};
 
-/// Bytes that the JSON of most events fits into.
-const USUAL: usize = 512;
+/// Capacity in bytes that fits the JSON of most events.
+const JSON_CAPACITY: usize = 512;
 
-type Answer = Result<Receipt, SinkError>;
+type SendResult = Result<Receipt, SinkError>;
 
-/// The ticket of a record that is in the queue, or why it is not.
-type Put = Result<Awaited, Failed>;
+/// The delivery future of a queued record, or why it was not queued.
+type QueueResult = Result<DeliveryFuture, DeliveryFailure>;
 
-/// Produces events until their delivery reports are there, with a new producer of librdkafka's where one breaks down.
+/// Produces events and waits for their delivery reports. Re-creates the librdkafka producer after a fatal error.
 #[derive(Debug)]
 pub(crate) struct Producer {
-    pub(crate) topics: Topics,
+    pub(crate) topics: TopicNaming,
     pub(crate) has_headers: bool,
     pub(crate) acks: Acks,
     config: ClientConfig,
-    context: Context<Producing>,
-    /// For how long an event may wait for room: as long as librdkafka tries to deliver it.
-    patience: Option<Duration>,
-    current: RwLock<Arc<Generation>>,
+    context: Context<ProducerRole>,
+    /// `message.timeout.ms`, which also limits the wait for space in the queue; `None` if it is 0 (unlimited).
+    message_timeout: Option<Duration>,
+    current: RwLock<Arc<ProducerHandle>>,
 }
 
 impl Producer {
     pub(crate) fn new(
         config: ClientConfig,
-        context: Context<Producing>,
-        topics: Topics,
+        context: Context<ProducerRole>,
+        topics: TopicNaming,
         has_headers: bool,
         acks: Acks,
     ) -> Result<Self, SetupError> {
-        let patience = config
+        let message_timeout = config
             .get("message.timeout.ms")
             .and_then(|milliseconds| milliseconds.parse().ok())
             .filter(|milliseconds| *milliseconds != 0)
             .map(Duration::from_millis);
-        let current = Generation::new(0, &config, context.renewed())?;
+        let current = ProducerHandle::new(0, &config, context.renewed())?;
         Ok(Self {
             topics,
             has_headers,
             acks,
             config,
             context,
-            patience,
+            message_timeout,
             current: RwLock::new(current),
         })
     }
@@ -66,168 +66,173 @@ impl Producer {
         self.context.state()
     }
 
-    /// For how long an event may take; none where that is for ever.
-    pub(crate) fn patience(&self) -> Option<Duration> {
-        self.patience
+    /// Returns `message.timeout.ms`; `None` if it is unlimited.
+    pub(crate) fn message_timeout(&self) -> Option<Duration> {
+        self.message_timeout
     }
 
-    pub(crate) fn current(&self) -> Arc<Generation> {
-        // Nothing panics while it holds the lock.
+    pub(crate) fn current(&self) -> Arc<ProducerHandle> {
+        // Never poisoned: no code panics while it holds the lock.
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Produces one event, and answers for it.
-    pub(crate) async fn store(&self, envelope: Envelope) -> Answer {
+    /// Produces one event and waits for its delivery report.
+    pub(crate) async fn send(&self, envelope: Envelope) -> SendResult {
         let deadline = self.deadline();
-        let generation = self.current();
-        let (topic, put) = self.put(&generation, envelope, &mut Vec::with_capacity(USUAL))?;
-        let put = match room_is_missing(put) {
-            Ok(put) => put,
-            // Rare, and large.
-            Err(record) => Box::pin(put_again(&generation, record, deadline)).await,
+        let handle = self.current();
+        let (topic, queued) = self.queue(&handle, envelope, &mut Vec::with_capacity(JSON_CAPACITY))?;
+        let queued = match take_queue_full(queued) {
+            Ok(queued) => queued,
+            // Boxed, since this future is large and seldom needed.
+            Err(record) => Box::pin(queue_with_retry(&handle, record, deadline)).await,
         };
-        let report = match put {
-            Ok(ticket) => ticket.await,
-            Err(failed) => Report::Failed(failed),
+        let report = match queued {
+            Ok(delivery) => delivery.await,
+            Err(failure) => DeliveryReport::Failed(failure),
         };
         match report {
-            Report::Stored { partition, offset } => Ok(self.receipt(topic, partition, offset)),
-            Report::Failed(why) => Box::pin(self.store_again(generation, topic, why, deadline)).await,
+            DeliveryReport::Stored { partition, offset } => Ok(self.receipt(topic, partition, offset)),
+            DeliveryReport::Failed(failure) => Box::pin(self.resend(handle, topic, failure, deadline)).await,
         }
     }
 
-    async fn store_again(
+    async fn resend(
         &self,
-        generation: Arc<Generation>,
+        handle: Arc<ProducerHandle>,
         topic: Arc<str>,
-        why: Failed,
+        failure: DeliveryFailure,
         deadline: Option<Instant>,
-    ) -> Answer {
-        let mut answers = [None];
-        let failed = vec![Unstored { place: 0, topic, why }];
-        self.answer_failed(generation, failed, deadline, &mut answers).await;
-        let [answer] = answers;
-        answer.unwrap_or_else(unanswered)
+    ) -> SendResult {
+        let mut results = [None];
+        let failed = vec![FailedEvent {
+            index: 0,
+            topic,
+            failure,
+        }];
+        self.resolve_failed(handle, failed, deadline, &mut results).await;
+        let [result] = results;
+        result.unwrap_or_else(missing_result)
     }
 
-    /// Produces all of them, in order, and answers for each in its place.
-    pub(crate) async fn store_all(&self, envelopes: Vec<Envelope>) -> Vec<Answer> {
-        // Whoever sends again at once what is refused must not keep the thread from others.
+    /// Produces the events in order and returns their results in the same order.
+    pub(crate) async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<SendResult> {
+        // A caller that retries refused events in a loop must yield to other tasks.
         tokio::task::consume_budget().await;
         let deadline = self.deadline();
-        let generation = self.current();
-        let mut answers = Vec::with_capacity(envelopes.len());
-        let mut sent = Vec::with_capacity(envelopes.len());
-        let mut json = Vec::with_capacity(USUAL);
-        for (place, envelope) in envelopes.into_iter().enumerate() {
+        let handle = self.current();
+        let mut results = Vec::with_capacity(envelopes.len());
+        let mut in_flight = Vec::with_capacity(envelopes.len());
+        let mut json = Vec::with_capacity(JSON_CAPACITY);
+        for (index, envelope) in envelopes.into_iter().enumerate() {
             json.clear();
-            match self.put(&generation, envelope, &mut json) {
-                Ok((topic, put)) => {
-                    let put = match room_is_missing(put) {
-                        Ok(put) => put,
-                        Err(record) => put_again(&generation, record, deadline).await,
+            match self.queue(&handle, envelope, &mut json) {
+                Ok((topic, queued)) => {
+                    let queued = match take_queue_full(queued) {
+                        Ok(queued) => queued,
+                        Err(record) => queue_with_retry(&handle, record, deadline).await,
                     };
-                    sent.push(Sent { place, topic, put });
-                    answers.push(None);
+                    in_flight.push(QueuedEvent { index, topic, queued });
+                    results.push(None);
                 }
-                Err(error) => answers.push(Some(Err(error))),
+                Err(error) => results.push(Some(Err(error))),
             }
         }
-        let failed = self.answer(sent, &mut answers).await;
-        self.answer_failed(generation, failed, deadline, &mut answers).await;
-        answers
+        let failed = self.await_reports(in_flight, &mut results).await;
+        self.resolve_failed(handle, failed, deadline, &mut results).await;
+        results
             .into_iter()
-            .map(|answer| answer.unwrap_or_else(unanswered))
+            .map(|result| result.unwrap_or_else(missing_result))
             .collect()
     }
 
-    /// Puts an event into the queue, encoded into `json`; never waits. Gives its topic, too.
+    /// Encodes an event into `json` and queues it without waiting. Returns its topic, too.
     ///
     /// # Errors
-    /// The event cannot be a record.
-    fn put(
+    /// The event cannot be encoded, or has no valid topic.
+    fn queue(
         &self,
-        generation: &Generation,
+        handle: &ProducerHandle,
         envelope: Envelope,
         json: &mut Vec<u8>,
-    ) -> Result<(Arc<str>, Put), SinkError> {
-        let topic = self.topics.of(&envelope)?;
-        let encoded = Encoded::new(&envelope, self.has_headers, json)?;
-        // librdkafka has its own copy, and gives it back where it is still needed.
+    ) -> Result<(Arc<str>, QueueResult), SinkError> {
+        let topic = self.topics.topic_of(&envelope)?;
+        let encoded = EncodedEvent::new(&envelope, self.has_headers, json)?;
+        // librdkafka copies the record, and returns the copy if it is needed again.
         drop(envelope);
-        let ticket = Ticket::new(generation.role().flights.start());
-        let put = encoded.with_record(&topic, json, Arc::clone(&ticket), |record| {
-            match generation.produce(record) {
-                Ok(()) => Ok(Awaited(ticket)),
-                Err((code, record)) => Err(refused(code, || keep(record))),
+        let opaque = DeliveryOpaque::new(handle.role().in_flight.start());
+        let queued = encoded.with_record(&topic, json, Arc::clone(&opaque), |record| {
+            match handle.produce(record) {
+                Ok(()) => Ok(DeliveryFuture(opaque)),
+                Err((code, record)) => Err(not_queued(code, || to_owned(record))),
             }
         });
-        Ok((topic, put))
+        Ok((topic, queued))
     }
 
-    /// Waits for the reports on all of them, answers for what is stored, and gives the rest.
-    async fn answer(&self, sent: Vec<Sent>, answers: &mut [Option<Answer>]) -> Vec<Unstored> {
+    /// Waits for the delivery reports, fills in the results of stored events, and returns the failed ones.
+    async fn await_reports(&self, events: Vec<QueuedEvent>, results: &mut [Option<SendResult>]) -> Vec<FailedEvent> {
         let mut failed = Vec::new();
-        // The last one first: when it is stored, those before it in its partition are, and one wake-up serves them all.
-        for Sent { place, topic, put } in sent.into_iter().rev() {
-            let report = match put {
-                Ok(ticket) => ticket.await,
-                Err(failed) => Report::Failed(failed),
+        // Last event first: once it is stored, so are the earlier ones of its partition, and one wake-up serves them all.
+        for QueuedEvent { index, topic, queued } in events.into_iter().rev() {
+            let report = match queued {
+                Ok(delivery) => delivery.await,
+                Err(failure) => DeliveryReport::Failed(failure),
             };
             match report {
-                Report::Stored { partition, offset } => {
-                    if let Some(slot) = answers.get_mut(place) {
-                        *slot = Some(Ok(self.receipt(topic, partition, offset)));
+                DeliveryReport::Stored { partition, offset } => {
+                    if let Some(result) = results.get_mut(index) {
+                        *result = Some(Ok(self.receipt(topic, partition, offset)));
                     }
                 }
-                Report::Failed(why) => failed.push(Unstored { place, topic, why }),
+                DeliveryReport::Failed(failure) => failed.push(FailedEvent { index, topic, failure }),
             }
         }
         failed.reverse();
         failed
     }
 
-    /// Answers for what is not stored, and produces that again first whose producer broke down.
-    async fn answer_failed(
+    /// Fills in the results of failed events. Events that failed with their producer are first sent again by a new one.
+    async fn resolve_failed(
         &self,
-        mut generation: Arc<Generation>,
-        mut failed: Vec<Unstored>,
+        mut handle: Arc<ProducerHandle>,
+        mut failed: Vec<FailedEvent>,
         deadline: Option<Instant>,
-        answers: &mut [Option<Answer>],
+        results: &mut [Option<SendResult>],
     ) {
         while !failed.is_empty() {
-            let breakdown = generation.breakdown();
-            // A new producer has no more permissions. It is there for events that come later.
-            let is_forbidden = breakdown.is_some_and(|why| error_of(why, "").kind() == SinkErrorKind::Unauthorized);
-            let is_rebuilt = breakdown.is_some() && self.rebuild(generation.number);
+            let fatal_error = handle.fatal_error();
+            // A new producer has no more permissions than the old one, but serves later events once WRITE is granted.
+            let is_forbidden =
+                fatal_error.is_some_and(|code| sink_error(code, "").kind() == SinkErrorKind::Unauthorized);
+            let is_recreated = fatal_error.is_some() && self.recreate(handle.epoch);
             let is_in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
-            let may_go_on = is_rebuilt && is_in_time && !is_forbidden;
-            generation = self.current();
-            let mut sent = Vec::new();
-            for Unstored { place, topic, why } in failed {
-                let mut error = error_of(why.code, &topic);
-                if !why.was_queued {
+            let may_resend = is_recreated && is_in_time && !is_forbidden;
+            handle = self.current();
+            let mut in_flight = Vec::new();
+            for FailedEvent { index, topic, failure } in failed {
+                let mut error = sink_error(failure.code, &topic);
+                if !failure.was_queued {
                     error = error.with_fate(Fate::NotSent);
                 }
-                let error = match why.record {
-                    Some(record) if may_go_on && was_left_behind(&error) => {
+                let error = match failure.record {
+                    Some(record) if may_resend && failed_with_producer(&error) => {
                         if error.fate() != Fate::NotSent {
-                            self.state().may_have_doubled();
+                            self.state().count_possible_duplicate();
                         }
-                        let put = put_again(&generation, record, deadline).await;
-                        sent.push(Sent { place, topic, put });
+                        let queued = queue_with_retry(&handle, record, deadline).await;
+                        in_flight.push(QueuedEvent { index, topic, queued });
                         continue;
                     }
-                    _ if is_forbidden && was_left_behind(&error) => {
-                        error_of(RDKafkaErrorCode::ClusterAuthorizationFailed, &topic).with_fate(error.fate())
+                    _ if is_forbidden && failed_with_producer(&error) => {
+                        sink_error(RDKafkaErrorCode::ClusterAuthorizationFailed, &topic).with_fate(error.fate())
                     }
-                    _ => self.explained(error),
+                    _ => self.with_refusal(error),
                 };
-                if let Some(slot) = answers.get_mut(place) {
-                    *slot = Some(Err(error));
+                if let Some(result) = results.get_mut(index) {
+                    *result = Some(Err(error));
                 }
             }
-            failed = self.answer(sent, answers).await;
+            failed = self.await_reports(in_flight, results).await;
         }
     }
 
@@ -243,12 +248,11 @@ impl Producer {
         })
     }
 
-    /// The error of an event, with what is known of its reason.
-    fn explained(&self, error: SinkError) -> SinkError {
+    /// Returns `Unauthorized` in place of a retryable error while all brokers refuse the credentials.
+    fn with_refusal(&self, error: SinkError) -> SinkError {
         match self.state().refusal() {
-            // Nothing was acknowledged since.
-            Some(why) if error.is_retryable() => {
-                let message = format!("the brokers refuse the credentials: {why}");
+            Some(reason) if error.is_retryable() => {
+                let message = format!("the brokers refuse the credentials: {reason}");
                 SinkError::new(SinkErrorKind::Unauthorized, message).with_fate(error.fate())
             }
             _ => error,
@@ -256,96 +260,103 @@ impl Producer {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.patience.map(|patience| Instant::now() + patience)
+        self.message_timeout.map(|timeout| Instant::now() + timeout)
     }
 
-    /// Makes a new producer, unless somebody has. False where none can be had.
-    fn rebuild(&self, broken: u64) -> bool {
+    /// Replaces the failed producer, unless another call has. Returns `false` if no producer can be created.
+    fn recreate(&self, failed_epoch: u64) -> bool {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if current.number != broken {
+        if current.epoch != failed_epoch {
             return true;
         }
-        match Generation::new(broken + 1, &self.config, self.context.renewed()) {
-            Ok(generation) => {
-                *current = generation;
-                self.state().rebuilt();
-                tracing::warn!("the Kafka producer broke down, and was made anew");
+        match ProducerHandle::new(failed_epoch + 1, &self.config, self.context.renewed()) {
+            Ok(handle) => {
+                *current = handle;
+                self.state().count_recreation();
+                tracing::warn!("producer re-created after a fatal error");
                 true
             }
             Err(error) => {
-                tracing::error!(%error, "the Kafka producer broke down, and cannot be made anew");
+                tracing::error!(%error, "cannot re-create the producer after a fatal error");
                 false
             }
         }
     }
 }
 
-/// An event that is under way, or was not put into the queue.
+/// An event that is in flight, or was not queued.
 #[derive(Debug)]
-struct Sent {
-    /// Of its answer.
-    place: usize,
+struct QueuedEvent {
+    /// Index of its result.
+    index: usize,
     topic: Arc<str>,
-    put: Put,
+    queued: QueueResult,
 }
 
-/// An event that is not stored, as far as anybody knows.
+/// An event without a positive delivery report.
 #[derive(Debug)]
-struct Unstored {
-    place: usize,
+struct FailedEvent {
+    index: usize,
     topic: Arc<str>,
-    why: Failed,
+    failure: DeliveryFailure,
 }
 
-/// Puts a record into the queue, and waits for room where that is full.
-async fn put_again(generation: &Generation, mut record: Box<OwnedMessage>, deadline: Option<Instant>) -> Put {
+/// Queues a record, and waits for space while the queue is full.
+async fn queue_with_retry(
+    handle: &ProducerHandle,
+    mut record: Box<OwnedMessage>,
+    deadline: Option<Instant>,
+) -> QueueResult {
     let mut headers = record.detach_headers();
-    let mut turn = None;
+    let mut permit = None;
     loop {
-        let ticket = Ticket::new(generation.role().flights.start());
-        let Err((code, again)) = generation.produce(again(&record, headers, Arc::clone(&ticket))) else {
-            return Ok(Awaited(ticket));
+        let opaque = DeliveryOpaque::new(handle.role().in_flight.start());
+        let Err((code, refused)) = handle.produce(from_owned(&record, headers, Arc::clone(&opaque))) else {
+            return Ok(DeliveryFuture(opaque));
         };
-        headers = again.headers;
+        headers = refused.headers;
         let is_in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
         if code != RDKafkaErrorCode::QueueFull || !is_in_time {
-            return Err(refused(code, || Box::new(record.replace_headers(headers))));
+            return Err(not_queued(code, || Box::new(record.replace_headers(headers))));
         }
-        match &turn {
-            None => turn = generation.role().room.turn(deadline).await,
-            Some(turn) => turn.wait().await,
+        match &permit {
+            None => permit = handle.role().queue_full.acquire(deadline).await,
+            Some(permit) => permit.wait().await,
         }
     }
 }
 
-/// Why a record was not put into the queue, with the record where another try may succeed.
-fn refused(code: RDKafkaErrorCode, record: impl FnOnce() -> Box<OwnedMessage>) -> Failed {
+/// Returns why a record was not queued, with the record if another attempt may succeed.
+fn not_queued(code: RDKafkaErrorCode, record: impl FnOnce() -> Box<OwnedMessage>) -> DeliveryFailure {
     use RDKafkaErrorCode as Code;
-    Failed {
+    DeliveryFailure {
         code,
         was_queued: false,
         record: matches!(code, Code::QueueFull | Code::Fatal).then(record),
     }
 }
 
-/// Gives the record as an error that only found no room.
-fn room_is_missing(put: Put) -> Result<Put, Box<OwnedMessage>> {
-    match put {
-        Err(Failed {
+/// Returns the record as the error if only the full queue refused it.
+fn take_queue_full(queued: QueueResult) -> Result<QueueResult, Box<OwnedMessage>> {
+    match queued {
+        Err(DeliveryFailure {
             code: RDKafkaErrorCode::QueueFull,
             record: Some(record),
             ..
         }) => Err(record),
-        put => Ok(put),
+        queued => Ok(queued),
     }
 }
 
-fn unanswered() -> Answer {
-    Err(SinkError::new(SinkErrorKind::Fatal, "the event has no answer"))
+fn missing_result() -> SendResult {
+    Err(SinkError::new(
+        SinkErrorKind::Fatal,
+        "internal error: the event has no result",
+    ))
 }
 
-/// Whether a record failed because its producer broke down, so that a new one may deliver it. What is wrong with the
-/// record itself is wrong with any producer.
-fn was_left_behind(error: &SinkError) -> bool {
+/// Returns whether a record failed because its producer did, so that a new producer may deliver it. A record that is
+/// invalid fails with any producer.
+fn failed_with_producer(error: &SinkError) -> bool {
     matches!(error.kind(), SinkErrorKind::Disconnected | SinkErrorKind::Timeout)
 }

@@ -1,22 +1,21 @@
-//! librdkafka's properties: what this crate sets, what a caller may set, and what would break a promise.
+//! librdkafka's properties: defaults of this crate, and values that would weaken the guarantee.
 
 use rdkafka::ClientConfig;
 
 use crate::SetupError;
 
-/// How many brokers must have an event before it counts as stored.
+/// How many brokers must acknowledge an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Acks {
-    /// All that are in sync (`acks=all`), and an event that librdkafka sends again is stored once
-    /// (`enable.idempotence`). The promise of every sink that does not say otherwise.
+    /// All in-sync replicas (`acks=all`), with an idempotent producer (`enable.idempotence`): librdkafka's retries are
+    /// stored once. The default.
     #[default]
     All,
-    /// The leader of the partition (`acks=1`): what it acknowledged is lost with it, and an event that is sent again may
-    /// be stored twice, or overtake another.
+    /// Only the partition's leader (`acks=1`): acknowledged events are lost with the leader, and retries may be stored
+    /// twice or out of order.
     Leader,
-    /// None (`acks=0`): the receipt is [`Written`](driver_events_core::Receipt::Written), and nobody knows what was
-    /// stored.
+    /// None (`acks=0`): the receipt is [`Written`](driver_events_core::Receipt::Written), and storage is not confirmed.
     None,
 }
 
@@ -30,9 +29,8 @@ impl Acks {
     }
 }
 
-/// Names that librdkafka has for the same property, and the one that is used here. It takes both, and of two values one
-/// by chance.
-const ALIASES: [(&str, &str); 6] = [
+/// librdkafka's aliases of properties, each with the name used here. If both are set, librdkafka uses either value.
+const PROPERTY_ALIASES: [(&str, &str); 6] = [
     ("request.required.acks", "acks"),
     ("delivery.timeout.ms", "message.timeout.ms"),
     ("queue.buffering.max.ms", "linger.ms"),
@@ -41,48 +39,52 @@ const ALIASES: [(&str, &str); 6] = [
     ("sasl.mechanism", "sasl.mechanisms"),
 ];
 
-/// What a producer is given, unless the caller says otherwise.
-const PRODUCER: [(&str, &str); 9] = [
-    // Fast where callers wait for their receipts, and hardly slower in bulk.
+/// Defaults of a producer.
+const PRODUCER_DEFAULTS: [(&str, &str); 9] = [
+    // Low latency for callers that await each receipt, with little loss of throughput in bulk.
     ("linger.ms", "1"),
-    // JSON shrinks to a fraction, for little work.
+    // JSON compresses well at little CPU cost.
     ("compression.type", "lz4"),
-    // For how long an event is sent again and again.
+    // Limit of all retries of an event.
     ("message.timeout.ms", "30000"),
-    // A topic that does not exist is told soon.
+    // Reports a missing topic early.
     ("topic.metadata.propagation.max.ms", "5000"),
-    // Events that wait for a broker wait in 64 MiB at most.
+    // Limits the queue to 64 MiB.
     ("queue.buffering.max.kbytes", "65536"),
-    // The same partition for a goal as from producers in Java.
+    // Chooses the same partition for a goal as Java producers.
     ("partitioner", "murmur2_random"),
-    // Back soon when the broker is.
+    // Reconnects soon after the broker is back.
     ("reconnect.backoff.ms", "50"),
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.keepalive.enable", "true"),
 ];
 
-/// The properties of a producer that keeps the promise.
+/// Returns the properties of a producer.
 ///
 /// # Errors
-/// One of the caller's properties would break it.
+/// A property of the caller would weaken the guarantee.
 pub(crate) fn producer(config: ClientConfig, acks: Acks) -> Result<ClientConfig, SetupError> {
-    let mut config = by_one_name(config)?;
+    let mut config = resolve_aliases(config)?;
     refuse(
         &config,
         "delivery.report.only.error",
         is_true,
-        "receipts come from delivery reports",
+        "receipts need delivery reports",
     )?;
-    refuse(&config, "transactional.id", |_| true, "the sink makes no transactions")?;
+    refuse(
+        &config,
+        "transactional.id",
+        |_| true,
+        "the sink does not support transactions",
+    )?;
     let differs = |value: &str| !(value == acks.value() || (acks == Acks::All && value == "-1"));
-    let by_name = "choose the weaker promise by name, with `acks` of the builder";
-    refuse(&config, "acks", differs, by_name)?;
+    let reason = "set `acks` on the builder instead";
+    refuse(&config, "acks", differs, reason)?;
     if acks == Acks::All {
-        let reason = "events that are sent again would be stored twice: choose the weaker promise by name, with `acks` \
-                      of the builder";
+        let reason = "retries would be stored twice: set a weaker `acks` on the builder if that is acceptable";
         refuse(&config, "enable.idempotence", |value| !is_true(value), reason)?;
     }
-    set_unless_there(&mut config, &PRODUCER);
+    set_defaults(&mut config, &PRODUCER_DEFAULTS);
     config.set("acks", acks.value());
     if acks == Acks::All {
         config.set("enable.idempotence", "true");
@@ -90,50 +92,50 @@ pub(crate) fn producer(config: ClientConfig, acks: Acks) -> Result<ClientConfig,
     Ok(config)
 }
 
-/// What a consumer is given, unless the caller says otherwise.
-const CONSUMER: [(&str, &str); 8] = [
-    // The group hands partitions over without a stop.
+/// Defaults of a consumer.
+const CONSUMER_DEFAULTS: [(&str, &str); 8] = [
+    // Rebalances without stopping the whole group.
     ("partition.assignment.strategy", "cooperative-sticky"),
-    // What was answered is committed soon.
+    // Commits acked deliveries soon.
     ("auto.commit.interval.ms", "1000"),
-    // The lag is known.
+    // `lag` needs statistics.
     ("statistics.interval.ms", "5000"),
-    // Events that wait for a slow reader wait in 16 MiB at most.
+    // Limits the fetch queue to 16 MiB.
     ("queued.max.messages.kbytes", "16384"),
-    // A reader that has caught up with them waits for the next ones no longer than this, and not for a second.
+    // A consumer that has drained its queue fetches again at once, and not after a second.
     ("fetch.queue.backoff.ms", "5"),
     ("reconnect.backoff.ms", "50"),
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.keepalive.enable", "true"),
 ];
 
-/// The properties of a consumer that commits what was answered, and no more.
+/// Returns the properties of a consumer, which commits only acked deliveries.
 ///
 /// # Errors
-/// One of the caller's properties would break it.
+/// A property of the caller would break that.
 pub(crate) fn consumer(config: ClientConfig, is_grouped: bool) -> Result<ClientConfig, SetupError> {
-    let mut config = by_one_name(config)?;
-    let why = "offsets are committed once deliveries are answered";
-    refuse(&config, "enable.auto.offset.store", is_true, why)?;
+    let mut config = resolve_aliases(config)?;
+    let reason = "offsets are committed only after deliveries are acked";
+    refuse(&config, "enable.auto.offset.store", is_true, reason)?;
     if is_grouped {
-        refuse(&config, "enable.auto.commit", |value| !is_true(value), why)?;
+        refuse(&config, "enable.auto.commit", |value| !is_true(value), reason)?;
     }
-    refuse(&config, "group.id", |_| true, "give the group to the builder")?;
+    refuse(&config, "group.id", |_| true, "set `group` on the builder instead")?;
     refuse(
         &config,
         "auto.offset.reset",
         |_| true,
-        "say to the builder where to start",
+        "set `start_from` on the builder instead",
     )?;
-    set_unless_there(&mut config, &CONSUMER);
+    set_defaults(&mut config, &CONSUMER_DEFAULTS);
     config.set("enable.auto.offset.store", "false");
     config.set("enable.auto.commit", is_grouped.to_string());
     Ok(config)
 }
 
-/// How to reach the brokers: what a producer may take over from a consumer.
-pub(crate) fn of_clients(config: &ClientConfig) -> ClientConfig {
-    // Beginnings of names.
+/// Returns the connection properties, which a producer may share with a consumer.
+pub(crate) fn connection(config: &ClientConfig) -> ClientConfig {
+    // Exact names, and prefixes of names.
     const SHARED: [&str; 14] = [
         "bootstrap.servers",
         "metadata.broker.list",
@@ -153,25 +155,25 @@ pub(crate) fn of_clients(config: &ClientConfig) -> ClientConfig {
     let mut shared = ClientConfig::new();
     shared.set_log_level(config.log_level);
     for (name, _) in config.config_map() {
-        if let (true, Some(value)) = (SHARED.iter().any(|start| name.starts_with(start)), config.get(name)) {
+        if let (true, Some(value)) = (SHARED.iter().any(|prefix| name.starts_with(prefix)), config.get(name)) {
             shared.set(name, value);
         }
     }
     shared
 }
 
-/// The same with each property under one name only.
+/// Replaces aliases by the names used here.
 ///
 /// # Errors
-/// A property is there under two names, with two values.
-fn by_one_name(mut config: ClientConfig) -> Result<ClientConfig, SetupError> {
-    for (alias, name) in ALIASES {
+/// A property and its alias have different values.
+fn resolve_aliases(mut config: ClientConfig) -> Result<ClientConfig, SetupError> {
+    for (alias, name) in PROPERTY_ALIASES {
         let Some(value) = config.get(alias).map(str::to_owned) else {
             continue;
         };
         if config.get(name).is_some_and(|other| other != value) {
             return Err(SetupError::invalid(format!(
-                "{alias} and {name} are one property, and differ"
+                "`{alias}` is an alias of `{name}`, and their values differ"
             )));
         }
         config.remove(alias);
@@ -181,15 +183,22 @@ fn by_one_name(mut config: ClientConfig) -> Result<ClientConfig, SetupError> {
 }
 
 /// # Errors
-/// The property is there, and its value is bad.
-fn refuse(config: &ClientConfig, property: &str, is_bad: impl Fn(&str) -> bool, why: &str) -> Result<(), SetupError> {
+/// The property is set, and its value is not allowed.
+fn refuse(
+    config: &ClientConfig,
+    property: &str,
+    is_forbidden: impl Fn(&str) -> bool,
+    reason: &str,
+) -> Result<(), SetupError> {
     match config.get(property) {
-        Some(value) if is_bad(value) => Err(SetupError::invalid(format!("{property}={value} is refused: {why}"))),
+        Some(value) if is_forbidden(value) => Err(SetupError::invalid(format!(
+            "property `{property}={value}` is not allowed: {reason}"
+        ))),
         _ => Ok(()),
     }
 }
 
-fn set_unless_there(config: &mut ClientConfig, properties: &[(&str, &str)]) {
+fn set_defaults(config: &mut ClientConfig, properties: &[(&str, &str)]) {
     for (name, value) in properties {
         if config.get(name).is_none() {
             config.set(*name, *value);
@@ -197,7 +206,7 @@ fn set_unless_there(config: &mut ClientConfig, properties: &[(&str, &str)]) {
     }
 }
 
-/// As librdkafka reads it.
+/// Parses a boolean property like librdkafka.
 pub(crate) fn is_true(value: &str) -> bool {
     ["true", "t", "1"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
@@ -215,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_break_the_promise_is_refused() {
+    fn properties_that_weaken_the_guarantee_are_refused() {
         for (property, value) in [
             ("acks", "0"),
             ("acks", "1"),
@@ -232,26 +241,29 @@ mod tests {
     }
 
     #[test]
-    fn a_property_by_its_other_name_counts_and_none_has_two() {
+    fn aliases_are_resolved_and_conflicts_refused() {
         let config = producer(with("queue.buffering.max.ms", "20"), Acks::All).unwrap();
         assert_eq!(config.get("linger.ms"), Some("20"));
         assert_eq!(config.get("queue.buffering.max.ms"), None);
         let error = producer(with("request.required.acks", "1"), Acks::All).unwrap_err();
-        assert!(error.to_string().starts_with("acks=1 is refused"), "{error}");
+        assert!(
+            error.to_string().starts_with("property `acks=1` is not allowed"),
+            "{error}"
+        );
         let mut two = with("linger.ms", "5");
         two.set("queue.buffering.max.ms", "20");
         assert!(producer(two, Acks::All).is_err());
     }
 
     #[test]
-    fn a_weaker_promise_is_chosen_by_name() {
+    fn weaker_acks_are_set_on_the_builder() {
         let config = producer(with("enable.idempotence", "false"), Acks::Leader).unwrap();
         assert_eq!(config.get("acks"), Some("1"));
         assert!(producer(with("acks", "all"), Acks::None).is_err());
     }
 
     #[test]
-    fn the_callers_properties_go_before_ours() {
+    fn caller_properties_override_defaults() {
         let config = producer(with("linger.ms", "20"), Acks::All).unwrap();
         assert_eq!(config.get("linger.ms"), Some("20"));
         assert_eq!(config.get("compression.type"), Some("lz4"));

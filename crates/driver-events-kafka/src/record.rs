@@ -7,25 +7,25 @@ use rdkafka::message::{Message as _, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::BaseRecord;
 use uuid::Uuid;
 
+use crate::delivery_future::DeliveryOpaque;
 use crate::headers;
-use crate::ticket::Ticket;
 
-/// What librdkafka is given: bytes that it copies, headers that it takes, and the ticket that comes back.
-pub(crate) type Record<'a> = BaseRecord<'a, [u8], [u8], Arc<Ticket>>;
+/// A record for librdkafka: it copies the bytes, takes the headers, and returns the delivery opaque with the report.
+pub(crate) type Record<'a> = BaseRecord<'a, [u8], [u8], Arc<DeliveryOpaque>>;
 
-/// What a record has of its event beside the value.
+/// The parts of an event's record except the value.
 #[derive(Debug)]
-pub(crate) struct Encoded {
+pub(crate) struct EncodedEvent {
     goal_id: Option<GoalId>,
     timestamp: Option<i64>,
     headers: Option<OwnedHeaders>,
 }
 
-impl Encoded {
-    /// Appends the value to `json`. The event is not needed any more then.
+impl EncodedEvent {
+    /// Encodes an event, and appends the value to `json`.
     ///
     /// # Errors
-    /// It cannot be a record.
+    /// The event cannot be encoded.
     pub(crate) fn new(envelope: &Envelope, has_headers: bool, json: &mut Vec<u8>) -> Result<Self, SinkError> {
         envelope.write_json(json)?;
         let headers = match has_headers {
@@ -34,21 +34,21 @@ impl Encoded {
         };
         Ok(Self {
             goal_id: envelope.goal_id(),
-            // Milliseconds since 1970. Kafka knows no time before.
+            // Milliseconds since 1970; Kafka accepts no negative timestamp.
             timestamp: envelope.time().map(|time| time.timestamp_millis().max(0)),
             headers,
         })
     }
 
-    /// Lends the record: its key is made for the call alone.
+    /// Calls `work` with the record, whose key is on the stack.
     pub(crate) fn with_record<T>(
         self,
         topic: &str,
         value: &[u8],
-        ticket: Arc<Ticket>,
+        opaque: Arc<DeliveryOpaque>,
         work: impl FnOnce(Record<'_>) -> T,
     ) -> T {
-        // Events of one goal go to one partition, which keeps their order.
+        // The key keeps the events of a goal in one partition, and so in order.
         let mut key = Uuid::encode_buffer();
         let key = self
             .goal_id
@@ -60,34 +60,38 @@ impl Encoded {
             key: key.map(str::as_bytes),
             timestamp: self.timestamp,
             headers: self.headers,
-            delivery_opaque: ticket,
+            delivery_opaque: opaque,
         })
     }
 }
 
-/// Keeps a record that was not put into the queue, to try it again.
-pub(crate) fn keep(record: Record<'_>) -> Box<OwnedMessage> {
+/// Copies a record that was not queued, for another attempt.
+pub(crate) fn to_owned(record: Record<'_>) -> Box<OwnedMessage> {
     Box::new(OwnedMessage::new(
         record.payload.map(<[u8]>::to_vec),
         record.key.map(<[u8]>::to_vec),
         record.topic.to_owned(),
         record.timestamp.map_or(Timestamp::NotAvailable, Timestamp::CreateTime),
-        // It has no place yet.
+        // The partition and offset are assigned later.
         0,
         0,
         record.headers,
     ))
 }
 
-/// A record that was kept, for another try with its headers.
-pub(crate) fn again(kept: &OwnedMessage, headers: Option<OwnedHeaders>, ticket: Arc<Ticket>) -> Record<'_> {
+/// Borrows a copied record for another attempt.
+pub(crate) fn from_owned(
+    message: &OwnedMessage,
+    headers: Option<OwnedHeaders>,
+    opaque: Arc<DeliveryOpaque>,
+) -> Record<'_> {
     BaseRecord {
-        topic: kept.topic(),
+        topic: message.topic(),
         partition: None,
-        payload: kept.payload(),
-        key: kept.key(),
-        timestamp: kept.timestamp().to_millis(),
+        payload: message.payload(),
+        key: message.key(),
+        timestamp: message.timestamp().to_millis(),
         headers,
-        delivery_opaque: ticket,
+        delivery_opaque: opaque,
     }
 }

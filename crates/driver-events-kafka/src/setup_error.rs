@@ -4,10 +4,10 @@ use std::fmt;
 use driver_events_core::{Fate, SinkError, SinkErrorKind, SourceError, SourceErrorKind};
 use rdkafka::error::KafkaError;
 
-/// Why a sink, a source or a topic could not be made, or is not fit for use.
+/// Error of creating or checking a sink, a source or a topic.
 ///
-/// Opaque: [`kind`](Self::kind) says what the caller should do, [`source`](Error::source) what lies beneath. Secrets
-/// appear in neither.
+/// [`kind`](Self::kind) says what the caller should do, [`source`](Error::source) returns the cause. Neither contains
+/// secrets.
 #[derive(Debug)]
 pub struct SetupError {
     kind: SetupErrorKind,
@@ -15,19 +15,19 @@ pub struct SetupError {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// What went wrong, by what the caller should do about it.
+/// Kind of a [`SetupError`], by what the caller should do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SetupErrorKind {
-    /// A property or a name is wrong, or would break a promise. Correct it.
+    /// A property or a name is invalid, or would weaken the guarantee. Correct it.
     Invalid,
-    /// The brokers refuse the credentials, or a permission is missing. Tell a person.
+    /// The brokers refuse the credentials, or a permission is missing. Alert the operator.
     Unauthorized,
-    /// A topic does not exist. Make it, or correct its name.
+    /// A topic does not exist or is not visible. Create it, correct its name, or grant DESCRIBE.
     NoTopic,
-    /// A topic exists and is not as it was asked for. Change it, or what is asked for.
+    /// A topic has other settings than required. Change either.
     UnfitTopic,
-    /// No broker answered. Try again later.
+    /// No broker responded. Retry later.
     Unreachable,
 }
 
@@ -49,25 +49,24 @@ impl SetupError {
         self
     }
 
-    /// Why librdkafka does not take the properties. What it says repeats the value, which may be a secret, so only the
-    /// name of the property is told.
-    pub(crate) fn of_client(error: KafkaError) -> Self {
+    /// Wraps librdkafka's error of creating a client. Its text repeats the value, which may be a secret, so only the
+    /// property's name is kept.
+    pub(crate) fn from_client(error: KafkaError) -> Self {
         match error {
             KafkaError::ClientConfig(_, _, property, _) => Self::invalid(format!(
-                "the property {property:?} does not exist in this build of librdkafka, or cannot have this value"
+                "invalid property `{}`: its name is unknown to this build of librdkafka, or its value is invalid",
+                property.escape_debug()
             )),
-            // Speaks of how properties go together, by their names.
-            error => Self::invalid("librdkafka refuses the properties").with_source(error),
+            // Names conflicting properties without their values.
+            error => Self::invalid("librdkafka rejects the properties").with_source(error),
         }
     }
 
     pub(crate) fn without_tls() -> Self {
-        Self::invalid(
-            "TLS, and the SASL mechanisms SCRAM and OAUTHBEARER, need the feature `tls` of driver-events-kafka",
-        )
+        Self::invalid("TLS and the SASL mechanisms SCRAM and OAUTHBEARER need the feature `tls` of driver-events-kafka")
     }
 
-    /// What went wrong, by what the caller should do about it.
+    /// Returns the kind, by which the caller decides what to do.
     #[must_use]
     pub fn kind(&self) -> SetupErrorKind {
         self.kind
@@ -86,8 +85,8 @@ impl Error for SetupError {
     }
 }
 
-/// For callers who make a sink where they need it: unreachable is [`Disconnected`](SinkErrorKind::Disconnected), and
-/// what only a person can mend is [`Unauthorized`](SinkErrorKind::Unauthorized) or [`Fatal`](SinkErrorKind::Fatal).
+/// For callers that create a sink on first use. `Unreachable` becomes [`Disconnected`](SinkErrorKind::Disconnected); kinds
+/// that need the operator become [`Unauthorized`](SinkErrorKind::Unauthorized) or [`Fatal`](SinkErrorKind::Fatal).
 impl From<SetupError> for SinkError {
     fn from(error: SetupError) -> Self {
         let kind = match error.kind {
@@ -95,13 +94,13 @@ impl From<SetupError> for SinkError {
             SetupErrorKind::Unreachable => SinkErrorKind::Disconnected,
             SetupErrorKind::Invalid | SetupErrorKind::NoTopic | SetupErrorKind::UnfitTopic => SinkErrorKind::Fatal,
         };
-        Self::new(kind, "the Kafka producer could not be made")
+        Self::new(kind, "cannot create the Kafka producer")
             .with_fate(Fate::NotSent)
             .with_source(error)
     }
 }
 
-/// As for sinks.
+/// Maps the kinds as for [`SinkError`].
 impl From<SetupError> for SourceError {
     fn from(error: SetupError) -> Self {
         let kind = match error.kind {
@@ -109,6 +108,6 @@ impl From<SetupError> for SourceError {
             SetupErrorKind::Unreachable => SourceErrorKind::Disconnected,
             SetupErrorKind::Invalid | SetupErrorKind::NoTopic | SetupErrorKind::UnfitTopic => SourceErrorKind::Fatal,
         };
-        Self::new(kind, "the Kafka consumer could not be made").with_source(error)
+        Self::new(kind, "cannot create the Kafka consumer").with_source(error)
     }
 }

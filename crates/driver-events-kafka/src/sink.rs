@@ -8,40 +8,43 @@ use driver_events_types::DriverEvent;
 use rdkafka::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 
-use crate::gate::Gate;
+use crate::close_guard::CloseGuard;
 use crate::producer::Producer;
 use crate::properties::Acks;
-use crate::{KafkaEventSinkBuilder, KafkaState, SetupError, check};
+use crate::{KafkaEventSinkBuilder, KafkaState, SetupError, metadata};
 
-/// Produces every event to a topic, and waits for its delivery report.
+/// Produces each event to a topic and waits for its delivery report.
 ///
-/// # What is promised
-/// `Ok` is [`Stored`](Receipt::Stored): all replicas that are in sync have the event, and the receipt has its partition
-/// and offset. librdkafka sends again what is not acknowledged, and the brokers keep one copy (an idempotent producer).
-/// Nothing is held back, so that [`flush`](DriverEventSink::flush) waits only for events whose `send` was dropped.
+/// # Guarantee
+/// `Ok` is [`Stored`](Receipt::Stored): all in-sync replicas have the event, and the receipt has its partition and offset.
+/// librdkafka retries records that are not acknowledged, and the brokers drop the duplicates (idempotent producer).
+/// [`send`](DriverEventSink::send) returns after the delivery report, so [`flush`](DriverEventSink::flush) waits only for
+/// events whose `send` was dropped.
 ///
 /// # Order
-/// The key of a record is the goal, so that the events of a goal are in one partition, in the order in which they were
-/// sent. [`send_batch`](DriverEventSink::send_batch) has all of its events under way at once, and keeps that order.
+/// The record key is the goal id: the events of a goal are in one partition, in the order in which they were sent.
+/// [`send_batch`](DriverEventSink::send_batch) has all its events in flight at once and keeps that order.
 ///
-/// # Where the producer breaks down
-/// After some errors librdkafka takes no more records for good. Then a new producer is made, and what has no delivery
-/// report is sent again, with the same id. Where nobody knows whether such an event is stored already, it may be stored
-/// twice: [`KafkaState::possible_duplicates`] counts them.
+/// # Fatal producer errors
+/// After a fatal error librdkafka accepts no more records. The sink then creates a new producer and sends the events
+/// without a delivery report again, with the same id. Some of them may have been stored before and are then stored twice:
+/// [`KafkaState::possible_duplicates`] counts them.
 ///
 /// # Errors
-/// Beside what every sink does:
-/// - [`Timeout`](SinkErrorKind::Timeout): not acknowledged for `message.timeout.ms`, 30 seconds unless that is set;
-///   [`Full`](SinkErrorKind::Full): no room in the queue for as long.
-/// - [`TooLarge`](SinkErrorKind::TooLarge): larger than `message.max.bytes` of the producer, or `max.message.bytes` of
-///   the topic.
-/// - [`Rejected`](SinkErrorKind::Rejected): the topic does not exist, or there is none for an unknown kind.
-/// - [`Unauthorized`](SinkErrorKind::Unauthorized): no permission to write, or credentials that all brokers refuse.
+/// In addition to those of every sink:
+/// - [`Timeout`](SinkErrorKind::Timeout): not acknowledged within `message.timeout.ms` (default: 30 s). Retry.
+/// - [`Full`](SinkErrorKind::Full): no space in the producer's queue within `message.timeout.ms`. Retry later.
+/// - [`TooLarge`](SinkErrorKind::TooLarge): larger than `message.max.bytes` of the producer or `max.message.bytes` of the
+///   topic.
+/// - [`Rejected`](SinkErrorKind::Rejected): the topic does not exist, or an unknown kind has no topic.
+/// - [`Unauthorized`](SinkErrorKind::Unauthorized): WRITE is not granted, or all brokers refuse the credentials.
 ///
-/// # What every method does in time
-/// `send` and `send_batch` return within twice `message.timeout.ms`, or wait for ever where that is 0. All are cancel
-/// safe: an event whose `send` was dropped is delivered or not.
+/// `send` and `send_batch` return within twice `message.timeout.ms`; with `message.timeout.ms=0` they may wait forever.
 ///
+/// # Cancel safety
+/// All methods are cancel safe. An event whose `send` was dropped may or may not be delivered.
+///
+/// # Examples
 /// ```no_run
 /// use driver_events_core::DriverEventSink;
 /// use driver_events_kafka::KafkaEventSink;
@@ -60,68 +63,70 @@ use crate::{KafkaEventSinkBuilder, KafkaState, SetupError, check};
 /// ```
 pub struct KafkaEventSink {
     producer: Producer,
-    gate: Gate,
+    close_guard: CloseGuard,
 }
 
-/// For how long `flush` and `close` wait where librdkafka delivers for ever.
-const LONGEST: Duration = Duration::from_secs(300);
-/// How often librdkafka is told to hurry while somebody waits.
-const PAUSE: Duration = Duration::from_millis(20);
+/// Timeout of `flush` and `close` if `message.timeout.ms` is 0 (unlimited).
+const DEFAULT_FLUSH_TIMEOUT: Duration = Duration::from_secs(300);
+/// How often a flush sends incomplete batches.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
 
 impl KafkaEventSink {
-    /// Produces to the topic [`agent.driver`](crate::DEFAULT_TOPIC), with headers. Of librdkafka's properties
-    /// `bootstrap.servers` is the one that must be set. No broker is asked yet: [`check`](Self::check) does.
+    /// Creates a sink for the topic [`agent.driver`](crate::DEFAULT_TOPIC), with CloudEvents headers.
+    ///
+    /// `config` has librdkafka's properties and must set `bootstrap.servers`. No broker is contacted: call
+    /// [`check`](Self::check) for that.
     ///
     /// # Errors
-    /// [`Invalid`](crate::SetupErrorKind::Invalid): a property does not exist, has no such value, or would break a
-    /// promise of the sink.
+    /// [`Invalid`](crate::SetupErrorKind::Invalid): a property is unknown, has an invalid value, or would weaken the
+    /// guarantee.
     pub fn new(config: ClientConfig) -> Result<Self, SetupError> {
         Self::builder(config).build()
     }
 
-    /// Sets what [`new`](Self::new) does not: topics, a prefix, no headers, a weaker promise, a token provider.
+    /// Creates a builder, which sets topics, a prefix, `acks` and a token provider.
     pub fn builder(config: ClientConfig) -> KafkaEventSinkBuilder {
         KafkaEventSinkBuilder::new(config)
     }
 
-    pub(crate) fn over(producer: Producer) -> Self {
-        let gate = Gate::default();
-        Self { producer, gate }
+    pub(crate) fn from_producer(producer: Producer) -> Self {
+        let close_guard = CloseGuard::default();
+        Self { producer, close_guard }
     }
 
-    /// Asks the brokers whether the topics are there. It takes ten seconds at most.
+    /// Checks that the topics exist, in at most ten seconds.
     ///
-    /// Topics that the caller's own function names are not known before there is an event, and are not asked for. Nor
-    /// does Kafka tell beforehand whether the sink may write: that is found when it does.
+    /// Topics named by [`topic_fn`](KafkaEventSinkBuilder::topic_fn) are not checked, since their names depend on the event.
+    /// WRITE permission is not checked either: Kafka reports a missing one with the first record.
     ///
     /// # Errors
     /// [`NoTopic`](crate::SetupErrorKind::NoTopic), [`Unauthorized`](crate::SetupErrorKind::Unauthorized),
     /// [`Unreachable`](crate::SetupErrorKind::Unreachable).
     pub async fn check(&self) -> Result<(), SetupError> {
-        let generation = self.producer.current();
-        let topics = self.producer.topics.known();
+        let handle = self.producer.current();
+        let topics = self.producer.topics.known_topics();
         let state = self.state().clone();
-        check::ask(self.state(), move || check::topics_exist(&generation, &topics, &state)).await
+        metadata::query(self.state(), move || metadata::topics_exist(&handle, &topics, &state)).await
     }
 
-    /// How the producer is doing.
+    /// Returns the state of the producer.
     #[must_use]
     pub fn state(&self) -> &KafkaState {
         self.producer.state()
     }
 
-    /// Waits until what is under way now was reported on. What is lost then is lost with its delivery report.
+    /// Waits until all events in flight have a delivery report. Failed reports are no error here: `send` returns them.
     async fn drain(&self, deadline: Instant) -> Result<(), SinkError> {
-        let generation = self.producer.current();
-        let flights = &generation.role().flights;
-        let mut landed = pin!(flights.all_landed());
+        let handle = self.producer.current();
+        let in_flight = &handle.role().in_flight;
+        let mut drain = pin!(in_flight.drain());
         loop {
-            generation.hurry();
-            let pause = deadline.min(Instant::now() + PAUSE);
-            match timeout_at(pause, &mut landed).await {
+            handle.flush_batches();
+            let interval_end = deadline.min(Instant::now() + FLUSH_INTERVAL);
+            match timeout_at(interval_end, &mut drain).await {
                 Ok(()) => return Ok(()),
                 Err(elapsed) if deadline <= Instant::now() => {
-                    let message = format!("{} events are not delivered yet", flights.under_way());
+                    let message = format!("{} events are not delivered yet", in_flight.count());
                     return Err(SinkError::new(SinkErrorKind::Timeout, message).with_source(elapsed));
                 }
                 Err(_) => {}
@@ -129,29 +134,29 @@ impl KafkaEventSink {
         }
     }
 
-    async fn store(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
-        let _entered = self.gate.enter()?;
-        let answer = self.producer.store(envelope).await;
-        if answer.is_err() {
-            // Events that are refused at once must not keep the thread from others, however often they are sent again.
+    async fn send_one(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
+        let _call = self.close_guard.enter()?;
+        let result = self.producer.send(envelope).await;
+        if result.is_err() {
+            // A caller that retries refused events in a loop must yield to other tasks.
             tokio::task::consume_budget().await;
         }
-        answer
+        result
     }
 
     fn deadline(&self) -> Instant {
-        Instant::now() + self.producer.patience().unwrap_or(LONGEST)
+        Instant::now() + self.producer.message_timeout().unwrap_or(DEFAULT_FLUSH_TIMEOUT)
     }
 }
 
 #[async_trait]
 impl DriverEventSink for KafkaEventSink {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
-        self.store(envelope).await
+        self.send_one(envelope).await
     }
 
     async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
-        self.store(Envelope::new(event)).await.map(drop)
+        self.send_one(Envelope::new(event)).await.map(drop)
     }
 
     fn guarantee(&self) -> Guarantee {
@@ -162,11 +167,11 @@ impl DriverEventSink for KafkaEventSink {
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
-        let Ok(_entered) = self.gate.enter() else {
+        let Ok(_call) = self.close_guard.enter() else {
             let closed = || Err(SinkError::new(SinkErrorKind::Closed, "the sink is closed"));
             return envelopes.iter().map(|_| closed()).collect();
         };
-        self.producer.store_all(envelopes).await
+        self.producer.send_batch(envelopes).await
     }
 
     async fn flush(&self) -> Result<(), SinkError> {
@@ -175,15 +180,17 @@ impl DriverEventSink for KafkaEventSink {
 
     async fn close(&self) -> Result<(), SinkError> {
         let deadline = self.deadline();
-        self.gate.close();
-        timeout_at(deadline, self.gate.emptied()).await.map_err(|elapsed| {
-            let left = self.producer.current().role().flights.under_way();
-            SinkError::new(
-                SinkErrorKind::Timeout,
-                format!("at least {left} events are still being sent"),
-            )
-            .with_source(elapsed)
-        })?;
+        self.close_guard.close();
+        timeout_at(deadline, self.close_guard.drained())
+            .await
+            .map_err(|elapsed| {
+                let in_flight = self.producer.current().role().in_flight.count();
+                SinkError::new(
+                    SinkErrorKind::Timeout,
+                    format!("at least {in_flight} events are still being sent"),
+                )
+                .with_source(elapsed)
+            })?;
         self.drain(deadline).await
     }
 }

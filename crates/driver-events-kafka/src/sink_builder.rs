@@ -5,16 +5,17 @@ use driver_events_core::Envelope;
 use rdkafka::ClientConfig;
 use rdkafka::client::OAuthToken;
 
-use crate::client::Names;
-use crate::context::{Context, Producing};
+use crate::client::PropertyNames;
+use crate::context::{Context, ProducerRole};
 use crate::producer::Producer;
 use crate::properties::{self, Acks};
-use crate::tokens::Tokens;
-use crate::topics::{Naming, Topics};
+use crate::tokens::TokenCache;
+use crate::topic_naming::{TopicNameStrategy, TopicNaming};
 use crate::{KafkaEventSink, KafkaState, SetupError, TokenProvider};
 
-/// Makes a [`KafkaEventSink`]. Nothing is checked before [`build`](Self::build).
+/// Builder of a [`KafkaEventSink`]. [`build`](Self::build) validates all settings.
 ///
+/// # Examples
 /// ```no_run
 /// use driver_events_kafka::KafkaEventSink;
 /// use rdkafka::ClientConfig;
@@ -30,7 +31,7 @@ use crate::{KafkaEventSink, KafkaState, SetupError, TokenProvider};
 #[must_use]
 pub struct KafkaEventSinkBuilder {
     config: ClientConfig,
-    naming: Naming,
+    topics: TopicNameStrategy,
     prefix: Option<String>,
     has_headers: bool,
     acks: Acks,
@@ -41,7 +42,7 @@ impl KafkaEventSinkBuilder {
     pub(crate) fn new(config: ClientConfig) -> Self {
         Self {
             config,
-            naming: Naming::default(),
+            topics: TopicNameStrategy::default(),
             prefix: None,
             has_headers: true,
             acks: Acks::default(),
@@ -49,46 +50,45 @@ impl KafkaEventSinkBuilder {
         }
     }
 
-    /// Produces all events to this topic. Begins as [`agent.driver`](crate::DEFAULT_TOPIC).
+    /// Produces all events to this topic. Default: [`agent.driver`](crate::DEFAULT_TOPIC).
     pub fn topic(mut self, topic: impl Into<Arc<str>>) -> Self {
-        self.naming = Naming::One(topic.into());
+        self.topics = TopicNameStrategy::Single(topic.into());
         self
     }
 
-    /// Produces every event to a topic that is named as its subject: `agent.driver.escalate`. Events of one goal then
-    /// have an order within each topic only.
+    /// Produces each event to the topic named like its subject, such as `agent.driver.escalate`. The events of a goal are
+    /// then ordered only within each topic.
     pub fn topic_per_subject(mut self) -> Self {
-        self.naming = Naming::PerSubject;
+        self.topics = TopicNameStrategy::PerSubject;
         self
     }
 
-    /// Produces every event to the topic that `name` gives. Where events of one goal go to several topics, they have an
-    /// order within each only. An event with a name that Kafka does not take is
-    /// [`Rejected`](driver_events_core::SinkErrorKind::Rejected).
+    /// Produces each event to the topic that `name` returns. Events of a goal that go to several topics are ordered only
+    /// within each. An invalid topic name is [`Rejected`](driver_events_core::SinkErrorKind::Rejected).
     pub fn topic_fn(mut self, name: impl Fn(&Envelope) -> String + Send + Sync + 'static) -> Self {
-        self.naming = Naming::By(Arc::new(name));
+        self.topics = TopicNameStrategy::Function(Arc::new(name));
         self
     }
 
-    /// Puts a tenant's name and a dot before every topic: `tenant-7.agent.driver`.
+    /// Prefixes each topic with a tenant's name and a dot: `tenant-7.agent.driver`.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self
     }
 
-    /// Sends the bare JSON without headers: readers get no id and no sequence, and see no gaps and no duplicates.
+    /// Sends bare JSON without headers. Readers then get no id and no sequence, and cannot detect gaps or duplicates.
     pub fn bare(mut self) -> Self {
         self.has_headers = false;
         self
     }
 
-    /// How many brokers must have an event before it counts as stored. Begins as [`Acks::All`].
+    /// Sets how many brokers must acknowledge an event. Default: [`Acks::All`].
     pub fn acks(mut self, acks: Acks) -> Self {
         self.acks = acks;
         self
     }
 
-    /// Gives the tokens for the SASL mechanism OAUTHBEARER: see [`TokenProvider`].
+    /// Sets the [`TokenProvider`] for the SASL mechanism OAUTHBEARER.
     pub fn token_provider(
         mut self,
         token: impl Fn(Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error + Send + Sync>> + Send + Sync + 'static,
@@ -97,26 +97,26 @@ impl KafkaEventSinkBuilder {
         self
     }
 
-    /// Makes the producer. No broker is asked: [`check`](KafkaEventSink::check) does.
+    /// Creates the sink. No broker is contacted: call [`check`](KafkaEventSink::check) for that.
     ///
     /// # Errors
-    /// [`Invalid`](crate::SetupErrorKind::Invalid): a property does not exist, has no such value, or would break a
-    /// promise of the sink; a topic or a prefix that Kafka does not take.
+    /// [`Invalid`](crate::SetupErrorKind::Invalid): a property is unknown, has an invalid value or would weaken the
+    /// guarantee, or a topic or prefix is invalid.
     pub fn build(self) -> Result<KafkaEventSink, SetupError> {
-        let topics = Topics::new(self.naming, self.prefix.as_deref())?;
+        let topics = TopicNaming::new(self.topics, self.prefix.as_deref())?;
         let config = properties::producer(self.config, self.acks)?;
-        let tokens = Tokens::of(self.token, &config)?;
-        let context = Context::new(KafkaState::default(), tokens, Producing::default());
+        let tokens = TokenCache::new(self.token, &config)?;
+        let context = Context::new(KafkaState::default(), tokens, ProducerRole::default());
         let producer = Producer::new(config, context, topics, self.has_headers, self.acks)?;
-        Ok(KafkaEventSink::over(producer))
+        Ok(KafkaEventSink::from_producer(producer))
     }
 }
 
 impl fmt::Debug for KafkaEventSinkBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaEventSinkBuilder")
-            .field("properties", &Names(&self.config))
-            .field("naming", &self.naming)
+            .field("properties", &PropertyNames(&self.config))
+            .field("topics", &self.topics)
             .field("prefix", &self.prefix)
             .field("has_headers", &self.has_headers)
             .field("acks", &self.acks)

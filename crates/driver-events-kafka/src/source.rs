@@ -14,72 +14,72 @@ use tokio::sync::oneshot;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::answers::{Answer, Answers};
+use crate::consumer::Consumer;
 use crate::dead_letters::DeadLetter;
-use crate::drop_elsewhere::elsewhere;
-use crate::errors::is_about_the_group;
-use crate::member::Client;
-use crate::start::PATIENCE;
+use crate::detached_drop::spawn_detached;
+use crate::errors::is_group_authorization_error;
+use crate::settle::{SettleContext, SettleDelivery};
+use crate::start_from::REQUEST_TIMEOUT;
 use crate::{KafkaEventSourceBuilder, KafkaState, headers, permissions};
 
-/// Reads events from topics: as a member of a consumer group, or alone from a place of its choice.
+/// Reads events from topics, in a consumer group or standalone.
 ///
 /// # In a group
-/// The partitions are shared among the members of the [group](KafkaEventSourceBuilder::group), and each event is
-/// delivered to one of them. An offset is committed only when all records before it were answered, so that what was not
-/// comes again: after a restart, or to another member. The members hand partitions over without a stop
-/// (`cooperative-sticky`). A reader that does not call [`next`](DriverEventSource::next) for `max.poll.interval.ms`, five
-/// minutes unless that is set, loses its partitions to the others.
+/// The partitions are shared among the members of the [group](KafkaEventSourceBuilder::group), and each event is delivered
+/// to one of them. An offset is committed only when all records before it are settled; unsettled records are redelivered
+/// after a restart, or to another member. Rebalances are incremental (`cooperative-sticky`). A reader that does not call
+/// [`next`](DriverEventSource::next) within `max.poll.interval.ms` (default: 5 minutes) loses its partitions.
 ///
-/// # Alone
-/// Without a group nothing is committed, answers do nothing, and the source reads all partitions that the topics have
-/// when it begins.
+/// # Standalone
+/// Without a group the source reads all partitions that the topics have at the start. Nothing is committed, and settling a
+/// delivery has no effect.
 ///
 /// # Order
-/// In each partition, and so of each goal, in the order in which the records stand there.
-/// [`nack`](Delivery::nack) lets the partition wait, and goes back to that record: what was delivered behind it comes
-/// again too. Answers that come after that are not taken.
+/// Records are delivered in offset order within each partition, so the events of a goal are in order.
+/// [`nack`](Delivery::nack) pauses the partition and then seeks back to that record: later records of the partition are
+/// redelivered, too. Settling their earlier deliveries returns an error.
 ///
-/// # What is malformed
-/// A record that is no event is a delivery too, with its topic, partition and offset, and the source goes on. Answer it
-/// with [`reject`](Delivery::reject): it counts as done, and goes to the [dead
-/// letters](KafkaEventSourceBuilder::dead_letters) where there is a topic for them.
+/// # Malformed records
+/// A record that is not an event is delivered as [`Malformed`], with its topic, partition and offset. Settle it with
+/// [`reject`](Delivery::reject), which commits it and produces it to the
+/// [dead-letter topic](KafkaEventSourceBuilder::dead_letters), if there is one.
 ///
 /// # Errors
-/// - [`Disconnected`](SourceErrorKind::Disconnected): no broker can be reached. It is told once, and the source goes on
-///   by itself when one can.
+/// - [`Disconnected`](SourceErrorKind::Disconnected): no broker is reachable. Reported once per outage; call `next` again:
+///   the source reconnects.
 /// - [`Unauthorized`](SourceErrorKind::Unauthorized): the brokers refuse the credentials, or a permission is missing.
-/// - [`Timeout`](SourceErrorKind::Timeout): the reader was too slow, and its partitions went to others. It gets some
-///   again at the next call.
-/// - [`Closed`](SourceErrorKind::Closed): a topic was deleted. The source goes on when it is made anew.
-/// - [`Fatal`](SourceErrorKind::Fatal): the consumer broke down, or records are packed with a codec that is not built in.
+/// - [`Timeout`](SourceErrorKind::Timeout): `max.poll.interval.ms` passed and the partitions were revoked. The next call
+///   rejoins the group.
+/// - [`Closed`](SourceErrorKind::Closed): a topic was deleted. The source continues if it is created again.
+/// - [`Fatal`](SourceErrorKind::Fatal): the consumer had a fatal error, or records use a compression codec that is not
+///   compiled in.
 pub struct KafkaEventSource {
-    client: Arc<Client>,
-    answers: Arc<Answers>,
+    consumer: Arc<Consumer>,
+    context: Arc<SettleContext>,
     filter: EventFilter,
     limits: Limits,
-    /// As permissions name them.
+    /// For error texts.
     topics: Vec<String>,
     group: Option<String>,
 }
 
 impl KafkaEventSource {
-    /// Sets what is to be read, and how. Of librdkafka's properties `bootstrap.servers` is the one that must be set.
+    /// Creates a builder. `config` has librdkafka's properties and must set `bootstrap.servers`.
     pub fn builder(config: ClientConfig) -> KafkaEventSourceBuilder {
         KafkaEventSourceBuilder::new(config)
     }
 
-    pub(crate) fn over(
-        client: Arc<Client>,
-        answers: Answers,
+    pub(crate) fn new(
+        consumer: Arc<Consumer>,
+        context: SettleContext,
         filter: EventFilter,
         limits: Limits,
         topics: Vec<String>,
         group: Option<String>,
     ) -> Self {
         Self {
-            client,
-            answers: Arc::new(answers),
+            consumer,
+            context: Arc::new(context),
             filter,
             limits,
             topics,
@@ -87,38 +87,40 @@ impl KafkaEventSource {
         }
     }
 
-    /// How the consumer is doing.
+    /// Returns the state of the consumer.
     #[must_use]
     pub fn state(&self) -> &KafkaState {
-        self.answers.member.state()
+        self.context.consumer.state()
     }
 
-    /// How many records the partitions that are read now have which this source has not delivered, by what the brokers
-    /// had at librdkafka's last statistics, which come every five seconds; none before the first, and while nothing is
-    /// known of a partition.
+    /// Returns how many records of the assigned partitions this source has not delivered, as of librdkafka's latest
+    /// statistics (every five seconds by default). `None` before the first statistics, and while a partition's high
+    /// watermark is unknown.
     #[must_use]
     pub fn lag(&self) -> Option<u64> {
-        self.answers.member.lag()
+        self.context.consumer.lag()
     }
 
-    /// Commits what was answered, and leaves the group, so that other members have its partitions at once. Without it
-    /// that happens in the background, as far as the process lives on. What is answered later is not taken, and comes
-    /// again. It takes ten seconds at most.
+    /// Commits the settled deliveries and leaves the group, so that other members get its partitions at once. Takes at most
+    /// ten seconds.
+    ///
+    /// A source that is dropped without `close` does this in the background, if the process lives on. Deliveries that are
+    /// settled after `close` are redelivered.
     ///
     /// # Errors
-    /// - [`Disconnected`](SourceErrorKind::Disconnected): the offsets could not be committed. What they stand for comes
-    ///   again.
-    /// - [`Timeout`](SourceErrorKind::Timeout): no broker answered in time. It goes on in the background, as far as the
+    /// - [`Disconnected`](SourceErrorKind::Disconnected): the commit failed. Deliveries since the last commit are
+    ///   redelivered.
+    /// - [`Timeout`](SourceErrorKind::Timeout): no broker responded in time. `close` continues in the background, if the
     ///   process lives on.
     pub async fn close(self) -> Result<(), SourceError> {
-        let Self { client, group, .. } = self;
-        let deadline = Instant::now() + PATIENCE;
+        let Self { consumer, group, .. } = self;
+        let deadline = Instant::now() + REQUEST_TIMEOUT;
         let committed = match group {
-            Some(_) => commit(&client, deadline).await,
+            Some(_) => commit(&consumer, deadline).await,
             None => Ok(()),
         };
-        let ended = blocking(move || client.end());
-        let left = timeout_at(deadline, ended).await.map_err(unanswered);
+        let closed = run_detached(move || consumer.close());
+        let left = timeout_at(deadline, closed).await.map_err(close_timeout);
         committed.and(left?)
     }
 
@@ -127,33 +129,33 @@ impl KafkaEventSource {
             Some(payload) => headers::read(message.headers(), payload, self.limits),
             None => Err(Malformed::new(Bytes::new(), "the record has no value", 0)),
         };
-        let offsets = self.answers.member.offsets();
-        let delivered = match self.group {
-            Some(_) => offsets.deliver(message.topic(), message.partition(), message.offset()),
-            None => offsets.pass(message.topic(), message.partition(), message.offset()),
+        let tracker = self.context.consumer.tracker();
+        let id = match self.group {
+            Some(_) => tracker.deliver(message.topic(), message.partition(), message.offset()),
+            None => tracker.skip(message.topic(), message.partition(), message.offset()),
         };
         if content.as_ref().is_ok_and(|envelope| !self.filter.selects(envelope)) {
-            // Nobody will answer it.
+            // The reader does not see it, so it is acked here.
             if self.group.is_some()
-                && let Err(error) = self.answers.member.done(&delivered)
+                && let Err(error) = self.context.consumer.ack(&id)
             {
-                tracing::debug!(%error, "a record that the filter left out comes again");
+                tracing::debug!(%error, "cannot ack a filtered record");
             }
             return None;
         }
         let position = Position::Partition {
-            topic: Arc::clone(&delivered.topic),
-            partition: delivered.partition,
-            offset: u64::try_from(delivered.offset).unwrap_or_default(),
+            topic: Arc::clone(&id.topic),
+            partition: id.partition,
+            offset: u64::try_from(id.offset).unwrap_or_default(),
         };
         let delivery = Delivery::new(content, position);
         if self.group.is_none() {
             return Some(delivery);
         }
-        let dead_letters = self.answers.dead_letters.as_ref();
-        Some(delivery.with_settle(Answer {
-            answers: Arc::clone(&self.answers),
-            delivered,
+        let dead_letters = self.context.dead_letters.as_ref();
+        Some(delivery.with_settle(SettleDelivery {
+            context: Arc::clone(&self.context),
+            id,
             dead_letter: dead_letters.map(|_| DeadLetter::of(message)),
         }))
     }
@@ -161,7 +163,8 @@ impl KafkaEventSource {
     fn error(&self, error: KafkaError) -> SourceError {
         use RDKafkaErrorCode as Code;
         if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
-            return SourceError::new(SourceErrorKind::Fatal, "the Kafka consumer broke down").with_source(error);
+            let message = "the Kafka consumer had a fatal error: create a new source";
+            return SourceError::new(SourceErrorKind::Fatal, message).with_source(error);
         }
         let (kind, what) = match error.rdkafka_error_code() {
             Some(Code::Authentication | Code::SaslAuthenticationFailed) => (
@@ -169,36 +172,31 @@ impl KafkaEventSource {
                 "the brokers refuse the credentials".to_owned(),
             ),
             Some(Code::GroupAuthorizationFailed) => {
-                let allow = permissions::group(self.group.as_deref().unwrap_or_default());
+                let grant = permissions::group(self.group.as_deref().unwrap_or_default());
                 (
                     SourceErrorKind::Unauthorized,
-                    format!("the permission to join the group is missing: {allow}"),
+                    format!("missing permission to join the group: {grant}"),
                 )
             }
             Some(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed) => {
-                let allow = permissions::topics("Read", &self.topics);
+                let grant = permissions::topics("Read", &self.topics);
                 (
                     SourceErrorKind::Unauthorized,
-                    format!("the permission to read is missing: {allow}"),
+                    format!("missing permission to read: {grant}"),
                 )
             }
             Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
-                (SourceErrorKind::Closed, "a topic does not exist any more".to_owned())
+                (SourceErrorKind::Closed, "a topic was deleted".to_owned())
             }
             Some(Code::NotImplemented) => (
                 SourceErrorKind::Fatal,
-                "records are packed with a codec that is not built in (the features `gzip` and `zstd` add them)"
-                    .to_owned(),
+                "unsupported compression codec: enable the feature `gzip` or `zstd`".to_owned(),
             ),
             Some(Code::PollExceeded) => (
                 SourceErrorKind::Timeout,
-                "the reader was too slow (`max.poll.interval.ms`), and other members have its partitions now"
-                    .to_owned(),
+                "partitions revoked: `next` was not called within `max.poll.interval.ms`".to_owned(),
             ),
-            _ => (
-                SourceErrorKind::Disconnected,
-                "nothing can be read from Kafka now".to_owned(),
-            ),
+            _ => (SourceErrorKind::Disconnected, "cannot read from Kafka".to_owned()),
         };
         let last = self
             .state()
@@ -209,27 +207,28 @@ impl KafkaEventSource {
     }
 }
 
-/// How soon offsets are committed again that a rebalance kept from it.
-const AGAIN: Duration = Duration::from_millis(100);
+/// Time between two commits while the group is rebalanced.
+const COMMIT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 #[async_trait]
 impl DriverEventSource for KafkaEventSource {
     async fn next(&mut self) -> Option<Result<Delivery, SourceError>> {
         loop {
-            // A filter that selects little must not keep the thread from others.
+            // A filter that drops most records must not starve other tasks.
             tokio::task::consume_budget().await;
-            let consumer = self.client.consumer()?;
+            let client = self.consumer.client()?;
+            let redeliveries = &self.context.redeliveries;
             let received = tokio::select! {
                 biased;
-                retry = self.answers.retries.due(), if self.answers.retries.are_there() => Err(retry),
-                received = consumer.recv() => Ok(received),
-                // Looked after only when there is nothing to read: that would cost each record.
-                retry = self.answers.retries.due() => Err(retry),
+                redelivery = redeliveries.next_due(), if redeliveries.is_pending() => Err(redelivery),
+                received = client.recv() => Ok(received),
+                // Polled only if no record is available, so that records do not pay for it.
+                redelivery = redeliveries.next_due() => Err(redelivery),
             };
             let received = match received {
                 Ok(received) => received,
-                Err(retry) => {
-                    if let Err(error) = self.answers.member.read_again(&retry) {
+                Err(redelivery) => {
+                    if let Err(error) = self.context.consumer.seek_and_resume(&redelivery) {
                         return Some(Err(error));
                     }
                     continue;
@@ -237,17 +236,17 @@ impl DriverEventSource for KafkaEventSource {
             };
             match received {
                 Ok(message) => {
-                    self.state().reached();
+                    self.state().set_connected();
                     match self.deliver(&message) {
                         Some(delivery) => return Some(Ok(delivery)),
                         None => continue,
                     }
                 }
                 Err(KafkaError::NoMessageReceived | KafkaError::PartitionEOF(_)) => continue,
-                // librdkafka looks for the coordinator of a group that only it knows of.
-                Err(error) if self.group.is_none() && is_about_the_group(&error) => continue,
-                Err(error) if is_about_one_broker(&error) => continue,
-                Err(error) if are_all_brokers_down(&error) && !self.state().cut_off() => continue,
+                // A standalone source has a generated group, whose coordinator librdkafka looks up all the same.
+                Err(error) if self.group.is_none() && is_group_authorization_error(&error) => continue,
+                Err(error) if is_single_broker_error(&error) => continue,
+                Err(error) if is_all_brokers_down(&error) && !self.state().set_disconnected() => continue,
                 Err(error) => return Some(Err(self.error(error))),
             }
         }
@@ -264,46 +263,46 @@ impl fmt::Debug for KafkaEventSource {
     }
 }
 
-/// Commits what was answered. Where the group is just being rebalanced, that is waited for.
-async fn commit(client: &Arc<Client>, deadline: Instant) -> Result<(), SourceError> {
+/// Commits the stored offsets. Waits for a rebalance to end.
+async fn commit(consumer: &Arc<Consumer>, deadline: Instant) -> Result<(), SourceError> {
     loop {
-        let commit = blocking({
-            let client = Arc::clone(client);
-            move || client.commit()
+        let commit = run_detached({
+            let consumer = Arc::clone(consumer);
+            move || consumer.commit()
         });
         let committed = tokio::select! {
-            committed = timeout_at(deadline, commit) => committed.map_err(unanswered)??,
-            // The rebalance needs this member to go on.
-            _ = client.serve(false) => continue,
+            committed = timeout_at(deadline, commit) => committed.map_err(close_timeout)??,
+            // A rebalance completes only while its members poll.
+            _ = consumer.poll_events(false) => continue,
         };
         let Err(error) = committed else { return Ok(()) };
         if !is_rebalancing(&error) || deadline <= Instant::now() {
-            let message = "the offsets could not be committed";
+            let message = "cannot commit the offsets";
             return Err(SourceError::new(SourceErrorKind::Disconnected, message).with_source(error));
         }
         tokio::select! {
-            () = sleep(AGAIN) => {}
-            _ = client.serve(false) => {}
+            () = sleep(COMMIT_RETRY_INTERVAL) => {}
+            _ = consumer.poll_events(false) => {}
         }
     }
 }
 
-/// Does what waits for a broker, maybe for ever, where it keeps no runtime from ending.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, SourceError> {
-    let unfinished = |error: Box<dyn Error + Send + Sync>| {
-        SourceError::new(SourceErrorKind::Fatal, "the consumer ended unfinished").with_source(error)
+/// Runs blocking work on a detached thread: unlike `spawn_blocking`, it never delays the shutdown of the runtime.
+async fn run_detached<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, SourceError> {
+    let aborted = |error: Box<dyn Error + Send + Sync>| {
+        SourceError::new(SourceErrorKind::Fatal, "closing the consumer was aborted").with_source(error)
     };
-    let (told, ended) = oneshot::channel();
-    let thread = elsewhere(move || {
-        // Nobody may wait any more.
-        let _ = told.send(work());
+    let (sender, result) = oneshot::channel();
+    let thread = spawn_detached(move || {
+        // The receiver is gone after a timeout.
+        let _ = sender.send(work());
     });
-    thread.map_err(|error| unfinished(error.into()))?;
-    ended.await.map_err(|error| unfinished(error.into()))
+    thread.map_err(|error| aborted(error.into()))?;
+    result.await.map_err(|error| aborted(error.into()))
 }
 
-fn unanswered(elapsed: Elapsed) -> SourceError {
-    let message = "no broker answered: the offsets may not be committed, nor the group left";
+fn close_timeout(elapsed: Elapsed) -> SourceError {
+    let message = "no broker responded: offsets may be uncommitted, and the group not left";
     SourceError::new(SourceErrorKind::Timeout, message).with_source(elapsed)
 }
 
@@ -313,8 +312,8 @@ fn is_rebalancing(error: &KafkaError) -> bool {
     matches!(code, Some(Code::IllegalGeneration | Code::RebalanceInProgress))
 }
 
-/// Whether a broker cannot be reached, which is told for each attempt.
-fn is_about_one_broker(error: &KafkaError) -> bool {
+/// Returns whether one broker is unreachable, which librdkafka reports for each attempt.
+fn is_single_broker_error(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     let code = error.rdkafka_error_code();
     matches!(
@@ -323,6 +322,6 @@ fn is_about_one_broker(error: &KafkaError) -> bool {
     )
 }
 
-fn are_all_brokers_down(error: &KafkaError) -> bool {
+fn is_all_brokers_down(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
 }

@@ -11,40 +11,66 @@ use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use uuid::Uuid;
 
-use crate::answers::Answers;
-use crate::client::Names;
+use crate::client::PropertyNames;
+use crate::consumer::{Consumer, ConsumerHandle};
 use crate::context::Context;
 use crate::dead_letters::DeadLetters;
-use crate::member::{Client, Member};
-use crate::offsets::Offsets;
+use crate::offset_tracker::OffsetTracker;
 use crate::properties::{self, Acks};
-use crate::retries::Retries;
-use crate::start::{PATIENCE, StartFrom};
-use crate::tokens::Tokens;
-use crate::topics::{Naming, Topics};
-use crate::{
-    KafkaEventSource, KafkaState, SetupError, SetupErrorKind, TokenProvider, check, client, permissions, topics,
-};
+use crate::redelivery::Redeliveries;
+use crate::settle::SettleContext;
+use crate::start_from::{REQUEST_TIMEOUT, StartFrom};
+use crate::tokens::TokenCache;
+use crate::topic_naming::{TopicNameStrategy, TopicNaming, validate_topic_name};
+use crate::{KafkaEventSource, KafkaState, SetupError, SetupErrorKind, TokenProvider, client, metadata, permissions};
 
-/// Makes a [`KafkaEventSource`]. Nothing is checked before [`build`](Self::build).
+/// Builder of a [`KafkaEventSource`]. [`build`](Self::build) validates all settings.
 ///
+/// # Examples
 /// ```no_run
-/// use driver_events_core::DriverEventSource;
+/// use std::time::Duration;
+///
+/// use driver_events_core::{DriverEventSource, Envelope};
 /// use driver_events_kafka::KafkaEventSource;
 /// use rdkafka::ClientConfig;
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn process(_: &Envelope) -> Result<(), std::io::Error> { Ok(()) }
 /// let mut config = ClientConfig::new();
 /// config.set("bootstrap.servers", "127.0.0.1:9092");
 /// let mut source = KafkaEventSource::builder(config).group("billing").build().await?;
-/// while let Some(delivery) = source.next().await {
-///     let delivery = delivery?;
-///     match delivery.envelope() {
-///         Ok(envelope) => println!("{} {:?}", envelope.kind(), envelope.goal_id()),
-///         Err(malformed) => eprintln!("{}: {malformed}", delivery.position()),
+/// loop {
+///     let delivery = tokio::select! {
+///         next = source.next() => match next {
+///             Some(Ok(delivery)) => delivery,
+///             Some(Err(error)) => {
+///                 eprintln!("{error}");
+///                 // The source reconnects after an outage.
+///                 if error.is_retryable() {
+///                     continue;
+///                 }
+///                 break;
+///             }
+///             None => break,
+///         },
+///         _ = tokio::signal::ctrl_c() => break,
+///     };
+///     let settled = match delivery.envelope() {
+///         Ok(envelope) => match process(envelope).await {
+///             Ok(()) => delivery.ack().await,
+///             Err(_) => delivery.nack(Duration::from_secs(1)).await,
+///         },
+///         Err(malformed) => {
+///             let reason = malformed.to_string();
+///             delivery.reject(&reason).await
+///         }
+///     };
+///     if let Err(error) = settled {
+///         // The event is redelivered.
+///         eprintln!("{error}");
 ///     }
-///     delivery.ack().await?;
 /// }
+/// source.close().await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -52,7 +78,7 @@ use crate::{
 #[must_use]
 pub struct KafkaEventSourceBuilder {
     config: ClientConfig,
-    naming: Naming,
+    topics: TopicNameStrategy,
     prefix: Option<String>,
     group: Option<String>,
     start: StartFrom,
@@ -66,7 +92,7 @@ impl KafkaEventSourceBuilder {
     pub(crate) fn new(config: ClientConfig) -> Self {
         Self {
             config,
-            naming: Naming::default(),
+            topics: TopicNameStrategy::default(),
             prefix: None,
             group: None,
             start: StartFrom::default(),
@@ -77,58 +103,58 @@ impl KafkaEventSourceBuilder {
         }
     }
 
-    /// Reads this topic. Begins as [`agent.driver`](crate::DEFAULT_TOPIC).
+    /// Reads this topic. Default: [`agent.driver`](crate::DEFAULT_TOPIC).
     pub fn topic(mut self, topic: impl Into<Arc<str>>) -> Self {
-        self.naming = Naming::One(topic.into());
+        self.topics = TopicNameStrategy::Single(topic.into());
         self
     }
 
-    /// Reads the topics that are named as the subjects of the kinds that this version knows.
+    /// Reads one topic for each kind that this version knows, named like its subject.
     pub fn topic_per_subject(mut self) -> Self {
-        self.naming = Naming::PerSubject;
+        self.topics = TopicNameStrategy::PerSubject;
         self
     }
 
-    /// Reads topics of a tenant, whose name and a dot stand before them.
+    /// Prefixes each topic with a tenant's name and a dot.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self
     }
 
-    /// Reads as a member of this consumer group, and commits what is answered. Without it the source reads alone, and
-    /// commits nothing.
+    /// Joins this consumer group and commits settled deliveries. Default: none, the source reads standalone and commits
+    /// nothing.
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.group = Some(group.into());
         self
     }
 
-    /// Where to begin: a group, where it has committed nothing yet. Begins as [`StartFrom::Earliest`].
+    /// Sets where to start; a group only where it has no committed offset. Default: [`StartFrom::Earliest`].
     pub fn start_from(mut self, start: StartFrom) -> Self {
         self.start = start;
         self
     }
 
-    /// Delivers only what the filter selects, and what is malformed. All of it crosses the network.
+    /// Delivers only events that the filter selects, and malformed records. Filters in the client: all records are fetched.
     pub fn filter(mut self, filter: EventFilter) -> Self {
         self.filter = filter;
         self
     }
 
-    /// Takes events up to these limits; what is beyond is malformed.
+    /// Sets the codec's limits: an event beyond them is malformed.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Puts records that are [rejected](driver_events_core::Delivery::reject) aside in this topic, as they came, with
-    /// headers that tell where from and why: `dead-letter-topic`, `-partition`, `-offset` and `-reason`. In a group only.
-    /// The topic must be there.
+    /// Produces [rejected](driver_events_core::Delivery::reject) records unchanged to this topic, with the headers
+    /// `dead-letter-topic`, `dead-letter-partition`, `dead-letter-offset` and `dead-letter-reason`. The topic must exist.
+    /// Has no effect without a group.
     pub fn dead_letters(mut self, topic: impl Into<String>) -> Self {
         self.dead_letters = Some(topic.into());
         self
     }
 
-    /// Gives the tokens for the SASL mechanism OAUTHBEARER: see [`TokenProvider`].
+    /// Sets the [`TokenProvider`] for the SASL mechanism OAUTHBEARER.
     pub fn token_provider(
         mut self,
         token: impl Fn(Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error + Send + Sync>> + Send + Sync + 'static,
@@ -137,135 +163,140 @@ impl KafkaEventSourceBuilder {
         self
     }
 
-    /// Makes the consumer, checks that the topics are there, and joins the group where there is one. The brokers have ten
-    /// seconds for each answer, and as long to find a new coordinator for the group.
+    /// Creates the consumer, checks that the topics exist, and joins the group, if any. The timeout of each request is ten
+    /// seconds, as is that of finding the group's coordinator.
     ///
     /// # Errors
-    /// [`Invalid`](SetupErrorKind::Invalid): a property does not exist, has no such value, or would break a promise of
-    /// the source; a name that Kafka does not take. [`NoTopic`](SetupErrorKind::NoTopic),
-    /// [`Unauthorized`](SetupErrorKind::Unauthorized), [`Unreachable`](SetupErrorKind::Unreachable).
+    /// - [`Invalid`](SetupErrorKind::Invalid): a property is unknown, has an invalid value or would weaken the guarantee, or
+    ///   a topic or prefix is invalid.
+    /// - [`NoTopic`](SetupErrorKind::NoTopic), [`Unauthorized`](SetupErrorKind::Unauthorized),
+    ///   [`Unreachable`](SetupErrorKind::Unreachable).
     pub async fn build(self) -> Result<KafkaEventSource, SetupError> {
-        let topics = Topics::new(self.naming.clone(), self.prefix.as_deref())?.known();
+        let topics = TopicNaming::new(self.topics.clone(), self.prefix.as_deref())?.known_topics();
         let (filter, limits, start) = (self.filter.clone(), self.limits, self.start);
         let group = self.group.clone();
         let is_grouped = group.is_some();
         let dead_letter_topic = self.dead_letters.clone().filter(|_| is_grouped);
         let state = KafkaState::default();
-        // A token may have to be fetched.
-        let made = check::ask(&state, {
+        // Blocks if a token must be fetched.
+        let created = metadata::query(&state, {
             let state = state.clone();
-            move || self.make(state)
+            move || self.create_clients(state)
         });
-        let (client, member, dead_letters) = made.await?;
-        let look = check::ask(&state, {
-            let (client, topics, state) = (Arc::clone(&client), topics.clone(), state.clone());
-            move || look(&client, is_grouped, start, &topics, dead_letter_topic, &state)
+        let (consumer, handle, dead_letters) = created.await?;
+        let find_starts = metadata::query(&state, {
+            let (consumer, topics, state) = (Arc::clone(&consumer), topics.clone(), state.clone());
+            move || find_starts(&consumer, is_grouped, start, &topics, dead_letter_topic, &state)
         });
         let starts = tokio::select! {
-            starts = look => starts?,
-            error = client.serve(is_grouped) => {
-                let allow = permissions::group(group.as_deref().unwrap_or_default());
-                let message = format!("the permission to join the group is missing: {allow}");
+            starts = find_starts => starts?,
+            error = consumer.poll_events(is_grouped) => {
+                let grant = permissions::group(group.as_deref().unwrap_or_default());
+                let message = format!("missing permission to join the group: {grant}");
                 return Err(SetupError::new(SetupErrorKind::Unauthorized, message).with_source(error));
             }
         };
         for start in starts.iter().flat_map(|starts| starts.elements()) {
             if let Offset::Offset(offset) = start.offset() {
-                member.offsets().go_back(start.topic(), start.partition(), offset);
+                handle.tracker().seek(start.topic(), start.partition(), offset);
             }
         }
-        let begun = check::ask(&state, {
-            let client = Arc::clone(&client);
+        let started = metadata::query(&state, {
+            let consumer = Arc::clone(&consumer);
             let topics = topics.clone();
-            move || begin(&client, &topics, starts.as_ref()).map_err(not_begun)
+            move || start_reading(&consumer, &topics, starts.as_ref()).map_err(start_error)
         });
-        begun.await?;
+        started.await?;
         let dead_letters = dead_letters.filter(|_| is_grouped);
-        let answers = Answers {
-            member,
-            retries: Retries::default(),
+        let context = SettleContext {
+            consumer: handle,
+            redeliveries: Redeliveries::default(),
             dead_letters,
         };
-        Ok(KafkaEventSource::over(client, answers, filter, limits, topics, group))
+        Ok(KafkaEventSource::new(consumer, context, filter, limits, topics, group))
     }
 
-    fn make(self, state: KafkaState) -> Result<(Arc<Client>, Member, Option<DeadLetters>), SetupError> {
+    fn create_clients(
+        self,
+        state: KafkaState,
+    ) -> Result<(Arc<Consumer>, ConsumerHandle, Option<DeadLetters>), SetupError> {
         let dead_letters = match &self.dead_letters {
             Some(topic) => Some(dead_letters(topic, &self.config, self.token.clone())?),
             None => None,
         };
         let mut config = properties::consumer(self.config, self.group.is_some())?;
-        // librdkafka wants a group of those, too, who have none.
+        // librdkafka requires a group id, even of a standalone consumer.
         let group = self
             .group
             .unwrap_or_else(|| format!("driver-events-{}", Uuid::now_v7()));
-        // Elsewhere a start is an offset. One that is gone means that older records are, or a topic that is new.
+        // All other starts are explicit offsets. One out of range was deleted by retention, or its topic was re-created.
         config.set("group.id", group).set("auto.offset.reset", "earliest");
-        let tokens = Tokens::of(self.token, &config)?;
-        if let Some(Err(error)) = tokens.as_ref().map(|tokens| tokens.fetch_first(PATIENCE)) {
-            let message = format!("no token could be had: {error}");
+        let tokens = TokenCache::new(self.token, &config)?;
+        if let Some(Err(error)) = tokens.as_ref().map(|tokens| tokens.fetch_first(REQUEST_TIMEOUT)) {
+            let message = format!("cannot get a token: {error}");
             return Err(SetupError::new(SetupErrorKind::Unauthorized, message).with_source(error));
         }
-        let offsets = Arc::<Offsets>::default();
-        let context = Context::new(state.clone(), tokens, Arc::clone(&offsets));
-        let consumer: StreamConsumer<_> = client::new(&config, context)?;
-        let client = Client::new(consumer);
-        let member = Member::new(state, offsets, &client);
-        Ok((client, member, dead_letters))
+        let tracker = Arc::<OffsetTracker>::default();
+        let context = Context::new(state.clone(), tokens, Arc::clone(&tracker));
+        let client: StreamConsumer<_> = client::create(&config, context)?;
+        let consumer = Consumer::new(client);
+        let handle = ConsumerHandle::new(state, tracker, &consumer);
+        Ok((consumer, handle, dead_letters))
     }
 }
 
-/// How soon a group is asked for again that has no broker yet.
-const AGAIN: Duration = Duration::from_millis(100);
+/// Time between two commits while the group has no coordinator.
+const COORDINATOR_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Finds the topics, and where those begin to read who are alone. Blocks until the brokers have answered.
-fn look(
-    client: &Client,
+/// Checks that the topics exist, and returns the start offsets of a standalone source. Blocks until the brokers have
+/// responded.
+fn find_starts(
+    consumer: &Consumer,
     is_grouped: bool,
     start: StartFrom,
     topics: &[String],
     dead_letters: Option<String>,
     state: &KafkaState,
 ) -> Result<Option<TopicPartitionList>, SetupError> {
-    let Some(consumer) = client.consumer() else {
+    let Some(client) = consumer.client() else {
         return Ok(None);
     };
     if let Some(topic) = dead_letters {
-        // Found at the first dead letter, it would keep the group from getting on.
-        check::partitions(consumer.client(), &[topic], state)?;
+        // A missing topic would otherwise block the partition at the first dead letter.
+        metadata::partitions(client.client(), &[topic], state)?;
     }
-    let partitions = check::partitions(consumer.client(), topics, state)?;
+    let partitions = metadata::partitions(client.client(), topics, state)?;
     if !is_grouped {
-        return start.offsets(consumer, &partitions).map(Some).map_err(not_begun);
+        return start.offsets(client, &partitions).map(Some).map_err(start_error);
     }
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + REQUEST_TIMEOUT;
     loop {
-        let Err(error) = start.commit(consumer, &partitions) else {
+        let Err(error) = start.commit(client, &partitions) else {
             return Ok(None);
         };
         let code = error.rdkafka_error_code();
         if has_members(code) {
             return Ok(None);
         }
-        if !is_moving(code) || deadline <= Instant::now() {
-            return Err(not_begun(error));
+        if !lacks_coordinator(code) || deadline <= Instant::now() {
+            return Err(start_error(error));
         }
-        thread::sleep(AGAIN);
+        thread::sleep(COORDINATOR_RETRY_INTERVAL);
     }
 }
 
-/// Reads all of the partitions alone, from where it is told; or joins the group.
-fn begin(client: &Client, topics: &[String], starts: Option<&TopicPartitionList>) -> KafkaResult<()> {
-    let Some(consumer) = client.consumer() else {
+/// Assigns all partitions at the start offsets, or joins the group if there are none.
+fn start_reading(consumer: &Consumer, topics: &[String], starts: Option<&TopicPartitionList>) -> KafkaResult<()> {
+    let Some(client) = consumer.client() else {
         return Ok(());
     };
     match starts {
-        Some(starts) => consumer.assign(starts),
-        None => consumer.subscribe(&topics.iter().map(String::as_str).collect::<Vec<_>>()),
+        Some(starts) => client.assign(starts),
+        None => client.subscribe(&topics.iter().map(String::as_str).collect::<Vec<_>>()),
     }
 }
 
-/// Whether a commit was refused because the group is at work.
+/// Returns whether the broker refused the commit because the group has members.
 fn has_members(code: Option<RDKafkaErrorCode>) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
@@ -274,8 +305,8 @@ fn has_members(code: Option<RDKafkaErrorCode>) -> bool {
     )
 }
 
-/// Whether the group is given to another broker, or to its first.
-fn is_moving(code: Option<RDKafkaErrorCode>) -> bool {
+/// Returns whether the group's coordinator is being elected or moved.
+fn lacks_coordinator(code: Option<RDKafkaErrorCode>) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
         code,
@@ -283,14 +314,13 @@ fn is_moving(code: Option<RDKafkaErrorCode>) -> bool {
     )
 }
 
-fn not_begun(error: rdkafka::error::KafkaError) -> SetupError {
+fn start_error(error: rdkafka::error::KafkaError) -> SetupError {
     use RDKafkaErrorCode as Code;
     let kind = match error.rdkafka_error_code() {
         Some(Code::GroupAuthorizationFailed | Code::TopicAuthorizationFailed) => SetupErrorKind::Unauthorized,
         _ => SetupErrorKind::Unreachable,
     };
-    let message = format!("reading cannot begin within {PATIENCE:?} for each answer");
-    SetupError::new(kind, message).with_source(error)
+    SetupError::new(kind, "cannot start reading").with_source(error)
 }
 
 fn dead_letters(
@@ -298,19 +328,19 @@ fn dead_letters(
     config: &ClientConfig,
     token: Option<Arc<TokenProvider>>,
 ) -> Result<DeadLetters, SetupError> {
-    topics::check(topic).map_err(|why| SetupError::invalid(format!("the topic {topic:?} {why}")))?;
-    let config = properties::producer(properties::of_clients(config), Acks::All)?;
-    let tokens = Tokens::of(token, &config)?;
+    validate_topic_name(topic).map_err(SetupError::invalid)?;
+    let config = properties::producer(properties::connection(config), Acks::All)?;
+    let tokens = TokenCache::new(token, &config)?;
     let context = Context::new(KafkaState::default(), tokens, ());
-    let producer = client::new(&config, context)?;
+    let producer = client::create(&config, context)?;
     Ok(DeadLetters::new(topic.into(), producer))
 }
 
 impl fmt::Debug for KafkaEventSourceBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaEventSourceBuilder")
-            .field("properties", &Names(&self.config))
-            .field("naming", &self.naming)
+            .field("properties", &PropertyNames(&self.config))
+            .field("topics", &self.topics)
             .field("prefix", &self.prefix)
             .field("group", &self.group)
             .field("start", &self.start)

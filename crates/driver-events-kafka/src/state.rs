@@ -7,7 +7,7 @@ use rdkafka::Statistics;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::sync::Notify;
 
-/// How a producer or a consumer is doing, as librdkafka tells it. Cheap to clone; all clones show the same.
+/// State of a producer or a consumer, as librdkafka reports it. Cheap to clone: all clones share it.
 #[derive(Clone, Default)]
 pub struct KafkaState {
     shared: Arc<Shared>,
@@ -15,74 +15,73 @@ pub struct KafkaState {
 
 #[derive(Default)]
 struct Shared {
-    told: Mutex<Told>,
-    /// Wakes those who wait for something that refused credentials will not let come.
+    status: Mutex<Status>,
+    /// Wakes the callers that wait for a broker, once all brokers refuse the credentials.
     refused: Notify,
     refusals: AtomicU64,
-    /// Whether there is a doubt or a refusal. Every record asks.
-    is_in_doubt: AtomicBool,
+    /// Whether `status` has a credential error or a refusal, so that a delivery report seldom locks it.
+    has_credential_error: AtomicBool,
     producer_recreations: AtomicU64,
     possible_duplicates: AtomicU64,
-    /// No broker could be reached last.
-    is_cut_off: AtomicBool,
+    /// Whether no broker was reachable at the last check.
+    is_disconnected: AtomicBool,
 }
 
 #[derive(Default)]
-struct Told {
+struct Status {
     last_error: Option<String>,
-    /// Why a broker refused the credentials last, until one takes them.
-    doubt: Option<Doubt>,
-    /// The same, once no broker is left that may take them.
+    /// The last refusal of the credentials by one broker, until a broker accepts them.
+    credential_error: Option<CredentialError>,
+    /// The reason, once every broker is down or refuses the credentials.
     refusal: Option<String>,
     statistics: Option<Arc<Statistics>>,
 }
 
-struct Doubt {
-    why: String,
-    told: Instant,
+struct CredentialError {
+    reason: String,
+    reported: Instant,
 }
 
-/// For how long a refusal says why no broker is there. librdkafka tells the same one again after half a minute.
-const DOUBT: Duration = Duration::from_secs(60);
+/// How long a credential error explains that all brokers are down. librdkafka repeats it every 30 seconds.
+const CREDENTIAL_ERROR_TTL: Duration = Duration::from_secs(60);
 
 impl KafkaState {
-    /// What went wrong last with the connections to the brokers, in words; none where nothing did yet. It stays when the
-    /// trouble is over.
+    /// Returns the last connection error; `None` if there was none. It is kept after the connection recovers.
     #[must_use]
     pub fn last_error(&self) -> Option<String> {
-        self.told().last_error.clone()
+        self.status().last_error.clone()
     }
 
-    /// librdkafka's newest statistics; none unless the property `statistics.interval.ms` asks for them.
+    /// Returns librdkafka's latest statistics; `None` before the first, and if `statistics.interval.ms` is 0.
     #[must_use]
     pub fn statistics(&self) -> Option<Arc<Statistics>> {
-        self.told().statistics.clone()
+        self.status().statistics.clone()
     }
 
-    /// How often the producer was made anew after an error that librdkafka does not recover from.
+    /// Returns how often the producer was re-created after a fatal error of librdkafka.
     #[must_use]
     pub fn producer_recreations(&self) -> u64 {
         self.shared.producer_recreations.load(Ordering::Relaxed)
     }
 
-    /// How many events were sent again, with the same id, by a producer that was made anew, where it is not known
-    /// whether the one before it had stored them: at most so many are in their topics twice.
+    /// Returns how many events a re-created producer sent again, with the same id, although the previous one may have
+    /// stored them: at most this many events are stored twice.
     #[must_use]
     pub fn possible_duplicates(&self) -> u64 {
         self.shared.possible_duplicates.load(Ordering::Relaxed)
     }
 
-    /// Why the brokers refuse the credentials, as long as all of them do.
+    /// Returns why the brokers refuse the credentials, while all of them do.
     pub(crate) fn refusal(&self) -> Option<String> {
-        self.told().refusal.clone()
+        self.status().refusal.clone()
     }
 
-    /// How often all brokers were found to refuse the credentials.
+    /// Returns how often all brokers were found to refuse the credentials.
     pub(crate) fn refusals(&self) -> u64 {
         self.shared.refusals.load(Ordering::Acquire)
     }
 
-    /// Waits until all brokers are found to refuse the credentials once more.
+    /// Waits until all brokers refuse the credentials once more.
     pub(crate) async fn refused_after(&self, refusals: u64) {
         loop {
             let refused = self.shared.refused.notified();
@@ -93,85 +92,86 @@ impl KafkaState {
         }
     }
 
-    pub(crate) fn rebuilt(&self) {
+    pub(crate) fn count_recreation(&self) {
         self.shared.producer_recreations.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn may_have_doubled(&self) {
+    pub(crate) fn count_possible_duplicate(&self) {
         self.shared.possible_duplicates.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes note of an error that is about no event. Whether it means that all brokers refuse the credentials.
-    pub(crate) fn erred(&self, error: &KafkaError, reason: &str) -> bool {
-        let mut told = self.told();
+    /// Records an error that concerns no single event. Returns whether it means that all brokers refuse the credentials.
+    pub(crate) fn record_error(&self, error: &KafkaError, reason: &str) -> bool {
+        let mut status = self.status();
         let code = error.rdkafka_error_code();
         if code == Some(RDKafkaErrorCode::AllBrokersDown) {
-            // What was told before says why.
-            told.last_error.get_or_insert_with(|| reason.to_owned());
-            let doubt = told.doubt.as_ref().filter(|doubt| doubt.told.elapsed() < DOUBT);
-            let Some(why) = doubt.map(|doubt| doubt.why.clone()) else {
+            // An earlier error names the cause.
+            status.last_error.get_or_insert_with(|| reason.to_owned());
+            let recent = |error: &&CredentialError| error.reported.elapsed() < CREDENTIAL_ERROR_TTL;
+            let credential_error = status.credential_error.as_ref().filter(recent);
+            let Some(reason) = credential_error.map(|error| error.reason.clone()) else {
                 return false;
             };
-            drop(told);
-            self.refused(why);
+            drop(status);
+            self.set_refusal(reason);
             return true;
         }
-        told.last_error = Some(reason.to_owned());
-        if is_refusal(code, reason) {
-            told.doubt = Some(Doubt {
-                why: reason.to_owned(),
-                told: Instant::now(),
+        status.last_error = Some(reason.to_owned());
+        if is_credential_error(code, reason) {
+            status.credential_error = Some(CredentialError {
+                reason: reason.to_owned(),
+                reported: Instant::now(),
             });
-            self.shared.is_in_doubt.store(true, Ordering::Release);
+            self.shared.has_credential_error.store(true, Ordering::Release);
         }
         false
     }
 
-    /// There is no broker that takes the credentials.
-    pub(crate) fn refused(&self, why: String) {
-        let mut told = self.told();
-        told.refusal = Some(why);
-        self.shared.is_in_doubt.store(true, Ordering::Release);
-        drop(told);
+    /// Records that no broker accepts the credentials.
+    pub(crate) fn set_refusal(&self, reason: String) {
+        let mut status = self.status();
+        status.refusal = Some(reason);
+        self.shared.has_credential_error.store(true, Ordering::Release);
+        drop(status);
         self.shared.refusals.fetch_add(1, Ordering::AcqRel);
         self.shared.refused.notify_waiters();
     }
 
-    /// Takes note that no broker can be reached. Whether that is news: librdkafka tells it again and again.
-    pub(crate) fn cut_off(&self) -> bool {
-        !self.shared.is_cut_off.swap(true, Ordering::Relaxed)
+    /// Records that no broker is reachable. Returns whether that is new: librdkafka keeps repeating it.
+    pub(crate) fn set_disconnected(&self) -> bool {
+        !self.shared.is_disconnected.swap(true, Ordering::Relaxed)
     }
 
-    /// Takes note that a broker can be reached.
-    pub(crate) fn reached(&self) {
-        // Each record comes by here, and hardly any after an outage.
-        if self.shared.is_cut_off.load(Ordering::Relaxed) {
-            self.shared.is_cut_off.store(false, Ordering::Relaxed);
+    /// Records that a broker is reachable.
+    pub(crate) fn set_connected(&self) {
+        // Called for every record, so it seldom writes.
+        if self.shared.is_disconnected.load(Ordering::Relaxed) {
+            self.shared.is_disconnected.store(false, Ordering::Relaxed);
         }
     }
 
-    /// A broker answered, so it takes the credentials.
-    pub(crate) fn answered(&self) {
-        self.reached();
-        if !self.shared.is_in_doubt.load(Ordering::Acquire) {
+    /// Records a response of a broker, which therefore accepts the credentials.
+    pub(crate) fn broker_responded(&self) {
+        self.set_connected();
+        if !self.shared.has_credential_error.load(Ordering::Acquire) {
             return;
         }
-        let mut told = self.told();
-        self.shared.is_in_doubt.store(false, Ordering::Release);
-        told.doubt = None;
-        told.refusal = None;
+        let mut status = self.status();
+        self.shared.has_credential_error.store(false, Ordering::Release);
+        status.credential_error = None;
+        status.refusal = None;
     }
 
-    pub(crate) fn measured(&self, statistics: Statistics) {
+    pub(crate) fn set_statistics(&self, statistics: Statistics) {
         if statistics.brokers.values().any(|broker| broker.state == "UP") {
-            self.reached();
+            self.set_connected();
         }
-        self.told().statistics = Some(Arc::new(statistics));
+        self.status().statistics = Some(Arc::new(statistics));
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
-        // Nothing panics while it holds the lock.
-        self.shared.told.lock().unwrap_or_else(PoisonError::into_inner)
+    fn status(&self) -> MutexGuard<'_, Status> {
+        // Never poisoned: no code panics while it holds the lock.
+        self.shared.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -186,9 +186,9 @@ impl fmt::Debug for KafkaState {
     }
 }
 
-/// Whether a connection failed because of who the client is, or who the broker is. For certificates there is no code: what
-/// OpenSSL says names them.
-fn is_refusal(code: Option<RDKafkaErrorCode>, reason: &str) -> bool {
+/// Returns whether a connection failed on credentials or certificates. Certificate errors have no code of their own, so
+/// OpenSSL's text decides.
+fn is_credential_error(code: Option<RDKafkaErrorCode>, reason: &str) -> bool {
     use RDKafkaErrorCode as Code;
     match code {
         Some(Code::Authentication) => true,

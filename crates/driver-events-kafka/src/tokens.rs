@@ -11,32 +11,31 @@ use rdkafka::client::OAuthToken;
 
 use crate::{SetupError, client};
 
-/// Gives a token for the SASL mechanism OAUTHBEARER whenever a new one is wanted. It is given the value of the property
-/// `sasl.oauthbearer.config`.
+/// Returns a new token for the SASL mechanism OAUTHBEARER. Its argument is the property `sasl.oauthbearer.config`.
 ///
-/// A token should live for half a minute or longer: the next one is asked for when four fifths of its time are over, and
-/// brokers that end connections with their tokens want it before nine tenths are.
+/// A token should be valid for at least 30 seconds: librdkafka requests the next one after 80 % of its lifetime, and
+/// brokers that close connections with expired tokens need it before 90 %.
 ///
-/// The provider is called on a thread of its own, where it may block and may use a runtime, and by one thread at a time.
-/// The first token should be there in five seconds. After an error it is called again in about ten; the error's text is
-/// told to `tracing` and by [`KafkaState::last_error`](crate::KafkaState::last_error), so leave secrets out of it.
+/// The provider runs on its own thread, one call at a time; it may block and may use a runtime. The first token should
+/// arrive within five seconds. After an error the provider is called again in about ten seconds. The error's text is
+/// logged and is in [`KafkaState::last_error`](crate::KafkaState::last_error), so it must not contain secrets.
 pub type TokenProvider = dyn Fn(Option<&str>) -> Result<OAuthToken, TokenError> + Send + Sync + 'static;
 
 type TokenError = Box<dyn Error + Send + Sync>;
 
-/// How long whoever polls librdkafka may wait for the first token. No reports come there meanwhile.
-const FIRST: Duration = Duration::from_secs(5);
+/// How long the poll thread may block for the first token. It delivers no reports meanwhile.
+const FIRST_TOKEN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// When librdkafka should ask again for a token that is being fetched. It asks when four fifths of a token's time are
-/// over, and looks once a second.
-const AGAIN: Duration = Duration::from_millis(1250);
+/// Lifetime of the last token if it is returned again while the next one is fetched. librdkafka requests a token after
+/// 80 % of this, and checks once a second.
+const REUSED_TOKEN_LIFETIME: Duration = Duration::from_millis(1250);
 
-/// The tokens of one client of librdkafka's, and of those that follow it.
+/// The tokens of one client and its replacements.
 ///
-/// librdkafka asks for a token where nothing may block: on a thread of the runtime, or where delivery reports come. So a
-/// newer token is fetched elsewhere, and until it is there the last one is given again for a moment.
+/// librdkafka requests tokens on threads that must not block: those of the runtime, or the poll thread. So the next token
+/// is fetched on another thread, and the last one is returned until it arrives.
 #[derive(Clone)]
-pub(crate) struct Tokens {
+pub(crate) struct TokenCache {
     provider: Arc<TokenProvider>,
     config: Option<Arc<str>>,
     shared: Arc<Shared>,
@@ -44,125 +43,125 @@ pub(crate) struct Tokens {
 
 #[derive(Default)]
 struct Shared {
-    held: Mutex<Held>,
+    state: Mutex<FetchState>,
     fetched: Condvar,
 }
 
 #[derive(Default)]
-struct Held {
+struct FetchState {
     last: Option<OAuthToken>,
-    /// What the provider said, until it is passed on.
+    /// The provider's result, until librdkafka requests a token.
     fetched: Option<Result<OAuthToken, TokenError>>,
     is_fetching: bool,
 }
 
-impl Tokens {
-    /// For a client with these properties; none where there is no provider.
+impl TokenCache {
+    /// Creates the cache of a client with these properties; `None` without a provider.
     ///
     /// # Errors
-    /// There is none, and the properties want one.
-    pub(crate) fn of(provider: Option<Arc<TokenProvider>>, config: &ClientConfig) -> Result<Option<Self>, SetupError> {
+    /// The properties need a provider, and there is none.
+    pub(crate) fn new(provider: Option<Arc<TokenProvider>>, config: &ClientConfig) -> Result<Option<Self>, SetupError> {
         match provider {
             Some(provider) => Ok(Some(Self {
                 provider,
                 config: config.get("sasl.oauthbearer.config").map(Arc::from),
                 shared: Arc::default(),
             })),
-            None if client::wants_tokens(config) => Err(SetupError::invalid(
-                "the SASL mechanism OAUTHBEARER needs tokens: give the builder a `token_provider`",
+            None if client::needs_token_provider(config) => Err(SetupError::invalid(
+                "the SASL mechanism OAUTHBEARER needs a token provider: set `token_provider` on the builder",
             )),
             None => Ok(None),
         }
     }
 
-    /// Fetches the first token, and keeps it until it is asked for. Blocks.
+    /// Fetches the first token and keeps it until librdkafka requests it. Blocks.
     ///
     /// # Errors
-    /// The provider's own, or it has not answered in time.
-    pub(crate) fn fetch_first(&self, patience: Duration) -> Result<(), TokenError> {
-        let mut held = self.wait(patience);
-        match held.fetched.take() {
-            Some(Ok(token)) => held.fetched = Some(Ok(token)),
+    /// The provider's error, or it does not return within the timeout.
+    pub(crate) fn fetch_first(&self, timeout: Duration) -> Result<(), TokenError> {
+        let mut state = self.wait(timeout);
+        match state.fetched.take() {
+            Some(Ok(token)) => state.fetched = Some(Ok(token)),
             Some(Err(error)) => return Err(error),
-            None => return Err(unanswered()),
+            None => return Err(not_fetched()),
         }
         Ok(())
     }
 
-    /// The next token, or the last one once more while the next is being fetched.
+    /// Returns the next token, or the last one while the next is fetched.
     ///
     /// # Errors
-    /// The provider's own, once each; or it has not answered yet, and there was no token before.
-    pub(crate) fn give(&self) -> Result<OAuthToken, TokenError> {
-        let mut held = self.held();
-        if held.last.is_none() {
-            drop(held);
-            held = self.wait(FIRST);
+    /// The provider's error, once; or the first token has not arrived yet.
+    pub(crate) fn next_token(&self) -> Result<OAuthToken, TokenError> {
+        let mut state = self.state();
+        if state.last.is_none() {
+            drop(state);
+            state = self.wait(FIRST_TOKEN_TIMEOUT);
         }
-        match held.fetched.take() {
+        match state.fetched.take() {
             Some(fetched) => {
                 let token = fetched?;
-                held.last = Some(copy(&token, token.lifetime_ms));
+                state.last = Some(copy(&token, token.lifetime_ms));
                 Ok(token)
             }
             None => {
-                self.fetch(&mut held);
-                let last = held.last.as_ref().ok_or_else(unanswered)?;
-                Ok(copy(last, milliseconds(SystemTime::now() + AGAIN)))
+                self.fetch(&mut state);
+                let last = state.last.as_ref().ok_or_else(not_fetched)?;
+                Ok(copy(last, milliseconds(SystemTime::now() + REUSED_TOKEN_LIFETIME)))
             }
         }
     }
 
-    /// Whether the last token is still good.
-    pub(crate) fn has_one(&self) -> bool {
-        let last = self.held().last.as_ref().map(|token| token.lifetime_ms);
+    /// Returns whether the last token has not expired.
+    pub(crate) fn has_valid_token(&self) -> bool {
+        let last = self.state().last.as_ref().map(|token| token.lifetime_ms);
         last.is_some_and(|end| end > milliseconds(SystemTime::now()))
     }
 
-    fn wait(&self, patience: Duration) -> MutexGuard<'_, Held> {
-        let mut held = self.held();
-        self.fetch(&mut held);
+    fn wait(&self, timeout: Duration) -> MutexGuard<'_, FetchState> {
+        let mut state = self.state();
+        self.fetch(&mut state);
         let waited = self
             .shared
             .fetched
-            .wait_timeout_while(held, patience, |held| held.fetched.is_none());
+            .wait_timeout_while(state, timeout, |state| state.fetched.is_none());
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Calls the provider on a thread of its own, unless that has been done.
-    fn fetch(&self, held: &mut Held) {
-        if held.is_fetching || held.fetched.is_some() {
+    /// Starts a thread that calls the provider, unless a call is running or its result is unused.
+    fn fetch(&self, state: &mut FetchState) {
+        if state.is_fetching || state.fetched.is_some() {
             return;
         }
-        let tokens = self.clone();
+        let cache = self.clone();
         let started = thread::Builder::new()
             .name("driver-events-kafka-token".to_owned())
             .spawn(move || {
-                // Somebody waits for the answer, whatever happens here.
-                let fetched = catch_unwind(AssertUnwindSafe(|| (tokens.provider)(tokens.config.as_deref())));
-                let mut held = tokens.held();
-                held.fetched = Some(fetched.unwrap_or_else(|_| Err("the token provider panicked".into())));
-                held.is_fetching = false;
-                drop(held);
-                tokens.shared.fetched.notify_all();
+                // A caller waits for the result, so a panic must produce one, too.
+                let fetched = catch_unwind(AssertUnwindSafe(|| (cache.provider)(cache.config.as_deref())));
+                let mut state = cache.state();
+                state.fetched = Some(fetched.unwrap_or_else(|_| Err("the token provider panicked".into())));
+                state.is_fetching = false;
+                drop(state);
+                cache.shared.fetched.notify_all();
             });
         match started {
-            Ok(_) => held.is_fetching = true,
-            Err(error) => held.fetched = Some(Err(error.into())),
+            Ok(_) => state.is_fetching = true,
+            Err(error) => state.fetched = Some(Err(error.into())),
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        // Nothing panics while it holds the lock.
-        self.shared.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, FetchState> {
+        // Never poisoned: no code panics while it holds the lock.
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn unanswered() -> TokenError {
-    "the token provider has not answered yet".into()
+fn not_fetched() -> TokenError {
+    "the token provider has not returned yet".into()
 }
 
-/// As librdkafka counts a token's end.
+/// Returns milliseconds since 1970, librdkafka's unit for token lifetimes.
 fn milliseconds(time: SystemTime) -> i64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)

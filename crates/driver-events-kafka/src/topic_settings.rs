@@ -8,16 +8,17 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, Producer as _};
 
 use crate::context::Context;
-use crate::drop_elsewhere::drop_elsewhere;
-use crate::{DEFAULT_TOPIC, KafkaState, SetupError, SetupErrorKind, check, client, permissions, properties, topics};
+use crate::detached_drop::drop_detached;
+use crate::topic_naming::validate_topic_name;
+use crate::{DEFAULT_TOPIC, KafkaState, SetupError, SetupErrorKind, client, metadata, permissions, properties};
 
-/// How long the brokers have to make the topic.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout of an admin request, and of the metadata of a new topic.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long to wait before a broker is asked again for a topic that was made.
-const PAUSE: Duration = Duration::from_millis(20);
+/// Time between metadata requests for a new topic.
+const METADATA_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What a topic for events should be like. What is not set is as the brokers' own settings say.
+/// Settings of a topic for events. Settings that are `None` have the brokers' defaults.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct TopicSettings {
@@ -28,60 +29,59 @@ pub struct TopicSettings {
     retention: Option<Duration>,
 }
 
-/// What [`ensure_topic`] found or made.
+/// Result of [`ensure_topic`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EnsuredTopic {
-    /// Whether the topic was made by this call.
+    /// Whether this call created the topic.
     pub is_new: bool,
-    /// How many partitions it has.
+    /// Number of partitions.
     pub partitions: usize,
-    /// What its owner should know about it.
+    /// Differences between the existing topic and the settings.
     pub warnings: Vec<TopicWarning>,
 }
 
-/// Something about a topic that works, and that its owner should know.
+/// A difference that does not keep the topic from working.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TopicWarning {
-    /// It has another number of partitions than was asked for. More of them would send goals elsewhere, in the midst of
-    /// their events.
+    /// The number of partitions differs. It is not changed: that would move goals to other partitions, out of order.
     Partitions {
-        /// How many it has.
+        /// Partitions of the topic.
         found: usize,
-        /// How many were asked for.
+        /// Partitions of the settings.
         wanted: usize,
     },
-    /// Fewer brokers have a copy than was asked for.
+    /// A partition has fewer replicas.
     FewerReplicas {
-        /// How many have.
+        /// Lowest number of replicas of a partition.
         found: usize,
-        /// How many were asked for.
+        /// Replicas of the settings.
         wanted: usize,
     },
-    /// A setting has another value than was asked for.
+    /// A topic setting has another value.
     Setting {
-        /// The name of the setting, as in `retention.ms`.
+        /// Name, such as `retention.ms`.
         name: String,
-        /// Its value.
+        /// Value of the topic.
         found: String,
-        /// What was asked for.
+        /// Value of the settings.
         wanted: String,
     },
-    /// Its settings may not be seen, so that nobody knows whether they are as asked for: allow DESCRIBE_CONFIGS on it.
-    Unseen,
-    /// Old records of a goal are deleted when newer ones come, since the key of a record is the goal
+    /// The topic's settings were not checked, since DESCRIBE_CONFIGS is not granted.
+    SettingsNotVisible,
+    /// Compaction deletes all but the last event of each goal, since the record key is the goal id
     /// (`cleanup.policy=compact`).
-    Compacts,
+    Compacted,
 }
 
 impl TopicSettings {
-    /// The topic [`agent.driver`](DEFAULT_TOPIC).
+    /// Creates settings for the topic [`agent.driver`](DEFAULT_TOPIC).
     pub fn new() -> Self {
         Self::named(DEFAULT_TOPIC)
     }
 
-    /// A topic of this name, prefix included.
+    /// Creates settings for a topic of this name, prefix included.
     pub fn named(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -92,33 +92,32 @@ impl TopicSettings {
         }
     }
 
-    /// Into how many partitions goals are shared out: as many members of a group work at once. To change it later sends
-    /// goals elsewhere in the midst of their events, so begin with enough.
+    /// Sets the number of partitions, which limits how many members of a group read in parallel. Start with enough: adding
+    /// partitions later moves goals to other partitions, out of order.
     pub fn partitions(mut self, partitions: i32) -> Self {
         self.partitions = Some(partitions);
         self
     }
 
-    /// How many brokers have a copy: 3 survive the loss of one.
+    /// Sets the replication factor. Default: the brokers'.
     pub fn replication(mut self, brokers: i32) -> Self {
         self.replication = Some(brokers);
         self
     }
 
-    /// How many copies must be in sync for an event to be taken (`min.insync.replicas`): with 2 of 3 an event that was
-    /// acknowledged survives the loss of any broker.
+    /// Sets `min.insync.replicas`. With 2 of 3 replicas, acknowledged events survive the loss of any one broker.
     pub fn min_insync_replicas(mut self, brokers: u32) -> Self {
         self.min_insync_replicas = Some(brokers);
         self
     }
 
-    /// How old records may become before they are deleted (`retention.ms`).
+    /// Sets the age after which records are deleted (`retention.ms`).
     pub fn retention(mut self, age: Duration) -> Self {
         self.retention = Some(age);
         self
     }
 
-    /// The settings by the names that Kafka has for them.
+    /// Returns the settings under their Kafka names.
     fn named_settings(&self) -> Vec<(&'static str, String)> {
         let min_insync = self
             .min_insync_replicas
@@ -134,11 +133,11 @@ impl Default for TopicSettings {
     }
 }
 
-/// Makes the topic where it does not exist, and checks it where it does. One that exists is never changed.
+/// Creates the topic if it does not exist, or else compares it with the settings. Never changes an existing topic.
 ///
-/// Where access rules hold it takes CREATE on the topic to make it, DESCRIBE to find it, and DESCRIBE_CONFIGS to check its
-/// settings.
+/// With ACLs it needs CREATE on the topic to create it, DESCRIBE to find it, and DESCRIBE_CONFIGS to check its settings.
 ///
+/// # Examples
 /// ```no_run
 /// use driver_events_kafka::{TopicSettings, ensure_topic};
 /// use rdkafka::ClientConfig;
@@ -155,45 +154,48 @@ impl Default for TopicSettings {
 /// ```
 ///
 /// # Errors
-/// [`Invalid`](SetupErrorKind::Invalid) for a name that Kafka does not take, a property that does not exist, what the
-/// brokers cannot make, and the SASL mechanism OAUTHBEARER: librdkafka has no tokens for administration.
-/// [`Unauthorized`](SetupErrorKind::Unauthorized);
-/// [`Unreachable`](SetupErrorKind::Unreachable) where no broker answers within seconds.
+/// - [`Invalid`](SetupErrorKind::Invalid): an invalid topic name, an unknown property, settings that the brokers refuse, or
+///   the SASL mechanism OAUTHBEARER, which rdkafka's admin client does not support.
+/// - [`Unauthorized`](SetupErrorKind::Unauthorized): the brokers refuse the credentials, or a permission is missing.
+/// - [`Unreachable`](SetupErrorKind::Unreachable): no broker responds within ten seconds.
 ///
 /// # Cancel safety
-/// The topic may be made or not.
+/// The topic may or may not be created.
 pub async fn ensure_topic(config: &ClientConfig, settings: &TopicSettings) -> Result<EnsuredTopic, SetupError> {
     let name = &settings.name;
-    topics::check(name).map_err(|why| SetupError::invalid(format!("the topic {name:?} {why}")))?;
-    if client::wants_tokens(config) {
-        let why = "topics cannot be made with tokens: make it with other credentials, or with Kafka's own tools";
-        return Err(SetupError::invalid(why));
+    validate_topic_name(name).map_err(SetupError::invalid)?;
+    if client::needs_token_provider(config) {
+        let message = "cannot create topics with OAUTHBEARER: use other credentials or Kafka's own tools";
+        return Err(SetupError::invalid(message));
     }
     let state = KafkaState::default();
     let context = Context::new(state.clone(), None, ());
-    // A client for administration does not tell of credentials that are refused. So a producer looks first.
-    let scout = client::new(&properties::of_clients(config), context.clone())?;
-    let admin = client::new(config, context)?;
-    let ensured = ensure(&scout, &admin, settings, &state).await;
-    drop_elsewhere((scout, admin));
+    // An admin client does not report refused credentials, so a producer fetches the metadata.
+    let metadata_client = client::create(&properties::connection(config), context.clone())?;
+    let admin = client::create(config, context)?;
+    let ensured = ensure(&metadata_client, &admin, settings, &state).await;
+    drop_detached((metadata_client, admin));
     ensured
 }
 
 async fn ensure(
-    scout: &FutureProducer<Context<()>>,
+    metadata_client: &FutureProducer<Context<()>>,
     admin: &AdminClient<Context<()>>,
     settings: &TopicSettings,
     state: &KafkaState,
 ) -> Result<EnsuredTopic, SetupError> {
     let name = &settings.name;
-    let found = match look(scout, name, state, Duration::ZERO).await {
+    let found = match counts(metadata_client, name, state, Duration::ZERO).await {
         Err(error) if error.kind() == SetupErrorKind::NoTopic => None,
         found => Some(found?),
     };
-    let is_new = found.is_none() && make(admin, settings).await?;
+    let is_new = found.is_none() && create(admin, settings).await?;
     let (partitions, replicas) = match found {
-        Some(shape) => shape,
-        None => look(scout, name, state, if is_new { PATIENCE } else { Duration::ZERO }).await?,
+        Some(counts) => counts,
+        None => {
+            let timeout = if is_new { REQUEST_TIMEOUT } else { Duration::ZERO };
+            counts(metadata_client, name, state, timeout).await?
+        }
     };
     let mut warnings = match is_new {
         true => Vec::new(),
@@ -215,31 +217,31 @@ async fn ensure(
     })
 }
 
-/// How many partitions and replicas the topic has. One that was just made is waited for: the broker that is asked may
-/// not have heard of it yet.
-async fn look(
-    scout: &FutureProducer<Context<()>>,
+/// Returns the topic's numbers of partitions and replicas. Retries until the timeout while the topic does not exist: its
+/// metadata reaches all brokers only some time after it was created.
+async fn counts(
+    metadata_client: &FutureProducer<Context<()>>,
     topic: &str,
     state: &KafkaState,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<(usize, usize), SetupError> {
-    let (scout, topic, told) = (scout.clone(), topic.to_owned(), state.clone());
-    let question = move || {
-        let deadline = Instant::now() + patience;
+    let (client, topic, state_of_client) = (metadata_client.clone(), topic.to_owned(), state.clone());
+    let request = move || {
+        let deadline = Instant::now() + timeout;
         loop {
-            match check::shape(scout.client(), &topic, &told) {
+            match metadata::partition_and_replica_counts(client.client(), &topic, &state_of_client) {
                 Err(error) if error.kind() == SetupErrorKind::NoTopic && Instant::now() < deadline => {
-                    thread::sleep(PAUSE);
+                    thread::sleep(METADATA_INTERVAL);
                 }
-                shape => break shape,
+                counts => break counts,
             }
         }
     };
-    check::ask(state, question).await
+    metadata::query(state, request).await
 }
 
-/// Whether it was made.
-async fn make(admin: &AdminClient<Context<()>>, settings: &TopicSettings) -> Result<bool, SetupError> {
+/// Creates the topic. Returns `false` if it exists.
+async fn create(admin: &AdminClient<Context<()>>, settings: &TopicSettings) -> Result<bool, SetupError> {
     let named = settings.named_settings();
     let mut topic = NewTopic::new(
         &settings.name,
@@ -250,13 +252,13 @@ async fn make(admin: &AdminClient<Context<()>>, settings: &TopicSettings) -> Res
         topic = topic.set(name, value);
     }
     let results = admin.create_topics([&topic], &options()).await;
-    match results.map_err(|error| not_made(settings, error))?.pop() {
+    match results.map_err(|error| create_error(settings, error))?.pop() {
         Some(Ok(_)) => Ok(true),
         Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(false),
-        Some(Err((_, code))) => Err(not_made(settings, KafkaError::AdminOp(code))),
+        Some(Err((_, code))) => Err(create_error(settings, KafkaError::AdminOp(code))),
         None => Err(SetupError::new(
             SetupErrorKind::Unreachable,
-            "the brokers did not answer for the topic",
+            "the brokers returned no result for the topic",
         )),
     }
 }
@@ -265,14 +267,14 @@ async fn check_settings(
     admin: &AdminClient<Context<()>>,
     settings: &TopicSettings,
 ) -> Result<Vec<TopicWarning>, SetupError> {
-    let asked = [ResourceSpecifier::Topic(&settings.name)];
-    let described = admin.describe_configs(&asked, &options()).await;
-    let described = described.map_err(|error| not_looked_up(settings, error))?.pop();
+    let resources = [ResourceSpecifier::Topic(&settings.name)];
+    let described = admin.describe_configs(&resources, &options()).await;
+    let described = described.map_err(|error| describe_error(settings, error))?.pop();
     let found = match described {
-        // The client does not pass on why there are none.
-        Some(Ok(found)) if found.entries.is_empty() => return Ok(vec![TopicWarning::Unseen]),
+        // rdkafka drops the error code of a missing permission.
+        Some(Ok(found)) if found.entries.is_empty() => return Ok(vec![TopicWarning::SettingsNotVisible]),
         Some(Ok(found)) => found,
-        Some(Err(code)) => return Err(not_looked_up(settings, KafkaError::AdminOp(code))),
+        Some(Err(code)) => return Err(describe_error(settings, KafkaError::AdminOp(code))),
         None => return Ok(Vec::new()),
     };
     let value = |name: &str| {
@@ -282,7 +284,7 @@ async fn check_settings(
     };
     let mut warnings = Vec::new();
     if value("cleanup.policy").contains("compact") {
-        warnings.push(TopicWarning::Compacts);
+        warnings.push(TopicWarning::Compacted);
     }
     for (name, wanted) in settings.named_settings() {
         let found = value(name);
@@ -296,13 +298,13 @@ async fn check_settings(
 
 fn options() -> AdminOptions {
     AdminOptions::new()
-        .request_timeout(Some(PATIENCE))
-        .operation_timeout(Some(PATIENCE))
+        .request_timeout(Some(REQUEST_TIMEOUT))
+        .operation_timeout(Some(REQUEST_TIMEOUT))
 }
 
-fn not_made(settings: &TopicSettings, error: KafkaError) -> SetupError {
+fn create_error(settings: &TopicSettings, error: KafkaError) -> SetupError {
     let name = &settings.name;
-    let allow = match error {
+    let grant = match error {
         KafkaError::AdminOp(
             RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed,
         ) => {
@@ -310,11 +312,11 @@ fn not_made(settings: &TopicSettings, error: KafkaError) -> SetupError {
         }
         _ => String::new(),
     };
-    admin_error(format!("the topic {name:?} cannot be made{allow}"), error)
+    admin_error(format!("cannot create topic `{name}`{grant}"), error)
 }
 
-fn not_looked_up(settings: &TopicSettings, error: KafkaError) -> SetupError {
-    admin_error(format!("the topic {:?} cannot be looked up", settings.name), error)
+fn describe_error(settings: &TopicSettings, error: KafkaError) -> SetupError {
+    admin_error(format!("cannot describe topic `{}`", settings.name), error)
 }
 
 fn admin_error(message: String, error: KafkaError) -> SetupError {
@@ -338,11 +340,11 @@ fn admin_error(message: String, error: KafkaError) -> SetupError {
 impl fmt::Display for TopicWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Partitions { found, wanted } => write!(f, "it has {found} partitions, and not {wanted}"),
-            Self::FewerReplicas { found, wanted } => write!(f, "it has {found} replicas, and not {wanted}"),
-            Self::Setting { name, found, wanted } => write!(f, "{name} is {found:?}, and not {wanted:?}"),
-            Self::Unseen => f.write_str("its settings may not be seen, which DESCRIBE_CONFIGS allows"),
-            Self::Compacts => f.write_str("older events of a goal are deleted (cleanup.policy=compact)"),
+            Self::Partitions { found, wanted } => write!(f, "partitions: {found} instead of {wanted}"),
+            Self::FewerReplicas { found, wanted } => write!(f, "replicas: {found} instead of {wanted}"),
+            Self::Setting { name, found, wanted } => write!(f, "{name}: `{found}` instead of `{wanted}`"),
+            Self::SettingsNotVisible => f.write_str("settings not checked: DESCRIBE_CONFIGS is not granted"),
+            Self::Compacted => f.write_str("cleanup.policy=compact deletes all but the last event of each goal"),
         }
     }
 }

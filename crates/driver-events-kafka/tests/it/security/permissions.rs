@@ -213,7 +213,7 @@ async fn a_topic_is_made_where_that_is_allowed_and_checked_without() {
     secured.revoke("no-create", KafkaResource::Topic(&topic), KafkaOperation::Create);
     let found = in_time(ensure_topic(&config, &settings)).await.unwrap();
     assert!(!found.is_new);
-    assert_eq!(found.warnings, [TopicWarning::Unseen]);
+    assert_eq!(found.warnings, [TopicWarning::SettingsNotVisible]);
     secured.allow(
         "no-create",
         KafkaResource::Topic(&topic),

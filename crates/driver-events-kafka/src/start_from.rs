@@ -1,4 +1,4 @@
-//! Where reading begins.
+//! The start position of a source.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::context::Context;
 
-/// How long the brokers have for each answer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout of one request to the brokers.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where a reader begins, unless its group has committed something.
+/// Where a reader starts, unless its group has committed offsets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StartFrom {
     /// The first record that the topic still has.
     #[default]
     Earliest,
-    /// What is produced from now on.
+    /// Records produced from now on.
     Latest,
-    /// The first record whose time is this or later. Records have the time of their events.
+    /// The first record with this timestamp or a later one. A record's timestamp is the time of its event.
     Time(DateTime<Utc>),
 }
 
 impl StartFrom {
-    /// Where to begin in these partitions. What comes after that is read, however long the reading takes to begin.
+    /// Returns the start offsets of these partitions. They are fixed now, not when the first record is fetched.
     pub(crate) fn offsets<R>(
         self,
         consumer: &StreamConsumer<Context<R>>,
@@ -44,16 +44,17 @@ impl StartFrom {
             Self::Latest => starts.set_all_offsets(Offset::End)?,
             Self::Time(time) => {
                 starts.set_all_offsets(Offset::Offset(time.timestamp_millis().max(0)))?;
-                starts = consumer.offsets_for_times(starts, PATIENCE)?;
+                starts = consumer.offsets_for_times(starts, REQUEST_TIMEOUT)?;
             }
         }
         let mut exact = TopicPartitionList::with_capacity(starts.count());
         for partition in starts.elements() {
             let offset = match partition.offset() {
-                // Also where nothing is that young.
+                // `offsets_for_times` returns it, too, if no record is that recent.
                 Offset::End => {
-                    let (_, end) = consumer.fetch_watermarks(partition.topic(), partition.partition(), PATIENCE)?;
-                    Offset::Offset(end)
+                    let (topic, partition) = (partition.topic(), partition.partition());
+                    let (_, high_watermark) = consumer.fetch_watermarks(topic, partition, REQUEST_TIMEOUT)?;
+                    Offset::Offset(high_watermark)
                 }
                 offset => offset,
             };
@@ -62,10 +63,10 @@ impl StartFrom {
         Ok(exact)
     }
 
-    /// Commits the start of a group where it has committed nothing yet, so that it stays that of the group, also where a
-    /// partition has nothing to commit for long. The first record needs none.
+    /// Commits the start offsets of the partitions without a committed offset, so that a restart does not move the start of
+    /// a partition without records. [`Earliest`](Self::Earliest) needs no commit.
     ///
-    /// A group that has members has begun already, and takes no commit from others.
+    /// Brokers refuse this commit if the group has members, which have committed the start before.
     pub(crate) fn commit<R>(
         self,
         consumer: &StreamConsumer<Context<R>>,
@@ -77,16 +78,16 @@ impl StartFrom {
         if self == Self::Earliest {
             return Ok(());
         }
-        let committed = consumer.committed_offsets(partitions.clone(), PATIENCE)?;
-        let mut fresh = TopicPartitionList::new();
+        let committed = consumer.committed_offsets(partitions.clone(), REQUEST_TIMEOUT)?;
+        let mut uncommitted = TopicPartitionList::new();
         for partition in committed.elements() {
             if partition.offset() == Offset::Invalid {
-                fresh.add_partition(partition.topic(), partition.partition());
+                uncommitted.add_partition(partition.topic(), partition.partition());
             }
         }
-        match fresh.count() {
+        match uncommitted.count() {
             0 => Ok(()),
-            _ => consumer.commit(&self.offsets(consumer, &fresh)?, CommitMode::Sync),
+            _ => consumer.commit(&self.offsets(consumer, &uncommitted)?, CommitMode::Sync),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Whether the topics are there.
+//! Metadata requests: existence, partitions and replicas of topics.
 
 use std::time::Duration;
 
@@ -8,35 +8,35 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::{Metadata, MetadataTopic};
 use rdkafka::producer::Producer as _;
 
-use crate::generation::Generation;
+use crate::producer_handle::ProducerHandle;
 use crate::{KafkaState, SetupError, SetupErrorKind, permissions};
 
-/// How long the brokers have to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout of a metadata request.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Asks the brokers on a thread where that may block. Where all of them refuse the credentials, nobody waits for an answer.
-pub(crate) async fn ask<T: Send + 'static>(
+/// Runs a blocking request on tokio's blocking pool. Returns early if all brokers refuse the credentials.
+pub(crate) async fn query<T: Send + 'static>(
     state: &KafkaState,
-    question: impl FnOnce() -> Result<T, SetupError> + Send + 'static,
+    request: impl FnOnce() -> Result<T, SetupError> + Send + 'static,
 ) -> Result<T, SetupError> {
     let refusals = state.refusals();
     tokio::select! {
-        answer = tokio::task::spawn_blocking(question) => answer.unwrap_or_else(|error| {
-            Err(SetupError::new(SetupErrorKind::Unreachable, "the check ended unfinished").with_source(error))
+        result = tokio::task::spawn_blocking(request) => result.unwrap_or_else(|error| {
+            Err(SetupError::new(SetupErrorKind::Unreachable, "the request to the brokers was aborted").with_source(error))
         }),
         () = state.refused_after(refusals) => Err(refused(state)),
     }
 }
 
-/// Whether the topics are there. Blocks until a broker has answered.
-pub(crate) fn topics_exist(generation: &Generation, topics: &[String], state: &KafkaState) -> Result<(), SetupError> {
-    match generation.producer() {
+/// Checks that the topics exist. Blocks until a broker has responded.
+pub(crate) fn topics_exist(handle: &ProducerHandle, topics: &[String], state: &KafkaState) -> Result<(), SetupError> {
+    match handle.client() {
         Some(producer) => partitions(producer.client(), topics, state).map(|_| ()),
-        None => Err(SetupError::new(SetupErrorKind::Unreachable, "the producer has ended")),
+        None => Err(SetupError::new(SetupErrorKind::Unreachable, "the producer is closed")),
     }
 }
 
-/// The partitions of the topics. Blocks until a broker has answered.
+/// Returns the partitions of the topics. Blocks until a broker has responded.
 pub(crate) fn partitions<C: ClientContext>(
     client: &Client<C>,
     topics: &[String],
@@ -52,8 +52,9 @@ pub(crate) fn partitions<C: ClientContext>(
     Ok(partitions)
 }
 
-/// How many partitions a topic has, and how many replicas each of them at least. Blocks until a broker has answered.
-pub(crate) fn shape<C: ClientContext>(
+/// Returns the number of partitions of a topic, and the lowest number of replicas of a partition. Blocks until a broker
+/// has responded.
+pub(crate) fn partition_and_replica_counts<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
     state: &KafkaState,
@@ -65,10 +66,10 @@ pub(crate) fn shape<C: ClientContext>(
 }
 
 fn metadata<C: ClientContext>(client: &Client<C>, state: &KafkaState) -> Result<Metadata, SetupError> {
-    // Asking for one topic by its name would make it where brokers make topics by themselves.
+    // A request for a single topic would create it on brokers with `auto.create.topics.enable`.
     client
-        .fetch_metadata(None, PATIENCE)
-        .map_err(|error| no_answer(error, state))
+        .fetch_metadata(None, METADATA_TIMEOUT)
+        .map_err(|error| metadata_error(error, state))
 }
 
 fn find<'a>(metadata: &'a Metadata, topic: &str) -> Result<&'a MetadataTopic, SetupError> {
@@ -77,13 +78,13 @@ fn find<'a>(metadata: &'a Metadata, topic: &str) -> Result<&'a MetadataTopic, Se
         .iter()
         .find(|found| found.name() == topic)
         .ok_or_else(|| {
-            let allow = permissions::topic("Describe", topic);
-            let message = format!("the topic {topic:?} does not exist, or may not be seen: make it, or {allow}");
+            let grant = permissions::topic("Describe", topic);
+            let message = format!("topic `{topic}` does not exist or is not visible: create it or {grant}");
             SetupError::new(SetupErrorKind::NoTopic, message)
         })
 }
 
-fn no_answer(error: KafkaError, state: &KafkaState) -> SetupError {
+fn metadata_error(error: KafkaError, state: &KafkaState) -> SetupError {
     if state.refusal().is_some() {
         return refused(state).with_source(error);
     }
@@ -94,13 +95,13 @@ fn no_answer(error: KafkaError, state: &KafkaState) -> SetupError {
         _ => SetupErrorKind::Unreachable,
     };
     let last = state.last_error().map(|last| format!(": {last}")).unwrap_or_default();
-    SetupError::new(kind, format!("no broker answered{last}")).with_source(error)
+    SetupError::new(kind, format!("cannot reach any broker{last}")).with_source(error)
 }
 
 fn refused(state: &KafkaState) -> SetupError {
-    let why = state.refusal().unwrap_or_default();
+    let reason = state.refusal().unwrap_or_default();
     SetupError::new(
         SetupErrorKind::Unauthorized,
-        format!("the brokers refuse the credentials: {why}"),
+        format!("the brokers refuse the credentials: {reason}"),
     )
 }
