@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn without_kafka_builds_no_librdkafka() {
+    fn transport_left_out_is_not_built() {
         let (selection, workspace) = (without(&[Transport::Kafka]), this_workspace());
         let build = selection.build_arguments(&workspace);
         let mut left_out = excluded(&build);
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn without_nats_keeps_kafka_and_its_tls() {
+    fn tls_is_built_without_nats() {
         let (selection, workspace) = (without(&[Transport::Nats]), this_workspace());
         let build = selection.build_arguments(&workspace);
         assert!(

@@ -164,6 +164,25 @@ mod tests {
     }
 
     #[test]
+    fn first_failure_ends_the_run_and_names_its_command() {
+        let steps = [
+            Step::new("fmt", |_, _| Ok(())),
+            Step::selecting("clippy", |_, _| anyhow::bail!("a lint warns")),
+            Step::new("deps", |_, _| panic!("ran after a failure")),
+        ];
+        let selection = Selection {
+            no_brokers: true,
+            ..Selection::default()
+        };
+        let error = run(Path::new("."), &steps, &selection).unwrap_err();
+        assert_eq!(
+            format!("{error:#}"),
+            "step `clippy --no-brokers` failed; later steps did not run. To run it alone: cargo xtask clippy \
+             --no-brokers: a lint warns"
+        );
+    }
+
+    #[test]
     fn no_brokers_installs_no_server() {
         let commands = commands(&Selection {
             no_brokers: true,

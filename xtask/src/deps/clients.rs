@@ -77,18 +77,18 @@ const RULES: [Rule; 8] = [
 pub(super) fn check(root: &Path, crates: &[&str]) -> Result<Vec<String>> {
     let mut findings = Vec::new();
     for rule in RULES.iter().filter(|rule| crates.contains(&rule.of)) {
-        let edges = ["-e", "normal,build", "--target", "all"];
-        let form = ["--prefix", "none", "--format", "{p}"];
-        let tree = command::output(
-            command::cargo(root)
-                .args(["tree", "-p", rule.of])
-                .args(rule.with)
-                .args(edges)
-                .args(form),
-        )?;
-        findings.extend(forbidden(rule, &tree));
+        findings.extend(forbidden(rule, &tree(root, rule)?));
     }
     Ok(findings)
+}
+
+/// Returns every crate that the rule's crate depends on, directly or not, one a line.
+fn tree(root: &Path, rule: &Rule) -> Result<String> {
+    let edges = ["-e", "normal,build", "--target", "all"];
+    let format = ["--prefix", "none", "--format", "{p}"];
+    let mut tree = command::cargo(root);
+    tree.args(["tree", "-p", rule.of]).args(rule.with);
+    command::output(tree.args(edges).args(format))
 }
 
 fn forbidden(rule: &Rule, tree: &str) -> Vec<String> {
@@ -120,6 +120,19 @@ mod tests {
 
     fn found(of: &str, tree: &str) -> Vec<String> {
         forbidden(RULES.iter().find(|rule| rule.of == of).unwrap(), tree)
+    }
+
+    #[test]
+    fn trees_of_this_workspace_have_the_allowed_clients() {
+        for rule in RULES.iter().filter(|rule| [NATS, KAFKA, CLI].contains(&rule.of)) {
+            let tree = tree(&crate::workspace::root(), rule).unwrap();
+            for client in rule.clients {
+                assert!(
+                    tree.lines().any(|line| line.starts_with(&format!("{client} v"))),
+                    "{tree}"
+                );
+            }
+        }
     }
 
     #[test]

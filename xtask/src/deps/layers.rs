@@ -159,6 +159,15 @@ mod tests {
     }
 
     #[test]
+    fn dependencies_of_this_workspace_are_found() {
+        let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec().unwrap();
+        let found = of(&metadata);
+        for expected in [dependency(CLI, KAFKA, false), dependency(KAFKA, HARNESS, true)] {
+            assert!(found.contains(&expected), "{expected:?}");
+        }
+    }
+
+    #[test]
     fn other_dependencies_are_reported() {
         for (from, to, is_for_tests, finding) in [
             (

@@ -132,6 +132,15 @@ mod tests {
     }
 
     #[test]
+    fn workspace_has_every_table_that_is_compared() {
+        let manifest = manifest(&crate::workspace::root()).unwrap();
+        let workspace = table(&manifest, "workspace");
+        for key in ["package", "lints", "dependencies"] {
+            assert!(!table(&workspace, key).is_empty(), "{key}");
+        }
+    }
+
+    #[test]
     fn equal_dependencies_pass_in_any_form() {
         assert_eq!(findings(TYPES), [""; 0]);
     }

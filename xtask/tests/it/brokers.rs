@@ -2,18 +2,21 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use driver_events_harness::provision;
 use tempfile::TempDir;
 use xtask::command;
 
+/// Protocols of the users `driver` and `reader`, and of the client with a certificate.
+const PROTOCOLS: [&str; 3] = ["SASL_SSL", "SASL_SSL", "SSL"];
+
 /// A target folder of its own, so that a developer's running servers are not stopped. Its servers are stopped on drop.
 struct Target {
     folder: TempDir,
     /// The variable that names the installed server.
-    server: (&'static str, std::path::PathBuf),
+    server: (&'static str, PathBuf),
 }
 
 impl Target {
@@ -101,8 +104,9 @@ fn kafka_has_plain_sasl_and_mutual_tls_listeners() {
         .filter(|part| part.ends_with(".properties"))
         .collect();
     assert_eq!(properties.len(), 3, "{printed}");
-    for path in properties {
+    for (path, protocol) in properties.into_iter().zip(PROTOCOLS) {
         let text = fs::read_to_string(path).unwrap();
+        assert!(text.contains(&format!("security.protocol={protocol}\n")), "{text}");
         let mut files = text.lines().filter_map(|line| line.split_once(".location="));
         assert!(files.all(|(_, path)| Path::new(path).is_file()), "{text}");
     }

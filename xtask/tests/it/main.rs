@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panics")]
 
 mod brokers;
+mod catalogue;
 mod compiled_gate;
 mod history;
 #[cfg(unix)]
 mod prerequisites;
 mod repository;
+mod vendor;
