@@ -7,7 +7,7 @@ use crate::{AcceptanceFailure, AcceptanceVerdict, BudgetAxis, BudgetUsage, Decis
 /// Result of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptResult {
-    /// The goal.
+    /// Id of the goal.
     pub goal_id: GoalId,
     /// Index of the attempt, from 0.
     pub turn_index: u32,

@@ -10,7 +10,7 @@ use crate::{DecisionId, GoalId};
 pub struct Decision {
     /// Id of the decision.
     pub id: DecisionId,
-    /// The goal.
+    /// Id of the goal.
     pub goal_id: GoalId,
     /// Index of the attempt, from 0.
     pub turn_index: u32,

@@ -27,7 +27,7 @@ pub enum DriverEvent {
     },
     /// `attempt_started`: an attempt started.
     AttemptStarted {
-        /// The goal.
+        /// Id of the goal.
         goal_id: GoalId,
         /// Index of the attempt, from 0.
         turn_index: u32,
@@ -46,14 +46,14 @@ pub enum DriverEvent {
     },
     /// `acceptance`: the acceptance criteria were evaluated.
     Acceptance {
-        /// The goal.
+        /// Id of the goal.
         goal_id: GoalId,
         /// The verdict.
         verdict: AcceptanceVerdict,
     },
     /// `budget_exhausted`: the goal reached a limit of its budget.
     BudgetExhausted {
-        /// The goal.
+        /// Id of the goal.
         goal_id: GoalId,
         /// The limit that was reached.
         axis: BudgetAxis,
@@ -62,14 +62,14 @@ pub enum DriverEvent {
     },
     /// `escalate`: the goal is handed to an operator.
     Escalate {
-        /// The goal.
+        /// Id of the goal.
         goal_id: GoalId,
         /// Reason for the escalation.
         reason: String,
     },
     /// `replay_decision`: the driver decided how to continue after an error within a turn.
     ReplayDecision {
-        /// The goal.
+        /// Id of the goal.
         goal_id: GoalId,
         /// Index of the attempt, from 0.
         turn_index: u32,
@@ -80,7 +80,7 @@ pub enum DriverEvent {
     },
     /// `compact_requested`: the driver requested a compaction of the agent's context.
     CompactRequested {
-        /// The goal.
+        /// Id of the goal.
         goal_id: GoalId,
         /// Index of the attempt, from 0.
         turn_index: u32,
@@ -98,7 +98,7 @@ pub enum DriverEvent {
     },
     /// `compact_completed`: the context was compacted. Published in the turn after the request.
     CompactCompleted {
-        /// The goal.
+        /// Id of the goal.
         goal_id: GoalId,
         /// Index of the attempt, from 0.
         turn_index: u32,
@@ -107,7 +107,7 @@ pub enum DriverEvent {
     },
     /// `compact_summary_stored`: the summary of a compaction was stored.
     CompactSummaryStored {
-        /// The goal.
+        /// Id of the goal.
         goal_id: GoalId,
         /// Index of the attempt, from 0.
         turn_index: u32,
@@ -118,7 +118,7 @@ pub enum DriverEvent {
     },
     /// `extract_memories_completed`: a background pass extracted memories.
     ExtractMemoriesCompleted {
-        /// The goal.
+        /// Id of the goal.
         goal_id: GoalId,
         /// Index of the attempt, from 0.
         turn_index: u32,
@@ -129,21 +129,21 @@ pub enum DriverEvent {
     },
     /// `extract_memories_skipped`: the memory extraction was skipped.
     ExtractMemoriesSkipped {
-        /// The goal.
+        /// Id of the goal.
         goal_id: GoalId,
         /// Reason for the skip.
         reason: ExtractSkipReason,
     },
     /// `auto_dream_outcome`: an auto dream, the background pass that consolidates memories, ended or was skipped.
     AutoDreamOutcome {
-        /// The goal.
+        /// Id of the goal.
         goal_id: GoalId,
         /// Outcome of the pass.
         outcome_kind: AutoDreamOutcomeKind,
     },
     /// `progress`: a heartbeat every few turns.
     Progress {
-        /// The goal.
+        /// Id of the goal.
         goal_id: GoalId,
         /// Index of the attempt, from 0.
         turn_index: u32,

@@ -52,7 +52,7 @@ impl Goal {
 /// Outcome of a goal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GoalOutcome {
-    /// The goal that ended.
+    /// Id of the goal.
     pub goal_id: GoalId,
     /// Outcome of the last attempt.
     pub outcome: AttemptOutcome,

@@ -46,7 +46,7 @@ fn nested_text(depth: usize) -> String {
     format!("{open}1{}", close.chars().rev().collect::<String>())
 }
 
-/// A field with free JSON: the event's kind, the path, the number of levels parent_depth an inserted value, and the insertion.
+/// A field with free JSON: the event's kind, the path, the number of levels around an inserted value, the insertion.
 type FreeJsonField = (EventKind, &'static str, usize, fn(&mut DriverEvent, Value));
 
 const FREE_JSON_FIELDS: [FreeJsonField; 5] = [
