@@ -109,7 +109,7 @@ fn what_a_target_refuses_is_named_and_kept_once() {
     assert_eq!(fs::read_to_string(&one).unwrap().lines().count(), 2);
     let told: Vec<&str> = ended.stderr.lines().collect();
     assert!(
-        told[0].starts_with(&format!("-:2: {one_url}: the kind \"goal_paused\" is not known")),
+        told[0].starts_with(&format!("-:2: {one_url}: unknown kind \"goal_paused\"")),
         "{}",
         told[0]
     );

@@ -104,7 +104,7 @@ fn what_cannot_be_printed_is_named_and_the_rest_goes_on() {
     );
     assert_eq!((ended.code, ended.stdout().lines().count()), (1, 1));
     assert!(
-        ended.stderr.starts_with("-:1: the kind \"goal_paused\" is not known"),
+        ended.stderr.starts_with("-:1: unknown kind \"goal_paused\""),
         "{}",
         ended.stderr
     );
