@@ -1,25 +1,25 @@
-"""What every consumer of the events of agents' driver loops does, whatever brings them to it.
+"""Duplicate and gap detection, and printing, for consumers of driver events over any transport.
 
-Attributes are those of CloudEvents, by their names without a prefix.
+Attributes are CloudEvents attributes, named without a prefix.
 """
 
 import collections, json
 
-REMEMBERED = 100_000  # ids, and runs of goals
+MAX_REMEMBERED = 100_000  # ids, and pairs of goal and run
 
 def remember(table, key, value):
     table[key] = value
     table.move_to_end(key)
-    if len(table) > REMEMBERED:
+    if len(table) > MAX_REMEMBERED:
         table.popitem(last=False)
 
 class Watcher:
-    """Tells what is missing and what comes twice."""
+    """Detects gaps, duplicates and late events."""
 
     def __init__(self):
         self.ids, self.last = collections.OrderedDict(), collections.OrderedDict()
 
-    def look(self, attributes):
+    def observe(self, attributes):
         event_id, sequence = attributes.get("id"), attributes.get("sequence", "")
         if event_id in self.ids:
             return "duplicate"
@@ -28,7 +28,7 @@ class Watcher:
         if not sequence.isdecimal() or len(sequence) > 20:
             return ""
         run, sequence = (attributes.get("subject"), attributes.get("producerrun")), int(sequence)
-        last = self.last.get(run, sequence - 1)  # who begins to read in the middle misses nothing
+        last = self.last.get(run, sequence - 1)  # the first event of a run is not a gap
         remember(self.last, run, max(sequence, last))
         if sequence <= last:
             return "late"
@@ -39,10 +39,10 @@ def goal_of(event):
     return next((part[name] for part in [event, *inner] for name in ("goal_id", "id") if name in part), "-")
 
 def line(payload, attributes, note):
-    """The event in a line, of which no terminal obeys what an event contains."""
-    try:  # a kind that nobody knows yet is an event too
+    """Formats the event as one line, escaped so that it is safe to print to a terminal."""
+    try:  # unknown kinds are events too
         event, sequence = json.loads(payload), attributes.get("sequence", "-").lstrip("0")
         parts = [event["kind"], attributes.get("subject") or goal_of(event), sequence]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:  # what is no event stops nobody
-        parts = ["no event:", repr(error)]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:  # a malformed event does not stop the consumer
+        parts = ["malformed:", repr(error)]
     return " ".join([*(ascii(str(part))[1:-1] for part in parts), *([f"({note})"] if note else [])])

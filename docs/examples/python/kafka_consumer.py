@@ -1,27 +1,27 @@
-"""Reads the events of agents' driver loops from Kafka, and tells what is missing and what comes twice.
+"""Reads driver events from Kafka and reports gaps and duplicates.
 
-    kafka_consumer.py --group dashboard    what this group has not read yet
+    kafka_consumer.py --group dashboard    read from the committed offsets of the group
 
-The brokers are KAFKA_BOOTSTRAP_SERVERS, else 127.0.0.1:9092. With a KAFKA_USER it logs in, with KAFKA_PASSWORD,
-by SCRAM-SHA-512 over TLS; KAFKA_CA names a file with the authorities to trust instead of the system's.
+KAFKA_BOOTSTRAP_SERVERS sets the brokers (default: 127.0.0.1:9092). KAFKA_USER and KAFKA_PASSWORD authenticate with
+SCRAM-SHA-512 over TLS; KAFKA_CA is a file of certificate authorities (default: the system's).
 """
 
 import argparse, collections, json, math, os, signal, sys
 import confluent_kafka
 import events
 
-def trouble(what):
-    print("kafka:", what, file=sys.stderr, flush=True)
+def log(error):
+    print("kafka:", error, file=sys.stderr, flush=True)
 
 def configuration(group):
     config = {
         "bootstrap.servers": os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092"),
         "group.id": group,
-        "auto.offset.reset": "earliest",  # a new group begins with the first record there is
-        "partition.assignment.strategy": "cooperative-sticky",  # members come and go, and the others read on
-        "enable.auto.offset.store": False,  # what is done is said below, and committed every second
+        "auto.offset.reset": "earliest",  # a new group starts at the first record
+        "partition.assignment.strategy": "cooperative-sticky",  # other members continue during a rebalance
+        "enable.auto.offset.store": False,  # stored below, after the work
         "auto.commit.interval.ms": 1000,
-        "error_cb": trouble,
+        "error_cb": log,
     }
     if user := os.environ.get("KAFKA_USER"):
         config |= {"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512"}
@@ -33,7 +33,7 @@ def configuration(group):
 def show(message, watcher, as_json):
     headers = {name: (value or b"").decode(errors="replace") for name, value in message.headers() or []}
     attributes = {name.removeprefix("ce_"): value for name, value in headers.items() if name.startswith("ce_")}
-    note, payload = watcher.look(attributes), message.value() or b""
+    note, payload = watcher.observe(attributes), message.value() or b""
     if not as_json:
         print(events.line(payload, attributes, note), flush=True)
         return
@@ -46,7 +46,7 @@ def main(options):
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stops.append(True))
 
-    def forget(_, partitions):  # what another member reads from now on is not missing
+    def forget(_, partitions):  # another member reads these partitions now: no gaps
         for partition in partitions:
             watchers.pop(partition.partition, None)
 
@@ -57,21 +57,21 @@ def main(options):
             message = consumer.poll(timeout=0.5)
             if message is None:
                 continue
-            if error := message.error():  # most pass by themselves: the client goes on trying
-                trouble(error)
+            if error := message.error():  # the client retries transient errors
+                log(error)
                 if error.fatal():
                     sys.exit(1)
                 continue
             show(message, watchers[message.partition()], options.json)
             left -= 1
-            consumer.store_offsets(message=message)  # after the work: what was not done comes again
+            consumer.store_offsets(message=message)  # after the work: unfinished records are redelivered
     finally:
-        consumer.close()  # commits what was done, and leaves the group
+        consumer.close()  # commits stored offsets and leaves the group
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--topic", default="agent.driver", help="what to read")
-    parser.add_argument("--group", required=True, help="the consumer group: its members share the work")
-    parser.add_argument("--count", type=int, default=math.inf, help="end after so many records")
-    parser.add_argument("--json", action="store_true", help="print records whole, as JSON, a line each")
+    parser.add_argument("--topic", default="agent.driver", help="topic to read")
+    parser.add_argument("--group", required=True, help="consumer group; its members share the partitions")
+    parser.add_argument("--count", type=int, default=math.inf, help="exit after this number of records")
+    parser.add_argument("--json", action="store_true", help="print whole records, one JSON object per line")
     main(parser.parse_args())

@@ -1,37 +1,37 @@
-"""Reads the events of agents' driver loops from NATS, and tells what is missing and what comes twice.
+"""Reads driver events from NATS and reports gaps and duplicates.
 
-    nats_consumer.py                                      what is published from now on
-    nats_consumer.py --stream DRIVER --durable dashboard  what a stream has, from where this reader was last
+    nats_consumer.py                                      subscribe to new events
+    nats_consumer.py --stream DRIVER --durable dashboard  read a stream with a durable consumer
 
-The server is NATS_URL, else nats://127.0.0.1:4222.
+NATS_URL sets the servers (default: nats://127.0.0.1:4222).
 """
 
 import argparse, asyncio, json, math, os, sys, urllib.parse
 import nats, nats.errors, nats.js.errors
 import events
 
-AWAY = nats.errors.NoRespondersError, nats.js.errors.ServiceUnavailableError  # JetStream is not there now
+UNAVAILABLE = nats.errors.NoRespondersError, nats.js.errors.ServiceUnavailableError  # JetStream may return
 
 def show(message, watcher, as_json):
     headers = {name.lower(): urllib.parse.unquote(value) for name, value in (message.headers or {}).items()}
     attributes = {name.removeprefix("ce-"): value for name, value in headers.items() if name.startswith("ce-")}
     attributes.setdefault("id", headers.get("nats-msg-id"))
-    note = watcher.look(attributes)
+    note = watcher.observe(attributes)
     if as_json:
         whole = {"subject": message.subject, "headers": headers, "payload": message.data.decode(errors="replace")}
         print(json.dumps(whole | {"note": note}), flush=True)
     else:
         print(events.line(message.data, attributes, note), flush=True)
 
-async def trouble(what):
-    print("nats:", repr(what), file=sys.stderr, flush=True)
+async def log(error):
+    print("nats:", repr(error), file=sys.stderr, flush=True)
 
-async def connected_again():
-    await trouble("connected again; without a stream, what was published meanwhile did not come")
+async def log_reconnect():
+    await log("reconnected; without a stream, events published meanwhile are missing")
 
 async def main(options):
     servers = os.environ.get("NATS_URL", "nats://127.0.0.1:4222").split(",")
-    client = await nats.connect(servers, error_cb=trouble, reconnected_cb=connected_again, max_reconnect_attempts=-1)
+    client = await nats.connect(servers, error_cb=log, reconnected_cb=log_reconnect, max_reconnect_attempts=-1)
     if options.stream:
         reader = await client.jetstream().pull_subscribe("", options.durable, options.stream)
         fetch = lambda: reader.fetch(min(left, 100), timeout=5)
@@ -45,22 +45,22 @@ async def main(options):
             for message in messages if options.stream else [messages]:
                 show(message, watcher, options.json)
                 left -= 1
-                if options.stream:  # after the work: what is not acknowledged comes again
+                if options.stream:  # after the work: unacked messages are redelivered
                     await message.ack_sync()
         except nats.errors.TimeoutError:
             continue
-        except AWAY as error:
-            await trouble(error)
+        except UNAVAILABLE as error:
+            await log(error)
             await asyncio.sleep(1)
     await client.close()
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--subject", default="agent.driver.>", help="what to subscribe to, without a stream")
-    parser.add_argument("--stream", help="read from this stream")
-    parser.add_argument("--durable", help="go on where the reader of this name was last; it is made if it is missing")
-    parser.add_argument("--count", type=int, default=math.inf, help="end after so many messages")
-    parser.add_argument("--json", action="store_true", help="print messages whole, as JSON, a line each")
+    parser.add_argument("--subject", default="agent.driver.>", help="subject to subscribe to, without --stream")
+    parser.add_argument("--stream", help="stream to read")
+    parser.add_argument("--durable", help="durable consumer, created if it does not exist")
+    parser.add_argument("--count", type=int, default=math.inf, help="exit after this number of messages")
+    parser.add_argument("--json", action="store_true", help="print whole messages, one JSON object per line")
     try:
         asyncio.run(main(parser.parse_args()))
     except KeyboardInterrupt:

@@ -1,6 +1,6 @@
-// Package events has what every consumer of the events of agents' driver loops does, whatever brings them to it.
+// Package events detects duplicates and gaps, and formats events, for consumers of driver events over any transport.
 //
-// Attributes are those of CloudEvents, by their names without a prefix.
+// Attributes are CloudEvents attributes, named without a prefix.
 package events
 
 import (
@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// recent remembers the last keys, 100,000 at least.
+// recent is a map that keeps at least the last 100,000 keys.
 type recent[K comparable, V any] struct{ now, before map[K]V }
 
 func (r *recent[K, V]) get(key K) (V, bool) {
@@ -30,14 +30,14 @@ func (r *recent[K, V]) put(key K, value V) {
 	r.now[key] = value
 }
 
-// Watcher tells what is missing and what comes twice.
+// Watcher detects gaps, duplicates and late events.
 type Watcher struct {
 	ids  recent[string, bool]
 	last recent[[2]string, uint64]
 }
 
-// Look looks at the attributes of the next event.
-func (w *Watcher) Look(attributes map[string]string) string {
+// Observe returns a note on the next event: empty, duplicate, late, or the number of missing events before it.
+func (w *Watcher) Observe(attributes map[string]string) string {
 	if id := attributes["id"]; id != "" {
 		if _, seen := w.ids.get(id); seen {
 			return "duplicate"
@@ -52,7 +52,7 @@ func (w *Watcher) Look(attributes map[string]string) string {
 	last, seen := w.last.get(run)
 	w.last.put(run, max(sequence, last))
 	switch {
-	case !seen || sequence == last+1: // who begins to read in the middle misses nothing
+	case !seen || sequence == last+1: // the first event of a run is not a gap
 		return ""
 	case sequence <= last:
 		return "late"
@@ -60,7 +60,7 @@ func (w *Watcher) Look(attributes map[string]string) string {
 	return fmt.Sprintf("%d missing before", sequence-last-1)
 }
 
-// event is what all kinds have: which they are, and, in one of these places, the goal.
+// event has the fields that identify the kind and, in one of several places, the goal.
 type event struct {
 	Kind                      string
 	GoalID                    string `json:"goal_id"`
@@ -70,14 +70,14 @@ type event struct {
 	}
 }
 
-// Line is the event in a line, of which no terminal obeys what an event contains.
+// Line formats the event as one line, escaped so that it is safe to print to a terminal.
 func Line(payload []byte, attributes map[string]string, note string) string {
 	if note != "" {
 		note = " (" + note + ")"
 	}
-	var e event // a kind that nobody knows yet is an event too, whatever else is in it
+	var e event // unknown kinds and fields are accepted
 	if err := json.Unmarshal(payload, &e); e.Kind == "" {
-		return fmt.Sprintf("no event: %v%s", cmp.Or(err, errors.New("no kind")), note) // what is no event stops nobody
+		return fmt.Sprintf("malformed: %v%s", cmp.Or(err, errors.New("no kind")), note) // a malformed event does not stop the consumer
 	}
 	goal := cmp.Or(attributes["subject"], e.GoalID, e.Goal.ID, e.Outcome.GoalID, e.Result.GoalID, e.Decision.GoalID, "-")
 	sequence := cmp.Or(strings.TrimLeft(attributes["sequence"], "0"), "-")

@@ -1,9 +1,9 @@
-// Reads the events of agents' driver loops from Kafka, and tells what is missing and what comes twice.
+// Reads driver events from Kafka and reports gaps and duplicates.
 //
-//	go run ./kafka -group dashboard    what this group has not read yet
+//	go run ./kafka -group dashboard    read from the committed offsets of the group
 //
-// The brokers are KAFKA_BOOTSTRAP_SERVERS, else 127.0.0.1:9092. With a KAFKA_USER it logs in, with KAFKA_PASSWORD,
-// by SCRAM-SHA-512 over TLS; KAFKA_CA names a file with the authorities to trust instead of the system's.
+// KAFKA_BOOTSTRAP_SERVERS sets the brokers (default: 127.0.0.1:9092). KAFKA_USER and KAFKA_PASSWORD authenticate with
+// SCRAM-SHA-512 over TLS; KAFKA_CA is a file of certificate authorities (default: the system's).
 package main
 
 import (
@@ -31,13 +31,13 @@ import (
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("kafka: ")
-	topic := flag.String("topic", "agent.driver", "what to read")
-	group := flag.String("group", "", "the consumer group: its members share the work")
-	left := flag.Int("count", math.MaxInt, "end after so many records")
-	asJSON := flag.Bool("json", false, "print records whole, as JSON, a line each")
+	topic := flag.String("topic", "agent.driver", "topic to read")
+	group := flag.String("group", "", "consumer group; its members share the partitions")
+	left := flag.Int("count", math.MaxInt, "exit after this number of records")
+	asJSON := flag.Bool("json", false, "print whole records, one JSON object per line")
 	flag.Parse()
 	if *group == "" {
-		log.Fatal("which -group?")
+		log.Fatal("-group is required")
 	}
 	if err := read(*topic, *group, *left, *asJSON); err != nil {
 		log.Fatal(err)
@@ -48,7 +48,7 @@ func read(topic, group string, left int, asJSON bool) error {
 	stopped, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	watchers := map[int32]*events.Watcher{}
-	forget := func(partitions map[string][]int32) { // what another member reads from now on is not missing
+	forget := func(partitions map[string][]int32) { // another member reads these partitions now: no gaps
 		for _, partition := range partitions[topic] {
 			delete(watchers, partition)
 		}
@@ -60,10 +60,10 @@ func read(topic, group string, left int, asJSON bool) error {
 	client, err := kgo.NewClient(append(options,
 		kgo.ConsumeTopics(topic),
 		kgo.ConsumerGroup(group),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // a new group begins with the first record there is
-		kgo.AutoCommitMarks(),                             // what is done is said below, and committed every second
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // a new group starts at the first record
+		kgo.AutoCommitMarks(),                             // marked below, after the work
 		kgo.AutoCommitInterval(time.Second),
-		kgo.BlockRebalanceOnPoll(), // partitions are handed over between polls
+		kgo.BlockRebalanceOnPoll(), // rebalance only between polls
 		kgo.OnPartitionsRevoked(func(ctx context.Context, client *kgo.Client, partitions map[string][]int32) {
 			if err := client.CommitMarkedOffsets(ctx); err != nil {
 				log.Print(err)
@@ -80,7 +80,7 @@ func read(topic, group string, left int, asJSON bool) error {
 	defer client.CloseAllowingRebalance() // leaves the group
 	for left > 0 && stopped.Err() == nil {
 		fetched := client.PollRecords(stopped, 100)
-		fetched.EachError(func(topic string, partition int32, err error) { // the client goes on trying
+		fetched.EachError(func(topic string, partition int32, err error) { // the client retries
 			if stopped.Err() == nil {
 				log.Printf("%s %d: %v", topic, partition, err)
 			}
@@ -93,7 +93,7 @@ func read(topic, group string, left int, asJSON bool) error {
 				watchers[record.Partition] = watcher
 			}
 			show(record, watcher, asJSON)
-			client.MarkCommitRecords(record) // after the work: what was not done comes again
+			client.MarkCommitRecords(record) // after the work: unfinished records are redelivered
 		}
 		client.AllowRebalance()
 	}
@@ -110,7 +110,7 @@ func show(record *kgo.Record, watcher *events.Watcher, asJSON bool) {
 			attributes[attribute] = string(header.Value)
 		}
 	}
-	note := watcher.Look(attributes)
+	note := watcher.Observe(attributes)
 	if !asJSON {
 		fmt.Println(events.Line(record.Value, attributes, note))
 		return
@@ -124,7 +124,7 @@ func show(record *kgo.Record, watcher *events.Watcher, asJSON bool) {
 	fmt.Println(string(line))
 }
 
-// connection tells where the brokers are, and who comes.
+// connection returns the options for brokers, TLS and credentials.
 func connection() ([]kgo.Opt, error) {
 	servers := cmp.Or(os.Getenv("KAFKA_BOOTSTRAP_SERVERS"), "127.0.0.1:9092")
 	options := []kgo.Opt{kgo.SeedBrokers(strings.Split(servers, ",")...)}
@@ -141,7 +141,7 @@ func connection() ([]kgo.Opt, error) {
 		}
 		trusted.RootCAs = x509.NewCertPool()
 		if !trusted.RootCAs.AppendCertsFromPEM(authorities) {
-			return nil, fmt.Errorf("%s has no certificate", file)
+			return nil, fmt.Errorf("%s contains no certificate", file)
 		}
 	}
 	return append(options, kgo.SASL(login.AsSha512Mechanism()), kgo.DialTLSConfig(trusted)), nil

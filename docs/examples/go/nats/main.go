@@ -1,9 +1,9 @@
-// Reads the events of agents' driver loops from NATS, and tells what is missing and what comes twice.
+// Reads driver events from NATS and reports gaps and duplicates.
 //
-//	go run ./nats                                      what is published from now on
-//	go run ./nats -stream DRIVER -durable dashboard    what a stream has, from where this reader was last
+//	go run ./nats                                      subscribe to new events
+//	go run ./nats -stream DRIVER -durable dashboard    read a stream with a durable consumer
 //
-// The server is NATS_URL, else nats://127.0.0.1:4222.
+// NATS_URL sets the servers (default: nats://127.0.0.1:4222).
 package main
 
 import (
@@ -40,7 +40,7 @@ func show(subject string, header nats.Header, payload []byte, watcher *events.Wa
 		}
 	}
 	attributes["id"] = cmp.Or(attributes["id"], headers["nats-msg-id"])
-	note := watcher.Look(attributes)
+	note := watcher.Observe(attributes)
 	if !asJSON {
 		fmt.Println(events.Line(payload, attributes, note))
 		return
@@ -53,11 +53,11 @@ func show(subject string, header nats.Header, payload []byte, watcher *events.Wa
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("nats: ")
-	subject := flag.String("subject", "agent.driver.>", "what to subscribe to, without a stream")
-	stream := flag.String("stream", "", "read from this stream")
-	durable := flag.String("durable", "", "go on where the reader of this name was last; it is made if it is missing")
-	left := flag.Int("count", math.MaxInt, "end after so many messages")
-	asJSON := flag.Bool("json", false, "print messages whole, as JSON, a line each")
+	subject := flag.String("subject", "agent.driver.>", "subject to subscribe to, without -stream")
+	stream := flag.String("stream", "", "stream to read")
+	durable := flag.String("durable", "", "durable consumer, created if it does not exist")
+	left := flag.Int("count", math.MaxInt, "exit after this number of messages")
+	asJSON := flag.Bool("json", false, "print whole messages, one JSON object per line")
 	flag.Parse()
 	if err := read(*subject, *stream, *durable, *left, *asJSON); err != nil {
 		log.Fatal(err)
@@ -68,7 +68,7 @@ func read(subject, stream, durable string, left int, asJSON bool) error {
 	client, err := nats.Connect(cmp.Or(os.Getenv("NATS_URL"), nats.DefaultURL), nats.MaxReconnects(-1),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Print(err) }),
 		nats.ReconnectHandler(func(*nats.Conn) {
-			log.Print("connected again; without a stream, what was published meanwhile did not come")
+			log.Print("reconnected; without a stream, events published meanwhile are missing")
 		}))
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func listen(client *nats.Conn, subject string, left int, asJSON bool) error {
 	for watcher := new(events.Watcher); left > 0; {
 		message, err := subscription.NextMsgWithContext(context.Background())
 		if errors.Is(err, nats.ErrSlowConsumer) {
-			continue // it was told; what follows is there
+			continue // logged by the error handler; later messages arrive
 		} else if err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func consume(client *nats.Conn, stream, durable string, left int, asJSON bool) e
 	}
 	ctx := context.Background()
 	var reader jetstream.Consumer
-	if durable != "" { // one that exists stays as it is
+	if durable != "" { // an existing consumer is not changed
 		reader, err = js.Consumer(ctx, stream, durable)
 	}
 	if durable == "" || errors.Is(err, jetstream.ErrConsumerNotFound) {
@@ -122,11 +122,11 @@ func consume(client *nats.Conn, stream, durable string, left int, asJSON bool) e
 		for message := range batch.Messages() {
 			show(message.Subject(), message.Headers(), message.Data(), watcher, asJSON)
 			left--
-			if err := message.DoubleAck(ctx); err != nil { // after the work: what is not acknowledged comes again
+			if err := message.DoubleAck(ctx); err != nil { // after the work: unacked messages are redelivered
 				log.Print(err)
 			}
 		}
-		if err := batch.Error(); err != nil && !isAway(err) {
+		if err := batch.Error(); err != nil && !isUnavailable(err) {
 			return err
 		} else if err != nil {
 			log.Print(err)
@@ -136,7 +136,7 @@ func consume(client *nats.Conn, stream, durable string, left int, asJSON bool) e
 	return nil
 }
 
-// isAway tells that JetStream is not there now, and may come back.
-func isAway(err error) bool {
+// isUnavailable reports whether JetStream is down and may return.
+func isUnavailable(err error) bool {
 	return errors.Is(err, jetstream.ErrNoHeartbeat) || errors.Is(err, nats.ErrNoResponders)
 }
