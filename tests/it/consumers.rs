@@ -1,4 +1,4 @@
-//! The consumers of the documentation, as processes.
+//! The example consumers of the documentation, as processes.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -9,8 +9,8 @@ use driver_events_harness::{interop, wait_until};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Longer than anything takes that works.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than any successful operation takes.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Language {
@@ -20,7 +20,7 @@ pub(super) enum Language {
 
 pub(super) const LANGUAGES: [Language; 2] = [Language::Python, Language::Go];
 
-/// A consumer that runs, and is ended with this value.
+/// A running consumer. Killed on drop.
 #[derive(Debug)]
 pub(super) struct Consumer {
     process: Child,
@@ -32,7 +32,7 @@ fn examples() -> PathBuf {
 }
 
 impl Language {
-    /// Starts the consumer of this language for `nats` or `kafka`. Options are written in the same way for all.
+    /// Starts the consumer of this language for `nats` or `kafka`. Both languages accept the same options.
     pub(super) fn start(self, server: &str, environment: &[(&str, &str)], options: &[&str]) -> Consumer {
         let folder = tempfile::tempdir().unwrap();
         let file = |name| Stdio::from(File::create(folder.path().join(name)).unwrap());
@@ -61,13 +61,14 @@ impl Language {
 }
 
 impl Consumer {
-    /// Fails where it has ended.
+    /// # Panics
+    /// If the consumer has exited.
     pub(super) fn assert_runs(&mut self) {
-        let ended = self.process.try_wait().unwrap();
-        assert!(ended.is_none(), "the consumer ended: {}", self.said());
+        let status = self.process.try_wait().unwrap();
+        assert!(status.is_none(), "the consumer exited: {}", self.stderr());
     }
 
-    /// How many lines it has printed.
+    /// Number of lines printed so far.
     pub(super) fn printed(&mut self) -> usize {
         self.assert_runs();
         fs::read_to_string(self.folder.path().join("stdout"))
@@ -76,33 +77,32 @@ impl Consumer {
             .count()
     }
 
-    /// Asks it to end, as an orchestrator does.
-    pub(super) fn ask_to_end(&self) {
+    /// Sends SIGTERM, as an orchestrator does.
+    pub(super) fn terminate(&self) {
         let id = self.process.id().to_string();
         let status = Command::new("kill").args(["-TERM", &id]).status().unwrap();
         assert!(status.success());
     }
 
-    /// Waits until it ends by itself, and returns the lines that it printed.
+    /// Waits until the consumer exits, and returns the printed lines.
     pub(super) async fn lines(mut self) -> Vec<String> {
-        wait_until("the consumer has read all", PATIENCE, async || {
+        wait_until("the consumer exits", TIMEOUT, async || {
             self.process.try_wait().unwrap().is_some()
         })
         .await;
         let status = self.process.wait().unwrap();
-        assert!(status.success(), "{status}: {}", self.said());
+        assert!(status.success(), "{status}: {}", self.stderr());
         let printed = fs::read_to_string(self.folder.path().join("stdout")).unwrap();
         printed.lines().map(String::from).collect()
     }
 
-    /// The same, each line as the JSON that it is.
+    /// Waits until the consumer exits, and returns the printed lines, parsed as JSON.
     pub(super) async fn messages(self) -> Vec<Value> {
         let lines = self.lines().await;
         lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// What it said of troubles.
-    fn said(&self) -> String {
+    fn stderr(&self) -> String {
         fs::read_to_string(self.folder.path().join("stderr")).unwrap()
     }
 }
@@ -110,9 +110,9 @@ impl Consumer {
 impl Drop for Consumer {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("the consumer said: {}", self.said());
+            eprintln!("the consumer logged: {}", self.stderr());
         }
-        // One that has ended already cannot be killed.
+        // Fails if the consumer has exited already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

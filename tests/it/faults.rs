@@ -1,18 +1,18 @@
-//! The short form of `cargo xtask faults`: every scenario once that starts soon, with fewer faults.
+//! The short form of `cargo xtask faults`: every scenario that starts quickly, once, with fewer faults.
 
 use std::process::Command;
 
 #[test]
-fn what_is_promised_over_nats_holds_through_faults() {
+fn nats_guarantees_hold_under_faults() {
     eprintln!("{}", faults("nats"));
 }
 
 #[test]
-fn what_is_promised_over_kafka_holds_through_faults() {
+fn kafka_guarantees_hold_under_faults() {
     eprintln!("{}", faults("kafka"));
 }
 
-/// The table.
+/// Runs the campaign and returns its table.
 fn faults(transport: &str) -> String {
     let program = env!("CARGO_BIN_EXE_faults");
     let output = Command::new(program).args([transport, "--short"]).output().unwrap();

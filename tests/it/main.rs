@@ -1,19 +1,19 @@
-//! What crosses the crates.
+//! Tests across crates: end to end, interoperability with other languages, documents, faults.
 
 #![expect(
     clippy::indexing_slicing,
     clippy::unwrap_used,
-    reason = "tests say what went wrong by panicking, in their helpers too"
+    reason = "tests and their helpers fail by panicking"
 )]
 #![expect(
     clippy::print_stderr,
-    reason = "a test that fails shows what the programs that it ran said"
+    reason = "a failed test prints the output of the programs that it ran"
 )]
 
 mod consumers;
 mod documents;
+mod end_to_end;
 mod faults;
 mod kafka;
 mod nats;
-mod published;
-mod whole_way;
+mod sample_events;

@@ -1,4 +1,4 @@
-//! Every event reaches readers in other languages as the documentation says: topic, key, time, headers, payload.
+//! Consumers in other languages receive every event as documented: topic, key, time, headers, payload.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,15 +11,15 @@ use driver_events_types::{DriverEvent, GoalId};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::{Value, json};
 
-use super::{config, make, shared, start};
-use crate::consumers::{LANGUAGES, PATIENCE};
-use crate::published::{FOREIGN, SOURCE, assert_told, attributes, disturbed, envelopes, publish};
+use super::{config, create_topic, shared, start};
+use crate::consumers::{LANGUAGES, TIMEOUT};
+use crate::sample_events::{FOREIGN, SOURCE, assert_reported, attributes, envelopes, publish, with_faults};
 
 fn sink(broker: &KafkaBroker, topic: &str) -> KafkaEventSink {
     KafkaEventSink::builder(config(broker)).topic(topic).build().unwrap()
 }
 
-/// What a consumer prints of an envelope that was sent.
+/// The output of a consumer for a published envelope.
 fn printed(topic: &str, envelope: &Envelope, has_headers: bool) -> Value {
     let header = |(name, value): (&str, String)| match name {
         "datacontenttype" => ("content-type".to_owned(), value),
@@ -36,7 +36,7 @@ fn printed(topic: &str, envelope: &Envelope, has_headers: bool) -> Value {
     })
 }
 
-/// The records of each key, in their order.
+/// The records of each key, in order.
 fn by_key(records: impl IntoIterator<Item = Value>) -> HashMap<Value, Vec<Value>> {
     let mut keys: HashMap<_, Vec<_>> = HashMap::new();
     for record in records {
@@ -46,10 +46,10 @@ fn by_key(records: impl IntoIterator<Item = Value>) -> HashMap<Value, Vec<Value>
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_reads_what_was_published_and_goes_on_where_it_was() {
+async fn a_group_reads_all_events_and_resumes_at_its_offsets() {
     let broker = &shared().broker;
     for (topic, has_headers) in [("acme.agent.driver", true), ("acme.agent.driver.bare", false)] {
-        make(broker, topic, 3).await;
+        create_topic(broker, topic, 3).await;
         let builder = KafkaEventSink::builder(config(broker)).topic(topic);
         let builder = if has_headers { builder } else { builder.bare() };
         let sent = publish(&builder.build().unwrap().stamped(SOURCE).unwrap()).await;
@@ -59,7 +59,7 @@ async fn a_group_reads_what_was_published_and_goes_on_where_it_was() {
                 let options = ["--json", &format!("--count={count}")];
                 read.extend(start(language, broker, topic, &options).messages().await);
             }
-            // An event that nobody knows the time of has that of its producer's clock.
+            // An event without a time gets the time of the producer's clock.
             for record in &mut read {
                 let is_timed = |envelope: &&Envelope| envelope.time().is_some();
                 let payload = record["payload"].as_str().unwrap();
@@ -80,12 +80,12 @@ async fn a_group_reads_what_was_published_and_goes_on_where_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn gaps_duplicates_and_what_is_no_event_are_told() {
+async fn gaps_duplicates_and_malformed_records_are_reported() {
     let broker = &shared().broker;
-    let topic = "disturbed";
-    make(broker, topic, 1).await;
+    let topic = "with-faults";
+    create_topic(broker, topic, 1).await;
     let sink = sink(broker, topic);
-    for envelope in disturbed() {
+    for envelope in with_faults() {
         sink.send(envelope).await.unwrap();
     }
     let foreign: FutureProducer = config(broker).create().unwrap();
@@ -95,15 +95,15 @@ async fn gaps_duplicates_and_what_is_no_event_are_told() {
     }
     for language in LANGUAGES {
         let consumer = start(language, broker, topic, &["--count=9"]);
-        assert_told(language, consumer.lines().await);
+        assert_reported(language, consumer.lines().await);
     }
 }
 
-/// Brokers bound how far ahead of their clocks a record may be.
+/// Brokers limit how far a timestamp may be ahead of their clock.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_from_hours_ahead_is_rejected_and_one_from_long_ago_is_not() {
+async fn a_future_timestamp_is_rejected_an_old_one_is_accepted() {
     let broker = &shared().broker;
-    make(broker, "other-times", 1).await;
+    create_topic(broker, "other-times", 1).await;
     let sink = sink(broker, "other-times");
     let at = |time| envelopes().remove(0).with_time(time).unwrap();
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 2 * 3600;
@@ -114,7 +114,7 @@ async fn an_event_from_hours_ahead_is_rejected_and_one_from_long_ago_is_not() {
 }
 
 /// An event of each goal.
-fn of_each(goals: &[GoalId]) -> Vec<Envelope> {
+fn one_of_each(goals: &[GoalId]) -> Vec<Envelope> {
     let event = |goal_id: &GoalId| DriverEvent::Escalate {
         goal_id: *goal_id,
         reason: "x".into(),
@@ -122,40 +122,42 @@ fn of_each(goals: &[GoalId]) -> Vec<Envelope> {
     goals.iter().map(event).map(Envelope::new).collect()
 }
 
-/// Of two members one is asked to end, and the other has all the rest. Nothing seems to be missing to those who read what
-/// others read before them.
+/// After one of two members leaves, the other reads the rest and reports no gaps.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_members_of_a_group_share_the_work_and_take_over() {
+async fn members_of_a_group_share_partitions_and_take_over() {
     let broker = &shared().broker;
     for (language, topic) in LANGUAGES.into_iter().zip(["shared-1", "shared-2"]) {
-        make(broker, topic, 4).await;
+        create_topic(broker, topic, 4).await;
         let sink = sink(broker, topic).stamped(SOURCE).unwrap();
         let goals: Vec<_> = (0..40).map(|_| GoalId::new()).collect();
         let mut sent = 0;
         let mut send = async || {
-            for answer in sink.send_batch(of_each(&goals)).await {
-                answer.unwrap();
+            for result in sink.send_batch(one_of_each(&goals)).await {
+                result.unwrap();
                 sent += 1;
             }
         };
         send().await;
         let mut first = start(language, broker, topic, &[]);
-        wait_until("the first reads", PATIENCE, async || first.printed() == goals.len()).await;
+        wait_until("the first member reads", TIMEOUT, async || {
+            first.printed() == goals.len()
+        })
+        .await;
         let mut second = start(language, broker, topic, &[]);
-        wait_until("the second has a share", PATIENCE, async || {
+        wait_until("the second member has partitions", TIMEOUT, async || {
             send().await;
             second.printed() > 0
         })
         .await;
-        first.ask_to_end();
+        first.terminate();
         let mut lines = first.lines().await;
         send().await;
         let read = lines.len();
-        wait_until("the second reads the rest", PATIENCE, async || {
+        wait_until("the second member reads the rest", TIMEOUT, async || {
             read + second.printed() >= sent
         })
         .await;
-        second.ask_to_end();
+        second.terminate();
         lines.extend(second.lines().await);
         assert!(lines.iter().all(|line| !line.contains('(')), "{language:?}: {lines:?}");
         let mut numbers: Vec<_> = lines.iter().map(|line| line.rsplit_once(' ').unwrap()).collect();
@@ -166,15 +168,15 @@ async fn the_members_of_a_group_share_the_work_and_take_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_survive_the_death_of_the_broker() {
+async fn consumers_resume_after_a_broker_restart() {
     let mut broker = KafkaBroker::start(KafkaConfig::new()).unwrap();
-    make(&broker, "agent.driver", 1).await;
+    create_topic(&broker, "agent.driver", 1).await;
     let sink = sink(&broker, "agent.driver");
     let mut envelopes = envelopes().into_iter();
     sink.send(envelopes.next().unwrap()).await.unwrap();
     let mut consumers = LANGUAGES.map(|language| start(language, &broker, "agent.driver", &["--count=2"]));
     for consumer in &mut consumers {
-        wait_until("the first is read", PATIENCE, async || consumer.printed() == 1).await;
+        wait_until("the first event is read", TIMEOUT, async || consumer.printed() == 1).await;
     }
     broker.kill().unwrap();
     broker.restart().unwrap();

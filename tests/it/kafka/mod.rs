@@ -1,4 +1,4 @@
-//! The Kafka transport as readers in other languages see it: those of `docs/examples`.
+//! The Kafka transport as the consumers of `docs/examples` see it.
 
 mod interop;
 mod permissions;
@@ -11,7 +11,7 @@ use rdkafka::ClientConfig;
 
 use crate::consumers::{Consumer, Language};
 
-/// Who logs in, each by the same password.
+/// Users, all with the same password.
 const USERS: [&str; 3] = ["driver", "archive", "setup"];
 const PASSWORD: &str = "change-me";
 
@@ -20,7 +20,7 @@ struct Shared {
     certificates: Certificates,
 }
 
-/// The broker that the tests share: it takes seconds to start. It ends with the process.
+/// Broker shared by the tests, since it takes seconds to start. Stops with the process.
 fn shared() -> &'static Shared {
     static SHARED: OnceLock<Shared> = OnceLock::new();
     SHARED.get_or_init(|| {
@@ -42,12 +42,12 @@ fn config(broker: &KafkaBroker) -> ClientConfig {
     config
 }
 
-async fn make(broker: &KafkaBroker, topic: &str, partitions: i32) {
+async fn create_topic(broker: &KafkaBroker, topic: &str, partitions: i32) {
     let settings = TopicSettings::named(topic).partitions(partitions);
     assert!(ensure_topic(&config(broker), &settings).await.unwrap().is_new);
 }
 
-/// Starts the consumer of a language, in a group that is named after it.
+/// Starts the consumer of a language in its own group.
 fn start(language: Language, broker: &KafkaBroker, topic: &str, options: &[&str]) -> Consumer {
     let [topic, group] = [format!("--topic={topic}"), format!("--group={topic}-{language:?}")];
     let options = [&[&*topic, &*group], options].concat();

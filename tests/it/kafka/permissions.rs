@@ -1,4 +1,4 @@
-//! The access rules that `docs/kafka.md` gives are enough, and no more than that.
+//! The ACLs in `docs/kafka.md` are sufficient and minimal.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use super::{PASSWORD, Shared, config, shared};
 use crate::consumers::LANGUAGES;
 use crate::documents::{fenced, root};
 
-/// Makes the rules, by the commands of the document.
+/// Adds the ACLs with the commands of the page.
 fn allow(shared: &Shared) {
     let document = fs::read_to_string(root().join("docs/kafka.md")).unwrap();
     let commands = fenced(&document, "sh").into_iter();
@@ -46,7 +46,7 @@ fn escalate() -> Envelope {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_documented_access_rules_are_enough_and_no_more() {
+async fn documented_acls_are_sufficient_and_minimal() {
     let shared = shared();
     allow(shared);
     let [driver, archive, setup] = ["driver", "archive", "setup"].map(|user| login(shared, user));

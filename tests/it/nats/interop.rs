@@ -1,4 +1,4 @@
-//! Every event reaches readers in other languages as the documentation says: subject, headers, payload.
+//! Consumers in other languages receive every event as documented: subject, headers, payload.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,14 @@ use driver_events_nats::{JetStreamEventSink, NatsEventSink, StreamSettings, ensu
 use serde_json::{Value, json};
 
 use super::consumer::{start, subscribed};
-use crate::consumers::{LANGUAGES, Language, PATIENCE};
-use crate::published::{FOREIGN, SOURCE, assert_told, attributes, disturbed, envelopes, publish};
+use crate::consumers::{LANGUAGES, Language, TIMEOUT};
+use crate::sample_events::{FOREIGN, SOURCE, assert_reported, attributes, envelopes, publish, with_faults};
 
 async fn client(server: &NatsServer) -> async_nats::Client {
     async_nats::connect(server.client_url()).await.unwrap()
 }
 
-/// What a consumer prints of an envelope that was sent, without its note. `has_header` picks the headers that must be
-/// there.
+/// The output of a consumer for a published envelope, with an empty note. `has_header` selects the expected headers.
 fn printed(envelope: &Envelope, has_header: impl Fn(&str) -> bool) -> Value {
     let attributes = attributes(envelope).map(|(name, value)| (format!("ce-{name}"), value));
     let id = ("nats-msg-id".to_owned(), envelope.id().to_string());
@@ -26,7 +25,7 @@ fn printed(envelope: &Envelope, has_header: impl Fn(&str) -> bool) -> Value {
     json!({ "subject": envelope.subject().unwrap(), "headers": headers, "payload": payload, "note": "" })
 }
 
-/// Compares what was read with what was sent, with the first that differs in the message.
+/// Compares one by one, so that the message shows the first difference.
 fn assert_read(language: Language, sent: &[Envelope], read: &[Value], has_header: impl Fn(&str) -> bool) {
     assert_eq!(read.len(), sent.len(), "{language:?}");
     for (envelope, read) in sent.iter().zip(read) {
@@ -35,7 +34,7 @@ fn assert_read(language: Language, sent: &[Envelope], read: &[Value], has_header
 }
 
 #[tokio::test]
-async fn whoever_listens_reads_what_was_published() {
+async fn subscribers_receive_all_published_events() {
     let server = NatsServer::start(NatsConfig::new()).unwrap();
     for language in LANGUAGES {
         for has_headers in [true, false] {
@@ -52,7 +51,7 @@ async fn whoever_listens_reads_what_was_published() {
 }
 
 #[tokio::test]
-async fn a_durable_reader_goes_on_where_it_was() {
+async fn a_durable_consumer_resumes_after_the_last_ack() {
     let server = NatsServer::start(NatsConfig::new().jetstream()).unwrap();
     for has_headers in [true, false] {
         let client = client(&server).await;
@@ -75,26 +74,26 @@ async fn a_durable_reader_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn gaps_duplicates_and_what_is_no_event_are_told() {
+async fn gaps_duplicates_and_malformed_messages_are_reported() {
     let server = NatsServer::start(NatsConfig::new()).unwrap();
     let client = client(&server).await;
     for language in LANGUAGES {
         let mut consumer = start(language, &server.client_url(), &["--count=9"]);
         subscribed(&mut consumer, &server, "agent.driver.>").await;
         let sink = NatsEventSink::new(client.clone());
-        for envelope in disturbed() {
+        for envelope in with_faults() {
             sink.send(envelope).await.unwrap();
         }
         sink.flush().await.unwrap();
         for payload in FOREIGN {
             client.publish("agent.driver.other", payload.into()).await.unwrap();
         }
-        assert_told(language, consumer.lines().await);
+        assert_reported(language, consumer.lines().await);
     }
 }
 
 #[tokio::test]
-async fn a_durable_reader_survives_the_death_of_the_server() {
+async fn a_durable_consumer_resumes_after_a_server_restart() {
     let mut server = NatsServer::start(NatsConfig::new().jetstream()).unwrap();
     let client = client(&server).await;
     ensure_stream(&client, &StreamSettings::new("DRIVER")).await.unwrap();
@@ -109,7 +108,7 @@ async fn a_durable_reader_survives_the_death_of_the_server() {
             &["--stream=DRIVER", &durable, "--count=2"],
         )
     });
-    wait_until("both have acknowledged the first", PATIENCE, async || {
+    wait_until("both consumers have acked the first event", TIMEOUT, async || {
         let page = server.monitoring("/jsz?consumers=true").unwrap().to_string();
         page.matches(r#""ack_floor":{"consumer_seq":1,"#).count() == consumers.len()
     })

@@ -1,4 +1,4 @@
-//! The NATS transport as readers in other languages see it: those of `docs/examples`.
+//! The NATS transport as the consumers of `docs/examples` see it.
 
 mod consumer;
 mod interop;

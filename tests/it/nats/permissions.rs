@@ -1,4 +1,4 @@
-//! The permissions that `docs/nats.md` gives are enough, and no more than that.
+//! The permissions in `docs/nats.md` are sufficient and minimal.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ use super::consumer::{start, subscribed};
 use crate::consumers::LANGUAGES;
 use crate::documents::{fenced, root};
 
-/// A server with the users of the document.
+/// A server with the users of the page.
 fn server() -> NatsServer {
     let document = fs::read_to_string(root().join("docs/nats.md")).unwrap();
     let settings: serde_json::Map<_, _> = serde_json::from_str(&fenced(&document, "json").join("\n")).unwrap();
@@ -41,7 +41,7 @@ fn escalate() -> Envelope {
 }
 
 #[tokio::test]
-async fn the_documented_permissions_are_enough() {
+async fn documented_permissions_are_sufficient() {
     let server = server();
     let setup = options(&server, "setup").connect().await.unwrap();
     let stream = ensure_stream(setup.client(), &StreamSettings::new("DRIVER"))
@@ -66,7 +66,7 @@ async fn the_documented_permissions_are_enough() {
         written.flush().await.unwrap();
         assert_eq!(dashboard.lines().await.len(), 2);
 
-        // What the other consumer read is not read again.
+        // Events that the other consumer acked are not redelivered.
         let archive = ["--stream=DRIVER", "--durable=archive", "--count=2"];
         assert_eq!(start(language, &url("archive"), &archive).lines().await.len(), 2);
     }
@@ -87,7 +87,7 @@ async fn the_documented_permissions_are_enough() {
 }
 
 #[tokio::test]
-async fn the_documented_permissions_are_no_more_than_enough() {
+async fn documented_permissions_are_minimal() {
     let server = server();
     for user in ["dashboard", "archive", "setup"] {
         let sink = NatsEventSink::builder().options(options(&server, user));
@@ -105,7 +105,7 @@ async fn the_documented_permissions_are_no_more_than_enough() {
     let settings = StreamSettings::new("DRIVER");
     let made = driver.ensure_stream(&settings).await;
     assert_eq!(made.unwrap_err().kind(), SetupErrorKind::Unauthorized);
-    // A client alone does not tell what the server refuses.
+    // Without `NatsConnection` a permission violation looks like a missing response.
     let made = ensure_stream(driver.client(), &settings).await;
     assert_eq!(made.unwrap_err().kind(), SetupErrorKind::Unreachable);
 }

@@ -1,4 +1,4 @@
-//! What is published, and what a reader in any language must see of it.
+//! Sample events, and the output that a consumer in any language must print for them.
 
 use driver_events_core::{DriverEventSink, Envelope, EventId, Stamp, Stamped};
 
@@ -8,10 +8,10 @@ const GOAL_RUN: &str = include_str!("../../crates/driver-events-types/tests/fixt
 const UPSTREAM: &str = include_str!("../../crates/driver-events-types/tests/fixtures/upstream-events.ndjson");
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// A source, percent-encoded as references are, which a header encodes once more.
+/// A percent-encoded source, which a NATS header encodes once more.
 pub(super) const SOURCE: &str = "urn:example:driver%20of/%C3%84";
 
-/// Both fixtures, and a kind that nobody knows. Some have ids and trace contexts of their own.
+/// The events of both fixtures and one of an unknown kind. Some have a custom id, time or trace context.
 pub(super) fn envelopes() -> Vec<Envelope> {
     let unknown = r#"{"kind":"goal_paused","goal":"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01","why":["a",1]}"#;
     let unknown = Envelope::from_json(unknown).unwrap();
@@ -31,7 +31,7 @@ pub(super) fn envelopes() -> Vec<Envelope> {
     known.chain([unknown]).collect()
 }
 
-/// Publishes everything, and returns the envelopes as they were sent.
+/// Publishes all [`envelopes`], closes the sink, and returns them.
 pub(super) async fn publish(sink: &Stamped<impl DriverEventSink>) -> Vec<Envelope> {
     let sent = envelopes();
     for envelope in &sent {
@@ -41,7 +41,7 @@ pub(super) async fn publish(sink: &Stamped<impl DriverEventSink>) -> Vec<Envelop
     sent
 }
 
-/// The attributes of an envelope that was sent, by their CloudEvents names.
+/// The attributes of a published envelope, by CloudEvents name.
 pub(super) fn attributes(envelope: &Envelope) -> impl Iterator<Item = (&'static str, String)> {
     let goal = envelope.goal_id().map(|goal_id| goal_id.to_string());
     let time = envelope.time();
@@ -67,8 +67,8 @@ pub(super) fn attributes(envelope: &Envelope) -> impl Iterator<Item = (&'static 
 
 const GOAL: &str = "6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01";
 
-/// Events of a goal in two runs: some are missing, one comes twice, one late.
-pub(super) fn disturbed() -> Vec<Envelope> {
+/// Events of one goal in two runs, with a gap, a duplicate and a late event.
+pub(super) fn with_faults() -> Vec<Envelope> {
     let numbers = [(3, "1"), (4, "1"), (4, "1"), (8, "1"), (6, "1"), (1, "2")];
     let envelope = |(sequence, run): (u64, &str)| {
         let json = format!(r#"{{"kind":"escalate","goal_id":"{GOAL}","reason":"x"}}"#);
@@ -80,18 +80,18 @@ pub(super) fn disturbed() -> Vec<Envelope> {
     numbers.map(envelope).to_vec()
 }
 
-/// What others publish: events without attributes, and what is no event.
+/// Payloads of other publishers: two events without attributes, and a malformed one.
 pub(super) const FOREIGN: [&str; 3] = [
     r#"{"kind":"\u001b[2J","goal":{"id":"7"},"nested":{"goal_id":"8"}}"#,
     r#"{"kind":"goal_completed","outcome":{"goal_id":"9"}}"#,
     "[no JSON",
 ];
 
-/// What a consumer says of [`disturbed`], and then of [`FOREIGN`].
-pub(super) fn assert_told(language: Language, mut lines: Vec<String>) {
-    // What is wrong with it each says in its own words.
+/// Checks the output of a consumer for [`with_faults`] followed by [`FOREIGN`].
+pub(super) fn assert_reported(language: Language, mut lines: Vec<String>) {
+    // The reason differs between languages.
     let last = lines.pop().unwrap();
-    assert!(last.starts_with("no event: "), "{language:?}: {last}");
+    assert!(last.starts_with("malformed: "), "{language:?}: {last}");
     let expected = [
         &format!("escalate {GOAL} 3"),
         &format!("escalate {GOAL} 4"),

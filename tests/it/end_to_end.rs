@@ -1,4 +1,4 @@
-//! From the driver loop through decorators and a fan-out into a file, and back through the source.
+//! From the driver loop through decorators and a fan-out into a file, and back through a source.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ fn events() -> Vec<DriverEvent> {
 }
 
 #[tokio::test]
-async fn what_a_loop_publishes_is_read_back_in_order_with_its_sequence() {
+async fn published_events_are_read_back_in_order_with_sequence() {
     let directory = tempfile::tempdir().unwrap();
     let bare = directory.path().join("bare.ndjson");
     let cloudevents = directory.path().join("cloudevents.ndjson");

@@ -1,0 +1,172 @@
+//! Every command block of the README and of `docs/` runs, in order, as a reader pastes it, with the described outcome.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+
+use async_nats::jetstream;
+
+use super::shell::Shell;
+use super::{fenced, files, root};
+
+/// The pages with command blocks. One shell runs the blocks of one page.
+const PAGES: [&str; 3] = ["README.md", "docs/nats.md", "docs/kafka.md"];
+const NATS_ADDRESS: &str = "127.0.0.1:4222";
+const KAFKA_ADDRESS: &str = "127.0.0.1:9092";
+
+#[test]
+fn every_page_with_commands_is_tested() {
+    let markdown = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "md");
+    let docs = files(&root().join("docs")).into_iter().filter(markdown);
+    let pages = docs.chain([root().join("README.md")]);
+    let mut with_commands: Vec<_> = pages
+        .filter(|path| !fenced(&fs::read_to_string(path).unwrap(), "sh").is_empty())
+        .collect();
+    with_commands.sort();
+    let mut tested = PAGES.map(|page| root().join(page));
+    tested.sort();
+    assert_eq!(with_commands, tested);
+}
+
+/// All pages in a single test: they share ports and a build folder.
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_of_all_pages_run_as_pasted() {
+    for name in PAGES {
+        let text = fs::read_to_string(root().join(name)).unwrap();
+        let mut page = Page::new();
+        for command in commands(&text) {
+            page.run(&command).await;
+        }
+    }
+}
+
+/// The commands of a page. A backslash at the end of a line continues the command.
+fn commands(markdown: &str) -> Vec<String> {
+    let text = fenced(markdown, "sh").join("\n").replace("\\\n", "");
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(String::from)
+        .collect()
+}
+
+struct Page {
+    shell: Shell,
+    fixture: String,
+    /// Addresses in the commands, and those that the brokers listen on: others if the standard ports are in use.
+    addresses: BTreeMap<&'static str, String>,
+}
+
+impl Page {
+    fn new() -> Self {
+        let fixture = root().join("crates/driver-events-types/tests/fixtures/goal-run.ndjson");
+        Self {
+            shell: Shell::start(),
+            fixture: fs::read_to_string(fixture).unwrap(),
+            addresses: BTreeMap::new(),
+        }
+    }
+
+    /// Runs the command and checks its outcome.
+    ///
+    /// # Panics
+    /// If the command fails, has another outcome, or has no outcome below.
+    async fn run(&mut self, command: &str) {
+        let standard_ports = [NATS_ADDRESS, KAFKA_ADDRESS].map(|address| (address, TcpListener::bind(address).is_ok()));
+        let mut typed = command.to_owned();
+        for (standard, actual) in &self.addresses {
+            typed = typed.replace(standard, actual);
+        }
+        let output = self.shell.run(&typed);
+        let has = |part: &str| command.contains(part);
+        if has("brokers up") {
+            let (standard, variable) = match has("brokers up nats") {
+                true => (NATS_ADDRESS, "export NATS_URL=nats://"),
+                false => (KAFKA_ADDRESS, "export KAFKA_BOOTSTRAP_SERVERS="),
+            };
+            let actual = output.lines().find_map(|line| line.strip_prefix(variable));
+            let actual = actual.unwrap_or_else(|| panic!("`{command}` printed: {output}"));
+            TcpStream::connect(actual).unwrap();
+            let was_free = standard_ports.contains(&(standard, true));
+            assert_eq!(actual == standard, was_free, "{output}");
+            self.addresses.insert(standard, actual.to_owned());
+        } else if has("brokers down") {
+            for address in self.addresses.values() {
+                assert!(output.contains(address), "{output}");
+                assert!(TcpStream::connect(address).is_err(), "{address}");
+            }
+            self.addresses.clear();
+        } else if has("-- demo") {
+            assert_eq!(self.kinds_in(&output), self.kinds(), "{output}");
+        } else if has("--to stdout:") {
+            assert_eq!(output, self.fixture);
+        } else if has("--to file:") {
+            let written = self.shell.folder().join("events.ndjson");
+            assert_eq!(fs::read_to_string(written).unwrap(), self.fixture);
+        } else if has("--to jetstream:") {
+            // Publishing again stores nothing: the ids are the same.
+            let client = async_nats::connect(self.address(NATS_ADDRESS)).await.unwrap();
+            let mut stream = jetstream::new(client).get_stream("DRIVER").await.unwrap();
+            let messages = stream.info().await.unwrap().state.messages;
+            assert_eq!(messages, self.fixture.lines().count() as u64, "`{command}`");
+        } else if has("--to kafka:") {
+            // The next command reads the events.
+            assert_eq!(output, "");
+        } else if has("tail ") && has("--count 44 --format json") {
+            assert_eq!(sorted(&output), sorted(&self.fixture), "`{command}`");
+        } else if has("tail ") && has("--kind ") {
+            let kind = command.split("--kind ").nth(1).unwrap().split(' ').next().unwrap();
+            let published = self.kinds().iter().filter(|each| *each == kind).count();
+            let expected = if has("--count 1") { 1 } else { published };
+            assert_eq!(output.matches(kind).count(), expected, "`{command}`: {output}");
+        } else if has("pip install") || has("export ") {
+            // The next command needs the packages, or the variable.
+            assert_eq!(output, "", "`{command}`");
+        } else if has("_consumer.py") || has("go run") {
+            assert_eq!(self.kinds_in(&output), self.kinds(), "`{command}`: {output}");
+            assert!(
+                !output.contains('('),
+                "`{command}` reported a gap or a duplicate: {output}"
+            );
+        } else if has("kafka-acls ") {
+            assert!(output.starts_with("Adding ACLs for resource"), "`{command}`: {output}");
+        } else {
+            panic!("`{command}` has no expected outcome in this test");
+        }
+    }
+
+    fn address(&self, standard: &str) -> &str {
+        self.addresses.get(standard).unwrap()
+    }
+
+    /// The kinds of the published events, sorted.
+    fn kinds(&self) -> Vec<String> {
+        let kind = |line: &str| {
+            let event: serde_json::Value = serde_json::from_str(line).unwrap();
+            event["kind"].as_str().unwrap().to_owned()
+        };
+        let mut kinds: Vec<_> = self.fixture.lines().map(kind).collect();
+        kinds.sort();
+        kinds
+    }
+
+    /// The first word of each printed line that is the name of a kind, sorted.
+    fn kinds_in(&self, output: &str) -> Vec<String> {
+        let kinds = self.kinds();
+        let is_kind = |word: &&str| kinds.iter().any(|kind| kind == word);
+        let mut found: Vec<_> = output
+            .lines()
+            .filter_map(|line| line.split_whitespace().find(is_kind))
+            .map(String::from)
+            .collect();
+        found.sort();
+        found
+    }
+}
+
+fn sorted(text: &str) -> Vec<&str> {
+    let mut lines: Vec<_> = text.lines().collect();
+    lines.sort_unstable();
+    lines
+}
