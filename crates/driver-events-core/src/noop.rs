@@ -4,8 +4,7 @@ use crate::{DriverEventSink, Envelope, Receipt, SinkError};
 
 /// Drops every event and returns `Ok`: for drivers whose events are not needed.
 ///
-/// To cost nothing it checks nothing: it also returns `Ok` for events that cannot be encoded, and after
-/// [`close`](DriverEventSink::close).
+/// Performs no checks: returns `Ok` also for events that cannot be encoded, and after [`close`](DriverEventSink::close).
 ///
 /// ```
 /// use driver_events_core::NoopEventSink;
