@@ -1,6 +1,6 @@
 use std::sync::LazyLock;
 
-use clap::{Parser, Subcommand};
+use clap::{Arg, Parser, Subcommand};
 
 use crate::completions::CompletionsArguments;
 use crate::demo::DemoArguments;
@@ -12,11 +12,11 @@ use crate::tail::TailArguments;
 
 const AFTER_HELP: &str = "\
 Exit codes:
-  0    all was delivered, or shown
-  1    something was malformed, rejected or not delivered
-  2    wrong usage
-  130  publish and demo: stopped by SIGINT (Ctrl-C)
-  143  publish and demo: stopped by SIGTERM
+  0    success
+  1    an event was malformed, rejected or not delivered
+  2    usage error
+  130  publish, demo: interrupted by SIGINT (Ctrl-C)
+  143  publish, demo: terminated by SIGTERM
 
 Examples:
   driver-events demo
@@ -27,12 +27,11 @@ Examples:
     > ~/.local/share/bash-completion/completions/driver-events
   driver-events man publish | man -l -
 
-`driver-events help COMMAND` has the details of each.";
+See `driver-events help COMMAND` for more information on a command.";
 
-/// Publishes and reads the events of AI agents' driver loops.
+/// Publish and read the events of AI agents' driver loops
 ///
-/// An event is one line of JSON. Standard output carries events and nothing else; everything that is told about them
-/// goes to standard error.
+/// An event is one line of JSON. Events are printed on standard output, everything else on standard error.
 #[derive(Debug, Parser)]
 #[command(name = "driver-events", version, long_version = long_version(), after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
@@ -50,9 +49,26 @@ pub(crate) enum Command {
     Man(ManArguments),
 }
 
-/// What the command knows depends on how it was built.
+/// Version with the transports that were compiled in.
 fn long_version() -> &'static str {
-    static TEXT: LazyLock<String> =
+    static LONG_VERSION: LazyLock<String> =
         LazyLock::new(|| format!("{}\nbuilt with: {}", env!("CARGO_PKG_VERSION"), remote::features()));
-    &TEXT
+    &LONG_VERSION
+}
+
+/// Lays out `[env: NAME]` and `[default: VALUE]` at the end of a help text as clap lays out its own: inline in `-h`, in
+/// lines of their own in `--help`. Clap's own `env` would read the variable although nothing needs it.
+pub(crate) fn separate_hints(argument: Arg) -> Arg {
+    let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+    let start = [" [env: ", " [default: "]
+        .iter()
+        .filter_map(|hint| help.find(hint))
+        .min();
+    match start.and_then(|start| help.split_at_checked(start)) {
+        Some((text, hints)) => {
+            let hints = hints.trim_start().replace("] [", "]\n[");
+            argument.long_help(format!("{text}\n\n{hints}"))
+        }
+        None => argument,
+    }
 }

@@ -1,4 +1,4 @@
-//! `driver-events completions`: what a shell needs to complete the command line.
+//! `driver-events completions`: shell completion scripts.
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
@@ -14,11 +14,11 @@ Examples:
   driver-events completions fish > ~/.config/fish/completions/driver-events.fish
   driver-events completions zsh > \"${fpath[1]}/_driver-events\"";
 
-/// Print a script that makes a shell complete the command line
+/// Generate a shell completion script
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct CompletionsArguments {
-    /// The shell
+    /// Shell to generate the script for
     shell: Shell,
 }
 

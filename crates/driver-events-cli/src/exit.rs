@@ -2,23 +2,21 @@ use std::process::ExitCode;
 
 use crate::signals::Signal;
 
-/// How the command ends. Wrong usage, 2, is mostly found by clap before a command runs.
+/// Exit status of the process. Clap itself exits with 2 for most usage errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// All was done.
     Success,
-    /// Something was malformed, rejected or not delivered.
+    /// An event was malformed, rejected or not delivered.
     Failure,
-    /// The arguments ask for what makes no sense.
+    /// The arguments are invalid.
     Usage,
-    /// A signal came before the end.
+    /// A signal stopped the command before its work was done.
     Stopped(Signal),
 }
 
 impl Exit {
-    /// Failure where something went wrong.
-    pub(crate) fn failure_if(something_failed: bool) -> Self {
-        if something_failed { Self::Failure } else { Self::Success }
+    pub(crate) fn failure_if(has_failed: bool) -> Self {
+        if has_failed { Self::Failure } else { Self::Success }
     }
 }
 

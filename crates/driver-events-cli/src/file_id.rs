@@ -1,21 +1,22 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Tells regular files apart, whatever paths lead to them. Pipes, terminals and devices have no identity here: they may
-/// well be read and written at once.
+/// Identity of a regular file, independent of the path that leads to it. Pipes, terminals and devices have none: it is
+/// legitimate to read and write them at the same time.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum FileId {
-    There(Inner),
-    /// A file that is not there yet, by its path.
+    Existing(FileKey),
+    /// A file that does not exist yet, by its absolute path.
     Missing(PathBuf),
 }
 
+/// Device and inode.
 #[cfg(unix)]
-type Inner = (u64, u64);
+type FileKey = (u64, u64);
 
-/// Files have no identity here that can be asked for; hard links are not seen.
+/// Canonical path, which does not recognise hard links.
 #[cfg(not(unix))]
-type Inner = PathBuf;
+type FileKey = PathBuf;
 
 impl FileId {
     pub(crate) fn of_path(path: &Path) -> Option<Self> {
@@ -29,12 +30,12 @@ impl FileId {
 
 #[cfg(unix)]
 impl FileId {
-    /// The file that standard input is read from.
+    /// Returns the identity of the file that standard input reads.
     pub(crate) fn of_stdin() -> Option<Self> {
         Self::of_open(std::io::stdin())
     }
 
-    /// The file that standard output is written to.
+    /// Returns the identity of the file that standard output writes.
     pub(crate) fn of_stdout() -> Option<Self> {
         Self::of_open(std::io::stdout())
     }
@@ -52,7 +53,7 @@ impl FileId {
         use std::os::unix::fs::MetadataExt;
         metadata
             .is_file()
-            .then(|| Self::There((metadata.dev(), metadata.ino())))
+            .then(|| Self::Existing((metadata.dev(), metadata.ino())))
     }
 }
 
@@ -69,7 +70,7 @@ impl FileId {
     fn of_file(path: &Path, metadata: &std::fs::Metadata) -> Option<Self> {
         metadata
             .is_file()
-            .then(|| path.canonicalize().ok().map(Self::There))
+            .then(|| path.canonicalize().ok().map(Self::Existing))
             .flatten()
     }
 }

@@ -1,14 +1,14 @@
 use clap::ValueEnum;
 use driver_events_stdout::Format;
 
-/// How events are printed.
+/// Output format of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FormatArgument {
-    /// For people: time, goal, kind and the facts, one line each
+    /// Human-readable line: time, goal, kind and details
     Pretty,
-    /// The event as it is on the wire
+    /// The event's JSON as received
     Json,
-    /// CloudEvents 1.0 in structured mode: the event with its id and other attributes
+    /// CloudEvents 1.0 in structured mode, with id and attributes
     #[value(name = "cloudevents")]
     CloudEvents,
 }

@@ -11,13 +11,12 @@ use tokio::io::{AsyncRead, BufReader};
 use crate::file_id::FileId;
 use crate::url::{Url, UrlError};
 
-/// One read asks for this much: a batch is what one read brought.
-const READ_BYTES: usize = 256 * 1024;
+/// Size of one read, and thereby of a batch.
+const READ_BUFFER_BYTES: usize = 256 * 1024;
 
-/// Where lines are read from.
+/// File or standard input, read line by line.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
-    /// Standard input.
     Stdin,
     File(PathBuf),
 }
@@ -25,7 +24,7 @@ pub(crate) enum Input {
 pub(crate) type Reader = BufReader<Pin<Box<dyn AsyncRead + Send>>>;
 
 impl Input {
-    /// `-` or the path of a file.
+    /// Parses `-` or the path of a file.
     pub(crate) fn from_path(text: OsString) -> Self {
         if text == "-" {
             Self::Stdin
@@ -34,22 +33,22 @@ impl Input {
         }
     }
 
-    /// `-` or a `file:` URL.
+    /// Parses `-` or a `file:` URL.
     pub(crate) fn from_url(text: &OsStr) -> Result<Self, UrlError> {
         if text == "-" {
             return Ok(Self::Stdin);
         }
         let url = Url::parse(text)?;
         if url.scheme != "file" {
-            return Err(UrlError::new("it is neither `-` nor a `file:` URL"));
+            return Err(UrlError::new("expected `-` or a `file:` URL"));
         }
         if let Some((key, _)) = url.parameters.first() {
-            return Err(UrlError::new(format!("there is no parameter `{key}` here")));
+            return Err(UrlError::new(format!("unknown parameter `{key}`: a source takes none")));
         }
         Ok(Self::File(url.file_path()?))
     }
 
-    /// What positions call it: the path as it was given, or `-`.
+    /// Returns the name for positions: the path as given, or `-`.
     pub(crate) fn name(&self) -> Cow<'_, str> {
         match self {
             Self::Stdin => Cow::Borrowed("-"),
@@ -57,7 +56,7 @@ impl Input {
         }
     }
 
-    /// The last part of the path, or `-`: the same wherever the file lies.
+    /// Returns the last component of the path, or `-`. It stays the same if the file moves to another directory.
     pub(crate) fn base_name(&self) -> &[u8] {
         match self {
             Self::Stdin => b"-",
@@ -65,7 +64,7 @@ impl Input {
         }
     }
 
-    /// The file, unless it is standard input.
+    /// Returns the path, or `None` for standard input.
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
             Self::Stdin => None,
@@ -73,7 +72,7 @@ impl Input {
         }
     }
 
-    /// What it is read from, where that is a file.
+    /// Returns the identity of the file that is read, or `None` for a pipe or device.
     pub(crate) fn file_id(&self) -> Option<FileId> {
         match self {
             Self::Stdin => FileId::of_stdin(),
@@ -81,22 +80,22 @@ impl Input {
         }
     }
 
-    /// What to tell the person where the same file is written to: the reading would never end.
-    pub(crate) fn read_and_written(&self) -> String {
-        format!("{} is read and written at once", self.name())
+    /// Returns the error for an input that is also written to: reading would never end.
+    pub(crate) fn feedback_error(&self) -> String {
+        format!("`{}` is both input and output", self.name())
     }
 
-    /// Opens it. The opening of a named pipe waits for its writer.
+    /// Opens the input. A named pipe blocks until it has a writer.
     pub(crate) async fn open(&self) -> io::Result<NdjsonSource<Reader>> {
         let reader: Pin<Box<dyn AsyncRead + Send>> = match self {
             Self::Stdin => Box::pin(tokio::io::stdin()),
             Self::File(path) => Box::pin(File::open(path).await?),
         };
-        Ok(self.lines_of(reader))
+        Ok(self.lines(reader))
     }
 
-    /// Reads lines from what the caller opened, with positions that name this input.
-    pub(crate) fn lines_of(&self, reader: Pin<Box<dyn AsyncRead + Send>>) -> NdjsonSource<Reader> {
-        NdjsonSource::new(self.name(), BufReader::with_capacity(READ_BYTES, reader))
+    /// Reads lines from `reader`, with positions that name this input.
+    pub(crate) fn lines(&self, reader: Pin<Box<dyn AsyncRead + Send>>) -> NdjsonSource<Reader> {
+        NdjsonSource::new(self.name(), BufReader::with_capacity(READ_BUFFER_BYTES, reader))
     }
 }

@@ -1,8 +1,11 @@
-//! The `driver-events` command: events of AI agents' driver loops, published and read in a shell.
+//! The `driver-events` command: publishes and reads the events of AI agents' driver loops.
 
 #![cfg_attr(
     not(all(feature = "nats", feature = "kafka")),
-    allow(dead_code, reason = "some of it is for servers that this build does not know")
+    allow(
+        dead_code,
+        reason = "some items are used only by transports that are not compiled in"
+    )
 )]
 
 mod arguments;
@@ -17,14 +20,14 @@ mod tail;
 mod file_id;
 mod format;
 mod input;
-mod intake;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "nats")]
 mod nats;
 mod open_error;
+mod read_batch;
 mod remote;
-mod start;
+mod start_position;
 mod target;
 mod url;
 mod url_parser;
@@ -43,9 +46,9 @@ use crate::arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
     let exit = match Arguments::parse().command {
-        Command::Publish(arguments) => runtime::run(|stop| publish::run(arguments, stop)),
-        Command::Tail(arguments) => runtime::run(|stop| tail::run(arguments, stop)),
-        Command::Demo(arguments) => runtime::run(|stop| demo::run(arguments, stop)),
+        Command::Publish(arguments) => runtime::run(|shutdown| publish::run(arguments, shutdown)),
+        Command::Tail(arguments) => runtime::run(|shutdown| tail::run(arguments, shutdown)),
+        Command::Demo(arguments) => runtime::run(|shutdown| demo::run(arguments, shutdown)),
         Command::Subjects(arguments) => subjects::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

@@ -1,4 +1,4 @@
-//! `driver-events man`: the manual pages.
+//! `driver-events man`: manual pages.
 
 use std::io;
 
@@ -20,7 +20,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct ManArguments {
-    /// The command that the page is about; without it the page is about all of them in short
+    /// Command to document; without it, print the page of `driver-events` itself
     command: Option<String>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &ManArguments) -> Exit {
     command.build();
     if let Some(name) = &arguments.command {
         let Some(subcommand) = command.find_subcommand(name) else {
-            Report::new().error(format_args!("there is no command `{name}`"));
+            Report::new().error(format_args!("unknown command `{name}`"));
             return Exit::Usage;
         };
         command = subcommand.clone();
@@ -39,14 +39,14 @@ pub(crate) fn run(arguments: &ManArguments) -> Exit {
     match write_page(command, &mut page) {
         Ok(()) => output::print(&page),
         Err(error) => {
-            Report::new().error(format_args!("cannot make the page: {}", with_causes(&error)));
+            Report::new().error(format_args!("cannot generate the manual page: {}", with_causes(&error)));
             Exit::Failure
         }
     }
 }
 
-/// The page as clap makes it, with what stands at the end of the help in sections of its own: a line without a blank at
-/// its start and with a colon at its end is a heading there.
+/// Writes clap's page and turns the help's epilogue into sections: an unindented line that ends with a colon is a
+/// heading.
 fn write_page(command: Command, page: &mut Vec<u8>) -> io::Result<()> {
     let after_help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let man = Man::new(command.after_help(None::<&str>)).source(concat!("driver-events ", env!("CARGO_PKG_VERSION")));
@@ -56,7 +56,7 @@ fn write_page(command: Command, page: &mut Vec<u8>) -> io::Result<()> {
     for line in after_help.lines().filter(|line| !line.is_empty()) {
         let is_indented = line.starts_with(' ');
         if let Some(heading) = line.strip_suffix(':').filter(|_| !is_indented) {
-            // Its lines stay as they are: most are tables and examples.
+            // No filling: most lines are tables and examples.
             sections
                 .control("SH", [heading.to_uppercase().as_str()])
                 .control("nf", []);

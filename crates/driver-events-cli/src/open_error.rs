@@ -4,7 +4,7 @@ use std::fmt;
 use crate::exit::Exit;
 use crate::report::with_causes;
 
-/// Why something cannot be opened, in words for the person.
+/// Error of opening an input or a target, with the exit status that it causes.
 #[derive(Debug)]
 pub(crate) struct OpenError {
     reason: String,
@@ -19,7 +19,7 @@ impl OpenError {
         }
     }
 
-    /// What was asked for makes no sense.
+    /// Creates an error for invalid arguments.
     pub(crate) fn usage(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
@@ -27,10 +27,10 @@ impl OpenError {
         }
     }
 
-    /// With what could not be opened.
-    pub(crate) fn naming(self, name: impl fmt::Display) -> Self {
+    /// Prepends the name of the file or URL.
+    pub(crate) fn with_name(self, name: impl fmt::Display) -> Self {
         Self {
-            reason: format!("cannot open {name}: {}", self.reason),
+            reason: format!("cannot open `{name}`: {}", self.reason),
             ..self
         }
     }

@@ -1,4 +1,4 @@
-//! Servers as targets and as sources. The features of the build say which.
+//! Targets and sources on a server, one transport per cargo feature.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use crate::kafka;
 #[cfg(feature = "nats")]
 use crate::nats;
 use crate::open_error::OpenError;
-use crate::tail::Reading;
-use crate::target::{Opened, Opening};
+use crate::tail::ReadOptions;
+use crate::target::{OpenedTarget, TargetOptions};
 use crate::url::{Url, UrlError};
 
-/// Who connects to servers, and whom it trusts.
+/// Credentials, certificates and client settings.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Connecting {
+pub(crate) struct ConnectionArguments {
     #[cfg(feature = "nats")]
     #[command(flatten)]
     pub(crate) nats: nats::NatsArguments,
@@ -27,45 +27,44 @@ pub(crate) struct Connecting {
     pub(crate) kafka: kafka::KafkaArguments,
 }
 
-/// How a server is spoken with.
+/// Protocol of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
-    /// Core NATS.
     Nats,
     JetStream,
     Kafka,
 }
 
-/// A target on a server.
+/// Parsed URL of a target on a server.
 #[async_trait]
 pub(crate) trait RemoteTarget: fmt::Debug + Send + Sync {
     fn protocol(&self) -> Protocol;
 
-    /// Makes the sink of the target of this name.
-    async fn open(&self, name: &str, opening: &Opening) -> Result<Opened, OpenError>;
+    /// Creates the sink. `name` is the target's name in messages.
+    async fn open(&self, name: &str, options: &TargetOptions) -> Result<OpenedTarget, OpenError>;
 }
 
-/// A place on a server that is read.
+/// Parsed URL of a source on a server.
 #[async_trait]
-pub(crate) trait RemoteOrigin: fmt::Debug + Send + Sync {
+pub(crate) trait RemoteSourceUrl: fmt::Debug + Send + Sync {
     fn protocol(&self) -> Protocol;
 
-    /// Whether the URL says where to begin.
+    /// Returns whether the URL sets the start position.
     fn has_start(&self) -> bool {
         false
     }
 
-    async fn open(&self, reading: &Reading) -> Result<Box<dyn RemoteSource>, OpenError>;
+    async fn open(&self, reading: &ReadOptions) -> Result<Box<dyn RemoteSource>, OpenError>;
 }
 
-/// What a server is read with.
+/// Connected reader of a server.
 #[async_trait]
 pub(crate) trait RemoteSource: DriverEventSource {
-    /// Gives back what was not answered, and waits until the server has all answers.
+    /// Releases unacked deliveries and waits until the server has received all acks.
     async fn close(self: Box<Self>) -> Result<(), SourceError>;
 }
 
-/// What this program may be built with.
+/// Optional transport of this program.
 struct Transport {
     name: &'static str,
     schemes: &'static [&'static str],
@@ -96,36 +95,36 @@ pub(crate) fn target(url: &Url<'_>) -> Result<Arc<dyn RemoteTarget>, UrlError> {
         "kafka" => kafka::target(url),
         scheme => Err(not_built_in(scheme).unwrap_or_else(|| {
             UrlError::new(format!(
-                "there is no target `{scheme}:`, but `stdout:`, `file:`, `nats:`, `tls:`, `jetstream:` and `kafka:`"
+                "unknown scheme `{scheme}:`: expected `stdout:`, `file:`, `nats:`, `tls:`, `jetstream:` or `kafka:`"
             ))
         })),
     }
 }
 
-pub(crate) fn origin(url: &Url<'_>) -> Result<Arc<dyn RemoteOrigin>, UrlError> {
+pub(crate) fn source_url(url: &Url<'_>) -> Result<Arc<dyn RemoteSourceUrl>, UrlError> {
     match url.scheme.as_str() {
         #[cfg(feature = "nats")]
-        "nats" | "tls" | "jetstream" => nats::origin(url),
+        "nats" | "tls" | "jetstream" => nats::source_url(url),
         #[cfg(feature = "kafka")]
-        "kafka" => kafka::origin(url),
+        "kafka" => kafka::source_url(url),
         scheme => Err(not_built_in(scheme).unwrap_or_else(|| {
-            UrlError::new("it is neither `-` nor a `file:`, `nats:`, `tls:`, `jetstream:` or `kafka:` URL")
+            UrlError::new("expected `-` or a `file:`, `nats:`, `tls:`, `jetstream:` or `kafka:` URL")
         })),
     }
 }
 
-/// The error for a URL of a server that this build does not know.
+/// Returns the error for a transport that is not compiled in.
 fn not_built_in(scheme: &str) -> Option<UrlError> {
     let transport = TRANSPORTS
         .iter()
         .find(|transport| transport.schemes.contains(&scheme) && !transport.is_built_in)?;
     Some(UrlError::new(format!(
-        "this program was built without {}: `cargo install driver-events-cli --features {}` builds one with it",
+        "this build does not support {}: run `cargo install driver-events-cli --features {}`",
         transport.name, transport.feature
     )))
 }
 
-/// The features of this build, as cargo names them.
+/// Returns the enabled cargo features.
 pub(crate) fn features() -> String {
     let mut features: Vec<&str> = TRANSPORTS
         .iter()

@@ -1,27 +1,27 @@
 use std::error::Error;
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 use std::io::{self, Write as _};
 
 use indicatif::ProgressBar;
 
-/// Tells the person at standard error. What cannot be told is dropped: there is nowhere else to tell it.
+/// Writes diagnostics to standard error. Write errors are ignored: there is no other place to report them.
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
-    /// What stands on the terminal's last line, and has to move while a line is written.
+    /// Bar on the terminal's last line, suspended while a line is written.
     bar: ProgressBar,
 }
 
 impl Report {
     pub(crate) fn new() -> Self {
-        Self::beside(ProgressBar::hidden())
+        Self::with_bar(ProgressBar::hidden())
     }
 
-    /// Shares standard error with a progress bar.
-    pub(crate) fn beside(bar: ProgressBar) -> Self {
+    /// Creates a report that shares standard error with a progress bar.
+    pub(crate) fn with_bar(bar: ProgressBar) -> Self {
         Self { bar }
     }
 
-    /// One line as it is, but for characters that a terminal would obey.
+    /// Writes one line and escapes terminal control characters.
     pub(crate) fn line(&self, text: impl Display) {
         let mut line = escape(&text.to_string());
         line.push('\n');
@@ -40,19 +40,22 @@ impl Report {
     }
 }
 
-/// The error and what lies beneath, on one line.
+/// Returns the error and its causes on one line, each cause once: many error types repeat their source's text.
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Writing to a string cannot fail.
-        let _ = write!(text, ": {error}");
-        cause = error.source();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
     }
     text
 }
 
-/// `1 line`, `2 lines`.
+/// Formats `1 line`, `2 lines`.
 pub(crate) fn count(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
@@ -61,7 +64,7 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 1);
     for character in text.chars() {
-        if is_obeyed(character) {
+        if is_terminal_control(character) {
             escaped.extend(character.escape_default());
         } else {
             escaped.push(character);
@@ -70,8 +73,59 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// Control characters, and those that turn the direction of the text or end its line.
-fn is_obeyed(character: char) -> bool {
+/// Returns `true` for control characters, bidirectional formatting and line separators.
+fn is_terminal_control(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+    use std::fmt;
+
+    use super::with_causes;
+
+    /// Error with a message and an optional source.
+    #[derive(Debug)]
+    struct Link(&'static str, Option<Box<Link>>);
+
+    impl fmt::Display for Link {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Link {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|source| source as _)
+        }
+    }
+
+    #[test]
+    fn each_cause_is_printed_once() {
+        for (messages, expected) in [
+            (&["cannot connect"][..], "cannot connect"),
+            (
+                &["cannot connect", "handshake failed", "expired"],
+                "cannot connect: handshake failed: expired",
+            ),
+            (
+                &["cannot connect", "IO error: refused", "refused"],
+                "cannot connect: IO error: refused",
+            ),
+            (&["refused", "refused", "refused"], "refused"),
+            (
+                &["fetch error: down (local)", "down", "timer"],
+                "fetch error: down (local): timer",
+            ),
+            (&["cannot connect", "", "refused"], "cannot connect: refused"),
+        ] {
+            let chain = messages
+                .iter()
+                .rev()
+                .fold(None, |source, message| Some(Box::new(Link(message, source))));
+            assert_eq!(with_causes(&*chain.unwrap()), expected);
+        }
+    }
 }

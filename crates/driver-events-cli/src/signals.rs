@@ -2,18 +2,18 @@ use std::io;
 
 use tokio::sync::watch;
 
-/// A signal that asks the process to end.
+/// Signal that requests a shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// SIGINT: Ctrl-C.
     Interrupt,
-    /// SIGTERM.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "there is no such signal on this system"))]
+    /// SIGTERM: `kill`.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "SIGTERM exists on Unix only"))]
     Terminate,
 }
 
 impl Signal {
-    /// What a shell says of a process that the signal ended: 128 and its number.
+    /// Returns the shell's exit code for the signal: 128 plus the signal number.
     pub(crate) fn exit_code(self) -> u8 {
         match self {
             Self::Interrupt => 130,
@@ -22,13 +22,12 @@ impl Signal {
     }
 }
 
-/// Tells whether a signal asked the process to end. The first asks, so that what was begun can be finished; the second
-/// ends the process at once.
+/// Shutdown request. The first signal requests a graceful shutdown; the second exits the process immediately.
 #[derive(Clone, Debug)]
-pub(crate) struct Stop(watch::Receiver<Option<Signal>>);
+pub(crate) struct Shutdown(watch::Receiver<Option<Signal>>);
 
-impl Stop {
-    /// Listens from now on, in a task of the current runtime.
+impl Shutdown {
+    /// Starts a task on the current runtime that listens for signals.
     pub(crate) fn listen() -> io::Result<Self> {
         let mut signals = Signals::listen()?;
         let (sender, receiver) = watch::channel(None);
@@ -41,17 +40,21 @@ impl Stop {
         Ok(Self(receiver))
     }
 
-    /// The signal, if one came.
+    /// Returns the first signal, if one was received.
     pub(crate) fn signal(&self) -> Option<Signal> {
         *self.0.borrow()
     }
 
-    /// Waits for the signal. Cancel safe.
+    /// Waits for the first signal.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
     pub(crate) async fn requested(&self) -> Signal {
         let mut receiver = self.0.clone();
         match receiver.wait_for(Option::is_some).await.map(|signal| *signal) {
             Ok(Some(signal)) => signal,
-            // The task that listens lives as long as the runtime: nothing will ever come.
+            // The runtime is shutting down: no signal will be received.
             _ => std::future::pending().await,
         }
     }
@@ -93,7 +96,7 @@ impl Signals {
     async fn next(&mut self) -> Signal {
         match tokio::signal::ctrl_c().await {
             Ok(()) => Signal::Interrupt,
-            // It cannot be listened to: the system's own handling stands.
+            // No handler could be installed: the system's default action applies.
             Err(_) => std::future::pending().await,
         }
     }

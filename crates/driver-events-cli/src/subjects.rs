@@ -1,4 +1,4 @@
-//! `driver-events subjects`: where each kind is published.
+//! `driver-events subjects`: subject and topic of each kind.
 
 use clap::{Args, ValueEnum};
 use driver_events_types::{DEFAULT_TOPIC, EventKind};
@@ -8,28 +8,27 @@ use crate::exit::Exit;
 use crate::output;
 
 const AFTER_HELP: &str = "\
-They are frozen: a pair never changes and is never removed.
+Subjects and topics are frozen: they never change and are never removed.
 
 Examples:
   driver-events subjects | grep goal
   driver-events subjects --format json | jq -r '.[].subject'
   driver-events subjects --format json | jq -r '.[].topic_per_subject'";
 
-/// List the subject of each kind of event, in the contract's order
+/// List the subject of each event kind, in the contract's order
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct SubjectsArguments {
-    /// How the list is printed
+    /// Output format
     #[arg(long, value_enum, default_value_t = ListFormat::Text)]
     format: ListFormat,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ListFormat {
-    /// A line each: the kind, a tab, the subject
+    /// One line per kind: kind, tab, subject
     Text,
-    /// An array of objects with the fields `kind`, `subject`, and for Kafka `topic` and, with a topic per subject,
-    /// `topic_per_subject`
+    /// Array of objects with `kind`, `subject` and the Kafka topics `topic` and `topic_per_subject`
     Json,
 }
 

@@ -10,149 +10,147 @@ use driver_events_stdout::{Format, StdoutEventSink, WriterEventSink};
 
 use crate::file_id::FileId;
 use crate::open_error::OpenError;
-use crate::remote::{self, Connecting, Protocol, RemoteTarget};
+use crate::remote::{self, ConnectionArguments, Protocol, RemoteTarget};
 use crate::report::Report;
-use crate::signals::Stop;
+use crate::signals::Shutdown;
 use crate::url::{Url, UrlError};
-use crate::url_parser::shown;
+use crate::url_parser::redacted;
 
-/// How long one call of a sink tries: it is `publish` that goes on trying, and hears signals meanwhile.
+/// Timeout of one sink call. Short, because `publish` itself retries and handles signals in between.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where events are sent to: a URL, read.
+/// Parsed target URL.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     url: String,
-    place: Place,
+    destination: Destination,
     format: Format,
 }
 
 #[derive(Clone, Debug)]
-enum Place {
+enum Destination {
     Stdout,
     File(PathBuf),
     Remote(Arc<dyn RemoteTarget>),
 }
 
-/// What a target is opened with.
+/// Options of [`Target::open`].
 #[derive(Clone, Debug)]
-pub(crate) struct Opening {
-    pub(crate) connecting: Connecting,
-    /// Makes a stream that is not there.
+pub(crate) struct TargetOptions {
+    pub(crate) connection: ConnectionArguments,
+    /// Creates a missing stream.
     pub(crate) create_stream: bool,
-    /// Makes topics that are not there.
+    /// Creates missing topics.
     pub(crate) create_topic: bool,
-    /// How long a target may fail.
+    /// Maximum duration of an outage.
     pub(crate) timeout: Duration,
-    /// Asks to give up soon.
-    pub(crate) stop: Stop,
+    pub(crate) shutdown: Shutdown,
     pub(crate) report: Report,
 }
 
-/// A sink, and what to know of it.
-pub(crate) struct Opened {
+/// Opened target: the sink and its properties.
+pub(crate) struct OpenedTarget {
     pub(crate) sink: Arc<dyn DriverEventSink>,
-    /// Whether the sink holds what it could not flush, and another flush tries again. One that does not has told of what
-    /// may be lost, and knows it no more.
-    pub(crate) holds_unflushed: bool,
-    /// For how long it may fail before what is sent again could be stored twice.
-    pub(crate) longest_outage: Duration,
-    /// What the person should know of the target.
+    /// Whether the sink retains events after a failed flush, so that another flush retries them. Otherwise the failed
+    /// flush reported them as possibly lost, and the caller has to send them again.
+    pub(crate) retains_unflushed: bool,
+    /// Longest outage after which a retry cannot store an event twice.
+    pub(crate) max_outage: Duration,
     pub(crate) warnings: Vec<String>,
-    /// How many events may be stored twice by now.
+    /// Returns the number of events that may be stored twice.
     pub(crate) possible_duplicates: Box<dyn Fn() -> u64 + Send + Sync>,
 }
 
 impl Target {
     pub(crate) fn parse(text: &OsStr) -> Result<Self, UrlError> {
         let url = Url::parse(text)?;
-        let place = match url.scheme.as_str() {
-            "stdout" if url.path.is_empty() => Place::Stdout,
+        let destination = match url.scheme.as_str() {
+            "stdout" if url.path.is_empty() => Destination::Stdout,
             "stdout" => return Err(UrlError::new("`stdout:` takes no path")),
-            "file" => Place::File(url.file_path()?),
-            _ => Place::Remote(remote::target(&url)?),
+            "file" => Destination::File(url.file_path()?),
+            _ => Destination::Remote(remote::target(&url)?),
         };
         let mut format = Format::Json;
-        if !matches!(place, Place::Remote(_)) {
-            url.take_parameters("only `format`", |key, value| {
+        if !matches!(destination, Destination::Remote(_)) {
+            url.take_parameters("`format`", |key, value| {
                 if key == "format" {
-                    let parsed = UrlError::needs_value(key, value)?.parse();
+                    let parsed = UrlError::required_value(key, value)?.parse();
                     format = parsed.map_err(|error| UrlError::new(format!("{error}")))?;
                 }
                 Ok(key == "format")
             })?;
         }
         Ok(Self {
-            url: shown(text),
-            place,
+            url: redacted(text),
+            destination,
             format,
         })
     }
 
-    /// The URL without a colon at its end, for texts that go on with one.
+    /// Returns the redacted URL without a trailing colon, as the prefix of a message.
     pub(crate) fn name(&self) -> &str {
         self.url.trim_end_matches(':')
     }
 
     pub(crate) fn is_stdout(&self) -> bool {
-        matches!(self.place, Place::Stdout)
+        matches!(self.destination, Destination::Stdout)
     }
 
-    /// What is written to, where that is a file.
+    /// Returns the identity of the file that is written, or `None` for other destinations.
     pub(crate) fn file_id(&self) -> Option<FileId> {
-        match &self.place {
-            Place::Stdout => FileId::of_stdout(),
-            Place::File(path) => FileId::of_path(path),
-            Place::Remote(_) => None,
+        match &self.destination {
+            Destination::Stdout => FileId::of_stdout(),
+            Destination::File(path) => FileId::of_path(path),
+            Destination::Remote(_) => None,
         }
     }
 
-    /// Makes the sink. It waits: for the reader of a named pipe, and for servers.
-    pub(crate) async fn open(&self, opening: &Opening) -> Result<Opened, OpenError> {
-        let opened = match &self.place {
-            Place::Stdout => Ok(Opened::new(stdout_sink(self.format))),
-            Place::File(path) => open_file(path.clone(), self.format).await,
-            Place::Remote(remote) => remote.open(self.name(), opening).await,
+    /// Creates the sink. Waits for the reader of a named pipe and for servers.
+    pub(crate) async fn open(&self, options: &TargetOptions) -> Result<OpenedTarget, OpenError> {
+        let opened = match &self.destination {
+            Destination::Stdout => Ok(OpenedTarget::new(stdout_sink(self.format))),
+            Destination::File(path) => open_file(path.clone(), self.format).await,
+            Destination::Remote(remote) => remote.open(self.name(), options).await,
         };
-        opened.map_err(|error| error.naming(self))
+        opened.map_err(|error| error.with_name(self))
     }
 
-    /// How it is spoken with, where it is a server.
+    /// Returns the protocol, or `None` if the target is not on a server.
     pub(crate) fn protocol(&self) -> Option<Protocol> {
-        match &self.place {
-            Place::Stdout | Place::File(_) => None,
-            Place::Remote(remote) => Some(remote.protocol()),
+        match &self.destination {
+            Destination::Stdout | Destination::File(_) => None,
+            Destination::Remote(remote) => Some(remote.protocol()),
         }
     }
 }
 
-impl Opened {
-    /// A sink that may fail for as long as it likes.
+impl OpenedTarget {
+    /// Creates a target whose sink retains unflushed events and never stores an event twice.
     pub(crate) fn new(sink: Arc<dyn DriverEventSink>) -> Self {
         Self {
             sink,
-            holds_unflushed: true,
-            longest_outage: Duration::MAX,
+            retains_unflushed: true,
+            max_outage: Duration::MAX,
             warnings: Vec::new(),
             possible_duplicates: Box::new(|| 0),
         }
     }
 }
 
-async fn open_file(path: PathBuf, format: Format) -> Result<Opened, OpenError> {
+async fn open_file(path: PathBuf, format: Format) -> Result<OpenedTarget, OpenError> {
     let open = move || WriterEventSink::builder().format(format).append_to(path);
     let sink = tokio::task::spawn_blocking(open).await.map_err(io::Error::from)??;
-    Ok(Opened::new(Arc::new(sink)))
+    Ok(OpenedTarget::new(Arc::new(sink)))
 }
 
-/// The URL as it was given, without a user.
+/// The redacted URL.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.url)
     }
 }
 
-/// Prints events on standard output.
+/// Creates a sink for standard output.
 pub(crate) fn stdout_sink(format: Format) -> Arc<dyn DriverEventSink> {
     Arc::new(StdoutEventSink::builder().format(format).build_stdout())
 }

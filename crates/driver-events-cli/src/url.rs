@@ -3,15 +3,15 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::PathBuf;
 
-/// The parts of a URL such as `file:PATH?KEY=VALUE&KEY=VALUE`.
+/// Components of a URL such as `file:PATH?KEY=VALUE&KEY=VALUE`.
 ///
-/// Paths of files need not be UTF-8, so this works on bytes.
+/// Works on bytes, as paths of files need not be UTF-8.
 pub(crate) struct Url<'a> {
-    /// In lower case.
+    /// Lower case.
     pub(crate) scheme: String,
-    /// As it was written.
+    /// Not percent-decoded.
     pub(crate) path: &'a [u8],
-    /// A value is none where the key stands alone.
+    /// Keys and values; `None` for a key without `=`.
     pub(crate) parameters: Vec<(&'a str, Option<&'a str>)>,
 }
 
@@ -21,7 +21,7 @@ impl<'a> Url<'a> {
         let (scheme, rest) = split(bytes, b':');
         let scheme = std::str::from_utf8(scheme).unwrap_or_default().to_ascii_lowercase();
         let (path, query) = split(
-            rest.ok_or_else(|| UrlError::new("it has no scheme, such as `file:`"))?,
+            rest.ok_or_else(|| UrlError::new("missing scheme, such as `file:`"))?,
             b'?',
         );
         let parameters = match query {
@@ -35,21 +35,21 @@ impl<'a> Url<'a> {
         })
     }
 
-    /// Gives every parameter to `take`, which is false for one that it does not know; `known` tells of those that it does.
+    /// Passes each parameter to `take`, which returns `false` for an unknown key. `expected` lists the known keys.
     pub(crate) fn take_parameters(
         &self,
-        known: &str,
+        expected: &str,
         mut take: impl FnMut(&str, Option<&str>) -> Result<bool, UrlError>,
     ) -> Result<(), UrlError> {
         for (key, value) in &self.parameters {
             if !take(key, *value)? {
-                return Err(UrlError::new(format!("there is no parameter `{key}`, {known}")));
+                return Err(UrlError::new(format!("unknown parameter `{key}`: expected {expected}")));
             }
         }
         Ok(())
     }
 
-    /// The path of a `file:` URL: `file:relative`, `file:/absolute`, `file:///absolute` or `file://localhost/absolute`.
+    /// Returns the path of a `file:` URL: `file:relative`, `file:/absolute`, `file:///absolute` or `file://localhost/absolute`.
     pub(crate) fn file_path(&self) -> Result<PathBuf, UrlError> {
         let path = match self.path.strip_prefix(b"//") {
             Some(with_host) => with_host
@@ -57,21 +57,21 @@ impl<'a> Url<'a> {
                 .unwrap_or(with_host)
                 .starts_with(b"/")
                 .then(|| with_host.strip_prefix(b"localhost").unwrap_or(with_host))
-                .ok_or_else(|| UrlError::new("a file on another host cannot be reached"))?,
+                .ok_or_else(|| UrlError::new("cannot access a file on another host"))?,
             None => self.path,
         };
         if path.is_empty() {
-            return Err(UrlError::new("it has no path"));
+            return Err(UrlError::new("missing path"));
         }
         let path = percent_decode(path)?;
         if path.contains(&0) {
-            return Err(UrlError::new("no path has a NUL in it"));
+            return Err(UrlError::new("path contains a NUL byte"));
         }
         path_from(path)
     }
 }
 
-/// What is wrong with a URL. What may be a secret is not told.
+/// Error of parsing a URL. Its text contains no secrets.
 #[derive(Debug)]
 pub(crate) struct UrlError(String);
 
@@ -80,19 +80,19 @@ impl UrlError {
         Self(reason.into())
     }
 
-    /// The value that a parameter must have.
-    pub(crate) fn needs_value<'a>(key: &str, value: Option<&'a str>) -> Result<&'a str, Self> {
+    /// Returns the value of a parameter that must have one.
+    pub(crate) fn required_value<'a>(key: &str, value: Option<&'a str>) -> Result<&'a str, Self> {
         value
             .filter(|value| !value.is_empty())
-            .ok_or_else(|| Self::new(format!("the parameter `{key}` has no value")))
+            .ok_or_else(|| Self::new(format!("missing value for parameter `{key}`")))
     }
 
-    /// The value of a parameter that is on or off. One that stands alone is on.
+    /// Parses a boolean parameter. A key without a value means `true`.
     pub(crate) fn boolean(key: &str, value: Option<&str>) -> Result<bool, Self> {
         let value = value.unwrap_or("true");
         value
             .parse()
-            .map_err(|_| Self::new(format!("`{key}` is `true` or `false`, and not `{value}`")))
+            .map_err(|_| Self::new(format!("`{key}` must be `true` or `false`, not `{value}`")))
     }
 }
 
@@ -104,18 +104,18 @@ impl fmt::Display for UrlError {
 
 impl Error for UrlError {}
 
-/// What stands before the first `separator`, and what behind it.
+/// Splits at the first `separator`.
 fn split(bytes: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     let mut parts = bytes.splitn(2, |byte| *byte == separator);
     (parts.next().unwrap_or_default(), parts.next())
 }
 
 fn parameters(query: &[u8]) -> Result<Vec<(&str, Option<&str>)>, UrlError> {
-    let query = std::str::from_utf8(query).map_err(|_| UrlError::new("what follows the `?` is no UTF-8"))?;
+    let query = std::str::from_utf8(query).map_err(|_| UrlError::new("invalid UTF-8 after the `?`"))?;
     if query.contains('@') {
-        // It may be the rest of a password, which is not to be told.
+        // The text may be part of a password, so the error does not quote it.
         return Err(UrlError::new(
-            "an `@` stands behind the `?`; in a password `?` is written %3F",
+            "unexpected `@` after the `?`: write `?` in a password as %3F",
         ));
     }
     let mut parameters: Vec<(&str, Option<&str>)> = Vec::new();
@@ -125,7 +125,7 @@ fn parameters(query: &[u8]) -> Result<Vec<(&str, Option<&str>)>, UrlError> {
             None => (parameter, None),
         };
         if parameters.iter().any(|(known, _)| *known == key) {
-            return Err(UrlError::new(format!("the parameter `{key}` stands twice")));
+            return Err(UrlError::new(format!("duplicate parameter `{key}`")));
         }
         parameters.push((key, value));
     }
@@ -135,16 +135,16 @@ fn parameters(query: &[u8]) -> Result<Vec<(&str, Option<&str>)>, UrlError> {
 fn percent_decode(text: &[u8]) -> Result<Vec<u8>, UrlError> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
-    while let [first, behind @ ..] = rest {
+    while let [first, tail @ ..] = rest {
         if *first == b'%' {
-            let [high, low, behind @ ..] = behind else {
+            let [high, low, tail @ ..] = tail else {
                 return Err(bad_escape());
             };
             decoded.push(hex_digit(*high)? * 16 + hex_digit(*low)?);
-            rest = behind;
+            rest = tail;
         } else {
             decoded.push(*first);
-            rest = behind;
+            rest = tail;
         }
     }
     Ok(decoded)
@@ -160,7 +160,7 @@ fn hex_digit(digit: u8) -> Result<u8, UrlError> {
 }
 
 fn bad_escape() -> UrlError {
-    UrlError::new("a `%` stands without two hexadecimal digits; `%` itself is written %25")
+    UrlError::new("invalid percent-encoding: write `%` as %25")
 }
 
 #[cfg(unix)]
@@ -171,6 +171,6 @@ fn path_from(bytes: Vec<u8>) -> Result<PathBuf, UrlError> {
 
 #[cfg(not(unix))]
 fn path_from(bytes: Vec<u8>) -> Result<PathBuf, UrlError> {
-    let text = String::from_utf8(bytes).map_err(|_| UrlError::new("its path is no UTF-8"))?;
+    let text = String::from_utf8(bytes).map_err(|_| UrlError::new("path is not valid UTF-8"))?;
     Ok(text.into())
 }

@@ -6,9 +6,9 @@ use clap::{Arg, Command, Error};
 
 use crate::url::UrlError;
 
-/// Reads a URL of the command line by `parse`.
+/// Parser of a URL argument.
 ///
-/// The parsers of clap repeat the value when it is wrong, also where a password stands in it. This one does not.
+/// Clap's parsers quote an invalid value in the error, including its password. This one redacts it.
 #[derive(Clone)]
 pub(crate) struct UrlParser<T> {
     parse: fn(&OsStr) -> Result<T, UrlError>,
@@ -26,7 +26,7 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for UrlParser<T> {
     fn parse_ref(&self, command: &Command, argument: Option<&Arg>, value: &OsStr) -> Result<T, Error> {
         (self.parse)(value).map_err(|error| {
             let argument = argument.map(ToString::to_string).unwrap_or_default();
-            let message = format!("invalid value '{}' for '{argument}': {error}", shown(value));
+            let message = format!("invalid value '{}' for '{argument}': {error}", redacted(value));
             Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
         })
     }
@@ -36,28 +36,27 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for UrlParser<T> {
     }
 }
 
-/// The URL as people may see it: without what stands before an `@`, where that may be a user with a password, however
-/// the URL is broken.
-pub(crate) fn shown(url: &OsStr) -> String {
+/// Returns the URL without user and password, even if the URL is invalid: everything before the last `@` is removed.
+pub(crate) fn redacted(url: &OsStr) -> String {
     let url = url.to_string_lossy();
     let scheme = url.split(':').next().unwrap_or_default();
     if scheme.eq_ignore_ascii_case("file") {
-        // Paths have no users.
+        // A path contains no credentials.
         return url.into_owned();
     }
-    let Some((before, behind)) = url.rsplit_once('@') else {
+    let Some((before, after)) = url.rsplit_once('@') else {
         return url.into_owned();
     };
     let scheme = before.split_once("://").map(|(scheme, _)| format!("{scheme}://"));
-    format!("{}..@{behind}", scheme.unwrap_or_default())
+    format!("{}..@{after}", scheme.unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::shown;
+    use super::redacted;
 
     #[test]
-    fn users_and_passwords_are_not_shown() {
+    fn users_and_passwords_are_redacted() {
         for (url, expected) in [
             ("nats://ada:s3cret@h:4222?bare", "nats://..@h:4222?bare"),
             ("nats://ada:s3@cret@h,i", "nats://..@h,i"),
@@ -66,7 +65,7 @@ mod tests {
             ("nats://h:4222", "nats://h:4222"),
             ("file:///home/ada@h/events", "file:///home/ada@h/events"),
         ] {
-            assert_eq!(shown(url.as_ref()), expected);
+            assert_eq!(redacted(url.as_ref()), expected);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `driver-events demo`: a realistic run, played to the terminal.
+//! `driver-events demo`: plays a sample run.
 
 mod timing;
 
@@ -10,46 +10,50 @@ use driver_events_stdout::Format;
 
 use crate::exit::Exit;
 use crate::report::{Report, with_causes};
-use crate::signals::Stop;
+use crate::signals::Shutdown;
 use crate::target::stdout_sink;
 
-/// Three goals, every kind of event at least once.
-const RUN: &[u8] = include_bytes!("../../demo/goal-run.ndjson");
+/// Sample run with three goals and at least one event of each kind.
+const DEMO_RUN: &[u8] = include_bytes!("../../demo/goal-run.ndjson");
 
-const SPEEDS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
+const SPEED_RANGE: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
 
 const AFTER_HELP: &str = "\
-The run took seven minutes; a second of the demo stands for up to half a
-minute of it. Where standard output is no terminal all comes at once.
+The run took seven minutes and is played about 30 times as fast. If standard
+output is not a terminal, the events are printed without pauses.
 
 Examples:
   driver-events demo
   driver-events demo --speed 4";
 
-/// Play a realistic run in the readable form
+/// Play a sample run of three goals
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct DemoArguments {
-    /// How many times as fast, from 0.01 to 1000
+    /// Playback speed, from 0.01 to 1000
     #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = parse_speed)]
     speed: f64,
 }
 
 fn parse_speed(text: &str) -> Result<f64, String> {
-    let speed = text.parse().map_err(|_| "it is no number".to_owned())?;
-    if SPEEDS.contains(&speed) {
+    let speed = text.parse().map_err(|_| "not a number".to_owned())?;
+    if SPEED_RANGE.contains(&speed) {
         Ok(speed)
     } else {
-        Err(format!("it is not between {} and {}", SPEEDS.start(), SPEEDS.end()))
+        Err(format!(
+            "must be between {} and {}",
+            SPEED_RANGE.start(),
+            SPEED_RANGE.end()
+        ))
     }
 }
 
-pub(crate) async fn run(arguments: DemoArguments, stop: Stop) -> Exit {
+pub(crate) async fn run(arguments: DemoArguments, shutdown: Shutdown) -> Exit {
     let speed = io::stdout().is_terminal().then_some(arguments.speed);
     let report = Report::new();
     let played = tokio::select! {
         biased;
-        signal = stop.requested() => return Exit::Stopped(signal),
+        signal = shutdown.requested() => return Exit::Stopped(signal),
         played = play(speed) => played,
     };
     match played {
@@ -57,8 +61,8 @@ pub(crate) async fn run(arguments: DemoArguments, stop: Stop) -> Exit {
             if io::stderr().is_terminal() {
                 report.line(
                     "\
-                    That was a run of three goals. Publish your own: `driver-events publish FILE --to stdout:`, \
-                    and read it: `driver-events tail --from file:FILE`.",
+                    Publish a run of your own with `driver-events publish FILE --to stdout:` and read it with \
+                    `driver-events tail --from file:FILE`.",
                 );
             }
             Exit::Success
@@ -71,7 +75,7 @@ pub(crate) async fn run(arguments: DemoArguments, stop: Stop) -> Exit {
     }
 }
 
-/// Prints the run, with pauses where there is a speed.
+/// Prints the run, with pauses if a speed is given.
 async fn play(speed: Option<f64>) -> Result<(), SinkError> {
     let sink = stdout_sink(Format::Pretty);
     let mut last_time = None;
@@ -89,7 +93,7 @@ async fn play(speed: Option<f64>) -> Result<(), SinkError> {
 }
 
 async fn read_run() -> Vec<Envelope> {
-    let mut source = NdjsonSource::new("demo", RUN);
+    let mut source = NdjsonSource::new("demo", DEMO_RUN);
     let mut run = Vec::new();
     while let Some(Ok(delivery)) = source.next().await {
         run.extend(delivery.envelope().ok().cloned());

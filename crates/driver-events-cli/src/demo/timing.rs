@@ -4,31 +4,31 @@ use driver_events_core::Envelope;
 use driver_events_types::DriverEvent;
 use driver_events_types::chrono::{DateTime, TimeDelta, Utc};
 
-/// How much faster than the run the demo is, before the shortest and the longest pause.
-const TIME_LAPSE: u32 = 30;
-const SHORTEST_PAUSE: Duration = Duration::from_millis(60);
-const LONGEST_PAUSE: Duration = Duration::from_millis(900);
+/// Speed of the playback relative to the run.
+const PLAYBACK_SPEED: u32 = 30;
+const MIN_PAUSE: Duration = Duration::from_millis(60);
+const MAX_PAUSE: Duration = Duration::from_millis(900);
 
-/// How long to wait between two events.
+/// Returns the pause between two events.
 pub(super) fn pause(earlier: DateTime<Utc>, later: DateTime<Utc>) -> Duration {
-    let passed = (later - earlier).to_std().unwrap_or_default();
-    (passed / TIME_LAPSE).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+    let elapsed = (later - earlier).to_std().unwrap_or_default();
+    (elapsed / PLAYBACK_SPEED).clamp(MIN_PAUSE, MAX_PAUSE)
 }
 
-/// Gives each event a time: the one that it tells, or else one that lies evenly between those of its neighbours.
+/// Sets the time of each event: its recorded time, or else one interpolated between recorded times.
 pub(super) fn timed(run: Vec<Envelope>) -> Vec<Envelope> {
-    let told: Vec<(usize, DateTime<Utc>)> = run
+    let recorded: Vec<(usize, DateTime<Utc>)> = run
         .iter()
         .enumerate()
-        .filter_map(|(index, envelope)| Some((index, told_time(envelope)?)))
+        .filter_map(|(index, envelope)| Some((index, recorded_time(envelope)?)))
         .collect();
     let timed = run.into_iter().enumerate().map(|(index, envelope)| {
-        let before = told.iter().rfind(|(told, _)| *told <= index);
-        let after = told.iter().find(|(told, _)| *told > index);
+        let before = recorded.iter().rfind(|(at, _)| *at <= index);
+        let after = recorded.iter().find(|(at, _)| *at > index);
         let time = match (before, after) {
             (Some(before), Some(after)) => between(*before, *after, index),
-            (Some((told, time)), None) => *time + seconds(index - told),
-            (None, Some((told, time))) => *time - seconds(told - index),
+            (Some((at, time)), None) => *time + seconds(index - at),
+            (None, Some((at, time))) => *time - seconds(at - index),
             (None, None) => return envelope,
         };
         envelope.clone().with_time(time).unwrap_or(envelope)
@@ -36,7 +36,7 @@ pub(super) fn timed(run: Vec<Envelope>) -> Vec<Envelope> {
     timed.collect()
 }
 
-fn told_time(envelope: &Envelope) -> Option<DateTime<Utc>> {
+fn recorded_time(envelope: &Envelope) -> Option<DateTime<Utc>> {
     match envelope.event()? {
         DriverEvent::Decision { decision } => Some(decision.decided_at),
         DriverEvent::Acceptance { verdict, .. } => Some(verdict.evaluated_at),
@@ -54,7 +54,7 @@ fn seconds(number: usize) -> TimeDelta {
     TimeDelta::seconds(as_i64(number))
 }
 
-/// The run has few events.
+/// Does not overflow: the run has few events.
 fn as_i64(number: usize) -> i64 {
     i64::try_from(number).unwrap_or_default()
 }

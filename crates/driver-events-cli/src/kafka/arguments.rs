@@ -9,46 +9,45 @@ use super::KafkaAddress;
 use super::properties::{self, Properties};
 use crate::open_error::OpenError;
 
-/// Who connects to Kafka, whom it trusts, and what else librdkafka is told.
+/// Credentials, certificates and librdkafka properties of Kafka connections.
 ///
-/// Where an option is not given, a variable of the environment counts that has its name. Passwords are no options: the
-/// arguments of a process are seen by everybody. The environment is read only when there is something to connect to, so
-/// that what is set wrongly there is in nobody else's way.
+/// Passwords are not options, as every user of the machine can read the arguments of a process. The environment is read
+/// only for a Kafka URL: wrong values do not affect other commands.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Kafka")]
 pub(crate) struct KafkaArguments {
-    /// A property of librdkafka; may be given more than once
+    /// Set a librdkafka property; can be repeated
     #[arg(short = 'X', value_name = "KEY=VALUE")]
     properties: Vec<String>,
 
-    /// A file of such properties, which may be secret [or KAFKA_CONFIG]
+    /// File of librdkafka properties, one KEY=VALUE per line [env: KAFKA_CONFIG]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     kafka_config: Option<PathBuf>,
 
-    /// The user whose password is in KAFKA_PASSWORD [or KAFKA_USER]
+    /// SASL username; KAFKA_PASSWORD contains the password [env: KAFKA_USER]
     #[arg(long, value_name = "NAME")]
     kafka_user: Option<String>,
 
-    /// PLAIN, as without it, SCRAM-SHA-256 or -512 [or KAFKA_MECHANISM]
+    /// SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512 [env: KAFKA_MECHANISM] [default: PLAIN]
     #[arg(long, value_name = "NAME")]
     kafka_mechanism: Option<String>,
 
-    /// Certificates that are trusted, instead of the system's [or KAFKA_CA]
+    /// CA certificates to trust instead of the system's [env: KAFKA_CA]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     kafka_ca: Option<PathBuf>,
 
-    /// The certificate to show [or KAFKA_CERT]
+    /// Client certificate [env: KAFKA_CERT]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     kafka_cert: Option<PathBuf>,
 
-    /// The key of the certificate [or KAFKA_KEY]
+    /// Private key of the client certificate [env: KAFKA_KEY]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     kafka_key: Option<PathBuf>,
 }
 
 impl KafkaArguments {
-    /// The properties of a client of these brokers. Those of `-X` go before the options, the options before the
-    /// environment, and that before the file.
+    /// Returns the client configuration for these brokers. Properties are resolved in this order: `-X`, option,
+    /// environment, file.
     pub(super) fn config(&self, address: &KafkaAddress) -> Result<ClientConfig, OpenError> {
         let env = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
         self.properties(address, env).map(Properties::into_config)
@@ -64,17 +63,25 @@ impl KafkaArguments {
             Some(path) => properties::read(&path)?,
             None => Properties::default(),
         };
-        properties.set_unless_there("client.id", "driver-events");
+        properties.set_default("client.id", "driver-events");
         properties.set("bootstrap.servers", &address.brokers);
-        self.say_who(&mut properties, &env)?;
+        self.set_credentials(&mut properties, &env)?;
         let ca = file(&self.kafka_ca, "KAFKA_CA");
         let certificate = match (file(&self.kafka_cert, "KAFKA_CERT"), file(&self.kafka_key, "KAFKA_KEY")) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
-            (Some(_), None) => return Err(OpenError::usage("a certificate needs its key: give --kafka-key")),
-            (None, Some(_)) => return Err(OpenError::usage("a key needs its certificate: give --kafka-cert")),
+            (Some(_), None) => {
+                return Err(OpenError::usage(
+                    "missing key of the client certificate: pass --kafka-key",
+                ));
+            }
+            (None, Some(_)) => {
+                return Err(OpenError::usage(
+                    "missing client certificate for the key: pass --kafka-cert",
+                ));
+            }
         };
-        properties.secure(address.tls || ca.is_some() || certificate.is_some());
+        properties.set_security_protocol(address.tls || ca.is_some() || certificate.is_some());
         if let Some(ca) = ca {
             properties.set_path("ssl.ca.location", &ca)?;
         }
@@ -86,13 +93,17 @@ impl KafkaArguments {
             }
         }
         for property in &self.properties {
-            properties.take_argument(property)?;
+            properties.set_argument(property)?;
         }
         properties.check_tls()?;
         Ok(properties)
     }
 
-    fn say_who(&self, properties: &mut Properties, env: &impl Fn(&str) -> Option<OsString>) -> Result<(), OpenError> {
+    fn set_credentials(
+        &self,
+        properties: &mut Properties,
+        env: &impl Fn(&str) -> Option<OsString>,
+    ) -> Result<(), OpenError> {
         let given = |option: &Option<String>, name| match option {
             Some(value) => Ok(Some(value.clone())),
             None => env(name).map(|value| text(value, name)).transpose(),
@@ -102,10 +113,10 @@ impl KafkaArguments {
         }
         if let Some(user) = given(&self.kafka_user, "KAFKA_USER")? {
             let password = env("KAFKA_PASSWORD")
-                .ok_or_else(|| OpenError::usage(format!("the user {user} needs a password: set KAFKA_PASSWORD")))?;
+                .ok_or_else(|| OpenError::usage(format!("missing password of user `{user}`: set KAFKA_PASSWORD")))?;
             properties.set("sasl.username", &user);
             properties.set("sasl.password", &text(password, "KAFKA_PASSWORD")?);
-            properties.set_unless_there("sasl.mechanisms", "PLAIN");
+            properties.set_default("sasl.mechanisms", "PLAIN");
         }
         Ok(())
     }
@@ -114,7 +125,7 @@ impl KafkaArguments {
 fn text(value: OsString, name: &str) -> Result<String, OpenError> {
     value
         .into_string()
-        .map_err(|_| OpenError::usage(format!("{name} is no UTF-8 text")))
+        .map_err(|_| OpenError::usage(format!("{name} is not valid UTF-8")))
 }
 
 #[cfg(test)]
@@ -131,7 +142,8 @@ mod tests {
         };
         let url = Url::parse(url.as_ref()).unwrap();
         let mut address = KafkaAddress::parse(&url).unwrap();
-        url.take_parameters("", |key, value| address.take(key, value)).unwrap();
+        url.take_parameters("", |key, value| address.set_parameter(key, value))
+            .unwrap();
         let properties = arguments.properties(&address, env);
         properties.map_err(|error| error.to_string())
     }
@@ -145,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_says_how_the_connection_is_made() {
+    fn user_selects_sasl() {
         let user = [("KAFKA_USER", "ada"), ("KAFKA_PASSWORD", "s3cret")];
         let found = properties("kafka://h:1,i:2", &KafkaArguments::default(), &user).unwrap();
         for (name, value) in [
@@ -159,13 +171,13 @@ mod tests {
         }
         let found = properties("kafka://h", &KafkaArguments::default(), &[]).unwrap();
         assert_eq!(found.get("security.protocol"), None);
-        let refused = properties("kafka://h", &KafkaArguments::default(), &user[..1]).unwrap_err();
-        assert_eq!(refused, "the user ada needs a password: set KAFKA_PASSWORD");
+        let error = properties("kafka://h", &KafkaArguments::default(), &user[..1]).unwrap_err();
+        assert_eq!(error, "missing password of user `ada`: set KAFKA_PASSWORD");
     }
 
     #[cfg(feature = "kafka-tls")]
     #[test]
-    fn a_certificate_or_the_url_asks_for_tls() {
+    fn certificate_or_url_enables_tls() {
         let scram = [
             ("KAFKA_USER", "ada"),
             ("KAFKA_PASSWORD", "s3cret"),
@@ -186,23 +198,20 @@ mod tests {
 
     #[cfg(not(feature = "kafka-tls"))]
     #[test]
-    fn without_the_feature_tls_is_refused() {
+    fn tls_requires_the_feature() {
         let scram = [
             ("KAFKA_USER", "ada"),
             ("KAFKA_PASSWORD", "s3cret"),
             ("KAFKA_MECHANISM", "SCRAM-SHA-256"),
         ];
         for (url, environment) in [("kafka://h?tls", &[][..]), ("kafka://h", &scram)] {
-            let refused = properties(url, &KafkaArguments::default(), environment).unwrap_err();
-            assert!(
-                refused.ends_with("--features kafka-tls` builds one with it"),
-                "{refused}"
-            );
+            let error = properties(url, &KafkaArguments::default(), environment).unwrap_err();
+            assert!(error.ends_with("--features kafka-tls`"), "{error}");
         }
     }
 
     #[test]
-    fn arguments_go_before_the_environment_and_that_before_the_file() {
+    fn argument_precedes_environment_precedes_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kafka.properties");
         let lines = "# of the driver\n\nsasl.username = bob\nsasl.password=a=b\nsasl.mechanism=plain\n\
@@ -230,21 +239,21 @@ mod tests {
     }
 
     #[test]
-    fn what_has_another_place_or_is_a_secret_is_no_argument() {
+    fn reserved_and_secret_arguments_are_rejected() {
         for (argument, reason) in [
-            ("linger.ms", "-X takes KEY=VALUE"),
-            ("=20", "-X takes KEY=VALUE"),
-            ("bootstrap.servers=h", "the URL names the brokers"),
-            ("group.id=g", "give --group"),
-            ("acks=1", "`acks` in the URL"),
-            ("delivery.timeout.ms=1", "give --timeout"),
-            ("sasl.password=s3cret", "everybody can read"),
-            ("ssl.key.password=s3cret", "everybody can read"),
-            ("ssl.key.pem=s3cret", "everybody can read"),
+            ("linger.ms", "-X requires KEY=VALUE"),
+            ("=20", "-X requires KEY=VALUE"),
+            ("bootstrap.servers=h", "set the brokers in the URL"),
+            ("group.id=g", "use --group"),
+            ("acks=1", "use the URL parameter `acks`"),
+            ("delivery.timeout.ms=1", "use --timeout"),
+            ("sasl.password=s3cret", "every user of the machine can read"),
+            ("ssl.key.password=s3cret", "every user of the machine can read"),
+            ("ssl.key.pem=s3cret", "every user of the machine can read"),
         ] {
-            let refused = properties("kafka://h", &with(&[argument]), &[]).unwrap_err();
-            assert!(refused.contains(reason), "{argument}: {refused}");
-            assert!(!refused.contains("s3cret"), "{refused}");
+            let error = properties("kafka://h", &with(&[argument]), &[]).unwrap_err();
+            assert!(error.contains(reason), "{argument}: {error}");
+            assert!(!error.contains("s3cret"), "{error}");
         }
     }
 }

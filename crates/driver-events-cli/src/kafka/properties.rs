@@ -7,12 +7,12 @@ use rdkafka::ClientConfig;
 use crate::open_error::OpenError;
 use crate::report::with_causes;
 
-/// What librdkafka is told, each property by one of its names only.
+/// librdkafka properties by canonical name.
 #[derive(Default)]
 #[cfg_attr(test, derive(Debug))]
 pub(super) struct Properties(BTreeMap<String, String>);
 
-/// Names that librdkafka has for the same, and the one that is used here.
+/// Aliases of librdkafka properties and their canonical names.
 const ALIASES: [(&str, &str); 4] = [
     ("metadata.broker.list", "bootstrap.servers"),
     ("sasl.mechanism", "sasl.mechanisms"),
@@ -20,34 +20,38 @@ const ALIASES: [(&str, &str); 4] = [
     ("delivery.timeout.ms", "message.timeout.ms"),
 ];
 
-/// Properties that are said elsewhere, and where.
-const ELSEWHERE: [(&str, &str); 6] = [
-    ("bootstrap.servers", "the URL names the brokers"),
-    ("group.id", "give --group"),
-    ("auto.offset.reset", "give --since, or `offset` in the URL"),
-    ("acks", "give `acks` in the URL"),
-    ("enable.idempotence", "give `acks` in the URL"),
-    ("message.timeout.ms", "give --timeout"),
+/// Properties that cannot be set directly, and what to use instead.
+const RESERVED_PROPERTIES: [(&str, &str); 6] = [
+    ("bootstrap.servers", "set the brokers in the URL"),
+    ("group.id", "use --group"),
+    ("auto.offset.reset", "use --since or the URL parameter `offset`"),
+    ("acks", "use the URL parameter `acks`"),
+    ("enable.idempotence", "use the URL parameter `acks`"),
+    ("message.timeout.ms", "use --timeout"),
 ];
 
-/// Reads a file of properties: a `KEY=VALUE` a line, empty lines, and comments that begin with `#`.
+/// Reads a properties file: one `KEY=VALUE` per line, empty lines, and comments that start with `#`.
 pub(super) fn read(path: &Path) -> Result<Properties, OpenError> {
-    let shown = path.display();
+    let file = path.display();
     let text = fs::read_to_string(path)
-        .map_err(|error| OpenError::usage(format!("cannot read the properties {shown}: {}", with_causes(&error))))?;
+        .map_err(|error| OpenError::usage(format!("cannot read properties file `{file}`: {}", with_causes(&error))))?;
     let mut properties = Properties::default();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        // What stands there may be a secret, and is not told.
-        let place = || format!("{shown}:{}", index + 1);
-        let (name, value) = split(line).ok_or_else(|| OpenError::usage(format!("{}: no KEY=VALUE", place())))?;
-        match elsewhere(name) {
-            // Other programs read the file too, and the URL goes before it.
+        // The line may contain a secret, so errors do not quote it.
+        let position = || format!("{file}:{}", index + 1);
+        let (name, value) =
+            split(line).ok_or_else(|| OpenError::usage(format!("{}: expected KEY=VALUE", position())))?;
+        match replacement(name) {
+            // Other programs may share the file. The URL takes precedence.
             Some(_) if name == "bootstrap.servers" => {}
-            Some(place_of) => return Err(OpenError::usage(format!("{}: {name}: {place_of}", place()))),
+            Some(replacement) => {
+                let message = format!("{}: property `{name}` is not allowed: {replacement}", position());
+                return Err(OpenError::usage(message));
+            }
             None => properties.set(name, value),
         }
     }
@@ -64,36 +68,35 @@ impl Properties {
         self.0.insert(name.to_owned(), value.to_owned());
     }
 
-    pub(super) fn set_unless_there(&mut self, name: &str, value: &str) {
+    pub(super) fn set_default(&mut self, name: &str, value: &str) {
         self.0.entry(name.to_owned()).or_insert_with(|| value.to_owned());
     }
 
     pub(super) fn set_path(&mut self, name: &str, path: &Path) -> Result<(), OpenError> {
         let text = path.to_str();
-        let text = text.ok_or_else(|| OpenError::usage(format!("{} is no UTF-8", path.display())))?;
+        let text = text.ok_or_else(|| OpenError::usage(format!("path `{}` is not valid UTF-8", path.display())))?;
         self.set(name, text);
         Ok(())
     }
 
-    /// Takes a `KEY=VALUE` from the command line.
-    pub(super) fn take_argument(&mut self, argument: &str) -> Result<(), OpenError> {
-        let (name, value) = split(argument).ok_or_else(|| OpenError::usage("-X takes KEY=VALUE"))?;
-        if let Some(place) = elsewhere(name) {
-            return Err(OpenError::usage(format!("-X {name} is not taken: {place}")));
+    /// Sets a property from a `KEY=VALUE` argument.
+    pub(super) fn set_argument(&mut self, argument: &str) -> Result<(), OpenError> {
+        let (name, value) = split(argument).ok_or_else(|| OpenError::usage("-X requires KEY=VALUE"))?;
+        if let Some(replacement) = replacement(name) {
+            return Err(OpenError::usage(format!("-X {name} is not allowed: {replacement}")));
         }
         if is_secret(name) {
             return Err(OpenError::usage(format!(
-                "-X {name} is not taken: everybody can read the arguments of a command; set KAFKA_PASSWORD, or write the \
-                 property to a file for --kafka-config"
+                "-X {name} is not allowed, as every user of the machine can read arguments: set KAFKA_PASSWORD, or write \
+                 the property to a file for --kafka-config"
             )));
         }
         self.set(name, value);
         Ok(())
     }
 
-    /// Chooses how connections are made: with a user where there is one, and with TLS where that is asked for. What the
-    /// properties ask for already stays.
-    pub(super) fn secure(&mut self, with_tls: bool) {
+    /// Sets `security.protocol`: SASL if there is a user, TLS if `with_tls`. Keeps SASL and TLS if already set.
+    pub(super) fn set_security_protocol(&mut self, with_tls: bool) {
         let protocol = self.value("security.protocol").to_ascii_uppercase();
         let has_user = self.0.contains_key("sasl.username") || protocol.contains("SASL");
         let has_tls = with_tls || protocol.contains("SSL");
@@ -106,7 +109,7 @@ impl Properties {
         self.set("security.protocol", protocol);
     }
 
-    /// Tells where this build can do no TLS. librdkafka would only say that it does not know a value.
+    /// Returns an error if TLS is needed but not compiled in. librdkafka would only report an invalid value.
     pub(super) fn check_tls(&self) -> Result<(), OpenError> {
         let protocol = self.value("security.protocol").to_ascii_uppercase();
         let mechanism = self.value("sasl.mechanisms").to_ascii_uppercase();
@@ -115,8 +118,8 @@ impl Properties {
             return Ok(());
         }
         Err(OpenError::usage(
-            "this program was built without TLS for Kafka, which SCRAM needs too: `cargo install driver-events-cli \
-             --features kafka-tls` builds one with it",
+            "this build does not support TLS for Kafka, which SCRAM needs too: run `cargo install driver-events-cli \
+             --features kafka-tls`",
         ))
     }
 
@@ -129,7 +132,7 @@ impl Properties {
     }
 }
 
-/// The name that is used here, and the value.
+/// Splits `KEY=VALUE` and returns the canonical name.
 fn split(property: &str) -> Option<(&str, &str)> {
     let (name, value) = property.split_once('=')?;
     let name = name.trim();
@@ -140,9 +143,9 @@ fn split(property: &str) -> Option<(&str, &str)> {
     (!name.is_empty()).then_some((name, value.trim()))
 }
 
-fn elsewhere(name: &str) -> Option<&'static str> {
-    let found = ELSEWHERE.iter().find(|(known, _)| *known == name);
-    found.map(|(_, place)| *place)
+fn replacement(name: &str) -> Option<&'static str> {
+    let found = RESERVED_PROPERTIES.iter().find(|(known, _)| *known == name);
+    found.map(|(_, replacement)| *replacement)
 }
 
 fn is_secret(name: &str) -> bool {

@@ -7,22 +7,22 @@ use driver_events_types::EventKind;
 
 use super::KafkaAddress;
 use super::address::Topics;
-use super::patient::PatientSink;
+use super::interruptible_sink::InterruptibleSink;
 use crate::open_error::OpenError;
 use crate::remote::{Protocol, RemoteTarget};
-use crate::target::{CALL_TIMEOUT, Opened, Opening};
+use crate::target::{CALL_TIMEOUT, OpenedTarget, TargetOptions};
 use crate::url::{Url, UrlError};
 
-/// A `kafka:` URL to publish to.
+/// Parsed `kafka:` URL of a target.
 #[derive(Debug)]
 pub(super) struct KafkaTarget {
     address: KafkaAddress,
     bare: bool,
     acks: Acks,
-    topic: NewTopic,
+    new_topic: NewTopic,
 }
 
-/// What a topic is made with.
+/// Settings of a topic to create.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct NewTopic {
     partitions: Option<i32>,
@@ -37,35 +37,35 @@ impl KafkaTarget {
             address: KafkaAddress::parse(url)?,
             bare: false,
             acks: Acks::All,
-            topic: NewTopic::default(),
+            new_topic: NewTopic::default(),
         };
-        let known = "but `prefix`, `per-subject`, `bare`, `acks` and `tls`, and for --create-topic `partitions`, \
-                     `replication`, `min-insync` and `retention`";
-        url.take_parameters(known, |key, value| target.take(key, value))?;
+        let expected = "`prefix`, `per-subject`, `bare`, `acks` or `tls`, or with --create-topic `partitions`, \
+                        `replication`, `min-insync` or `retention`";
+        url.take_parameters(expected, |key, value| target.set_parameter(key, value))?;
         Ok(target)
     }
 
-    fn take(&mut self, key: &str, value: Option<&str>) -> Result<bool, UrlError> {
+    fn set_parameter(&mut self, key: &str, value: Option<&str>) -> Result<bool, UrlError> {
         match key {
-            "offset" => return Err(UrlError::new("`offset` is for reading")),
+            "offset" => return Err(UrlError::new("parameter `offset` is valid for `tail` only")),
             "bare" => self.bare = UrlError::boolean(key, value)?,
-            "acks" => self.acks = acks(UrlError::needs_value(key, value)?)?,
-            "partitions" => self.topic.partitions = Some(number(key, value)?),
-            "replication" => self.topic.replication = Some(number(key, value)?),
-            "min-insync" => self.topic.min_insync = Some(number(key, value)?.unsigned_abs()),
+            "acks" => self.acks = acks(UrlError::required_value(key, value)?)?,
+            "partitions" => self.new_topic.partitions = Some(number(key, value)?),
+            "replication" => self.new_topic.replication = Some(number(key, value)?),
+            "min-insync" => self.new_topic.min_insync = Some(number(key, value)?.unsigned_abs()),
             "retention" => {
-                let age = UrlError::needs_value(key, value)?;
+                let age = UrlError::required_value(key, value)?;
                 let age = humantime::parse_duration(age)
-                    .map_err(|_| UrlError::new(format!("`retention` is a duration such as `7d`, and not `{age}`")))?;
-                self.topic.retention = Some(age);
+                    .map_err(|_| UrlError::new(format!("`retention` must be a duration such as `7d`, not `{age}`")))?;
+                self.new_topic.retention = Some(age);
             }
-            _ => return self.address.take(key, value),
+            _ => return self.address.set_parameter(key, value),
         }
         Ok(true)
     }
 
-    /// The topics that can be told without an event, as they are to be made.
-    fn topics(&self) -> Vec<TopicSettings> {
+    /// Returns the settings of all topics that events may be published to.
+    fn topic_settings(&self) -> Vec<TopicSettings> {
         let names = match &self.address.topics {
             Topics::Default => vec![DEFAULT_TOPIC],
             Topics::One(topic) => vec![topic.as_str()],
@@ -75,7 +75,7 @@ impl KafkaTarget {
         let prefix = prefix.unwrap_or_default();
         names
             .iter()
-            .map(|name| self.topic.named(format!("{prefix}{name}")))
+            .map(|name| self.new_topic.settings(format!("{prefix}{name}")))
             .collect()
     }
 }
@@ -86,17 +86,17 @@ impl RemoteTarget for KafkaTarget {
         Protocol::Kafka
     }
 
-    async fn open(&self, name: &str, opening: &Opening) -> Result<Opened, OpenError> {
-        if !opening.create_topic && self.topic != NewTopic::default() {
+    async fn open(&self, name: &str, options: &TargetOptions) -> Result<OpenedTarget, OpenError> {
+        if !options.create_topic && self.new_topic != NewTopic::default() {
             return Err(OpenError::usage(
-                "`partitions`, `replication`, `min-insync` and `retention` are for --create-topic, which is not given",
+                "`partitions`, `replication`, `min-insync` and `retention` require --create-topic",
             ));
         }
-        // librdkafka itself tries again for as long as is asked for: an event that it gave up, and that is sent once
-        // more, could be stored twice.
-        let timeout = opening.timeout.max(CALL_TIMEOUT);
+        // librdkafka retries for the whole timeout: an event that it gave up and that is sent again could be stored
+        // twice.
+        let timeout = options.timeout.max(CALL_TIMEOUT);
         let milliseconds = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-        let mut config = opening.connecting.kafka.config(&self.address)?;
+        let mut config = options.connection.kafka.config(&self.address)?;
         config.set("message.timeout.ms", milliseconds.to_string());
         let mut builder = KafkaEventSink::builder(config.clone()).acks(self.acks);
         match &self.address.topics {
@@ -112,8 +112,8 @@ impl RemoteTarget for KafkaTarget {
         }
         let sink = builder.build()?;
         let mut warnings = Vec::new();
-        if opening.create_topic {
-            for settings in self.topics() {
+        if options.create_topic {
+            for settings in self.topic_settings() {
                 let topic = ensure_topic(&config, &settings).await?;
                 warnings.extend(topic.warnings.iter().map(ToString::to_string));
             }
@@ -121,22 +121,22 @@ impl RemoteTarget for KafkaTarget {
             sink.check().await?;
         }
         let state = sink.state().clone();
-        let longest_outage = match self.acks {
+        let max_outage = match self.acks {
             Acks::All => Duration::ZERO,
-            // It may be stored twice all the same.
+            // These modes do not prevent duplicates anyway.
             _ => Duration::MAX,
         };
-        Ok(Opened {
-            longest_outage,
+        Ok(OpenedTarget {
+            max_outage,
             warnings,
             possible_duplicates: Box::new(move || state.possible_duplicates()),
-            ..Opened::new(Arc::new(PatientSink::new(sink, name, timeout, opening)))
+            ..OpenedTarget::new(Arc::new(InterruptibleSink::new(sink, name, timeout, options)))
         })
     }
 }
 
 impl NewTopic {
-    fn named(&self, name: String) -> TopicSettings {
+    fn settings(&self, name: String) -> TopicSettings {
         let mut settings = TopicSettings::named(name);
         if let Some(partitions) = self.partitions {
             settings = settings.partitions(partitions);
@@ -160,14 +160,14 @@ fn acks(text: &str) -> Result<Acks, UrlError> {
         "leader" => Ok(Acks::Leader),
         "none" => Ok(Acks::None),
         text => Err(UrlError::new(format!(
-            "`acks` is `all`, `leader` or `none`, and not `{text}`"
+            "`acks` must be `all`, `leader` or `none`, not `{text}`"
         ))),
     }
 }
 
-/// A number from 1.
+/// Parses a positive number.
 fn number(key: &str, value: Option<&str>) -> Result<i32, UrlError> {
-    let value = UrlError::needs_value(key, value)?;
+    let value = UrlError::required_value(key, value)?;
     let number = value.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| UrlError::new(format!("`{key}` is a number from 1, and not `{value}`")))
+    number.ok_or_else(|| UrlError::new(format!("`{key}` must be a positive number, not `{value}`")))
 }

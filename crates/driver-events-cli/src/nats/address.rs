@@ -2,27 +2,27 @@ use driver_events_nats::NatsOptions;
 
 use crate::url::{Url, UrlError};
 
-/// The servers of a `nats://`, `tls://` or `jetstream://` URL, and what they all take.
+/// Servers and common parameters of a `nats://`, `tls://` or `jetstream://` URL.
 #[derive(Clone)]
 pub(crate) struct NatsAddress {
-    /// Each as a URL of its own, with the user where the URL has one.
+    /// One URL per server, each with the credentials of the parsed URL.
     servers: Vec<String>,
     tls: bool,
-    /// What the subjects of answers begin with.
+    /// Prefix of reply subjects.
     inbox: Option<String>,
     pub(crate) prefix: Option<String>,
     pub(crate) bare: bool,
 }
 
 impl NatsAddress {
-    /// Reads `//[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]` and what stands behind the `/`, which is given back.
+    /// Parses `//[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]`. Returns the path after the `/` as well.
     pub(crate) fn parse<'a>(url: &Url<'a>) -> Result<(Self, &'a str), UrlError> {
-        let no_host = || UrlError::new(format!("it names no host: {}://HOST:PORT", url.scheme));
-        let text = std::str::from_utf8(url.path).map_err(|_| UrlError::new("it is no UTF-8"))?;
+        let no_host = || UrlError::new(format!("missing host: write {}://HOST:PORT", url.scheme));
+        let text = std::str::from_utf8(url.path).map_err(|_| UrlError::new("not valid UTF-8"))?;
         let rest = text.strip_prefix("//").ok_or_else(no_host)?;
-        // A password should be percent-encoded, and is not always: it may have an `@` and a `/` in it.
-        let (user, behind) = rest.split_at(rest.rfind('@').map_or(0, |at| at + 1));
-        let (hosts, path) = behind.split_once('/').unwrap_or((behind, ""));
+        // A password that is not percent-encoded may contain `@` and `/`.
+        let (user, tail) = rest.split_at(rest.rfind('@').map_or(0, |at| at + 1));
+        let (hosts, path) = tail.split_once('/').unwrap_or((tail, ""));
         if hosts.split(',').any(str::is_empty) {
             return Err(no_host());
         }
@@ -36,11 +36,11 @@ impl NatsAddress {
         Ok((address, path))
     }
 
-    /// Takes a parameter that all of these URLs have. False for one that is another's.
-    pub(crate) fn take(&mut self, key: &str, value: Option<&str>) -> Result<bool, UrlError> {
+    /// Sets a common parameter. Returns `false` for another one.
+    pub(crate) fn set_parameter(&mut self, key: &str, value: Option<&str>) -> Result<bool, UrlError> {
         match key {
-            "prefix" => self.prefix = Some(UrlError::needs_value(key, value)?.to_owned()),
-            "inbox" => self.inbox = Some(UrlError::needs_value(key, value)?.to_owned()),
+            "prefix" => self.prefix = Some(UrlError::required_value(key, value)?.to_owned()),
+            "inbox" => self.inbox = Some(UrlError::required_value(key, value)?.to_owned()),
             "bare" => self.bare = UrlError::boolean(key, value)?,
             "tls" => self.tls = UrlError::boolean(key, value)?,
             _ => return Ok(false),
@@ -48,12 +48,12 @@ impl NatsAddress {
         Ok(true)
     }
 
-    /// Whether the URL says who connects.
-    pub(crate) fn has_user(&self) -> bool {
+    /// Returns whether the URL contains credentials.
+    pub(crate) fn has_credentials(&self) -> bool {
         self.servers.iter().any(|server| server.contains('@'))
     }
 
-    /// The connection, without what the credentials say.
+    /// Returns the connection options without credentials from the command line or the environment.
     pub(crate) fn options(&self) -> NatsOptions {
         let mut servers = self.servers.iter();
         let first = servers.next().map(String::as_str).unwrap_or_default();
@@ -67,7 +67,7 @@ impl NatsAddress {
     }
 }
 
-/// Shows no user: it may be a secret.
+/// Omits the servers, whose URLs may contain a password.
 impl std::fmt::Debug for NatsAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("NatsAddress").finish_non_exhaustive()

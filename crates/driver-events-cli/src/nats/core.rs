@@ -6,39 +6,38 @@ use driver_events_nats::{NatsEventSink, NatsEventSource};
 
 use super::NatsAddress;
 use crate::open_error::OpenError;
-use crate::remote::{Protocol, RemoteOrigin, RemoteSource, RemoteTarget};
-use crate::tail::Reading;
-use crate::target::{CALL_TIMEOUT, Opened, Opening};
+use crate::remote::{Protocol, RemoteSource, RemoteSourceUrl, RemoteTarget};
+use crate::tail::ReadOptions;
+use crate::target::{CALL_TIMEOUT, OpenedTarget, TargetOptions};
 use crate::url::{Url, UrlError};
 
-/// A `nats://HOST:PORT` or `tls://HOST:PORT` URL.
+/// Parsed `nats://HOST:PORT` or `tls://HOST:PORT` URL.
 #[derive(Debug)]
 pub(super) struct CoreAddress(NatsAddress);
 
 impl CoreAddress {
     pub(super) fn of_target(url: &Url<'_>) -> Result<Self, UrlError> {
         let mut address = Self::parse(url)?;
-        url.take_parameters("but `prefix`, `bare`, `inbox` and `tls`", |key, value| {
-            address.0.take(key, value)
+        url.take_parameters("`prefix`, `bare`, `inbox` or `tls`", |key, value| {
+            address.0.set_parameter(key, value)
         })?;
         Ok(address)
     }
 
-    pub(super) fn of_origin(url: &Url<'_>) -> Result<Self, UrlError> {
+    pub(super) fn of_source(url: &Url<'_>) -> Result<Self, UrlError> {
         let mut address = Self::parse(url)?;
-        url.take_parameters("but `prefix`, `inbox` and `tls`", |key, value| match key {
+        url.take_parameters("`prefix`, `inbox` or `tls`", |key, value| match key {
             "bare" => Ok(false),
-            _ => address.0.take(key, value),
+            _ => address.0.set_parameter(key, value),
         })?;
         Ok(address)
     }
 
-    /// Core NATS has no streams to name.
     fn parse(url: &Url<'_>) -> Result<Self, UrlError> {
         match NatsAddress::parse(url)? {
             (address, "") => Ok(Self(address)),
             _ => Err(UrlError::new(
-                "nothing may follow the host: write `jetstream://HOST:PORT/STREAM` for a stream",
+                "unexpected path: write `jetstream://HOST:PORT/STREAM` for a stream",
             )),
         }
     }
@@ -50,10 +49,10 @@ impl RemoteTarget for CoreAddress {
         Protocol::Nats
     }
 
-    async fn open(&self, _: &str, opening: &Opening) -> Result<Opened, OpenError> {
+    async fn open(&self, _: &str, options: &TargetOptions) -> Result<OpenedTarget, OpenError> {
         let Self(address) = self;
         let mut builder = NatsEventSink::builder()
-            .options(opening.connecting.nats.options(address)?)
+            .options(options.connection.nats.options(address)?)
             .send_timeout(CALL_TIMEOUT)
             .flush_timeout(CALL_TIMEOUT);
         if let Some(prefix) = &address.prefix {
@@ -62,24 +61,24 @@ impl RemoteTarget for CoreAddress {
         if address.bare {
             builder = builder.bare();
         }
-        Ok(Opened {
-            holds_unflushed: false,
-            ..Opened::new(Arc::new(builder.build().await?))
+        Ok(OpenedTarget {
+            retains_unflushed: false,
+            ..OpenedTarget::new(Arc::new(builder.build().await?))
         })
     }
 }
 
 #[async_trait]
-impl RemoteOrigin for CoreAddress {
+impl RemoteSourceUrl for CoreAddress {
     fn protocol(&self) -> Protocol {
         Protocol::Nats
     }
 
-    async fn open(&self, reading: &Reading) -> Result<Box<dyn RemoteSource>, OpenError> {
+    async fn open(&self, options: &ReadOptions) -> Result<Box<dyn RemoteSource>, OpenError> {
         let Self(address) = self;
         let mut builder = NatsEventSource::builder()
-            .options(reading.connecting.nats.options(address)?)
-            .filter(reading.filter.clone());
+            .options(options.connection.nats.options(address)?)
+            .filter(options.filter.clone());
         if let Some(prefix) = &address.prefix {
             builder = builder.prefix(prefix);
         }
@@ -89,7 +88,7 @@ impl RemoteOrigin for CoreAddress {
 
 #[async_trait]
 impl RemoteSource for NatsEventSource {
-    /// Nobody waits for answers.
+    /// Does nothing: core NATS has no acks.
     async fn close(self: Box<Self>) -> Result<(), SourceError> {
         Ok(())
     }

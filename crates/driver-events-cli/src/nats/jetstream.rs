@@ -9,44 +9,41 @@ use driver_events_nats::{
 
 use super::NatsAddress;
 use crate::open_error::OpenError;
-use crate::remote::{Protocol, RemoteOrigin, RemoteSource, RemoteTarget};
-use crate::start::Start;
-use crate::tail::Reading;
-use crate::target::{CALL_TIMEOUT, Opened, Opening};
+use crate::remote::{Protocol, RemoteSource, RemoteSourceUrl, RemoteTarget};
+use crate::start_position::StartPosition;
+use crate::tail::ReadOptions;
+use crate::target::{CALL_TIMEOUT, OpenedTarget, TargetOptions};
 use crate::url::{Url, UrlError};
 
-/// A `jetstream://HOST:PORT/STREAM` URL.
+/// Parsed `jetstream://HOST:PORT/STREAM` URL.
 #[derive(Debug)]
 pub(super) struct JetStreamAddress {
     servers: NatsAddress,
     stream: String,
     domain: Option<String>,
-    start: Option<Start>,
+    start: Option<StartPosition>,
 }
 
 impl JetStreamAddress {
     pub(super) fn of_target(url: &Url<'_>) -> Result<Self, UrlError> {
         let mut address = Self::parse(url)?;
-        url.take_parameters(
-            "but `prefix`, `bare`, `domain`, `inbox` and `tls`",
-            |key, value| match key {
-                "offset" => Err(UrlError::new("`offset` is for reading")),
-                _ => address.take(key, value),
-            },
-        )?;
+        url.take_parameters("`prefix`, `bare`, `domain`, `inbox` or `tls`", |key, value| match key {
+            "offset" => Err(UrlError::new("parameter `offset` is valid for `tail` only")),
+            _ => address.set_parameter(key, value),
+        })?;
         Ok(address)
     }
 
-    pub(super) fn of_origin(url: &Url<'_>) -> Result<Self, UrlError> {
+    pub(super) fn of_source(url: &Url<'_>) -> Result<Self, UrlError> {
         let mut address = Self::parse(url)?;
-        let known = "but `prefix`, `offset`, `domain`, `inbox` and `tls`";
-        url.take_parameters(known, |key, value| match key {
+        let expected = "`prefix`, `offset`, `domain`, `inbox` or `tls`";
+        url.take_parameters(expected, |key, value| match key {
             "bare" => Ok(false),
             "offset" => {
-                address.start = Some(Start::offset(UrlError::needs_value(key, value)?)?);
+                address.start = Some(StartPosition::parse_offset(UrlError::required_value(key, value)?)?);
                 Ok(true)
             }
-            _ => address.take(key, value),
+            _ => address.set_parameter(key, value),
         })?;
         Ok(address)
     }
@@ -54,9 +51,7 @@ impl JetStreamAddress {
     fn parse(url: &Url<'_>) -> Result<Self, UrlError> {
         let (servers, stream) = NatsAddress::parse(url)?;
         if stream.is_empty() || stream.contains('/') {
-            return Err(UrlError::new(
-                "it names no stream: write `jetstream://HOST:PORT/STREAM`",
-            ));
+            return Err(UrlError::new("missing stream: write `jetstream://HOST:PORT/STREAM`"));
         }
         Ok(Self {
             servers,
@@ -66,16 +61,16 @@ impl JetStreamAddress {
         })
     }
 
-    /// Takes a parameter. False for one that is not known.
-    fn take(&mut self, key: &str, value: Option<&str>) -> Result<bool, UrlError> {
+    /// Sets a parameter. Returns `false` for an unknown one.
+    fn set_parameter(&mut self, key: &str, value: Option<&str>) -> Result<bool, UrlError> {
         if key != "domain" {
-            return self.servers.take(key, value);
+            return self.servers.set_parameter(key, value);
         }
-        self.domain = Some(UrlError::needs_value(key, value)?.to_owned());
+        self.domain = Some(UrlError::required_value(key, value)?.to_owned());
         Ok(true)
     }
 
-    /// A stream that may be made, which knows an event again for longer than it is tried to publish it.
+    /// Returns the settings of a new stream, whose duplicate window is longer than `timeout`.
     fn settings(&self, timeout: Duration) -> StreamSettings {
         let window = Duration::from_secs(120).max(timeout.saturating_add(Duration::from_secs(60)));
         let mut settings = StreamSettings::new(&self.stream).duplicate_window(window);
@@ -95,11 +90,11 @@ impl RemoteTarget for JetStreamAddress {
         Protocol::JetStream
     }
 
-    async fn open(&self, _: &str, opening: &Opening) -> Result<Opened, OpenError> {
-        let connection = opening.connecting.nats.options(&self.servers)?.connect().await?;
+    async fn open(&self, _: &str, options: &TargetOptions) -> Result<OpenedTarget, OpenError> {
+        let connection = options.connection.nats.options(&self.servers)?.connect().await?;
         let mut warnings = Vec::new();
-        if opening.create_stream {
-            let stream = connection.ensure_stream(&self.settings(opening.timeout)).await?;
+        if options.create_stream {
+            let stream = connection.ensure_stream(&self.settings(options.timeout)).await?;
             warnings.extend(stream.warnings.iter().map(ToString::to_string));
         }
         let mut builder = JetStreamEventSink::builder(&self.stream)
@@ -116,26 +111,26 @@ impl RemoteTarget for JetStreamAddress {
         }
         let sink = builder.build().await.map_err(|error| match error.kind() {
             SetupErrorKind::NoStream => OpenError::failed(format!(
-                "the stream {:?} does not exist: correct its name, or make it with --create-stream",
+                "stream `{}` does not exist: correct its name, or create it with --create-stream",
                 self.stream
             )),
             _ => error.into(),
         })?;
-        if !opening.create_stream {
+        if !options.create_stream {
             warnings.extend(sink.warnings().iter().map(ToString::to_string));
         }
-        // The sink itself tries for a while, before and after.
-        let longest_outage = sink.duplicate_window().saturating_sub(3 * CALL_TIMEOUT);
-        Ok(Opened {
-            longest_outage,
+        // The sink itself retries before the outage is noticed and after its end.
+        let max_outage = sink.duplicate_window().saturating_sub(3 * CALL_TIMEOUT);
+        Ok(OpenedTarget {
+            max_outage,
             warnings,
-            ..Opened::new(Arc::new(sink))
+            ..OpenedTarget::new(Arc::new(sink))
         })
     }
 }
 
 #[async_trait]
-impl RemoteOrigin for JetStreamAddress {
+impl RemoteSourceUrl for JetStreamAddress {
     fn protocol(&self) -> Protocol {
         Protocol::JetStream
     }
@@ -144,21 +139,21 @@ impl RemoteOrigin for JetStreamAddress {
         self.start.is_some()
     }
 
-    async fn open(&self, reading: &Reading) -> Result<Box<dyn RemoteSource>, OpenError> {
+    async fn open(&self, options: &ReadOptions) -> Result<Box<dyn RemoteSource>, OpenError> {
         let mut builder = JetStreamEventSource::builder(&self.stream)
-            .options(reading.connecting.nats.options(&self.servers)?)
-            .filter(reading.filter.clone());
+            .options(options.connection.nats.options(&self.servers)?)
+            .filter(options.filter.clone());
         if let Some(prefix) = &self.servers.prefix {
             builder = builder.prefix(prefix);
         }
         if let Some(domain) = &self.domain {
             builder = builder.domain(domain);
         }
-        if let Some(name) = &reading.durable {
+        if let Some(name) = &options.durable {
             builder = builder.durable(name);
         }
-        if let Some(start) = reading.since.or(self.start) {
-            builder = from(builder, start);
+        if let Some(start) = options.since.or(self.start) {
+            builder = start_from(builder, start);
         }
         Ok(Box::new(builder.build().await?))
     }
@@ -171,10 +166,10 @@ impl RemoteSource for JetStreamEventSource {
     }
 }
 
-fn from(source: JetStreamEventSourceBuilder, start: Start) -> JetStreamEventSourceBuilder {
+fn start_from(builder: JetStreamEventSourceBuilder, start: StartPosition) -> JetStreamEventSourceBuilder {
     match start {
-        Start::Earliest => source.from_start(),
-        Start::Latest => source.from_new(),
-        Start::Time(time) => source.from_time(time),
+        StartPosition::Earliest => builder.from_start(),
+        StartPosition::Latest => builder.from_new(),
+        StartPosition::Time(time) => builder.from_time(time),
     }
 }

@@ -1,4 +1,4 @@
-//! NATS as a target and as a source: URLs, credentials, connections.
+//! NATS targets and sources: URLs, credentials, connections.
 
 mod address;
 mod arguments;
@@ -14,11 +14,11 @@ pub(crate) use self::arguments::NatsArguments;
 use self::core::CoreAddress;
 use self::jetstream::JetStreamAddress;
 use crate::open_error::OpenError;
-use crate::remote::{RemoteOrigin, RemoteTarget};
+use crate::remote::{RemoteSourceUrl, RemoteTarget};
 use crate::report::with_causes;
 use crate::url::{Url, UrlError};
 
-/// Reads a `nats:`, `tls:` or `jetstream:` URL.
+/// Parses the `nats:`, `tls:` or `jetstream:` URL of a target.
 pub(crate) fn target(url: &Url<'_>) -> Result<Arc<dyn RemoteTarget>, UrlError> {
     Ok(match url.scheme.as_str() {
         "jetstream" => Arc::new(JetStreamAddress::of_target(url)?),
@@ -26,11 +26,11 @@ pub(crate) fn target(url: &Url<'_>) -> Result<Arc<dyn RemoteTarget>, UrlError> {
     })
 }
 
-/// Reads a `nats:`, `tls:` or `jetstream:` URL.
-pub(crate) fn origin(url: &Url<'_>) -> Result<Arc<dyn RemoteOrigin>, UrlError> {
+/// Parses the `nats:`, `tls:` or `jetstream:` URL of a source.
+pub(crate) fn source_url(url: &Url<'_>) -> Result<Arc<dyn RemoteSourceUrl>, UrlError> {
     Ok(match url.scheme.as_str() {
-        "jetstream" => Arc::new(JetStreamAddress::of_origin(url)?),
-        _ => Arc::new(CoreAddress::of_origin(url)?),
+        "jetstream" => Arc::new(JetStreamAddress::of_source(url)?),
+        _ => Arc::new(CoreAddress::of_source(url)?),
     })
 }
 

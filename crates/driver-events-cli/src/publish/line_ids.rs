@@ -1,22 +1,22 @@
 use driver_events_core::EventId;
 use uuid::{Uuid, uuid};
 
-/// The namespace of the ids that lines get. It never changes: the same line has the same id in every version.
-const LINES: Uuid = uuid!("558f219d-97c2-4730-925b-4e51c6757593");
+/// UUID namespace of line ids. It must never change: a line has the same id in every version.
+const LINE_ID_NAMESPACE: Uuid = uuid!("558f219d-97c2-4730-925b-4e51c6757593");
 
-/// Gives ids to the lines of one source that have none of their own.
+/// Generates the ids of the bare events of one source.
 ///
-/// The id is a UUID of version 5 in the namespace [`LINES`] over the name of the source, a NUL, the number of the line
-/// from 1 as decimal text, a NUL, and the bytes of the line without its ending. So the same file published twice gives
-/// the same ids, and a broker or a reader that removes duplicates keeps each event once.
+/// An id is the version 5 UUID, in [`LINE_ID_NAMESPACE`], of the source name, a NUL, the line number (decimal, from 1),
+/// a NUL, and the line without its ending. A file that is published twice yields the same ids, so a broker or reader that
+/// removes duplicates keeps each event once.
 pub(super) struct LineIds {
-    /// The name that is hashed, kept to spare an allocation for each line.
+    /// Buffer of the hashed name, reused for every line.
     name: Vec<u8>,
     source_length: usize,
 }
 
 impl LineIds {
-    pub(super) fn of_source(source_name: &[u8]) -> Self {
+    pub(super) fn new(source_name: &[u8]) -> Self {
         let mut name = source_name.to_vec();
         name.push(0);
         let source_length = name.len();
@@ -28,6 +28,6 @@ impl LineIds {
         self.name.extend_from_slice(line_number.to_string().as_bytes());
         self.name.push(0);
         self.name.extend_from_slice(line);
-        Uuid::new_v5(&LINES, &self.name).into()
+        Uuid::new_v5(&LINE_ID_NAMESPACE, &self.name).into()
     }
 }

@@ -1,11 +1,11 @@
-//! `driver-events publish`: lines in, events out to every target.
+//! `driver-events publish`: sends the events of an input to all targets.
 
-mod lane;
 mod line_ids;
-mod patience;
 mod progress;
 mod publisher;
 mod rejects;
+mod retry_policy;
+mod target_worker;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,91 +15,90 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
 use driver_events_core::NdjsonSource;
 
-use self::lane::Lane;
 use self::line_ids::LineIds;
-use self::patience::Patience;
 use self::publisher::Publisher;
 use self::rejects::Rejects;
+use self::retry_policy::RetryPolicy;
+use self::target_worker::TargetWorker;
+use crate::arguments::separate_hints;
 use crate::exit::Exit;
 use crate::file_id::FileId;
 use crate::input::{Input, Reader};
 use crate::open_error::OpenError;
-use crate::remote::{Connecting, Protocol};
+use crate::remote::{ConnectionArguments, Protocol};
 use crate::report::{Report, with_causes};
-use crate::signals::Stop;
-use crate::target::{Opening, Target};
+use crate::signals::Shutdown;
+use crate::target::{Target, TargetOptions};
 use crate::url_parser::UrlParser;
 
 const AFTER_HELP: &str = "\
 Targets:
   stdout:    standard output
-  file:PATH  the end of a file, which is made where it is not there. In
-             PATH, `?` and `%` are written %3F and %25; file:///PATH is
-             understood too.
-  Both take `?format=json|cloudevents|pretty`; json is the default. On a
-  terminal, what it would obey is escaped.
+  file:PATH  append to a file, which is created if it does not exist. Write
+             `?` and `%` in PATH as %3F and %25. file:///PATH also works.
+  Both accept `?format=json|cloudevents|pretty` (default: json). On a
+  terminal, control characters are escaped.
   nats://HOST:PORT
-             core NATS, to whoever is listening
+             core NATS: delivers to current subscribers only
   jetstream://HOST:PORT/STREAM
-             a stream of NATS, which stores each event once
-  Both take several hosts with commas between them, USER:PASSWORD@ or TOKEN@
-  before them, and parameters: `?prefix=TENANT&bare&tls&inbox=PREFIX`; bare
-  is without headers, inbox is for answers. A stream takes `domain=NAME`
-  too. tls://HOST:PORT is nats://HOST:PORT?tls.
-
+             a JetStream stream: stores each event once
+  Both accept several hosts, separated by commas, credentials (USER:PASSWORD@
+  or TOKEN@) before the first host, and `?prefix=TENANT&bare&tls&inbox=PREFIX`.
+  `bare` omits headers; `inbox` is the prefix of reply subjects. A stream also
+  accepts `domain=NAME`. tls://HOST:PORT is nats://HOST:PORT?tls.
   kafka://HOST:PORT/TOPIC
-             a topic of Kafka; agent.driver where none is named
-  It takes several hosts too, and `?prefix=TENANT&bare&tls`. With
-  `per-subject` each subject has a topic. `acks=leader` or `acks=none` is
-  quicker, and may lose events, or store them twice.
-  --version tells which servers this program was built with.
+             a Kafka topic (default: agent.driver)
+  Accepts several brokers, separated by commas, and `?prefix=TENANT&bare&tls`.
+  `per-subject` publishes to one topic per subject. `acks=leader` and
+  `acks=none` are faster, but may lose or duplicate events.
+  `driver-events --version` lists the transports of this build.
 
-Connecting:
-  Who connects to NATS is said by the URL, else by one option, else by one
-  variable: NATS_CREDS, NATS_NKEY, NATS_NKEY_SEED, NATS_USER with
-  NATS_PASSWORD, or NATS_TOKEN. Everybody on the machine can read the
-  arguments of a command: a password or a token is better kept in a variable.
-  Who connects to Kafka is said by --kafka-user and KAFKA_PASSWORD, or by a
-  file. -X goes before the options, they before the variables, and those
-  before the file. With certificates, as with `tls`, it connects with TLS.
-  KAFKA_KEY_PASSWORD is the password of the key, where it has one.
+Credentials:
+  NATS credentials are resolved in this order: URL, command-line option,
+  environment variable (NATS_CREDS, NATS_NKEY, NATS_NKEY_SEED, NATS_USER with
+  NATS_PASSWORD, or NATS_TOKEN).
+  Kafka properties are resolved in this order: -X, command-line option,
+  environment variable, --kafka-config. The password of --kafka-user is read
+  from KAFKA_PASSWORD, the one of --kafka-key from KAFKA_KEY_PASSWORD.
+  A CA or a client certificate enables TLS for Kafka, as `tls` does.
+  Every user of the machine can read command-line arguments, including URLs.
+  Keep passwords and tokens in environment variables or files.
 
-Streams:
-  With --create-stream the stream has one replica, and knows an event again
-  for longer than --timeout. Another stream may forget it sooner: then it is
-  not tried for longer than that, so that nothing is stored twice. Publishing
-  a file again stores nothing more within that time.
+JetStream:
+  --create-stream creates a stream with one replica and a duplicate window
+  longer than --timeout. If an existing stream has a shorter window, retries
+  end before the window does, so that no event is stored twice. Within the
+  window, publishing a file again stores nothing.
 
-Topics:
-  With --create-topic a topic is made as the URL says: `partitions=12`,
-  `replication=3`, `min-insync=2`, `retention=7d`; the rest is for the brokers
-  to say. What a topic that is there has otherwise is told.
-  Until --timeout, what is tried again is stored once. The summary tells of
-  what may be stored twice, since the producer broke down. Publishing a file
-  again stores all of it again, with the same ids.
+Kafka topics:
+  --create-topic applies `partitions=12`, `replication=3`, `min-insync=2` and
+  `retention=7d` of the URL; the brokers' defaults apply otherwise. If an
+  existing topic has other settings, a warning lists them.
+  Retries within --timeout store an event once. If the producer has to be
+  re-created, the summary counts the events that may be stored twice.
+  Publishing a file again stores its events again, with the same ids.
 
-Lines:
-  A bare event, or a CloudEvent in structured mode, which keeps its id. The
-  bytes of the event pass unchanged. A bare event gets an id that is the
-  same each time the line is published: the UUID of version 5 in namespace
-  558f219d-97c2-4730-925b-4e51c6757593 over the name of the source, a NUL,
-  the line's number from 1 in decimal, a NUL, and the line without its
-  ending. Two different inputs on standard input with the same lines have
-  the same ids: name them with --source-name.
-  A line that is no event is told on standard error as NAME:LINE:COLUMN:
-  reason, and the rest goes on.
+Input:
+  Each line is a bare event or a CloudEvent in structured mode. The bytes of
+  the event are not changed. A CloudEvent keeps its id. The id of a bare event
+  is the version 5 UUID, in namespace 558f219d-97c2-4730-925b-4e51c6757593, of
+  the source name, a NUL, the line number (decimal, from 1), a NUL, and the
+  line without its ending. So a line has the same id whenever it is published.
+  For different inputs on standard input, set different --source-name.
+  A malformed line is reported on standard error as NAME:LINE:COLUMN: reason,
+  and the next line is read.
 
 Signals:
-  SIGINT (Ctrl-C) and SIGTERM stop the reading, finish what was taken and
-  say where they stopped. A second one ends the process at once.
+  SIGINT (Ctrl-C) and SIGTERM stop reading. Lines already read are published,
+  and the last line is reported. A second signal exits at once.
 
 Exit codes:
-  0    all was delivered, or the reader of standard output, the only
-       target, went away
+  0    all events were delivered, or standard output is the only target and
+       its reader closed it
   1    a line was rejected or not delivered, or a file could not be opened
-  2    wrong usage
-  130  stopped by SIGINT
-  143  stopped by SIGTERM
+  2    usage error
+  130  interrupted by SIGINT
+  143  terminated by SIGTERM
 
 Examples:
   driver-events publish run.ndjson --to 'stdout:?format=pretty'
@@ -112,55 +111,55 @@ Examples:
   driver-events publish run.ndjson --create-topic \\
     --to 'kafka://127.0.0.1:9092/agent.driver?partitions=12'";
 
-/// Publish the events in a file, or on standard input, to one or more targets
+/// Publish events from a file or standard input to one or more targets
 ///
-/// What fails and may succeed later is tried again, in order, until --timeout.
+/// Transient failures are retried, in order, until --timeout.
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, mut_args(separate_hints))]
 pub(crate) struct PublishArguments {
-    /// The lines to publish: a file, or `-` for standard input
+    /// File to read, or `-` for standard input
     #[arg(value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath,
           value_parser = OsStringValueParser::new().map(Input::from_path))]
     input: Input,
 
-    /// Where to publish them; may be given more than once
+    /// Target to publish to (see Targets); can be repeated
     #[arg(long = "to", value_name = "URL", required = true, value_hint = ValueHint::Url,
           value_parser = UrlParser::new(Target::parse))]
     targets: Vec<Target>,
 
-    /// Append rejected lines to this file, byte for byte
+    /// Append rejected lines to FILE, byte for byte
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     rejects: Option<PathBuf>,
 
-    /// What the ids of bare events are made from, instead of the file's name without its folder
+    /// Source name from which the ids of bare events are derived [default: file name without directory]
     #[arg(long, value_name = "NAME")]
     source_name: Option<OsString>,
 
-    /// How long a target may fail before it is given up, such as `30s` or `2h`
+    /// Maximum time to retry a failing target, such as `30s` or `2h`
     #[arg(long, value_name = "DURATION", default_value = "5min", value_parser = humantime::parse_duration)]
     timeout: Duration,
 
-    /// Make the stream of a `jetstream:` target where it is not there; one that is there is checked, not changed
+    /// Create the stream of a `jetstream:` target if it does not exist; an existing stream is checked, not changed
     #[arg(long)]
     create_stream: bool,
 
-    /// Make the topic of a `kafka:` target where it is not there; one that is there is checked, not changed
+    /// Create the topic of a `kafka:` target if it does not exist; an existing topic is checked, not changed
     #[arg(long)]
     create_topic: bool,
 
     #[command(flatten)]
-    connecting: Connecting,
+    connection: ConnectionArguments,
 }
 
-pub(crate) async fn run(arguments: PublishArguments, stop: Stop) -> Exit {
-    if let Err(text) = arguments.check_creation().and_then(|()| arguments.check_files()) {
+pub(crate) async fn run(arguments: PublishArguments, shutdown: Shutdown) -> Exit {
+    if let Err(text) = arguments.check_create_options().and_then(|()| arguments.check_files()) {
         Report::new().error(text);
         return Exit::Usage;
     }
     let opened = tokio::select! {
         biased;
-        signal = stop.requested() => return Exit::Stopped(signal),
-        opened = open(&arguments, &stop) => opened,
+        signal = shutdown.requested() => return Exit::Stopped(signal),
+        opened = open(&arguments, &shutdown) => opened,
     };
     let (source, publisher) = match opened {
         Ok(opened) => opened,
@@ -173,21 +172,19 @@ pub(crate) async fn run(arguments: PublishArguments, stop: Stop) -> Exit {
 }
 
 impl PublishArguments {
-    /// The error is what to tell the person.
-    fn check_creation(&self) -> Result<(), String> {
+    fn check_create_options(&self) -> Result<(), String> {
         let has = |protocol| self.targets.iter().any(|target| target.protocol() == Some(protocol));
         if self.create_stream && !has(Protocol::JetStream) {
-            return Err("--create-stream is for a `jetstream:` target, and there is none".to_owned());
+            return Err("--create-stream requires a `jetstream:` target".to_owned());
         }
         if self.create_topic && !has(Protocol::Kafka) {
-            return Err("--create-topic is for a `kafka:` target, and there is none".to_owned());
+            return Err("--create-topic requires a `kafka:` target".to_owned());
         }
         Ok(())
     }
 
-    /// A file that is read and written at once would never end, one that is both a target and for rejects would mix what
-    /// shall be kept apart, and of two targets that are one file the one may write over the other's lines. The error is
-    /// what to tell the person.
+    /// Returns an error if a file has two uses. An input that is also written to would never end. A target that is also the
+    /// rejects file would mix events and rejected lines. Two targets in one file may overwrite each other's lines.
     fn check_files(&self) -> Result<(), String> {
         let rejects_id = self.rejects.as_deref().and_then(FileId::of_path);
         let target_ids: Vec<_> = self
@@ -202,69 +199,77 @@ impl PublishArguments {
                 .chain(&rejects_id)
                 .any(|id| *id == input_id)
         {
-            return Err(self.input.read_and_written());
+            return Err(self.input.feedback_error());
         }
         for (index, (target, id)) in target_ids.iter().enumerate() {
             if rejects_id.as_ref() == Some(id) {
-                return Err(format!("{target} is for rejects too"));
+                return Err(format!("`{target}` is both a target and the rejects file"));
             }
             if let Some((other, _)) = target_ids.iter().take(index).find(|(_, other)| other == id) {
-                return Err(format!("{other} and {target} are the same file"));
+                return Err(format!("targets `{other}` and `{target}` are the same file"));
             }
         }
         Ok(())
     }
 }
 
-/// Opens everything before the first line is read, so that nothing is half done for a misspelt name.
-async fn open(arguments: &PublishArguments, stop: &Stop) -> Result<(NdjsonSource<Reader>, Publisher), OpenError> {
+/// Opens input, rejects file and targets before the first line is read, so that a misspelt name has no effects.
+async fn open(
+    arguments: &PublishArguments,
+    shutdown: &Shutdown,
+) -> Result<(NdjsonSource<Reader>, Publisher), OpenError> {
     let input = &arguments.input;
     let source = input
         .open()
         .await
-        .map_err(|error| OpenError::from(error).naming(input.name()))?;
+        .map_err(|error| OpenError::from(error).with_name(input.name()))?;
     let prints_events = arguments.targets.iter().any(Target::is_stdout);
     let input_bytes = input
         .path()
         .and_then(|path| path.metadata().ok())
         .map(|metadata| metadata.len());
     let bar = progress::bar(input_bytes, prints_events);
-    let report = Report::beside(bar.clone());
+    let report = Report::with_bar(bar.clone());
     let rejects = match arguments.rejects.clone() {
         None => None,
         Some(path) => Some(blocking(move || Rejects::open(path)).await.map_err(OpenError::failed)?),
     };
-    let opening = Opening {
-        connecting: arguments.connecting.clone(),
+    let options = TargetOptions {
+        connection: arguments.connection.clone(),
         create_stream: arguments.create_stream,
         create_topic: arguments.create_topic,
         timeout: arguments.timeout,
-        stop: stop.clone(),
+        shutdown: shutdown.clone(),
         report: report.clone(),
     };
-    let mut lanes = Vec::with_capacity(arguments.targets.len());
+    let mut workers = Vec::with_capacity(arguments.targets.len());
     for target in &arguments.targets {
-        let opened = target.open(&opening).await?;
+        let opened = target.open(&options).await?;
         for warning in &opened.warnings {
             report.warning(format_args!("{}: {warning}", target.name()));
         }
         let is_only_target = arguments.targets.len() == 1;
-        lanes.push(Lane::new(target.clone(), opened, is_only_target, report.clone()));
+        workers.push(TargetWorker::new(
+            target.clone(),
+            opened,
+            is_only_target,
+            report.clone(),
+        ));
     }
     let source_name = arguments
         .source_name
         .as_ref()
         .map_or(input.base_name(), |name| name.as_encoded_bytes());
-    let ids = LineIds::of_source(source_name);
-    let patience = Patience {
+    let ids = LineIds::new(source_name);
+    let retry_policy = RetryPolicy {
         timeout: arguments.timeout,
-        stop: stop.clone(),
+        shutdown: shutdown.clone(),
     };
-    let publisher = Publisher::new(lanes, rejects, ids, patience, report, bar);
+    let publisher = Publisher::new(workers, rejects, ids, retry_policy, report, bar);
     Ok((source, publisher))
 }
 
-/// The opening of a named pipe waits for the other side. The signals are heard meanwhile.
+/// Runs `open` on a blocking thread: a named pipe blocks until its other end is opened, and signals must be handled meanwhile.
 async fn blocking<T: Send + 'static>(open: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
     tokio::task::spawn_blocking(open)
         .await

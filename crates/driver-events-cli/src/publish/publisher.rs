@@ -4,44 +4,44 @@ use driver_events_core::{Delivery, DriverEventSource, Envelope, Malformed, Posit
 use futures_util::future::join_all;
 use indicatif::ProgressBar;
 
-use super::lane::{Lane, Line, Refusal};
 use super::line_ids::LineIds;
-use super::patience::Patience;
 use super::rejects::Rejects;
+use super::retry_policy::RetryPolicy;
+use super::target_worker::{Line, Rejection, TargetWorker};
 use crate::exit::Exit;
-use crate::intake::take_ready;
+use crate::read_batch::read_batch;
 use crate::report::{Report, with_causes};
 
-/// Takes the lines of a source to every target, a batch after the other.
+/// Publishes the lines of a source to all targets, batch by batch.
 pub(super) struct Publisher {
-    lanes: Vec<Lane>,
+    workers: Vec<TargetWorker>,
     rejects: Option<Rejects>,
     ids: LineIds,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     report: Report,
     bar: ProgressBar,
-    /// How many lines are no events.
+    /// Number of malformed lines.
     malformed: u64,
-    /// The source or the file of rejects failed.
+    /// Whether reading or writing rejects has failed.
     has_failed: bool,
-    /// The last line that was dealt with, from 1.
+    /// Number of the last processed line, from 1.
     last_line: u64,
 }
 
 impl Publisher {
     pub(super) fn new(
-        lanes: Vec<Lane>,
+        workers: Vec<TargetWorker>,
         rejects: Option<Rejects>,
         ids: LineIds,
-        patience: Patience,
+        retry_policy: RetryPolicy,
         report: Report,
         bar: ProgressBar,
     ) -> Self {
         Self {
-            lanes,
+            workers,
             rejects,
             ids,
-            patience,
+            retry_policy,
             report,
             bar,
             malformed: 0,
@@ -50,28 +50,28 @@ impl Publisher {
         }
     }
 
-    /// Publishes until the source ends, a signal comes, or nothing more can be done; `name` is the source's.
+    /// Publishes until the source ends, a signal arrives or no target is open. `name` is the name of the source.
     pub(super) async fn run(mut self, mut source: impl DriverEventSource, name: &str) -> Exit {
         let mut is_cut_short = false;
         let signal = loop {
-            let taken = tokio::select! {
+            let batch = tokio::select! {
                 biased;
-                signal = self.patience.stop.requested() => break Some(signal),
-                taken = take_ready(&mut source, u64::MAX) => taken,
+                signal = self.retry_policy.shutdown.requested() => break Some(signal),
+                batch = read_batch(&mut source, u64::MAX) => batch,
             };
-            if taken.is_empty() {
+            if batch.is_empty() {
                 break None;
             }
-            if self.publish(taken).await.is_break() {
+            if self.publish(batch).await.is_break() {
                 is_cut_short = true;
-                break self.patience.stop.signal();
+                break self.retry_policy.shutdown.signal();
             }
         };
         self.bar.finish_and_clear();
-        if self.lanes.iter().any(Lane::has_ended_quietly) {
+        if self.workers.iter().any(TargetWorker::has_ended_quietly) {
             return signal.map_or(Exit::failure_if(self.has_failed), Exit::Stopped);
         }
-        join_all(self.lanes.iter_mut().map(Lane::close)).await;
+        join_all(self.workers.iter_mut().map(TargetWorker::close)).await;
         if is_cut_short || signal.is_some() {
             match self.last_line {
                 0 => self
@@ -80,53 +80,53 @@ impl Publisher {
                 line => self.report.line(format_args!("stopped after line {line} of {name}")),
             }
         }
-        for lane in &self.lanes {
-            self.report.line(lane.summary(self.malformed));
+        for worker in &self.workers {
+            self.report.line(worker.summary(self.malformed));
         }
         match signal {
             Some(signal) => Exit::Stopped(signal),
             None => {
-                let is_complete = self.lanes.iter().all(Lane::is_complete);
+                let is_complete = self.workers.iter().all(TargetWorker::is_complete);
                 Exit::failure_if(self.has_failed || self.malformed > 0 || !is_complete)
             }
         }
     }
 
-    /// Publishes one batch. A break: there is no use in going on.
-    async fn publish(&mut self, taken: Vec<Result<Delivery, SourceError>>) -> ControlFlow<()> {
-        let mut lines = Vec::with_capacity(taken.len());
+    /// Publishes one batch. Breaks if publishing cannot continue.
+    async fn publish(&mut self, batch: Vec<Result<Delivery, SourceError>>) -> ControlFlow<()> {
+        let mut lines = Vec::with_capacity(batch.len());
         let mut last_line = self.last_line;
         let mut bytes_read = self.bar.position();
-        let mut reading = Ok(());
-        for item in taken {
-            reading = match item {
-                Ok(delivery) => self.sort(&delivery, &mut lines).map(|()| {
+        let mut read_result = Ok(());
+        for item in batch {
+            read_result = match item {
+                Ok(delivery) => self.collect(&delivery, &mut lines).map(|()| {
                     (last_line, bytes_read) = line_and_end(&delivery);
                 }),
                 Err(error) => Err(with_causes(&error)),
             };
-            if reading.is_err() {
+            if read_result.is_err() {
                 break;
             }
         }
-        let delivering = self.deliver(&lines).await;
+        let deliver_result = self.deliver(&lines).await;
         self.bar.set_position(bytes_read);
-        if self.lanes.iter().any(Lane::is_open) {
+        if self.workers.iter().any(TargetWorker::is_open) {
             self.last_line = last_line;
         }
-        for error in [reading, delivering].into_iter().filter_map(Result::err) {
+        for error in [read_result, deliver_result].into_iter().filter_map(Result::err) {
             self.report.error(error);
             self.has_failed = true;
         }
-        if self.has_failed || !self.lanes.iter().any(Lane::is_open) {
+        if self.has_failed || !self.workers.iter().any(TargetWorker::is_open) {
             ControlFlow::Break(())
         } else {
             ControlFlow::Continue(())
         }
     }
 
-    /// Puts an event to the lines to send, and tells of what is none.
-    fn sort(&mut self, delivery: &Delivery, lines: &mut Vec<Line>) -> Result<(), String> {
+    /// Adds an event to `lines`, or rejects a malformed line.
+    fn collect(&mut self, delivery: &Delivery, lines: &mut Vec<Line>) -> Result<(), String> {
         match delivery.envelope() {
             Ok(envelope) => {
                 let raw = delivery.raw().cloned().unwrap_or_default();
@@ -141,7 +141,7 @@ impl Publisher {
         }
     }
 
-    /// A bare event, whose line is its JSON and nothing else, gets the line's id. A CloudEvent has its own.
+    /// Sets the line id of a bare event, whose line is its JSON and nothing else. A CloudEvent keeps its id.
     fn with_id(&mut self, envelope: &Envelope, raw: &[u8], delivery: &Delivery) -> Envelope {
         let line = without_ending(raw);
         let is_bare = envelope.json().is_ok_and(|json| json == line);
@@ -158,7 +158,7 @@ impl Publisher {
             return self
                 .rejects
                 .as_mut()
-                .map_or(Ok(()), |rejects| rejects.go_on(malformed.raw()));
+                .map_or(Ok(()), |rejects| rejects.append(malformed.raw()));
         }
         self.malformed += 1;
         self.report.line(format_args!(
@@ -168,26 +168,29 @@ impl Publisher {
         ));
         self.rejects
             .as_mut()
-            .map_or(Ok(()), |rejects| rejects.begin(malformed.raw()))
+            .map_or(Ok(()), |rejects| rejects.start_line(malformed.raw()))
     }
 
-    /// Sends the lines to every target at once, and tells of what some target refused.
+    /// Sends the lines to all targets concurrently and reports the events that a target rejected.
     async fn deliver(&mut self, lines: &[Line]) -> Result<(), String> {
         if lines.is_empty() {
             return Ok(());
         }
-        let patience = &self.patience;
-        let refusals = join_all(self.lanes.iter_mut().map(|lane| lane.deliver(lines, patience))).await;
-        let mut refusals: Vec<_> = refusals.into_iter().flatten().collect();
-        refusals.sort_by_key(|refusal| refusal.index);
+        let retry_policy = &self.retry_policy;
+        let deliveries = self
+            .workers
+            .iter_mut()
+            .map(|worker| worker.deliver(lines, retry_policy));
+        let mut rejections: Vec<_> = join_all(deliveries).await.into_iter().flatten().collect();
+        rejections.sort_by_key(|rejection| rejection.index);
         let mut last_kept = None;
-        for Refusal { index, target, reason } in refusals {
+        for Rejection { index, target, reason } in rejections {
             let Some(line) = lines.get(index) else { continue };
             self.report.line(format_args!("{}: {target}: {reason}", line.position));
             if let Some(rejects) = &mut self.rejects
                 && last_kept != Some(index)
             {
-                rejects.begin(&line.raw)?;
+                rejects.start_line(&line.raw)?;
                 last_kept = Some(index);
             }
         }
@@ -195,12 +198,12 @@ impl Publisher {
     }
 }
 
-/// The number of the delivery's line, from 1, and where it ends, in bytes from 0.
+/// Returns the line number, from 1, and the byte offset of the line's end.
 fn line_and_end(delivery: &Delivery) -> (u64, u64) {
     let length = delivery.raw().map_or(0, |raw| raw.len() as u64);
     match delivery.position() {
         Position::Line { line, offset, .. } => (*line, offset + length),
-        // Only lines are published.
+        // The input consists of lines.
         _ => (0, 0),
     }
 }

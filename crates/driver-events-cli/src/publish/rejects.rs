@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use crate::report::with_causes;
 
-/// Keeps what was rejected, byte for byte, at the end of a file. The errors are what to tell the person.
+/// File to which rejected lines are appended byte for byte. Errors are user-facing messages.
 pub(super) struct Rejects {
     path: PathBuf,
     file: File,
-    /// What the file ends with is a whole line, or nothing.
+    /// Whether the file is empty or ends with a newline.
     at_line_start: bool,
 }
 
 impl Rejects {
-    /// Makes the file, or opens it to append to it.
+    /// Opens the file for appending; creates it if necessary.
     pub(super) fn open(path: PathBuf) -> Result<Self, String> {
         let open = || -> io::Result<_> {
             let file = OpenOptions::new().append(true).create(true).open(&path)?;
@@ -26,22 +26,22 @@ impl Rejects {
                 file,
                 at_line_start,
             }),
-            Err(error) => Err(format!("cannot open {}: {}", path.display(), with_causes(&error))),
+            Err(error) => Err(format!("cannot open `{}`: {}", path.display(), with_causes(&error))),
         }
     }
 
-    /// Appends a line with the ending that it has. One that has none is ended when another follows.
-    pub(super) fn begin(&mut self, raw: &[u8]) -> Result<(), String> {
+    /// Appends a line with its ending, if any. An unterminated line is terminated before the next one.
+    pub(super) fn start_line(&mut self, raw: &[u8]) -> Result<(), String> {
         if !self.at_line_start {
-            self.go_on(b"\n")?;
+            self.append(b"\n")?;
         }
-        self.go_on(raw)
+        self.append(raw)
     }
 
-    /// Appends more of the same line.
-    pub(super) fn go_on(&mut self, raw: &[u8]) -> Result<(), String> {
+    /// Appends to the current line.
+    pub(super) fn append(&mut self, raw: &[u8]) -> Result<(), String> {
         let written = self.file.write_all(raw);
-        written.map_err(|error| format!("cannot write to {}: {}", self.path.display(), with_causes(&error)))?;
+        written.map_err(|error| format!("cannot write to `{}`: {}", self.path.display(), with_causes(&error)))?;
         self.at_line_start = raw.ends_with(b"\n");
         Ok(())
     }

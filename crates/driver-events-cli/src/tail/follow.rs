@@ -13,15 +13,15 @@ use tokio::time::sleep;
 use crate::input::{Input, Reader};
 use crate::report::Report;
 
-/// How often a file is asked whether it has grown.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Interval between checks for growth, truncation and replacement.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What one read asks for, and what may be read ahead.
-const READ_BYTES: usize = 64 * 1024;
+/// Size of one read, and limit of the read-ahead.
+const READ_BUFFER_BYTES: usize = 64 * 1024;
 
-/// The lines of a file, and those that are still to be written to it. A last line without an end is waited for.
+/// Source of the lines of a growing file. A partial last line is not read until it is complete.
 ///
-/// When the file is cut short, or another takes its place, it is read to its end and then from the new beginning.
+/// When the file is truncated or replaced, the old contents are read to the end, then the new ones from the start.
 #[derive(Debug)]
 pub(super) struct FollowedFile {
     path: PathBuf,
@@ -31,20 +31,20 @@ pub(super) struct FollowedFile {
 
 #[derive(Debug)]
 enum State {
-    /// The file has to be opened again.
+    /// The file must be reopened.
     Closed,
     Open {
         lines: NdjsonSource<Reader>,
-        /// Moves the bytes of the file into `lines`, until the file ends.
-        copying: JoinHandle<io::Result<End>>,
+        /// Copies the file into `lines` until the file is truncated or replaced.
+        copy_task: JoinHandle<io::Result<FileEnd>>,
     },
     Failed,
 }
 
-/// Why nothing more will come from a file.
+/// Reason why an open file will not grow any more.
 #[derive(Clone, Copy, Debug)]
-enum End {
-    CutShort,
+enum FileEnd {
+    Truncated,
     Replaced,
 }
 
@@ -55,23 +55,23 @@ impl FollowedFile {
             state: State::Closed,
             report,
         };
-        followed.open_again().await?;
+        followed.reopen().await?;
         Ok(followed)
     }
 
-    async fn open_again(&mut self) -> io::Result<()> {
+    async fn reopen(&mut self) -> io::Result<()> {
         let file = File::open(&self.path).await?;
-        let (written, read) = duplex(READ_BYTES);
+        let (written, read) = duplex(READ_BUFFER_BYTES);
         self.state = State::Open {
-            lines: Input::File(self.path.clone()).lines_of(Box::pin(read)),
-            copying: tokio::spawn(copy(self.path.clone(), file, written)),
+            lines: Input::File(self.path.clone()).lines(Box::pin(read)),
+            copy_task: tokio::spawn(copy(self.path.clone(), file, written)),
         };
         Ok(())
     }
 
     fn fail(&mut self, error: io::Error) -> Option<Result<Delivery, SourceError>> {
         self.state = State::Failed;
-        let message = format!("cannot read {}", self.path.display());
+        let message = format!("cannot read `{}`", self.path.display());
         let error = SourceError::new(SourceErrorKind::Disconnected, message).with_source(error);
         Some(Err(error))
     }
@@ -83,34 +83,34 @@ impl DriverEventSource for FollowedFile {
         loop {
             match &mut self.state {
                 State::Failed => return None,
-                State::Closed => match self.open_again().await {
+                State::Closed => match self.reopen().await {
                     Ok(()) => {}
-                    // It was moved away, and the new one is not there yet.
-                    Err(error) if error.kind() == ErrorKind::NotFound => sleep(PAUSE).await,
+                    // The file was moved and its replacement does not exist yet.
+                    Err(error) if error.kind() == ErrorKind::NotFound => sleep(POLL_INTERVAL).await,
                     Err(error) => return self.fail(error),
                 },
-                State::Open { lines, copying } => {
+                State::Open { lines, copy_task } => {
                     if let Some(item) = lines.next().await {
                         return Some(item);
                     }
-                    let end = copying.await.unwrap_or_else(|error| Err(error.into()));
+                    let end = copy_task.await.unwrap_or_else(|error| Err(error.into()));
                     self.state = State::Closed;
-                    let what_happened = match end {
-                        Ok(End::CutShort) => "was cut short",
-                        Ok(End::Replaced) => "was replaced",
+                    let change = match end {
+                        Ok(FileEnd::Truncated) => "truncated",
+                        Ok(FileEnd::Replaced) => "replaced",
                         Err(error) => return self.fail(error),
                     };
                     let name = self.path.display();
                     self.report
-                        .warning(format_args!("{name} {what_happened}; going on from its start"));
+                        .warning(format_args!("`{name}` was {change}: reading from the start"));
                 }
             }
         }
     }
 }
 
-async fn copy(path: PathBuf, mut file: File, mut lines: DuplexStream) -> io::Result<End> {
-    let mut buffer = vec![0; READ_BYTES];
+async fn copy(path: PathBuf, mut file: File, mut lines: DuplexStream) -> io::Result<FileEnd> {
+    let mut buffer = vec![0; READ_BUFFER_BYTES];
     let mut position = 0;
     let mut end = None;
     loop {
@@ -119,31 +119,31 @@ async fn copy(path: PathBuf, mut file: File, mut lines: DuplexStream) -> io::Res
             position += length as u64;
             lines.write_all(buffer.get(..length).unwrap_or_default()).await?;
         } else if let Some(end) = end {
-            // This read came after the end was seen: nothing was written in between.
+            // The read after the change found no more data.
             return Ok(end);
         } else {
             end = find_end(&path, &file, position).await?;
             if end.is_none() {
-                sleep(PAUSE).await;
+                sleep(POLL_INTERVAL).await;
             }
         }
     }
 }
 
-/// Looks whether the file that was read up to `position` is still the one that is being written.
-async fn find_end(path: &Path, file: &File, position: u64) -> io::Result<Option<End>> {
+/// Checks whether the open file, read up to `position`, was truncated or replaced.
+async fn find_end(path: &Path, file: &File, position: u64) -> io::Result<Option<FileEnd>> {
     let opened = file.metadata().await?;
     if !opened.is_file() {
-        // A pipe goes on with its next writer.
+        // A named pipe continues with its next writer.
         return Ok(None);
     }
     if opened.len() < position {
-        return Ok(Some(End::CutShort));
+        return Ok(Some(FileEnd::Truncated));
     }
     match fs::metadata(path).await {
-        Ok(current) if is_other_file(&opened, &current) => Ok(Some(End::Replaced)),
+        Ok(current) if is_other_file(&opened, &current) => Ok(Some(FileEnd::Replaced)),
         Ok(_) => Ok(None),
-        // It was moved away. Its writer may still hold it, until there is a new one.
+        // The file was moved. Its writer may still append to it until a replacement exists.
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -155,7 +155,7 @@ fn is_other_file(opened: &Metadata, current: &Metadata) -> bool {
     (opened.dev(), opened.ino()) != (current.dev(), current.ino())
 }
 
-/// Files have no identity here that can be asked for; one that is cut short is still seen.
+/// Detects no replacement: files have no portable identity. Truncation is still detected.
 #[cfg(not(unix))]
 fn is_other_file(_opened: &Metadata, _current: &Metadata) -> bool {
     false

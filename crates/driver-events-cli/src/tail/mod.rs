@@ -1,8 +1,8 @@
-//! `driver-events tail`: events in, as a person or a program reads them.
+//! `driver-events tail`: prints the events of a source.
 
 mod follow;
-mod origin;
 mod printer;
+mod source_url;
 
 use std::io::{self, IsTerminal};
 
@@ -11,73 +11,76 @@ use driver_events_core::EventFilter;
 use driver_events_stdout::Format;
 use driver_events_types::{EventKind, GoalId};
 
-use self::origin::Origin;
 use self::printer::Printer;
+use self::source_url::SourceUrl;
+use crate::arguments::separate_hints;
 use crate::exit::Exit;
 use crate::format::FormatArgument;
-use crate::remote::Connecting;
+use crate::remote::ConnectionArguments;
 use crate::report::Report;
-use crate::signals::Stop;
-use crate::start::Start;
+use crate::signals::Shutdown;
+use crate::start_position::StartPosition;
 use crate::url_parser::UrlParser;
 
 const AFTER_HELP: &str = "\
 Sources:
   -          standard input
-  file:PATH  a file. In PATH, `?` and `%` are written %3F and %25;
-             file:///PATH is understood too.
+  file:PATH  a file. Write `?` and `%` in PATH as %3F and %25. file:///PATH
+             also works.
   nats://HOST:PORT
-             core NATS: what is published from now on
+             core NATS: events published from now on
   jetstream://HOST:PORT/STREAM
-             a stream of NATS: what it has, and what it gets
-  Both take several hosts with commas between them, USER:PASSWORD@ or TOKEN@
-  before them, and parameters: `?prefix=TENANT&tls&inbox=PREFIX`. A stream
-  takes `domain=NAME` too. tls://HOST:PORT is nats://HOST:PORT?tls.
+             a JetStream stream: stored events, then new ones
+  Both accept several hosts, separated by commas, credentials (USER:PASSWORD@
+  or TOKEN@) before the first host, and `?prefix=TENANT&tls&inbox=PREFIX`. A
+  stream also accepts `domain=NAME`. tls://HOST:PORT is nats://HOST:PORT?tls.
   kafka://HOST:PORT/TOPIC
-             a topic of Kafka, agent.driver where none is named: what it
-             has, and what it gets
-  It takes several hosts too, and `?prefix=TENANT&tls`, and `per-subject`
-  where each subject has a topic.
-  Streams and topics take where to begin: `offset=earliest`, as it is
-  without, `offset=latest`, or a time such as `offset=2026-01-31T12:00:00Z`.
-  --version tells which servers this program was built with.
+             a Kafka topic (default: agent.driver): stored events, then new
+             ones
+  Accepts several brokers, separated by commas, and `?prefix=TENANT&tls`.
+  `per-subject` reads one topic per subject.
+  The start position of a stream or topic is `offset=earliest` (default),
+  `offset=latest`, or a time such as `offset=2026-01-31T12:00:00Z`.
+  `driver-events --version` lists the transports of this build.
 
-Connecting:
-  Who connects to NATS is said by the URL, else by one option, else by one
-  variable: NATS_CREDS, NATS_NKEY, NATS_NKEY_SEED, NATS_USER with
-  NATS_PASSWORD, or NATS_TOKEN. Everybody on the machine can read the
-  arguments of a command: a password or a token is better kept in a variable.
-  Who connects to Kafka is said by --kafka-user and KAFKA_PASSWORD, or by a
-  file. -X goes before the options, they before the variables, and those
-  before the file. With certificates, as with `tls`, it connects with TLS.
-  KAFKA_KEY_PASSWORD is the password of the key, where it has one.
+Credentials:
+  NATS credentials are resolved in this order: URL, command-line option,
+  environment variable (NATS_CREDS, NATS_NKEY, NATS_NKEY_SEED, NATS_USER with
+  NATS_PASSWORD, or NATS_TOKEN).
+  Kafka properties are resolved in this order: -X, command-line option,
+  environment variable, --kafka-config. The password of --kafka-user is read
+  from KAFKA_PASSWORD, the one of --kafka-key from KAFKA_KEY_PASSWORD.
+  A CA or a client certificate enables TLS for Kafka, as `tls` does.
+  Every user of the machine can read command-line arguments, including URLs.
+  Keep passwords and tokens in environment variables or files.
 
-Streams:
-  With --durable the server keeps how far a stream was read. What was printed
-  is acknowledged, and the next reader of that name gets the rest. What the
-  reader before had fetched and not printed may come a little out of order.
-  Without --durable nothing is kept.
+JetStream:
+  With --durable, the server keeps the position. Printed events are acked, and
+  the next reader of the same name continues after them. Events that the
+  previous reader fetched but did not print may be redelivered out of order.
+  Without --durable, no position is kept.
 
-Topics:
-  With --group the partitions are shared out among the readers of that name,
-  and what was printed is committed: the next of them gets the rest. Where to
-  begin counts until a group has committed something. With --dead-letters,
-  what is malformed goes to that topic, with headers that say from where.
-  Without --group all is read, and nothing is committed.
+Kafka topics:
+  With --group, the readers of the same name share the partitions, and offsets
+  of printed events are committed. The start position applies until the group
+  has committed an offset. With --dead-letters, malformed records are
+  published to that topic, with headers that name topic, partition and offset.
+  Without --group, all partitions are read and nothing is committed.
 
-Told on standard error:
-  What is no event, as NAME:LINE:COLUMN: reason; from NATS the place is
-  SUBJECT#NUMBER:COLUMN or STREAM#SEQUENCE:COLUMN, and from Kafka
-  TOPIC[PARTITION]#OFFSET:COLUMN. Duplicates, and gaps in the numbers that a
-  publisher gave its events; gaps only where nothing is filtered. A followed
-  file that was cut short or replaced. What a reader of NATS missed, since it
-  was slow or the link broke.
+Diagnostics:
+  Standard error lists
+  - malformed events, as NAME:LINE:COLUMN: reason. The position is
+    SUBJECT#NUMBER:COLUMN in core NATS, STREAM#SEQUENCE:COLUMN in JetStream
+    and TOPIC[PARTITION]#OFFSET:COLUMN in Kafka.
+  - duplicate sequence numbers, and missing or late ones if no filter is set.
+  - truncation and replacement of a followed file.
+  - events missed because a NATS reader was too slow or lost its connection.
 
 Exit codes:
-  0  all was shown; also after SIGINT (Ctrl-C), SIGTERM, and when the
-     reader of standard output went away
-  1  something was malformed, missed, or could not be read or shown
-  2  wrong usage
+  0  all events were printed, SIGINT (Ctrl-C) or SIGTERM stopped the command,
+     or the reader of standard output closed it
+  1  an event was malformed or missed, or could not be read or printed
+  2  usage error
 
 Examples:
   driver-events tail --from file:events.ndjson
@@ -89,77 +92,77 @@ Examples:
   driver-events tail --from jetstream://127.0.0.1:4222/DRIVER --since 1h
   driver-events tail --from kafka://127.0.0.1:9092 --group audit";
 
-/// Read events and print those that are asked for
+/// Print events from a file, standard input or a server
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, mut_args(separate_hints))]
 pub(crate) struct TailArguments {
-    /// Where to read from
+    /// Source to read (see Sources)
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url,
-          value_parser = UrlParser::new(Origin::parse))]
-    from: Origin,
+          value_parser = UrlParser::new(SourceUrl::parse))]
+    from: SourceUrl,
 
-    /// Print only events of this goal; may be given more than once
+    /// Print only events of this goal; can be repeated
     #[arg(long = "goal", value_name = "ID")]
     goals: Vec<GoalId>,
 
-    /// Print only events of this kind; may be given more than once. Kinds of a newer version are taken too
+    /// Print only events of this kind, known to this version or not; can be repeated
     #[arg(long = "kind", value_name = "KIND")]
     kinds: Vec<String>,
 
-    /// How events are printed; `pretty` on a terminal, else `json`
+    /// Output format [default: `pretty` on a terminal, otherwise `json`]
     #[arg(long, value_enum)]
     format: Option<FormatArgument>,
 
-    /// End after this many events were printed
+    /// Exit after printing N events
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
 
-    /// At the end of a file wait for more; what has no line end yet is not read
+    /// Wait for more lines at the end of the file, also after its rotation
     #[arg(long)]
     follow: bool,
 
-    /// Begin with what was stored so long ago, such as `10m`, or at a time such as `2026-01-31T12:00:00Z`
-    #[arg(long, value_name = "WHEN", value_parser = Start::since)]
-    since: Option<Start>,
+    /// Start with events stored within this duration, such as `10m`, or since a time such as `2026-01-31T12:00:00Z`
+    #[arg(long, value_name = "WHEN", value_parser = StartPosition::parse_since)]
+    since: Option<StartPosition>,
 
-    /// Read with the durable consumer of this name, which is made where it is not there, and acknowledge what was printed
+    /// Read through this durable consumer, created if it does not exist, and ack printed events
     #[arg(long, value_name = "NAME")]
     durable: Option<String>,
 
-    /// Read as a member of this consumer group, and commit what was printed
+    /// Read as a member of this consumer group and commit the offsets of printed events
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
 
-    /// Put what is malformed aside in this topic, when reading in a group
+    /// Publish malformed records to this topic; requires --group
     #[arg(long, value_name = "TOPIC")]
     dead_letters: Option<String>,
 
     #[command(flatten)]
-    connecting: Connecting,
+    connection: ConnectionArguments,
 }
 
-/// How to read.
+/// Options of opening a source.
 #[derive(Debug)]
-pub(crate) struct Reading {
+pub(crate) struct ReadOptions {
     pub(crate) follow: bool,
-    pub(crate) since: Option<Start>,
+    pub(crate) since: Option<StartPosition>,
     pub(crate) durable: Option<String>,
     pub(crate) group: Option<String>,
     pub(crate) dead_letters: Option<String>,
     pub(crate) filter: EventFilter,
-    pub(crate) connecting: Connecting,
+    pub(crate) connection: ConnectionArguments,
 }
 
-pub(crate) async fn run(arguments: TailArguments, stop: Stop) -> Exit {
+pub(crate) async fn run(arguments: TailArguments, shutdown: Shutdown) -> Exit {
     let report = Report::new();
     for kind in &arguments.kinds {
         if kind.parse::<EventKind>().is_err() {
             report.warning(format_args!(
-                "this version knows no kind `{kind}`; events of it are printed all the same"
+                "kind `{kind}` is unknown to this version; its events are printed nevertheless"
             ));
         }
     }
-    let reading = Reading {
+    let options = ReadOptions {
         follow: arguments.follow,
         since: arguments.since,
         durable: arguments.durable,
@@ -168,9 +171,9 @@ pub(crate) async fn run(arguments: TailArguments, stop: Stop) -> Exit {
         filter: EventFilter::everything()
             .kinds_named(arguments.kinds)
             .goals(arguments.goals),
-        connecting: arguments.connecting,
+        connection: arguments.connection,
     };
-    if let Err(text) = arguments.from.check(&reading) {
+    if let Err(text) = arguments.from.check(&options) {
         report.error(text);
         return Exit::Usage;
     }
@@ -182,8 +185,8 @@ pub(crate) async fn run(arguments: TailArguments, stop: Stop) -> Exit {
     let format = arguments.format.map_or(default_format, Format::from);
     let opened = tokio::select! {
         biased;
-        _ = stop.requested() => return Exit::Success,
-        opened = arguments.from.open(&reading, &report) => opened,
+        _ = shutdown.requested() => return Exit::Success,
+        opened = arguments.from.open(&options, &report) => opened,
     };
     let mut source = match opened {
         Ok(source) => source,
@@ -192,10 +195,10 @@ pub(crate) async fn run(arguments: TailArguments, stop: Stop) -> Exit {
             return error.exit;
         }
     };
-    let mut printer = Printer::new(format, reading.filter, arguments.count, report.clone());
+    let mut printer = Printer::new(format, options.filter, arguments.count, report.clone());
     let exit = tokio::select! {
         biased;
-        _ = stop.requested() => Exit::Success,
+        _ = shutdown.requested() => Exit::Success,
         exit = printer.print_all(&mut source) => exit,
     };
     printer.close().await;

@@ -8,33 +8,32 @@ use driver_events_core::{
 use driver_events_stdout::Format;
 use tokio::time::timeout;
 
-use super::origin::Source;
+use super::source_url::Source;
 use crate::exit::Exit;
-use crate::intake::take_ready;
+use crate::read_batch::read_batch;
 use crate::report::{Report, with_causes};
 use crate::target::stdout_sink;
 
-/// How long the last lines may take when a signal ends the command.
-const CLOSING: Duration = Duration::from_millis(500);
+/// Timeout of printing the last lines after a signal.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Prints what is selected, and tells of what is missing, doubled or malformed.
+/// Prints selected events and reports missing, duplicate and malformed ones.
 pub(super) struct Printer {
     sink: Arc<dyn DriverEventSink>,
     filter: EventFilter,
     tracker: SequenceTracker,
     report: Report,
-    /// How many may still be printed.
-    left: u64,
+    /// Number of events that may still be printed.
+    remaining: u64,
     has_failed: bool,
 }
 
-/// Why the printing is over before the source is.
-enum End {
-    /// As many were printed as were asked for.
-    Enough,
-    /// The reader of standard output went away.
-    Unread,
-    /// The source or standard output failed, and the person was told.
+/// Reason why printing stops before the source ends.
+enum StopReason {
+    CountReached,
+    /// The reader of standard output closed it.
+    ReaderClosed,
+    /// The source or standard output failed; the error was reported.
     Failed,
 }
 
@@ -45,72 +44,80 @@ impl Printer {
             filter,
             tracker: SequenceTracker::default(),
             report,
-            left: count.unwrap_or(u64::MAX),
+            remaining: count.unwrap_or(u64::MAX),
             has_failed: false,
         }
     }
 
-    /// Prints until the source ends, or enough was printed. When the future is dropped, what was printed last may not
-    /// be out yet: see [`close`](Self::close).
+    /// Prints until the source ends or the count is reached. If the future is dropped, the last lines may not be written
+    /// yet: see [`close`](Self::close).
     pub(super) async fn print_all(&mut self, source: &mut Source) -> Exit {
-        let goes_on = source.goes_on();
+        let source_recovers = source.recovers();
         loop {
-            // What is taken and not printed would be lost to those who read on behind this one.
-            let taken = take_ready(source, self.left).await;
-            if taken.is_empty() {
+            // A batch beyond the count would be lost for the next reader of the same input.
+            let batch = read_batch(source, self.remaining).await;
+            if batch.is_empty() {
                 return Exit::failure_if(self.has_failed);
             }
-            match self.print(taken, goes_on).await {
+            match self.print(batch, source_recovers).await {
                 Ok(()) => {}
-                Err(End::Unread) => return Exit::Success,
-                Err(End::Enough) => return Exit::failure_if(self.has_failed),
-                Err(End::Failed) => return Exit::Failure,
+                Err(StopReason::ReaderClosed) => return Exit::Success,
+                Err(StopReason::CountReached) => return Exit::failure_if(self.has_failed),
+                Err(StopReason::Failed) => return Exit::Failure,
             }
         }
     }
 
-    async fn print(&mut self, taken: Vec<Result<Delivery, SourceError>>, source_goes_on: bool) -> Result<(), End> {
-        let mut read = Vec::with_capacity(taken.len());
+    async fn print(
+        &mut self,
+        batch: Vec<Result<Delivery, SourceError>>,
+        source_recovers: bool,
+    ) -> Result<(), StopReason> {
+        let mut deliveries = Vec::with_capacity(batch.len());
         let mut selected = Vec::new();
         let mut failure = None;
-        for item in taken {
+        for item in batch {
             match item {
                 Ok(delivery) => {
                     selected.extend(self.select(&delivery));
-                    read.push(delivery);
+                    deliveries.push(delivery);
                 }
                 Err(error) => failure = Some(error),
             }
         }
-        self.show(selected).await?;
-        for delivery in read {
+        self.write(selected).await?;
+        for delivery in deliveries {
             let malformed = delivery.envelope().err().map(|malformed| malformed.reason().to_owned());
-            let answered = match malformed {
+            let settled = match malformed {
                 None => delivery.ack().await,
-                Some(why) => delivery.reject(&why).await,
+                Some(reason) => delivery.reject(&reason).await,
             };
-            if let Err(error) = answered {
+            if let Err(error) = settled {
                 self.report
-                    .warning(format_args!("cannot acknowledge: {}", with_causes(&error)));
+                    .warning(format_args!("cannot settle a delivery: {}", with_causes(&error)));
             }
         }
         if let Some(error) = failure {
-            if !(source_goes_on && error.is_retryable()) {
+            if !(source_recovers && error.is_retryable()) {
                 self.report.error(with_causes(&error));
-                return Err(End::Failed);
+                return Err(StopReason::Failed);
             }
             self.has_failed |= error.kind() == SourceErrorKind::Lagged;
             self.report.warning(with_causes(&error));
         }
-        if self.left == 0 { Err(End::Enough) } else { Ok(()) }
+        if self.remaining == 0 {
+            Err(StopReason::CountReached)
+        } else {
+            Ok(())
+        }
     }
 
-    /// The event, if it is asked for. Tells of what is malformed.
+    /// Returns the event if the filter selects it. Reports a malformed one.
     fn select(&mut self, delivery: &Delivery) -> Option<(Position, Envelope)> {
         let position = delivery.position();
         match delivery.envelope() {
             Ok(envelope) => self.filter.selects(envelope).then(|| {
-                self.tell_of_numbers(position, envelope);
+                self.report_sequence(position, envelope);
                 (position.clone(), envelope.clone())
             }),
             Err(malformed) => {
@@ -124,57 +131,58 @@ impl Printer {
         }
     }
 
-    fn tell_of_numbers(&mut self, position: &Position, envelope: &Envelope) {
+    fn report_sequence(&mut self, position: &Position, envelope: &Envelope) {
         let observation = self.tracker.observe(envelope);
         let (Some(goal_id), Some(stamp)) = (envelope.goal_id(), envelope.stamp()) else {
             return;
         };
         let number = stamp.sequence;
-        // What a filter left out is missing too, and is no loss.
-        let is_whole = self.filter.is_everything();
-        let what = match observation {
-            Observation::Duplicate => format!("number {number} came before"),
-            Observation::Gap { missing } if is_whole && missing.start() == missing.end() => {
-                format!("number {} is missing", missing.start())
+        // With a filter, a gap is no loss.
+        let is_unfiltered = self.filter.is_everything();
+        let finding = match observation {
+            Observation::Duplicate => format!("duplicate sequence number {number}"),
+            Observation::Gap { missing } if is_unfiltered && missing.start() == missing.end() => {
+                format!("missing sequence number {}", missing.start())
             }
-            Observation::Gap { missing } if is_whole => {
-                format!("numbers {} to {} are missing", missing.start(), missing.end())
+            Observation::Gap { missing } if is_unfiltered => {
+                format!("missing sequence numbers {} to {}", missing.start(), missing.end())
             }
-            Observation::Late if is_whole => format!("number {number} is late"),
+            Observation::Late if is_unfiltered => format!("late sequence number {number}"),
             _ => return,
         };
         self.report
-            .line(format_args!("{position}: goal {goal_id}, run {}: {what}", stamp.run));
+            .line(format_args!("{position}: goal {goal_id}, run {}: {finding}", stamp.run));
     }
 
-    /// Prints the events and waits until they are out.
-    async fn show(&mut self, selected: Vec<(Position, Envelope)>) -> Result<(), End> {
+    /// Prints the events and flushes standard output.
+    async fn write(&mut self, selected: Vec<(Position, Envelope)>) -> Result<(), StopReason> {
         let (positions, envelopes): (Vec<_>, Vec<_>) = selected.into_iter().unzip();
         let results = self.sink.send_batch(envelopes).await;
         for (position, result) in positions.iter().zip(results) {
             match result {
-                Ok(_) => self.left -= 1,
+                Ok(_) => self.remaining -= 1,
                 Err(error) if error.kind() == SinkErrorKind::Rejected => {
                     self.report.line(format_args!("{position}: {}", with_causes(&error)));
                     self.has_failed = true;
                 }
-                Err(error) => return Err(self.give_up(&error)),
+                Err(error) => return Err(self.stop_reason(&error)),
             }
         }
-        self.sink.flush().await.map_err(|error| self.give_up(&error))
+        self.sink.flush().await.map_err(|error| self.stop_reason(&error))
     }
 
-    fn give_up(&self, error: &SinkError) -> End {
+    /// Reports the error unless the reader of standard output closed it.
+    fn stop_reason(&self, error: &SinkError) -> StopReason {
         if error.kind() == SinkErrorKind::Closed {
-            return End::Unread;
+            return StopReason::ReaderClosed;
         }
         self.report.error(format_args!("cannot print: {}", with_causes(error)));
-        End::Failed
+        StopReason::Failed
     }
 
-    /// Brings out what was printed, within a short time.
+    /// Writes buffered lines, within a short timeout.
     pub(super) async fn close(&self) {
-        // Whoever does not read by then has stopped reading.
-        let _ = timeout(CLOSING, self.sink.close()).await;
+        // After the timeout the reader has stalled: there is nothing more to do.
+        let _ = timeout(CLOSE_TIMEOUT, self.sink.close()).await;
     }
 }

@@ -5,7 +5,7 @@ use tempfile::tempdir;
 use crate::support::{GOAL_RUN, escalate, run_with};
 
 #[test]
-fn a_damaged_line_is_named_and_the_others_are_delivered() {
+fn damaged_line_is_reported_and_the_others_delivered() {
     let lines: Vec<&str> = GOAL_RUN.lines().collect();
     let mut damaged = lines.clone();
     let line = lines[20].replacen(':', ";", 1);
@@ -19,13 +19,13 @@ fn a_damaged_line_is_named_and_the_others_are_delivered() {
     let mut others = lines.clone();
     others.remove(20);
     assert_eq!(ended.stdout(), others.join("\n") + "\n");
-    let (named, summary) = ended.stderr.split_once('\n').unwrap();
+    let (report, summary) = ended.stderr.split_once('\n').unwrap();
     let place = format!("{}:21:8: ", input.display());
-    assert!(named.starts_with(&place) && named.len() > place.len(), "{named}");
+    assert!(report.starts_with(&place) && report.len() > place.len(), "{report}");
     assert_eq!(summary, "43 events delivered to stdout:, 1 line rejected\n");
 }
 
-/// Every way in which a line can be bad, with the endings that lines have.
+/// Covers every kind of malformed line and line ending.
 #[test]
 fn rejected_lines_are_kept_byte_for_byte() {
     let over_long = format!("{}\r\n", escalate(&"x".repeat(1_500_000)));
@@ -75,14 +75,14 @@ fn rejected_lines_are_kept_byte_for_byte() {
         ended.stderr
     );
 
-    // What has no ending gets one when more is appended.
+    // A line without an ending is terminated before the next one.
     run_with(b"more\n", arguments);
     assert!(fs::read(&rejects).unwrap() == [&bad.concat()[..], b"\nmore\n"].concat());
 }
 
-/// An unknown kind has no subject, and without one there is no CloudEvent.
+/// An unknown kind has no subject and so cannot be encoded as a CloudEvent.
 #[test]
-fn what_a_target_refuses_is_named_and_kept_once() {
+fn event_rejected_by_two_targets_is_kept_once() {
     let unknown = r#"{"kind":"goal_paused","goal_id":"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01"}"#;
     let input = format!("{}\n{unknown}\r\n{}\n", escalate("one"), escalate("two"));
     let folder = tempdir().unwrap();
@@ -107,15 +107,15 @@ fn what_a_target_refuses_is_named_and_kept_once() {
     assert_eq!(ended.stdout(), input.replace('\r', ""));
     assert_eq!(fs::read_to_string(&rejects).unwrap(), format!("{unknown}\r\n"));
     assert_eq!(fs::read_to_string(&one).unwrap().lines().count(), 2);
-    let told: Vec<&str> = ended.stderr.lines().collect();
+    let lines: Vec<&str> = ended.stderr.lines().collect();
     assert!(
-        told[0].starts_with(&format!("-:2: {one_url}: unknown kind \"goal_paused\"")),
+        lines[0].starts_with(&format!("-:2: {one_url}: unknown kind \"goal_paused\"")),
         "{}",
-        told[0]
+        lines[0]
     );
-    assert!(told[1].starts_with(&format!("-:2: {other_url}: ")), "{}", told[1]);
+    assert!(lines[1].starts_with(&format!("-:2: {other_url}: ")), "{}", lines[1]);
     assert_eq!(
-        told[2..],
+        lines[2..],
         [
             format!("2 events delivered to {one_url}, 1 line rejected"),
             format!("2 events delivered to {other_url}, 1 line rejected"),
@@ -126,7 +126,7 @@ fn what_a_target_refuses_is_named_and_kept_once() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn rejects_that_cannot_be_kept_stop_it() {
+fn unwritable_rejects_file_stops_publish() {
     let input = format!("{}\nbad\n{}\n", escalate("one"), escalate("two"));
     let ended = run_with(
         input.as_bytes(),
@@ -134,12 +134,12 @@ fn rejects_that_cannot_be_kept_stop_it() {
     );
     assert_eq!(ended.code, 1);
     assert_eq!(ended.stdout(), escalate("one") + "\n");
-    let told: Vec<&str> = ended.stderr.lines().collect();
-    assert!(told[0].starts_with("-:2:"), "{}", told[0]);
+    let lines: Vec<&str> = ended.stderr.lines().collect();
+    assert!(lines[0].starts_with("-:2:"), "{}", lines[0]);
     assert_eq!(
-        told[1..],
+        lines[1..],
         [
-            "error: cannot write to /dev/full: No space left on device (os error 28)",
+            "error: cannot write to `/dev/full`: No space left on device (os error 28)",
             "stopped after line 1 of -",
             "1 event delivered to stdout:, 1 line rejected",
         ]
@@ -152,13 +152,13 @@ fn rejects_that_cannot_be_kept_stop_it() {
     assert_eq!((ended.code, ended.stdout()), (1, ""));
     assert_eq!(
         ended.stderr,
-        "error: cannot open /missing/rejects: No such file or directory (os error 2)\n"
+        "error: cannot open `/missing/rejects`: No such file or directory (os error 2)\n"
     );
 }
 
-/// A file name and a bad line can hold what a terminal would obey.
+/// File names and malformed lines may contain terminal control characters.
 #[test]
-fn what_is_told_cannot_steer_the_terminal() {
+fn diagnostics_escape_control_characters() {
     let ended = run_with(
         b"{\"kind\":\"escalate\",\"goal_id\":\"\x1b[31m\\u202e\"}\n",
         ["publish", "--to", "stdout:"],
@@ -168,7 +168,7 @@ fn what_is_told_cannot_steer_the_terminal() {
 
     let ended = run_with(b"", ["publish", "\x1b[31m", "--to", "stdout:"]);
     assert!(
-        ended.stderr.starts_with("error: cannot open \\u{1b}[31m: "),
+        ended.stderr.starts_with("error: cannot open `\\u{1b}[31m`: "),
         "{:?}",
         ended.stderr
     );

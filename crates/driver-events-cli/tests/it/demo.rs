@@ -3,20 +3,21 @@ use std::fs;
 use crate::support::{GOAL_RUN, fixture, run};
 
 #[test]
-fn the_run_is_the_one_of_the_contract() {
+fn demo_run_is_the_contract_fixture() {
     assert!(GOAL_RUN == fs::read_to_string(fixture("goal-run.ndjson")).unwrap());
 }
 
 #[test]
-fn the_run_is_played_with_rising_times_and_without_pauses() {
+fn run_is_printed_with_increasing_times() {
     let ended = run(["demo", "--speed", "0.01"]);
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     let lines: Vec<&str> = ended.stdout().lines().collect();
     assert_eq!(lines.len(), 44);
     let times: Vec<&str> = lines.iter().map(|line| &line[..12]).collect();
     assert!(times.is_sorted(), "{times:?}");
-    // Told by the run, between two that are told, and behind the last one.
+    // Recorded times.
     assert_eq!((times[4], times[39]), ("09:30:12.250", "09:37:01.000"));
+    // Times before the first recorded one, between two and after the last one.
     assert_eq!(
         (times[0], times[8], times[43]),
         ("09:30:08.250", "09:31:43.515", "09:37:05.000")
@@ -28,9 +29,10 @@ fn the_run_is_played_with_rising_times_and_without_pauses() {
 }
 
 #[test]
-fn a_speed_that_is_none_is_wrong_usage() {
+fn invalid_speed_is_a_usage_error() {
     for speed in ["0", "-1", "nan", "inf", "1e9", "fast"] {
         let ended = run(["demo", &format!("--speed={speed}")]);
         assert_eq!((ended.code, ended.stdout()), (2, ""), "{speed}");
+        assert!(ended.stderr.contains("'--speed <FACTOR>': "), "{}", ended.stderr);
     }
 }

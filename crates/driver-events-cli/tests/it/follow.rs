@@ -27,23 +27,23 @@ fn stop(running: Running) -> Ended {
 }
 
 #[test]
-fn what_is_appended_is_printed_when_its_line_ends() {
+fn appended_line_is_printed_once_complete() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("events.ndjson");
     fs::write(&path, escalate("one") + "\n").unwrap();
     let running = follow(&path);
-    assert_eq!(running.printed_line(), escalate("one"));
+    assert_eq!(running.stdout_line(), escalate("one"));
     let two = escalate("two");
-    let (begin, end) = two.split_at(40);
-    append(&path, &format!("{}\n{begin}", escalate("between")));
-    assert_eq!(running.printed_line(), escalate("between"));
+    let (start, end) = two.split_at(40);
+    append(&path, &format!("{}\n{start}", escalate("between")));
+    assert_eq!(running.stdout_line(), escalate("between"));
     append(&path, &format!("{end}\n"));
-    assert_eq!(running.printed_line(), two);
+    assert_eq!(running.stdout_line(), two);
     assert_eq!(stop(running).stderr, "");
 }
 
 #[test]
-fn it_ends_after_as_many_as_were_asked_for() {
+fn count_ends_following() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("events.ndjson");
     File::create(&path).unwrap();
@@ -61,37 +61,37 @@ fn it_ends_after_as_many_as_were_asked_for() {
 }
 
 #[test]
-fn a_file_that_is_cut_short_is_read_from_its_start() {
+fn truncated_file_is_read_from_the_start() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("events.ndjson");
     fs::write(&path, format!("{}\n{}\n", escalate("one"), escalate("two"))).unwrap();
     let running = follow(&path);
-    running.printed_line();
-    running.printed_line();
+    running.stdout_line();
+    running.stdout_line();
     File::create(&path).unwrap();
-    let told = format!("warning: {} was cut short; going on from its start", path.display());
-    assert_eq!(running.told_line(), told);
+    let warning = format!("warning: `{}` was truncated: reading from the start", path.display());
+    assert_eq!(running.stderr_line(), warning);
     append(&path, &(escalate("three") + "\n"));
-    assert_eq!(running.printed_line(), escalate("three"));
+    assert_eq!(running.stdout_line(), escalate("three"));
     append(&path, "bad\n");
-    assert!(running.told_line().starts_with(&format!("{}:2:", path.display())));
+    assert!(running.stderr_line().starts_with(&format!("{}:2:", path.display())));
     assert_eq!(stop(running).stderr, "");
 }
 
-/// As log files are rotated: the old one still gets its last lines.
+/// A rotated log file still receives its last lines.
 #[test]
-fn a_file_that_is_replaced_is_read_to_its_end_before_the_new_one() {
+fn replaced_file_is_read_to_its_end_first() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("events.ndjson");
     fs::write(&path, escalate("one") + "\n").unwrap();
     let running = follow(&path);
-    assert_eq!(running.printed_line(), escalate("one"));
+    assert_eq!(running.stdout_line(), escalate("one"));
     let old = folder.path().join("events.ndjson.1");
     fs::rename(&path, &old).unwrap();
     append(&old, &(escalate("two") + "\n"));
-    assert_eq!(running.printed_line(), escalate("two"));
+    assert_eq!(running.stdout_line(), escalate("two"));
     fs::write(&path, escalate("three") + "\n").unwrap();
-    assert_eq!(running.printed_line(), escalate("three"));
-    let told = format!("warning: {} was replaced; going on from its start\n", path.display());
-    assert_eq!(stop(running).stderr, told);
+    assert_eq!(running.stdout_line(), escalate("three"));
+    let warning = format!("warning: `{}` was replaced: reading from the start\n", path.display());
+    assert_eq!(stop(running).stderr, warning);
 }

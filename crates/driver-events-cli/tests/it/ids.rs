@@ -2,7 +2,7 @@ use std::fs;
 
 use tempfile::tempdir;
 
-use crate::support::{GOAL_RUN, escalate, numbered, run, run_with};
+use crate::support::{GOAL_RUN, escalate, run, run_with, sequenced};
 
 fn ids(cloud_events: &str) -> Vec<String> {
     let id = |line: &str| {
@@ -12,9 +12,9 @@ fn ids(cloud_events: &str) -> Vec<String> {
     cloud_events.lines().map(id).collect()
 }
 
-/// `uuid5(558f219d-97c2-4730-925b-4e51c6757593, "run.ndjson\0" "3\0" LINE)`, computed with another implementation.
+/// The expected id was computed with another implementation.
 #[test]
-fn the_id_of_a_line_follows_the_recipe() {
+fn line_id_is_the_documented_uuid() {
     let input = format!("\n\n{}\r\n", escalate("x"));
     let arguments = [
         "publish",
@@ -28,14 +28,14 @@ fn the_id_of_a_line_follows_the_recipe() {
 }
 
 #[test]
-fn a_file_gives_the_same_ids_wherever_it_lies() {
+fn ids_do_not_depend_on_the_directory() {
     let folder = tempdir().unwrap();
-    let publish = |place: &str, more: &[&str]| {
-        let path = folder.path().join(place);
+    let publish = |name: &str, options: &[&str]| {
+        let path = folder.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, GOAL_RUN).unwrap();
         let arguments = ["publish", path.to_str().unwrap(), "--to", "stdout:?format=cloudevents"];
-        let ended = run(arguments.iter().chain(more));
+        let ended = run(arguments.iter().chain(options));
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         ids(ended.stdout())
     };
@@ -48,7 +48,7 @@ fn a_file_gives_the_same_ids_wherever_it_lies() {
 }
 
 #[test]
-fn the_same_event_on_two_lines_is_two_events() {
+fn equal_lines_have_different_ids() {
     let input = format!("{0}\n{0}\n", escalate("again"));
     let ended = run_with(input.as_bytes(), ["publish", "--to", "stdout:?format=cloudevents"]);
     let ids = ids(ended.stdout());
@@ -57,8 +57,8 @@ fn the_same_event_on_two_lines_is_two_events() {
 }
 
 #[test]
-fn a_cloud_event_keeps_its_id_and_number() {
-    let input = format!("{}\n{}\n", numbered("mine", 7), escalate("bare"));
+fn cloud_event_keeps_its_id_and_sequence() {
+    let input = format!("{}\n{}\n", sequenced("mine", 7), escalate("bare"));
     let ended = run_with(input.as_bytes(), ["publish", "--to", "stdout:?format=cloudevents"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let event: serde_json::Value = serde_json::from_str(ended.stdout().lines().next().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Kafka as a target and as a source, on a real broker.
+//! Kafka targets and sources on a real broker.
 
 use std::collections::HashSet;
 use std::time::SystemTime;
@@ -8,9 +8,9 @@ use driver_events_harness::wait_until;
 use serde_json::Value;
 
 use crate::kafka_broker::{broker, fresh, stored};
-use crate::support::{GOAL_RUN, PATIENCE, Running, by_goal, fixture, run, run_with};
+use crate::support::{GOAL_RUN, Running, TEST_TIMEOUT, by_goal, fixture, run, run_with};
 
-/// A line with an event.
+/// Returns a line with an event.
 fn escalate(reason: &str) -> String {
     crate::support::escalate(reason) + "\n"
 }
@@ -20,7 +20,7 @@ fn publish(lines: &str, url: &str) {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
 }
 
-/// What a reader gets that ends behind so many events.
+/// Reads `count` events and checks that nothing else is reported.
 fn read(url: &str, count: usize, options: &[&str]) -> String {
     let count = count.to_string();
     let tail = ["tail", "--from", url, "--count", &count, "--format", "json"];
@@ -30,7 +30,7 @@ fn read(url: &str, count: usize, options: &[&str]) -> String {
 }
 
 #[test]
-fn what_was_published_is_read_back_in_the_order_of_each_goal() {
+fn published_events_are_read_in_order_of_each_goal() {
     for (name, count) in [("goal-run.ndjson", 44), ("upstream-events.ndjson", 157)] {
         let (url, topic) = fresh();
         let url = format!("{url}&partitions=3");
@@ -48,9 +48,9 @@ fn what_was_published_is_read_back_in_the_order_of_each_goal() {
     }
 }
 
-/// A member that would not leave its group would be waited for, longer than this test does.
+/// The session timeout exceeds the timeout of the test, so each member must leave its group.
 #[test]
-fn a_group_sees_an_event_once_and_another_group_sees_all_again() {
+fn each_group_reads_each_event_once() {
     let (url, _) = fresh();
     publish(GOAL_RUN, &url);
     let group = |name, count| {
@@ -61,11 +61,15 @@ fn a_group_sees_an_event_once_and_another_group_sees_all_again() {
     assert_eq!(read_first, GOAL_RUN);
     assert_eq!(group("billing", 44), GOAL_RUN);
     publish(&escalate("new"), &url);
-    assert_eq!(group("audit", 1), escalate("new"), "it has seen what was before");
+    assert_eq!(
+        group("audit", 1),
+        escalate("new"),
+        "committed events must not be read again"
+    );
 }
 
 #[test]
-fn an_independent_consumer_gets_every_line_with_key_and_headers() {
+fn console_consumer_reads_values_keys_and_headers() {
     let (url, topic) = fresh();
     publish(GOAL_RUN, &url);
     let records = broker().read_with_console(&topic, 44).unwrap();
@@ -86,7 +90,7 @@ fn an_independent_consumer_gets_every_line_with_key_and_headers() {
 }
 
 #[test]
-fn headers_can_be_left_out() {
+fn bare_omits_headers() {
     let (url, topic) = fresh();
     publish(&escalate("bare"), &format!("{url}&bare&acks=leader"));
     let records = broker().read_with_console(&topic, 1).unwrap();
@@ -95,7 +99,7 @@ fn headers_can_be_left_out() {
 }
 
 #[test]
-fn a_topic_for_each_subject_is_made_and_read() {
+fn per_subject_topics_are_created_and_read() {
     let (url, topic) = fresh();
     let url = format!("{url}&per-subject");
     publish(GOAL_RUN, &url);
@@ -113,7 +117,7 @@ fn a_topic_for_each_subject_is_made_and_read() {
 }
 
 #[test]
-fn a_topic_that_is_there_is_checked_and_not_changed() {
+fn existing_topic_is_checked_and_not_changed() {
     let (url, topic) = fresh();
     let settings = [("cleanup.policy", "compact"), ("retention.ms", "1000")];
     broker().admin().create_topic(&topic, 2, 1, &settings).unwrap();
@@ -139,7 +143,7 @@ fn a_topic_that_is_there_is_checked_and_not_changed() {
 }
 
 #[test]
-fn reading_begins_where_it_is_asked_to_and_selects() {
+fn tail_applies_start_position_and_filter() {
     let (url, _) = fresh();
     publish(GOAL_RUN, &url);
     let first = GOAL_RUN.lines().next().unwrap();
@@ -156,17 +160,17 @@ fn reading_begins_where_it_is_asked_to_and_selects() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_published_while_somebody_reads_is_shown() {
+async fn offset_latest_reads_new_events() {
     let (url, _) = fresh();
     publish(&escalate("old"), &url);
     let tail = Running::start(["tail", "--from", &format!("{url}&offset=latest"), "--format", "json"]);
     let mut published = 0;
     let mut shown = None;
-    // Nobody knows when it has found the end.
-    wait_until("something is shown", PATIENCE, async || {
+    // The reader does not report when it has found the end of the topic.
+    wait_until("an event is printed", TEST_TIMEOUT, async || {
         published += 1;
         publish(&escalate(&published.to_string()), &url);
-        shown = tail.printed_line_if_any();
+        shown = tail.try_stdout_line();
         shown.is_some()
     })
     .await;
@@ -181,12 +185,12 @@ async fn what_is_published_while_somebody_reads_is_shown() {
 }
 
 #[test]
-fn a_signal_ends_tail_with_success_and_what_was_printed_is_committed() {
+fn signal_commits_printed_events() {
     let (url, _) = fresh();
     publish(&escalate("first"), &url);
     for (reason, signal) in [("first", "-INT"), ("second", "-TERM")] {
         let tail = Running::start(["tail", "--from", &url, "--group", "audit", "--format", "json"]);
-        assert_eq!(tail.printed_line() + "\n", escalate(reason));
+        assert_eq!(tail.stdout_line() + "\n", escalate(reason));
         tail.signal(signal);
         let ended = tail.wait();
         assert_eq!((ended.code, ended.stdout(), ended.stderr.as_str()), (0, "", ""));
@@ -195,7 +199,7 @@ fn a_signal_ends_tail_with_success_and_what_was_printed_is_committed() {
 }
 
 #[test]
-fn what_is_malformed_is_told_with_its_place_and_put_aside() {
+fn malformed_record_is_reported_and_dead_lettered() {
     let (url, topic) = fresh();
     let dead = format!("{topic}.dead");
     broker().admin().create_topic(&dead, 1, 1, &[]).unwrap();
@@ -221,37 +225,46 @@ fn what_is_malformed_is_told_with_its_place_and_put_aside() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signal_ends_publish_and_what_was_taken_is_delivered() {
+async fn signal_ends_publish_after_delivery() {
     let (url, topic) = fresh();
     let mut running = Running::start(["publish", "--to", &url, "--create-topic"]);
     running.write(&escalate("one").repeat(100));
-    wait_until("it publishes", PATIENCE, async || stored(broker(), &topic, 0) > Some(0)).await;
+    wait_until("an event is stored", TEST_TIMEOUT, async || {
+        stored(broker(), &topic, 0) > Some(0)
+    })
+    .await;
     running.signal("-TERM");
     let ended = running.wait();
     assert_eq!(ended.code, 143, "{}", ended.stderr);
     let count = stored(broker(), &topic, 0).unwrap();
-    let told = format!("stopped after line {count} of -\n{count} events delivered to {url}\n");
-    assert_eq!(ended.stderr, told);
+    let summary = format!("stopped after line {count} of -\n{count} events delivered to {url}\n");
+    assert_eq!(ended.stderr, summary);
 }
 
 #[test]
-fn a_topic_that_is_not_there_is_told() {
+fn missing_topic_is_reported() {
     let (url, topic) = fresh();
     for arguments in [["publish", "--to", &url], ["tail", "--from", &url]] {
         let ended = run(arguments);
         assert_eq!(ended.code, 1, "{}", ended.stderr);
-        let reason = format!("error: cannot open {url}: topic `{topic}` does not exist or is not visible");
+        let reason = format!("error: cannot open `{url}`: topic `{topic}` does not exist or is not visible");
         assert!(ended.stderr.starts_with(&reason), "{}", ended.stderr);
-        assert!(ended.stderr.contains("--create-topic"), "{}", ended.stderr);
+        let hint = "; `publish --create-topic` creates it\n";
+        assert!(ended.stderr.ends_with(hint), "{}", ended.stderr);
     }
-    assert_eq!(stored(broker(), &topic, 0), None, "it was not made either");
+    assert_eq!(stored(broker(), &topic, 0), None, "the topic must not be created");
 }
 
 #[test]
-fn a_broker_that_is_not_there_is_told() {
+fn unreachable_broker_is_reported() {
     let ended = run(["publish", "--to", "kafka://127.0.0.1:1"]);
     assert_eq!(ended.code, 1, "{}", ended.stderr);
-    let reason = "error: cannot open kafka://127.0.0.1:1: cannot reach any broker";
+    let reason = "error: cannot open `kafka://127.0.0.1:1`: cannot reach any broker";
     assert!(ended.stderr.starts_with(reason), "{}", ended.stderr);
-    assert!(ended.stderr.contains("refused"), "{}", ended.stderr);
+    assert_eq!(
+        ended.stderr.matches("Connection refused").count(),
+        1,
+        "{}",
+        ended.stderr
+    );
 }

@@ -1,15 +1,14 @@
-//! Who the command is to a broker of Kafka, and whom it trusts.
+//! Kafka credentials, certificates and permissions.
 
 use std::fs;
-use std::process::{Output, Stdio};
 
 use driver_events_harness::{KafkaListener, KafkaOperation, KafkaResource};
 use tempfile::tempdir;
 
 use crate::kafka_broker::{address, broker, certificates, fresh};
-use crate::support::{Ended, command, escalate, run_with};
+use crate::support::{Ended, command, escalate, finish, run_with};
 
-/// The URL of a fresh topic by another listener, and the topic, which ada may do this with.
+/// Creates a topic on which `principal` has these permissions. Returns its URL for the listener, and its name.
 fn topic_at(listener: KafkaListener, principal: &str, operations: &[KafkaOperation]) -> (String, String) {
     let (url, topic) = fresh();
     let ended = run_with(b"", ["publish", "--to", &url, "--create-topic"]);
@@ -22,30 +21,22 @@ fn topic_at(listener: KafkaListener, principal: &str, operations: &[KafkaOperati
     (url.replace(&plain, &address(broker(), listener)), topic)
 }
 
-/// Runs `publish` with one event.
+/// Publishes one event.
 fn publish(url: &str, options: &[&str], environment: &[(&str, &str)]) -> Ended {
     let folder = tempdir().unwrap();
     let path = folder.path().join("one.ndjson");
     fs::write(&path, escalate("one")).unwrap();
     let arguments = ["publish", path.to_str().unwrap(), "--to", url];
-    let Output { status, stdout, stderr } = command(arguments.iter().chain(options))
-        .envs(environment.iter().copied())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let stderr = String::from_utf8(stderr).unwrap();
-    assert!(!stderr.contains("s3cret"), "{stderr}");
-    Ended {
-        code: status.code().unwrap(),
-        stdout,
-        stderr,
-    }
+    let mut command = command(arguments.iter().chain(options));
+    let ended = finish(command.envs(environment.iter().copied()));
+    assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
+    ended
 }
 
 const ADA: [(&str, &str); 2] = [("KAFKA_USER", "ada"), ("KAFKA_PASSWORD", "s3cret:@/=")];
 
 #[test]
-fn a_user_and_a_password_are_in_the_environment_or_in_a_file() {
+fn credentials_come_from_environment_or_file() {
     let (url, _) = topic_at(KafkaListener::Sasl, "User:ada", &[KafkaOperation::Write]);
     let authority = certificates().authority();
     let authority = authority.to_str().unwrap();
@@ -67,12 +58,12 @@ fn a_user_and_a_password_are_in_the_environment_or_in_a_file() {
     let wrong = [ADA[0], ("KAFKA_PASSWORD", "s3cret-wrong")];
     let ended = publish(&url, &ca, &wrong);
     assert_eq!(ended.code, 1, "{}", ended.stderr);
-    let reason = format!("error: cannot open {url}: the brokers refuse the credentials");
+    let reason = format!("error: cannot open `{url}`: the brokers refuse the credentials");
     assert!(ended.stderr.starts_with(&reason), "{}", ended.stderr);
 }
 
 #[test]
-fn a_client_shows_its_certificate() {
+fn client_certificate_is_presented() {
     let (url, _) = topic_at(KafkaListener::MutualTls, "User:*", &[KafkaOperation::Write]);
     let own = certificates();
     let files = [own.authority(), own.client(), own.client_key()];
@@ -80,10 +71,14 @@ fn a_client_shows_its_certificate() {
     let all = ["--kafka-ca", ca, "--kafka-cert", certificate, "--kafka-key", key];
     let ended = publish(&url, &all, &[]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let ended = publish(&url, &all[..2], &[]);
+    assert_eq!(ended.code, 1, "without a client certificate: {}", ended.stderr);
+    let ended = publish(&url, &all[2..], &[]);
+    assert_eq!(ended.code, 1, "without the authority: {}", ended.stderr);
 }
 
 #[test]
-fn what_a_user_may_not_do_is_told() {
+fn missing_permission_is_reported() {
     let authority = certificates().authority();
     let ca = ["--kafka-ca", authority.to_str().unwrap()];
     let (url, topic) = topic_at(KafkaListener::Sasl, "User:ada", &[KafkaOperation::Read]);
@@ -92,8 +87,8 @@ fn what_a_user_may_not_do_is_told() {
     let reason = format!("--operation Write --topic '{topic}'");
     assert!(ended.stderr.contains(&reason), "{}", ended.stderr);
     let tail = ["tail", "--from", &url, "--group", "forbidden", "--count", "1"];
-    let Output { status, stderr, .. } = command(tail.iter().chain(&ca)).envs(ADA).output().unwrap();
-    let stderr = String::from_utf8(stderr).unwrap();
-    assert_eq!(status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains("--operation Read --group 'forbidden'"), "{stderr}");
+    let ended = finish(command(tail.iter().chain(&ca)).envs(ADA));
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    let reason = "--operation Read --group 'forbidden'";
+    assert!(ended.stderr.contains(reason), "{}", ended.stderr);
 }

@@ -1,4 +1,4 @@
-//! What the tests with a real broker share.
+//! Shared Kafka broker of the tests.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,14 +7,14 @@ use driver_events_harness::{Certificates, KafkaBroker, KafkaConfig, KafkaListene
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use crate::support::PATIENCE;
+use crate::support::TEST_TIMEOUT;
 
 pub(crate) fn certificates() -> &'static Certificates {
     static CERTIFICATES: OnceLock<Certificates> = OnceLock::new();
     CERTIFICATES.get_or_init(|| Certificates::generate().unwrap())
 }
 
-/// The broker of all tests that do it no harm: it takes seconds to start. It ends with the process.
+/// Returns the broker of all tests that do not harm it, as it takes seconds to start. It stops with the test process.
 pub(crate) fn broker() -> &'static KafkaBroker {
     static BROKER: OnceLock<KafkaBroker> = OnceLock::new();
     BROKER.get_or_init(|| {
@@ -28,7 +28,7 @@ pub(crate) fn broker() -> &'static KafkaBroker {
     })
 }
 
-/// A URL with a topic that no other test has, by which nothing is forbidden, and the topic.
+/// Returns the URL of an unused topic, through a listener without access control, and the topic's name.
 pub(crate) fn fresh() -> (String, String) {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let prefix = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -40,12 +40,12 @@ pub(crate) fn address(broker: &KafkaBroker, listener: KafkaListener) -> String {
     broker.bootstrap_servers(listener).unwrap()
 }
 
-/// How many records a partition of the topic has; none where it does not exist.
+/// Returns the number of records in a partition, or `None` if it does not exist.
 pub(crate) fn stored(broker: &KafkaBroker, topic: &str, partition: i32) -> Option<i64> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", address(broker, KafkaListener::Plain))
         .create()
         .unwrap();
-    let (first, end) = consumer.fetch_watermarks(topic, partition, PATIENCE).ok()?;
-    Some(end - first)
+    let (low, high) = consumer.fetch_watermarks(topic, partition, TEST_TIMEOUT).ok()?;
+    Some(high - low)
 }

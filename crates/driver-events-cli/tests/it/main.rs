@@ -1,22 +1,27 @@
-//! The command as a shell sees it: what it prints, where, and how it ends.
+//! Tests of the `driver-events` binary: output, diagnostics and exit codes.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "tests say what went wrong by panicking, in their helpers too"
+    reason = "tests and their helpers report failures by panicking"
 )]
 
 #[cfg_attr(
     not(all(feature = "nats", feature = "kafka-tls")),
-    allow(dead_code, reason = "some of it is for servers that this build does not know")
+    allow(
+        dead_code,
+        reason = "some helpers are used only by tests of transports that are not compiled in"
+    )
 )]
 mod support;
 
 mod built_without;
 mod damaged_lines;
 mod demo;
+#[cfg(unix)]
+mod errors;
 mod ids;
 mod publish;
 

@@ -1,14 +1,15 @@
-//! NATS as a target and as a source, on a real server.
+//! NATS targets and sources on a real server.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_nats::jetstream;
+use chrono::{DateTime, Utc};
 use driver_events_harness::{Direction, NatsConfig, NatsServer, Proxy, wait_until};
 use futures_util::StreamExt;
 
-use crate::support::{GOAL_RUN, PATIENCE, Running, by_goal, fixture, run, run_with};
+use crate::support::{GOAL_RUN, Running, TEST_TIMEOUT, by_goal, fixture, run, run_with};
 
-/// A line with an event.
+/// Returns a line with an event.
 fn escalate(reason: &str) -> String {
     crate::support::escalate(reason) + "\n"
 }
@@ -34,14 +35,14 @@ async fn stored(server: &NatsServer) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_published_into_a_stream_is_read_back_and_stored_once() {
+async fn stream_stores_published_events_once() {
     let server = server();
     let url = stream(&server);
     for (name, count) in [("goal-run.ndjson", 44), ("upstream-events.ndjson", 157)] {
         let url = format!("{url}?prefix=t{count}").replace("/DRIVER", &format!("/D{count}"));
         let path = fixture(name);
         let publish = ["publish", path.to_str().unwrap(), "--to", &url, "--create-stream"];
-        for known in [String::new(), format!(", {count} of them stored before")] {
+        for known in [String::new(), format!(", {count} already stored")] {
             let ended = run(publish);
             assert_eq!(ended.code, 0, "{}", ended.stderr);
             assert_eq!(ended.stderr, format!("{count} events delivered to {url}{known}\n"));
@@ -55,17 +56,17 @@ async fn what_was_published_into_a_stream_is_read_back_and_stored_once() {
         let client = async_nats::connect(server.client_url()).await.unwrap();
         let stream = jetstream::new(client).get_stream(format!("D{count}")).await.unwrap();
         let info = stream.get_info().await.unwrap();
-        assert_eq!(info.state.messages, count, "the second time stores nothing more");
+        assert_eq!(info.state.messages, count, "the second run must store nothing");
         assert_eq!(info.config.num_replicas, 1);
         assert!(
             info.config.duplicate_window > Duration::from_secs(300),
-            "longer than it is tried"
+            "the window must exceed the retry timeout"
         );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_independent_subscriber_gets_every_event_on_its_subject_with_headers() {
+async fn subscriber_receives_events_with_headers() {
     let server = server();
     let client = async_nats::connect(server.client_url()).await.unwrap();
     let mut subscriber = client.subscribe("agent.driver.>").await.unwrap();
@@ -73,7 +74,7 @@ async fn an_independent_subscriber_gets_every_event_on_its_subject_with_headers(
     let ended = run_with(GOAL_RUN.as_bytes(), ["publish", "--to", &core(&server)]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     for line in GOAL_RUN.lines() {
-        let message = tokio::time::timeout(PATIENCE, subscriber.next())
+        let message = tokio::time::timeout(TEST_TIMEOUT, subscriber.next())
             .await
             .unwrap()
             .unwrap();
@@ -85,11 +86,11 @@ async fn an_independent_subscriber_gets_every_event_on_its_subject_with_headers(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tail_shows_what_is_published_from_now_on() {
+async fn tail_prints_new_events() {
     let server = server();
     let tail = Running::start(["tail", "--from", &core(&server), "--count", "44", "--format", "json"]);
     let client = async_nats::connect(server.client_url()).await.unwrap();
-    wait_until("somebody listens", PATIENCE, async || {
+    wait_until("the reader has subscribed", TEST_TIMEOUT, async || {
         let connections = server.monitoring("/subsz?subs=1").unwrap();
         connections.to_string().contains("agent.driver.>")
     })
@@ -104,37 +105,40 @@ async fn tail_shows_what_is_published_from_now_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn publish_goes_on_when_a_server_that_was_killed_is_back() {
+async fn publish_survives_a_server_restart() {
     let mut server = server();
     let url = stream(&server);
     let mut publish = Running::start(["publish", "--to", &url, "--create-stream"]);
     let lines: Vec<String> = (0..600).map(|number| escalate(&number.to_string())).collect();
     for (round, lines) in lines.chunks(200).enumerate() {
         publish.write(&lines[..100].concat());
-        wait_until("it publishes", PATIENCE, async || {
+        wait_until("an event is stored", TEST_TIMEOUT, async || {
             stored(&server).await > round as u64 * 200
         })
         .await;
         server.kill().unwrap();
         publish.write(&lines[100..].concat());
         server.restart().unwrap();
-        wait_until("all of it is stored", PATIENCE, async || {
+        wait_until("all events are stored", TEST_TIMEOUT, async || {
             stored(&server).await >= (round as u64 + 1) * 200
         })
         .await;
     }
-    publish.end_input();
+    publish.close_stdin();
     let ended = publish.wait();
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert!(ended.stderr.contains("600 events delivered"), "{}", ended.stderr);
     assert_eq!(stored(&server).await, 600);
     let ended = run(["tail", "--from", &url, "--count", "600", "--format", "json"]);
-    assert!(ended.stdout() == lines.concat(), "each once, and in order");
+    assert!(
+        ended.stdout() == lines.concat(),
+        "each event must be stored once and in order"
+    );
 }
 
-/// Core NATS forgets what was under way when a link breaks, and the sink does not send it again by itself.
+/// Core NATS loses messages in flight on a disconnect, and the sink does not retain them.
 #[tokio::test(flavor = "multi_thread")]
-async fn publish_sends_again_what_a_broken_link_may_have_lost() {
+async fn publish_resends_events_lost_by_a_disconnect() {
     let server = server();
     let client = async_nats::connect(server.client_url()).await.unwrap();
     let mut subscriber = client.subscribe("agent.driver.>").await.unwrap();
@@ -143,11 +147,11 @@ async fn publish_sends_again_what_a_broken_link_may_have_lost() {
     let mut publish = Running::start(["publish", "--to", &format!("nats://{}", link.address())]);
     publish.write(&escalate("first"));
     let mut next = async || {
-        let message = tokio::time::timeout(PATIENCE, subscriber.next()).await.unwrap();
+        let message = tokio::time::timeout(TEST_TIMEOUT, subscriber.next()).await.unwrap();
         String::from_utf8(message.unwrap().payload.to_vec()).unwrap() + "\n"
     };
     assert_eq!(next().await, escalate("first"));
-    wait_until("the server was asked whether it has all", PATIENCE, async || {
+    wait_until("the first event is flushed", TEST_TIMEOUT, async || {
         let connections = server.monitoring("/connz").unwrap();
         let mut connections = connections["connections"].as_array().unwrap().iter();
         connections.any(|connection| connection["name"] == "driver-events" && connection["in_msgs"] == 2)
@@ -157,22 +161,22 @@ async fn publish_sends_again_what_a_broken_link_may_have_lost() {
     link.half_open(Direction::ToServer);
     let lines: Vec<String> = (0..100).map(|number| escalate(&number.to_string())).collect();
     publish.write(&lines.concat());
-    // All that it took is on its way to nowhere: the server does not say that it has it.
-    let told = publish.told_line();
-    assert!(told.ends_with("; trying again for 5m"), "{told}");
+    // The flush cannot complete, as no data reaches the server.
+    let warning = publish.stderr_line();
+    assert!(warning.ends_with("; retrying for 5m"), "{warning}");
     link.heal();
     for line in &lines {
         assert_eq!(next().await, *line);
     }
-    publish.end_input();
+    publish.close_stdin();
     let ended = publish.wait();
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert!(ended.stderr.contains("101 events delivered to "), "{}", ended.stderr);
 }
 
-/// Each is printed once. The order is the server's: it puts the first that is given back behind some of the others.
+/// Each event is printed once, not in order: the server redelivers released messages after others.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_durable_consumer_goes_on_behind_what_was_printed() {
+async fn durable_consumer_continues_after_printed_events() {
     let server = server();
     let url = stream(&server);
     let ended = run_with(GOAL_RUN.as_bytes(), ["publish", "--to", &url, "--create-stream"]);
@@ -200,7 +204,7 @@ async fn a_durable_consumer_goes_on_behind_what_was_printed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signal_ends_tail_with_success_and_what_was_printed_is_acknowledged() {
+async fn signal_acks_printed_events() {
     let server = server();
     let url = stream(&server);
     let ended = run_with(
@@ -211,7 +215,7 @@ async fn a_signal_ends_tail_with_success_and_what_was_printed_is_acknowledged() 
     let tail = ["tail", "--from", &url, "--durable", "audit", "--format", "json"];
     for (reason, signal) in [("first", "-INT"), ("second", "-TERM")] {
         let tail = Running::start(tail);
-        assert_eq!(tail.printed_line() + "\n", escalate(reason));
+        assert_eq!(tail.stdout_line() + "\n", escalate(reason));
         tail.signal(signal);
         let ended = tail.wait();
         assert_eq!((ended.code, ended.stdout(), ended.stderr.as_str()), (0, "", ""));
@@ -221,7 +225,7 @@ async fn a_signal_ends_tail_with_success_and_what_was_printed_is_acknowledged() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signal_ends_publish_also_while_no_server_is_there() {
+async fn signal_ends_publish_during_an_outage() {
     for path in ["", "/DRIVER"] {
         let mut server = server();
         let url = if path.is_empty() {
@@ -233,29 +237,25 @@ async fn a_signal_ends_publish_also_while_no_server_is_there() {
         arguments.extend((!path.is_empty()).then_some("--create-stream"));
         let mut publish = Running::start(arguments);
         publish.write(&escalate("first"));
-        wait_until("the first event is with the server", PATIENCE, async || match path {
+        wait_until("the server has the first event", TEST_TIMEOUT, async || match path {
             "" => server.monitoring("/connz").unwrap()["connections"][0]["in_msgs"].as_u64() >= Some(1),
             _ => stored(&server).await == 1,
         })
         .await;
         server.kill().unwrap();
         publish.write(&escalate("second"));
-        let told = publish.told_line();
-        assert!(told.starts_with(&format!("warning: {url}: ")), "{told}");
+        let warning = publish.stderr_line();
+        assert!(warning.starts_with(&format!("warning: {url}: ")), "{warning}");
         publish.signal("-INT");
         let ended = publish.wait();
         assert_eq!(ended.code, 130, "{}", ended.stderr);
         assert!(ended.stderr.contains("\nstopped "), "{}", ended.stderr);
-        assert!(
-            ended.stderr.ends_with(" not known to be delivered\n"),
-            "{}",
-            ended.stderr
-        );
+        assert!(ended.stderr.ends_with(" unconfirmed\n"), "{}", ended.stderr);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reading_begins_where_it_is_asked_to_and_selects() {
+async fn tail_applies_start_position_and_filter() {
     let server = server();
     let url = stream(&server);
     let ended = run_with(GOAL_RUN.as_bytes(), ["publish", "--to", &url, "--create-stream"]);
@@ -277,18 +277,23 @@ async fn reading_begins_where_it_is_asked_to_and_selects() {
         "--format",
         "json",
     ]);
-    wait_until("it reads", PATIENCE, async || {
+    wait_until("the reader has its consumer", TEST_TIMEOUT, async || {
         let consumers = server.monitoring("/jsz?consumers=1").unwrap();
         consumers["consumers"].as_u64() == Some(1)
     })
     .await;
+    let between = DateTime::<Utc>::from(SystemTime::now()).to_rfc3339();
     let line = escalate("new");
     assert_eq!(run_with(line.as_bytes(), ["publish", "--to", &url]).code, 0);
     assert_eq!(new.wait().stdout(), line);
+    let since = [
+        "tail", "--from", &url, "--since", &between, "--count", "1", "--format", "json",
+    ];
+    assert_eq!(run(since).stdout(), line);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_malformed_is_told_with_its_place_and_the_rest_is_shown() {
+async fn malformed_message_is_reported_and_skipped() {
     let server = server();
     let url = stream(&server);
     assert_eq!(
@@ -314,11 +319,14 @@ async fn what_is_malformed_is_told_with_its_place_and_the_rest_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_not_there_is_told() {
+async fn unreachable_server_is_reported() {
     let ended = run(["publish", "--to", "nats://127.0.0.1:1"]);
     assert_eq!(ended.code, 1, "{}", ended.stderr);
-    assert!(
-        ended.stderr.contains("cannot open nats://127.0.0.1:1"),
+    let prefix = "error: cannot open `nats://127.0.0.1:1`: ";
+    assert!(ended.stderr.starts_with(prefix), "{}", ended.stderr);
+    assert_eq!(
+        ended.stderr.matches("Connection refused").count(),
+        1,
         "{}",
         ended.stderr
     );

@@ -5,7 +5,7 @@ use tempfile::tempdir;
 use crate::support::{GOAL_RUN, Running, escalate, fixture, run, run_with};
 
 #[test]
-fn both_fixtures_pass_byte_for_byte() {
+fn fixtures_are_published_byte_for_byte() {
     for (name, count) in [("goal-run.ndjson", 44), ("upstream-events.ndjson", 157)] {
         let path = fixture(name);
         let ended = run([
@@ -21,7 +21,7 @@ fn both_fixtures_pass_byte_for_byte() {
 }
 
 #[test]
-fn standard_input_is_read_with_a_dash_and_without_a_file() {
+fn stdin_is_the_default_input() {
     for arguments in [
         &["publish", "-", "--to", "stdout:"][..],
         &["publish", "--to", "stdout:"],
@@ -31,9 +31,9 @@ fn standard_input_is_read_with_a_dash_and_without_a_file() {
     }
 }
 
-/// Many batches, of which the last is not full.
+/// The input consists of many batches; the last one is not full.
 #[test]
-fn a_long_input_passes_in_order() {
+fn long_input_stays_in_order() {
     let lines: Vec<String> = (0..20_000)
         .map(|number| escalate(&format!("number {number}")))
         .collect();
@@ -45,7 +45,7 @@ fn a_long_input_passes_in_order() {
 }
 
 #[test]
-fn line_endings_and_blank_lines_are_no_part_of_the_events() {
+fn line_endings_and_blank_lines_are_dropped() {
     let input = format!("\n{}\r\n  \r\n\n{}", escalate("one"), escalate("two"));
     let ended = run_with(input.as_bytes(), ["publish", "--to", "stdout:"]);
     assert_eq!(ended.stdout(), format!("{}\n{}\n", escalate("one"), escalate("two")));
@@ -56,23 +56,23 @@ fn line_endings_and_blank_lines_are_no_part_of_the_events() {
 }
 
 #[test]
-fn an_empty_input_is_no_failure() {
+fn empty_input_succeeds() {
     let ended = run(["publish", "--to", "stdout:"]);
     assert_eq!((ended.code, ended.stdout()), (0, ""));
     assert_eq!(ended.stderr, "0 events delivered to stdout:\n");
 }
 
 #[test]
-fn an_event_comes_out_before_the_input_ends() {
+fn events_are_published_before_the_input_ends() {
     let mut running = Running::start(["publish", "--to", "stdout:"]);
     for reason in ["one", "two", "three"] {
         running.write(&(escalate(reason) + "\n"));
-        assert_eq!(running.printed_line(), escalate(reason));
+        assert_eq!(running.stdout_line(), escalate(reason));
     }
 }
 
 #[test]
-fn an_input_that_cannot_be_read_is_a_failure() {
+fn unreadable_input_fails() {
     let folder = tempdir().unwrap();
     let missing = folder.path().join("missing.ndjson");
     let ended = run(["publish", missing.to_str().unwrap(), "--to", "stdout:"]);
@@ -80,14 +80,14 @@ fn an_input_that_cannot_be_read_is_a_failure() {
     let reason = "No such file or directory (os error 2)";
     assert_eq!(
         ended.stderr,
-        format!("error: cannot open {}: {reason}\n", missing.display())
+        format!("error: cannot open `{}`: {reason}\n", missing.display())
     );
 
     let folder = folder.path().to_str().unwrap();
     let ended = run(["publish", folder, "--to", "stdout:"]);
     assert_eq!(ended.code, 1);
-    let told = format!("error: cannot read {folder}:1: Is a directory (os error 21)\n");
-    assert!(ended.stderr.starts_with(&told), "{}", ended.stderr);
+    let error = format!("error: cannot read {folder}:1: Is a directory (os error 21)\n");
+    assert!(ended.stderr.starts_with(&error), "{}", ended.stderr);
     assert!(
         ended.stderr.ends_with("0 events delivered to stdout:\n"),
         "{}",
@@ -96,7 +96,7 @@ fn an_input_that_cannot_be_read_is_a_failure() {
 }
 
 #[test]
-fn kinds_of_a_newer_version_pass() {
+fn unknown_kind_is_published() {
     let line = r#"{"kind":"goal_paused","goal_id":"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01","why":1.50}"#;
     let ended = run_with(line.as_bytes(), ["publish", "--to", "stdout:"]);
     assert_eq!((ended.code, ended.stdout()), (0, format!("{line}\n").as_str()));

@@ -20,13 +20,13 @@ progress\tagent.driver.progress
 ";
 
 #[test]
-fn the_list_is_the_contracts() {
+fn list_matches_the_contract() {
     let ended = run(["subjects"]);
     assert_eq!((ended.code, ended.stdout(), ended.stderr.as_str()), (0, SUBJECTS, ""));
 }
 
 #[test]
-fn the_list_as_json_says_the_same_and_the_topics() {
+fn json_list_adds_the_topics() {
     let ended = run(["subjects", "--format", "json"]);
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     let list: Vec<serde_json::Value> = serde_json::from_str(ended.stdout()).unwrap();

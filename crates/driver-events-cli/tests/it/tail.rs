@@ -1,4 +1,4 @@
-use crate::support::{GOAL_RUN, escalate, fixture, numbered, run, run_with};
+use crate::support::{GOAL_RUN, escalate, fixture, run, run_with, sequenced};
 
 const FIRST_GOAL: &str = "6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01";
 const LAST_GOAL: &str = "6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a03";
@@ -11,7 +11,7 @@ fn lines_with(texts: &[&str]) -> String {
 }
 
 #[test]
-fn everything_is_printed_as_it_is() {
+fn events_are_printed_unchanged() {
     let url = format!("file:{}", fixture("goal-run.ndjson").display());
     let ended = run(["tail", "--from", &url]);
     assert_eq!((ended.code, ended.stdout(), ended.stderr.as_str()), (0, GOAL_RUN, ""));
@@ -20,7 +20,7 @@ fn everything_is_printed_as_it_is() {
 }
 
 #[test]
-fn goals_and_kinds_select() {
+fn goals_and_kinds_filter() {
     let goals = run_with(GOAL_RUN.as_bytes(), ["tail", "--from", "-", "--goal", LAST_GOAL]);
     assert_eq!((goals.code, goals.stdout()), (0, lines_with(&[LAST_GOAL]).as_str()));
 
@@ -41,17 +41,17 @@ fn goals_and_kinds_select() {
 }
 
 #[test]
-fn a_kind_of_a_newer_version_is_selected_with_a_word_about_it() {
+fn unknown_kind_filters_with_a_warning() {
     let line = r#"{"kind":"goal_paused","goal_id":"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01"}"#;
     let input = format!("{GOAL_RUN}{line}\n");
     let ended = run_with(input.as_bytes(), ["tail", "--from", "-", "--kind", "goal_paused"]);
     assert_eq!((ended.code, ended.stdout()), (0, format!("{line}\n").as_str()));
-    let warning = "warning: this version knows no kind `goal_paused`; events of it are printed all the same\n";
+    let warning = "warning: kind `goal_paused` is unknown to this version; its events are printed nevertheless\n";
     assert_eq!(ended.stderr, warning);
 }
 
 #[test]
-fn it_ends_after_as_many_as_were_asked_for() {
+fn count_limits_printed_events() {
     let input = format!("bad\n{GOAL_RUN}");
     let ended = run_with(GOAL_RUN.as_bytes(), ["tail", "--from", "-", "--count", "3"]);
     let three: String = GOAL_RUN.lines().take(3).map(|line| format!("{line}\n")).collect();
@@ -66,7 +66,7 @@ fn it_ends_after_as_many_as_were_asked_for() {
 }
 
 #[test]
-fn the_format_is_what_is_asked_for() {
+fn format_is_applied() {
     let pretty = run_with(GOAL_RUN.as_bytes(), ["tail", "--from", "-", "--format", "pretty"]);
     assert_eq!(pretty.stdout().lines().count(), 44);
     assert!(!pretty.stdout().contains('\x1b'));
@@ -74,7 +74,7 @@ fn the_format_is_what_is_asked_for() {
     assert!(first.starts_with("--:--:--.---  6a0c1a01  goal_started  "), "{first}");
 
     let cloud = run_with(
-        numbered("mine", 1).as_bytes(),
+        sequenced("mine", 1).as_bytes(),
         ["tail", "--from", "-", "--format", "cloudevents"],
     );
     let event: serde_json::Value = serde_json::from_str(cloud.stdout()).unwrap();
@@ -82,7 +82,7 @@ fn the_format_is_what_is_asked_for() {
 }
 
 #[test]
-fn a_malformed_line_is_named_and_the_rest_goes_on() {
+fn malformed_line_is_reported_and_skipped() {
     let input = format!("{}\n{{\"kind\":1}}\n{}\n", escalate("one"), escalate("two"));
     let ended = run_with(input.as_bytes(), ["tail", "--from", "-"]);
     assert_eq!(ended.code, 1);
@@ -95,7 +95,7 @@ fn a_malformed_line_is_named_and_the_rest_goes_on() {
 }
 
 #[test]
-fn what_cannot_be_printed_is_named_and_the_rest_goes_on() {
+fn unprintable_event_is_reported_and_skipped() {
     let unknown = r#"{"kind":"goal_paused"}"#;
     let input = format!("{unknown}\n{}\n{unknown}\n", escalate("one"));
     let ended = run_with(
@@ -112,53 +112,53 @@ fn what_cannot_be_printed_is_named_and_the_rest_goes_on() {
 }
 
 #[test]
-fn gaps_duplicates_and_late_ones_are_told() {
-    let lines = [1, 2, 5, 4, 4, 7].map(|number| numbered(&format!("event-{number}"), number));
+fn gaps_duplicates_and_late_events_are_reported() {
+    let lines = [1, 2, 5, 4, 4, 7].map(|number| sequenced(&format!("event-{number}"), number));
     let input = lines.join("\n");
     let ended = run_with(input.as_bytes(), ["tail", "--from", "-"]);
     assert_eq!(ended.code, 0);
     assert_eq!(ended.stdout().lines().count(), 6);
     let goal = format!("goal {FIRST_GOAL}, run run-1");
-    let told = [
-        format!("-:3: {goal}: numbers 3 to 4 are missing\n"),
-        format!("-:4: {goal}: number 4 is late\n"),
-        format!("-:5: {goal}: number 4 came before\n"),
-        format!("-:6: {goal}: number 6 is missing\n"),
+    let reports = [
+        format!("-:3: {goal}: missing sequence numbers 3 to 4\n"),
+        format!("-:4: {goal}: late sequence number 4\n"),
+        format!("-:5: {goal}: duplicate sequence number 4\n"),
+        format!("-:6: {goal}: missing sequence number 6\n"),
     ];
-    assert_eq!(ended.stderr, told.concat());
+    assert_eq!(ended.stderr, reports.concat());
 
-    // In a filtered stream what is missing was left out.
+    // With a filter, gaps are expected.
     let filtered = run_with(input.as_bytes(), ["tail", "--from", "-", "--goal", FIRST_GOAL]);
     assert_eq!(filtered.stdout().lines().count(), 6);
-    assert_eq!(filtered.stderr, told[2]);
+    assert_eq!(filtered.stderr, reports[2]);
 }
 
 #[test]
-fn a_source_that_is_not_there_is_a_failure() {
+fn missing_source_fails() {
     for more in [&[][..], &["--follow"]] {
         let ended = run(["tail", "--from", "file:/missing/events"].iter().chain(more));
         assert_eq!((ended.code, ended.stdout()), (1, ""));
         assert_eq!(
             ended.stderr,
-            "error: cannot open /missing/events: No such file or directory (os error 2)\n"
+            "error: cannot open `/missing/events`: No such file or directory (os error 2)\n"
         );
     }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_output_that_cannot_be_written_is_a_failure() {
+fn unwritable_stdout_fails() {
     use std::fs::File;
 
-    use crate::support::command;
+    use crate::support::{command, finish};
 
     let full = File::create("/dev/full").unwrap();
     let url = format!("file:{}", fixture("goal-run.ndjson").display());
-    let output = command(["tail", "--from", &url]).stdout(full).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let stderr = String::from_utf8(output.stderr).unwrap();
+    let ended = finish(command(["tail", "--from", &url]).stdout(full));
+    assert_eq!(ended.code, 1);
     assert!(
-        stderr.starts_with("error: cannot print: ") && stderr.contains("No space left on device"),
-        "{stderr}"
+        ended.stderr.starts_with("error: cannot print: ") && ended.stderr.contains("No space left on device"),
+        "{}",
+        ended.stderr
     );
 }

@@ -3,10 +3,10 @@ use std::process::Stdio;
 
 use tempfile::tempdir;
 
-use crate::support::{GOAL_RUN, command, escalate, fixture, run, run_with};
+use crate::support::{GOAL_RUN, command, escalate, finish, fixture, run, run_with};
 
 #[test]
-fn a_file_is_appended_to() {
+fn file_is_appended_to() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("events.ndjson");
     let url = format!("file:{}", path.display());
@@ -19,7 +19,7 @@ fn a_file_is_appended_to() {
 }
 
 #[test]
-fn a_torn_last_line_does_not_swallow_the_next() {
+fn partial_last_line_is_terminated() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("events.ndjson");
     fs::write(&path, "{\"kind\":\"torn").unwrap();
@@ -35,7 +35,7 @@ fn a_torn_last_line_does_not_swallow_the_next() {
 }
 
 #[test]
-fn every_target_gets_every_event() {
+fn every_target_receives_every_event() {
     let folder = tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     let (one, other) = (
@@ -57,7 +57,7 @@ fn every_target_gets_every_event() {
     );
 }
 
-/// `file:` is a URL: what has a meaning in it is escaped.
+/// `file:` is a URL, so special characters are percent-encoded.
 #[test]
 fn paths_are_percent_decoded() {
     let folder = tempdir().unwrap();
@@ -92,20 +92,20 @@ fn paths_need_not_be_utf_8() {
 }
 
 #[test]
-fn a_target_that_cannot_be_opened_is_told_before_anything_is_sent() {
+fn unopenable_target_fails_before_publishing() {
     let folder = tempdir().unwrap();
     let url = format!("file:{}/missing/events", folder.path().display());
     let ended = run_with(GOAL_RUN.as_bytes(), ["publish", "--to", "stdout:", "--to", &url]);
     assert_eq!((ended.code, ended.stdout()), (1, ""));
     assert_eq!(
         ended.stderr,
-        format!("error: cannot open {url}: No such file or directory (os error 2)\n")
+        format!("error: cannot open `{url}`: No such file or directory (os error 2)\n")
     );
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_given_up_and_the_other_targets_go_on() {
+fn full_disk_does_not_stop_other_targets() {
     let ended = run_with(
         GOAL_RUN.as_bytes(),
         [
@@ -119,41 +119,41 @@ fn a_full_disk_is_given_up_and_the_other_targets_go_on() {
         ],
     );
     assert_eq!((ended.code, ended.stdout()), (1, GOAL_RUN));
-    let told: Vec<&str> = ended.stderr.lines().collect();
+    let lines: Vec<&str> = ended.stderr.lines().collect();
     assert!(
-        told[0].starts_with("warning: file:/dev/full: ") && told[0].contains("No space left"),
+        lines[0].starts_with("warning: file:/dev/full: ") && lines[0].contains("No space left"),
         "{}",
-        told[0]
+        lines[0]
     );
-    assert!(told[0].ends_with("; trying again for 100ms"), "{}", told[0]);
+    assert!(lines[0].ends_with("; retrying for 100ms"), "{}", lines[0]);
     assert!(
-        told[1].starts_with("error: file:/dev/full: given up at -:1 or later: "),
+        lines[1].starts_with("error: file:/dev/full: gave up at -:1 or later: "),
         "{}",
-        told[1]
+        lines[1]
     );
     let summary = [
-        "0 events delivered to file:/dev/full, 44 not known to be delivered",
+        "0 events delivered to file:/dev/full, 44 unconfirmed",
         "44 events delivered to stdout:",
     ];
-    assert_eq!(told[2..], summary);
+    assert_eq!(lines[2..], summary);
 
     let ended = run_with(
         GOAL_RUN.as_bytes(),
         ["publish", "--to", "file:/dev/full", "--timeout", "0s"],
     );
     assert_eq!(ended.code, 1);
-    let told: Vec<&str> = ended.stderr.lines().collect();
+    let lines: Vec<&str> = ended.stderr.lines().collect();
     assert!(
-        told[0].starts_with("error: file:/dev/full: given up at -:1 or later: "),
+        lines[0].starts_with("error: file:/dev/full: gave up at -:1 or later: "),
         "{}",
-        told[0]
+        lines[0]
     );
-    assert_eq!(told[1..], ["stopped before the first line of -", summary[0]]);
+    assert_eq!(lines[1..], ["stopped before the first line of -", summary[0]]);
 }
 
-/// Otherwise each event that is written would be read again, without end.
+/// Each published event would be read again, without end.
 #[test]
-fn what_is_read_is_not_written_to() {
+fn input_cannot_be_a_target() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("events.ndjson");
     fs::write(&path, GOAL_RUN).unwrap();
@@ -166,10 +166,10 @@ fn what_is_read_is_not_written_to() {
         folder.path().file_name().unwrap().display()
     );
     let linked = format!("file:{}", hard_link.display());
-    for more in [["--to", &roundabout], ["--rejects", path]] {
-        let ended = run(["publish", path, "--to", "stdout:"].iter().chain(&more));
-        assert_eq!((ended.code, ended.stdout()), (2, ""), "{more:?}");
-        assert_eq!(ended.stderr, format!("error: {path} is read and written at once\n"));
+    for options in [["--to", &roundabout], ["--rejects", path]] {
+        let ended = run(["publish", path, "--to", "stdout:"].iter().chain(&options));
+        assert_eq!((ended.code, ended.stdout()), (2, ""), "{options:?}");
+        assert_eq!(ended.stderr, format!("error: `{path}` is both input and output\n"));
     }
     if cfg!(unix) {
         let file = || OpenOptions::new().read(true).append(true).open(path).unwrap();
@@ -180,51 +180,53 @@ fn what_is_read_is_not_written_to() {
             (&["tail", "--from", &linked], Stdio::null(), file().into()),
         ];
         for (arguments, stdin, stdout) in looped {
-            let status = command(arguments)
-                .stdin(stdin)
-                .stdout(stdout)
-                .stderr(Stdio::null())
-                .status();
-            assert_eq!(status.unwrap().code(), Some(2), "{arguments:?}");
+            let ended = finish(command(arguments).stdin(stdin).stdout(stdout));
+            assert_eq!(ended.code, 2, "{arguments:?}");
+            let reason = "` is both input and output\n";
+            assert!(ended.stderr.ends_with(reason), "{arguments:?}: {}", ended.stderr);
         }
     }
     assert_eq!(fs::read_to_string(path).unwrap(), GOAL_RUN);
 }
 
 #[test]
-fn rejects_are_kept_apart_from_events() {
+fn rejects_file_cannot_be_a_target() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("events.ndjson");
     let url = format!("file:{}", path.display());
     let path = path.to_str().unwrap();
-    // Before the file is there, and when it is.
+    // The file does not exist in the first round.
     for _ in 0..2 {
         let ended = run_with(b"bad\n", ["publish", "--to", &url, "--rejects", path]);
         assert_eq!(ended.code, 2);
-        assert_eq!(ended.stderr, format!("error: {url} is for rejects too\n"));
+        assert_eq!(
+            ended.stderr,
+            format!("error: `{url}` is both a target and the rejects file\n")
+        );
         fs::write(path, GOAL_RUN).unwrap();
     }
 }
 
-/// Standard output may have a place of its own in the file, and write over what the other appended.
+/// Standard output has its own position in the file, and could overwrite appended lines.
 #[test]
-fn a_file_is_no_target_twice() {
+fn file_cannot_be_two_targets() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("events.ndjson");
     let url = format!("file:{}", path.display());
-    // Before the file is there, and when it is.
+    // The file does not exist in the first round.
     for _ in 0..2 {
         let ended = run_with(GOAL_RUN.as_bytes(), ["publish", "--to", &url, "--to", &url]);
         assert_eq!(ended.code, 2);
-        assert_eq!(ended.stderr, format!("error: {url} and {url} are the same file\n"));
+        assert_eq!(
+            ended.stderr,
+            format!("error: targets `{url}` and `{url}` are the same file\n")
+        );
         fs::write(&path, "").unwrap();
     }
     if cfg!(unix) {
-        let status = command(["publish", "--to", "stdout:", "--to", &url])
-            .stdin(Stdio::null())
-            .stdout(OpenOptions::new().write(true).open(&path).unwrap())
-            .stderr(Stdio::null())
-            .status();
-        assert_eq!(status.unwrap().code(), Some(2));
+        let stdout = OpenOptions::new().write(true).open(&path).unwrap();
+        let ended = finish(command(["publish", "--to", "stdout:", "--to", &url]).stdout(stdout));
+        let error = format!("error: targets `stdout:` and `{url}` are the same file\n");
+        assert_eq!((ended.code, ended.stderr), (2, error));
     }
 }

@@ -3,7 +3,7 @@ use crate::support::run;
 const COMMANDS: [&str; 6] = ["publish", "tail", "demo", "subjects", "completions", "man"];
 
 #[test]
-fn help_tells_of_exit_codes_and_gives_examples() {
+fn help_lists_exit_codes_and_examples() {
     let help = run(["--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (0, ""));
     for text in COMMANDS.into_iter().chain(["Exit codes:", "Examples:", "143"]) {
@@ -15,15 +15,31 @@ fn help_tells_of_exit_codes_and_gives_examples() {
         assert!(help.stdout().contains("Examples:"), "{command}");
         let (_, end) = help.stdout().split_once("-h, --help").unwrap();
         let too_long = end.lines().find(|line| line.chars().count() > 80);
-        assert_eq!(too_long, None, "{command}: examples are not to be broken");
+        assert_eq!(too_long, None, "{command}: clap must not wrap the epilogue");
     }
     for command in ["publish", "tail"] {
         assert!(run([command, "--help"]).stdout().contains("Exit codes:"), "{command}");
     }
 }
 
+/// Laid out as clap does for its own `env` and `default_value`.
+#[cfg(all(feature = "nats", feature = "kafka"))]
 #[test]
-fn the_version_is_the_crates_and_tells_what_it_was_built_with() {
+fn help_lists_environment_variables_and_defaults() {
+    for command in ["publish", "tail"] {
+        let long = run([command, "--help"]);
+        let creds = "JWT and NKey seed\n          \n          [env: NATS_CREDS]\n";
+        assert!(long.stdout().contains(creds), "{}", long.stdout());
+        let mechanism = "\n          [env: KAFKA_MECHANISM]\n          [default: PLAIN]\n";
+        assert!(long.stdout().contains(mechanism), "{}", long.stdout());
+        let short = run([command, "-h"]);
+        let creds = "JWT and NKey seed [env: NATS_CREDS]\n";
+        assert!(short.stdout().contains(creds), "{}", short.stdout());
+    }
+}
+
+#[test]
+fn version_lists_the_features() {
     assert_eq!(
         run(["--version"]).stdout(),
         concat!(
@@ -39,159 +55,168 @@ fn the_version_is_the_crates_and_tells_what_it_was_built_with() {
 }
 
 #[test]
-fn wrong_usage_is_told_apart() {
+fn usage_errors_exit_with_2() {
     let wrong: [(&[&str], &str); 65] = [
         (&[], "Usage: "),
         (&["listen"], "unrecognized subcommand 'listen'"),
         (&["publish"], "--to <URL>"),
-        (
-            &["publish", "--to", "events.ndjson"],
-            "it has no scheme, such as `file:`",
-        ),
-        (&["publish", "--to", "gopher://host/"], "there is no target `gopher:`"),
+        (&["publish", "--to", "events.ndjson"], "missing scheme, such as `file:`"),
+        (&["publish", "--to", "gopher://host/"], "unknown scheme `gopher:`"),
         (&["publish", "--to", "stdout:file"], "`stdout:` takes no path"),
         (
             &["publish", "--to", "stdout:?color=always"],
-            "there is no parameter `color`",
+            "unknown parameter `color`: expected `format`",
         ),
         (&["publish", "--to", "stdout:?format=xml"], "unknown format `xml`"),
         (
             &["publish", "--to", "stdout:?format"],
-            "the parameter `format` has no value",
+            "missing value for parameter `format`",
         ),
         (
             &["publish", "--to", "stdout:?format=json&format=json"],
-            "the parameter `format` stands twice",
+            "duplicate parameter `format`",
         ),
-        (&["publish", "--to", "file:"], "it has no path"),
+        (&["publish", "--to", "file:"], "missing path"),
         (
             &["publish", "--to", "file://host/events"],
-            "a file on another host cannot be reached",
+            "cannot access a file on another host",
         ),
-        (&["publish", "--to", "file:100%"], "`%` itself is written %25"),
-        (&["publish", "--to", "file:%zz"], "`%` itself is written %25"),
-        (&["publish", "--to", "file:a%00b"], "no path has a NUL in it"),
+        (&["publish", "--to", "file:100%"], "write `%` as %25"),
+        (&["publish", "--to", "file:%zz"], "write `%` as %25"),
+        (&["publish", "--to", "file:a%00b"], "path contains a NUL byte"),
         (
             &["publish", "--to", "stdout:", "--timeout", "soon"],
             "--timeout <DURATION>",
         ),
         (&["tail"], "--from <URL>"),
+        (&["tail", "--from", "stdout:"], "expected `-` or a `file:`, `nats:`"),
         (
-            &["tail", "--from", "stdout:"],
-            "it is neither `-` nor a `file:`, `nats:`",
+            &["publish", "--to", "nats:host"],
+            "missing host: write nats://HOST:PORT",
         ),
-        (&["publish", "--to", "nats:host"], "it names no host: nats://HOST:PORT"),
-        (&["publish", "--to", "nats://u:p@"], "it names no host"),
+        (&["publish", "--to", "nats://u:p@"], "missing host"),
         (
             &["publish", "--to", "nats://h/DRIVER"],
             "write `jetstream://HOST:PORT/STREAM`",
         ),
         (
             &["publish", "--to", "nats://h?format=json"],
-            "there is no parameter `format`",
+            "unknown parameter `format`: expected `prefix`, `bare`, `inbox` or `tls`",
         ),
-        (&["publish", "--to", "nats://h?bare=yes"], "`bare` is `true` or `false`"),
-        (&["publish", "--to", "jetstream://h"], "it names no stream"),
+        (
+            &["publish", "--to", "nats://h?bare=yes"],
+            "`bare` must be `true` or `false`, not `yes`",
+        ),
+        (
+            &["publish", "--to", "jetstream://h"],
+            "missing stream: write `jetstream://HOST:PORT/STREAM`",
+        ),
         (
             &["publish", "--to", "nats://h:port"],
-            "cannot open nats://h:port: \"nats://h:port\" is no NATS server",
+            "cannot open `nats://h:port`: \"nats://h:port\" is no NATS server",
         ),
         (
             &["publish", "--to", "nats://h?prefix=a..b"],
-            "cannot open nats://h?prefix=a..b: ",
+            "cannot open `nats://h?prefix=a..b`: ",
         ),
-        (&["publish", "--to", "nats://h?prefix"], "`prefix` has no value"),
-        (&["publish", "--to", "nats://h?prefix="], "`prefix` has no value"),
+        (
+            &["publish", "--to", "nats://h?prefix"],
+            "missing value for parameter `prefix`",
+        ),
+        (
+            &["publish", "--to", "nats://h?prefix="],
+            "missing value for parameter `prefix`",
+        ),
         (
             &["publish", "--to", "nats://h", "--nats-creds", "a", "--nats-nkey", "b"],
-            "--nats-creds and --nats-nkey both say who you are",
+            "conflicting credentials --nats-creds and --nats-nkey: remove one",
         ),
         (
             &["publish", "--to", "nats://h", "--nats-user", "ada"],
-            "the user ada needs a password: set NATS_PASSWORD",
+            "missing password of user `ada`: set NATS_PASSWORD",
         ),
         (
             &["publish", "--to", "nats://h", "--nats-nkey", "/missing/a.nk"],
-            "cannot read the NKey file /missing/a.nk: ",
+            "cannot read NKey file `/missing/a.nk`: ",
         ),
         (
             &["tail", "--from", "nats://h", "--nats-cert", "a"],
-            "a certificate needs its key: give --nats-key",
+            "missing key of the client certificate: pass --nats-key",
         ),
         (
             &["publish", "--to", "jetstream://h/D?offset=latest"],
-            "`offset` is for reading",
+            "parameter `offset` is valid for `tail` only",
         ),
         (
             &["publish", "--to", "nats://h", "--create-stream"],
-            "--create-stream is for a `jetstream:` target",
+            "--create-stream requires a `jetstream:` target",
         ),
-        (&["tail", "--from", "jetstream://h"], "it names no stream"),
+        (
+            &["tail", "--from", "jetstream://h"],
+            "missing stream: write `jetstream://HOST:PORT/STREAM`",
+        ),
         (
             &["tail", "--from", "jetstream://h/D?offset=first"],
-            "`offset` is `earliest`",
+            "`offset` must be `earliest`",
         ),
         (
             &["tail", "--from", "jetstream://h/D?bare=true"],
-            "there is no parameter `bare`",
+            "unknown parameter `bare`: expected `prefix`, `offset`, `domain`, `inbox` or `tls`",
         ),
         (
             &["tail", "--from", "nats://h", "--since", "1h"],
-            "--since is for a `jetstream:` or a `kafka:` source",
+            "--since requires a `jetstream:` or `kafka:` source",
         ),
         (
             &["tail", "--from", "nats://h", "--since", "soon"],
-            "it is neither a duration",
+            "expected a duration such as `10m`",
         ),
         (
             &["tail", "--from", "-", "--durable", "x"],
-            "--durable is for a `jetstream:`",
+            "--durable requires a `jetstream:` source",
         ),
-        (&["tail", "--from", "nats://h", "--follow"], "--follow is for a file"),
+        (&["tail", "--from", "nats://h", "--follow"], "--follow requires a file"),
         (
             &["tail", "--from", "jetstream://h/D?offset=latest", "--since", "1h"],
-            "say both where to begin",
+            "--since conflicts with the parameter `offset`",
         ),
         (
             &["tail", "--from", "file:x?format=json"],
-            "there is no parameter `format` here",
+            "unknown parameter `format`: a source takes none",
         ),
         (
             &["publish", "--to", "kafka:h"],
-            "it names no host: kafka://HOST:PORT/TOPIC",
+            "missing host: write kafka://HOST:PORT/TOPIC",
         ),
-        (&["publish", "--to", "kafka://h,,i"], "it names no host"),
+        (&["publish", "--to", "kafka://h,,i"], "missing host"),
         (
             &["publish", "--to", "kafka://h/a/b"],
-            "cannot open kafka://h/a/b: invalid topic name `a/b`: only A-Z, ",
+            "cannot open `kafka://h/a/b`: invalid topic name `a/b`: only A-Z, ",
         ),
         (
             &["publish", "--to", "kafka://h?acks=2"],
-            "`acks` is `all`, `leader` or `none`",
+            "`acks` must be `all`, `leader` or `none`, not `2`",
         ),
         (
             &["publish", "--to", "kafka://h?partitions=0"],
-            "`partitions` is a number from 1",
+            "`partitions` must be a positive number, not `0`",
         ),
-        (
-            &["publish", "--to", "kafka://h?partitions=3"],
-            "are for --create-topic, which is not given",
-        ),
+        (&["publish", "--to", "kafka://h?partitions=3"], "require --create-topic"),
         (
             &["publish", "--to", "kafka://h?retention=long"],
-            "`retention` is a duration such as `7d`",
+            "`retention` must be a duration such as `7d`, not `long`",
         ),
         (
             &["publish", "--to", "kafka://h/t?per-subject"],
-            "with `per-subject` it names no topic",
+            "parameter `per-subject` conflicts with a topic in the path",
         ),
         (
             &["publish", "--to", "kafka://h?offset=latest"],
-            "`offset` is for reading",
+            "parameter `offset` is valid for `tail` only",
         ),
         (
             &["publish", "--to", "nats://h", "--create-topic"],
-            "--create-topic is for a `kafka:` target",
+            "--create-topic requires a `kafka:` target",
         ),
         (
             &["publish", "--to", "kafka://h", "-X", "linger.ms=soon"],
@@ -199,37 +224,37 @@ fn wrong_usage_is_told_apart() {
         ),
         (
             &["publish", "--to", "kafka://h", "-X", "sasl.password=s3cret"],
-            "everybody can read the arguments of a command; set KAFKA_PASSWORD",
+            "-X sasl.password is not allowed, as every user of the machine can read arguments: set KAFKA_PASSWORD",
         ),
         (
             &["publish", "--to", "kafka://h", "--kafka-user", "ada"],
-            "the user ada needs a password: set KAFKA_PASSWORD",
+            "missing password of user `ada`: set KAFKA_PASSWORD",
         ),
         (
             &["tail", "--from", "kafka://h", "--kafka-config", "/missing/x"],
-            "cannot read the properties /missing/x: ",
+            "cannot read properties file `/missing/x`: ",
         ),
         (
             &["tail", "--from", "kafka://h", "--kafka-key", "a"],
-            "a key needs its certificate: give --kafka-cert",
+            "missing client certificate for the key: pass --kafka-cert",
         ),
         (
             &["tail", "--from", "kafka://h?bare"],
-            "there is no parameter `bare`, but `prefix`, `per-subject`, `offset` and `tls`",
+            "unknown parameter `bare`: expected `prefix`, `per-subject`, `offset` or `tls`",
         ),
         (
             &["tail", "--from", "kafka://h", "--durable", "x"],
-            "one of `kafka:` has a --group",
+            "--durable requires a `jetstream:` source; use --group for `kafka:`",
         ),
         (
             &["tail", "--from", "jetstream://h/D", "--group", "x"],
-            "one of `jetstream:` has a --durable",
+            "--group requires a `kafka:` source; use --durable for `jetstream:`",
         ),
         (
             &["tail", "--from", "kafka://h", "--dead-letters", "x"],
-            "--dead-letters is for a `kafka:` source with a --group",
+            "--dead-letters requires a `kafka:` source with --group",
         ),
-        (&["tail", "--from", "kafka://h", "--follow"], "--follow is for a file"),
+        (&["tail", "--from", "kafka://h", "--follow"], "--follow requires a file"),
         (&["tail", "--from", "-", "--goal", "first"], "--goal <ID>"),
         (&["tail", "--from", "-", "--count", "0"], "--count <N>"),
     ];
@@ -240,9 +265,9 @@ fn wrong_usage_is_told_apart() {
     }
 }
 
-/// What is wrong is told without it: standard error goes to logs.
+/// Standard error is often logged.
 #[test]
-fn a_wrong_url_is_told_without_its_password() {
+fn url_errors_redact_the_password() {
     for (url, shown) in [
         ("nats://ada:s3cret@", "'nats://..@'"),
         ("nats://ada:s3cret@h/DRIVER", "'nats://..@h/DRIVER'"),
@@ -263,7 +288,7 @@ fn a_wrong_url_is_told_without_its_password() {
     let ended = run(["publish", "--to", "nats://ada:s3cret@h:port"]);
     assert_eq!(ended.code, 2);
     assert!(
-        ended.stderr.starts_with("error: cannot open nats://..@h:port: "),
+        ended.stderr.starts_with("error: cannot open `nats://..@h:port`: "),
         "{}",
         ended.stderr
     );
@@ -271,7 +296,7 @@ fn a_wrong_url_is_told_without_its_password() {
 }
 
 #[test]
-fn completions_know_the_options() {
+fn completions_contain_the_options() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let ended = run(["completions", shell]);
         assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{shell}");
@@ -292,7 +317,7 @@ fn every_command_has_a_manual_page() {
             page.stdout().contains(&format!(".TH driver-events-{command} 1")),
             "{command}"
         );
-        // The end of the help is laid out as it stands there.
+        // The epilogue of the help keeps its line breaks.
         assert!(
             page.stdout().contains("\n.SH EXAMPLES\n.nf\ndriver\\-events "),
             "{command}"
@@ -301,6 +326,6 @@ fn every_command_has_a_manual_page() {
     let ended = run(["man", "listen"]);
     assert_eq!(
         (ended.code, ended.stderr.as_str()),
-        (2, "error: there is no command `listen`\n")
+        (2, "error: unknown command `listen`\n")
     );
 }

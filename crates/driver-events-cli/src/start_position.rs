@@ -4,37 +4,38 @@ use chrono::DateTime;
 
 use crate::url::UrlError;
 
-/// Where to begin to read.
+/// Position at which a reader of stored events starts.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Start {
+pub(crate) enum StartPosition {
     Earliest,
     Latest,
     Time(SystemTime),
 }
 
-impl Start {
-    /// `earliest`, `latest` or a time as in RFC 3339: the parameter `offset`.
-    pub(crate) fn offset(text: &str) -> Result<Self, UrlError> {
+impl StartPosition {
+    /// Parses the URL parameter `offset`: `earliest`, `latest` or an RFC 3339 time.
+    pub(crate) fn parse_offset(text: &str) -> Result<Self, UrlError> {
         match text {
             "earliest" => Ok(Self::Earliest),
             "latest" => Ok(Self::Latest),
             time => rfc3339(time).map(Self::Time).ok_or_else(|| {
                 UrlError::new(format!(
-                    "`offset` is `earliest`, `latest` or a time such as 2026-01-31T12:00:00Z, and not `{time}`"
+                    "`offset` must be `earliest`, `latest` or a time such as 2026-01-31T12:00:00Z, not `{time}`"
                 ))
             }),
         }
     }
 
-    /// A time as in RFC 3339, or so long ago: the option `--since`.
-    pub(crate) fn since(text: &str) -> Result<Self, String> {
+    /// Parses the option `--since`: an RFC 3339 time or a duration before now.
+    pub(crate) fn parse_since(text: &str) -> Result<Self, String> {
         let ago = || {
             let ago = humantime::parse_duration(text).ok()?;
             Some(SystemTime::now().checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH))
         };
-        rfc3339(text).or_else(ago).map(Self::Time).ok_or_else(|| {
-            "it is neither a duration such as `10m` nor a time such as `2026-01-31T12:00:00Z`".to_owned()
-        })
+        rfc3339(text)
+            .or_else(ago)
+            .map(Self::Time)
+            .ok_or_else(|| "expected a duration such as `10m` or a time such as `2026-01-31T12:00:00Z`".to_owned())
     }
 }
 
@@ -46,33 +47,33 @@ fn rfc3339(text: &str) -> Option<SystemTime> {
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use super::Start;
+    use super::StartPosition;
 
     #[test]
-    fn a_time_may_have_any_offset() {
+    fn time_accepts_any_utc_offset() {
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(8 * 3600);
         for text in ["1970-01-01T08:00:00Z", "1970-01-01T10:30:00+02:30"] {
             assert!(
-                matches!(Start::offset(text), Ok(Start::Time(found)) if found == time),
+                matches!(StartPosition::parse_offset(text), Ok(StartPosition::Time(found)) if found == time),
                 "{text}"
             );
             assert!(
-                matches!(Start::since(text), Ok(Start::Time(found)) if found == time),
+                matches!(StartPosition::parse_since(text), Ok(StartPosition::Time(found)) if found == time),
                 "{text}"
             );
         }
         for text in ["", "10m", "1970-01-01"] {
-            assert!(Start::offset(text).is_err(), "{text}");
+            assert!(StartPosition::parse_offset(text).is_err(), "{text}");
         }
         for text in ["", "soon", "latest", "10"] {
-            assert!(Start::since(text).is_err(), "{text}");
+            assert!(StartPosition::parse_since(text).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn since_a_duration_is_so_long_ago() {
-        let Ok(Start::Time(time)) = Start::since("1h 30m") else {
-            panic!("it is a duration");
+    fn duration_counts_back_from_now() {
+        let Ok(StartPosition::Time(time)) = StartPosition::parse_since("1h 30m") else {
+            panic!("a duration must be accepted");
         };
         let ago = time.elapsed().unwrap();
         assert!(

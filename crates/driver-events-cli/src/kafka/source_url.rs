@@ -5,27 +5,27 @@ use driver_events_kafka::{KafkaEventSource, StartFrom};
 use super::KafkaAddress;
 use super::address::Topics;
 use crate::open_error::OpenError;
-use crate::remote::{Protocol, RemoteOrigin, RemoteSource};
-use crate::start::Start;
-use crate::tail::Reading;
+use crate::remote::{Protocol, RemoteSource, RemoteSourceUrl};
+use crate::start_position::StartPosition;
+use crate::tail::ReadOptions;
 use crate::url::{Url, UrlError};
 
-/// A `kafka:` URL to read from.
+/// Parsed `kafka:` URL of a source.
 #[derive(Debug)]
-pub(super) struct KafkaOrigin {
+pub(super) struct KafkaSourceUrl {
     address: KafkaAddress,
-    start: Option<Start>,
+    start: Option<StartPosition>,
 }
 
-impl KafkaOrigin {
+impl KafkaSourceUrl {
     pub(super) fn parse(url: &Url<'_>) -> Result<Self, UrlError> {
         let mut address = KafkaAddress::parse(url)?;
         let mut start = None;
-        url.take_parameters("but `prefix`, `per-subject`, `offset` and `tls`", |key, value| {
+        url.take_parameters("`prefix`, `per-subject`, `offset` or `tls`", |key, value| {
             if key != "offset" {
-                return address.take(key, value);
+                return address.set_parameter(key, value);
             }
-            start = Some(Start::offset(UrlError::needs_value(key, value)?)?);
+            start = Some(StartPosition::parse_offset(UrlError::required_value(key, value)?)?);
             Ok(true)
         })?;
         Ok(Self { address, start })
@@ -33,7 +33,7 @@ impl KafkaOrigin {
 }
 
 #[async_trait]
-impl RemoteOrigin for KafkaOrigin {
+impl RemoteSourceUrl for KafkaSourceUrl {
     fn protocol(&self) -> Protocol {
         Protocol::Kafka
     }
@@ -42,9 +42,9 @@ impl RemoteOrigin for KafkaOrigin {
         self.start.is_some()
     }
 
-    async fn open(&self, reading: &Reading) -> Result<Box<dyn RemoteSource>, OpenError> {
-        let config = reading.connecting.kafka.config(&self.address)?;
-        let mut builder = KafkaEventSource::builder(config).filter(reading.filter.clone());
+    async fn open(&self, options: &ReadOptions) -> Result<Box<dyn RemoteSource>, OpenError> {
+        let config = options.connection.kafka.config(&self.address)?;
+        let mut builder = KafkaEventSource::builder(config).filter(options.filter.clone());
         match &self.address.topics {
             Topics::Default => {}
             Topics::One(topic) => builder = builder.topic(topic.as_str()),
@@ -53,17 +53,17 @@ impl RemoteOrigin for KafkaOrigin {
         if let Some(prefix) = &self.address.prefix {
             builder = builder.prefix(prefix);
         }
-        if let Some(group) = &reading.group {
+        if let Some(group) = &options.group {
             builder = builder.group(group);
         }
-        if let Some(topic) = &reading.dead_letters {
+        if let Some(topic) = &options.dead_letters {
             builder = builder.dead_letters(topic);
         }
-        if let Some(start) = reading.since.or(self.start) {
+        if let Some(start) = options.since.or(self.start) {
             builder = builder.start_from(match start {
-                Start::Earliest => StartFrom::Earliest,
-                Start::Latest => StartFrom::Latest,
-                Start::Time(time) => StartFrom::Time(time.into()),
+                StartPosition::Earliest => StartFrom::Earliest,
+                StartPosition::Latest => StartFrom::Latest,
+                StartPosition::Time(time) => StartFrom::Time(time.into()),
             });
         }
         Ok(Box::new(builder.build().await?))
