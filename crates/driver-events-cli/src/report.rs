@@ -47,6 +47,11 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
     while let Some(cause) = source {
         let cause_text = cause.to_string();
         if !text.contains(&cause_text) {
+            // "violation" of the text is repeated in the cause "nats: violation".
+            match text.rsplit_once(": ") {
+                Some((start, end)) if cause_text.ends_with(&format!(": {end}")) => text.truncate(start.len()),
+                _ => {}
+            }
             text.push_str(": ");
             text.push_str(&cause_text);
         }
@@ -118,6 +123,10 @@ mod tests {
             (
                 &["fetch error: down (local)", "down", "timer"],
                 "fetch error: down (local): timer",
+            ),
+            (
+                &["cannot connect: violation", "nats: violation"],
+                "cannot connect: nats: violation",
             ),
             (&["cannot connect", "", "refused"], "cannot connect: refused"),
         ] {

@@ -58,3 +58,17 @@ fn seconds(number: usize) -> TimeDelta {
 fn as_i64(number: usize) -> i64 {
     i64::try_from(number).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_scaled_within_their_limits() {
+        let start = DateTime::UNIX_EPOCH;
+        for (elapsed, expected) in [(-1_000, 60), (0, 60), (3_000, 100), (60_000, 900)] {
+            let later = start + TimeDelta::milliseconds(elapsed);
+            assert_eq!(pause(start, later), Duration::from_millis(expected), "{elapsed}");
+        }
+    }
+}
