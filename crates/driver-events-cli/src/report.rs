@@ -47,17 +47,18 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
     while let Some(cause) = source {
         let cause_text = cause.to_string();
         if !text.contains(&cause_text) {
-            // "violation" of the text is repeated in the cause "nats: violation".
-            match text.rsplit_once(": ") {
-                Some((start, end)) if cause_text.ends_with(&format!(": {end}")) => text.truncate(start.len()),
-                _ => {}
-            }
             text.push_str(": ");
             text.push_str(&cause_text);
         }
         source = cause.source();
     }
-    text
+    // async-nats itself displays "authorization violation: nats: authorization violation".
+    let mut parts = Vec::new();
+    for part in text.split(": ") {
+        parts.retain(|earlier| *earlier != part);
+        parts.push(part);
+    }
+    parts.join(": ")
 }
 
 /// Formats `1 line`, `2 lines`.
@@ -125,7 +126,7 @@ mod tests {
                 "fetch error: down (local): timer",
             ),
             (
-                &["cannot connect: violation", "nats: violation"],
+                &["cannot connect", "violation: nats: violation", "nats: violation"],
                 "cannot connect: nats: violation",
             ),
             (&["cannot connect", "", "refused"], "cannot connect: refused"),

@@ -97,7 +97,7 @@ fn assert_subjects(ended: &Ended, _: &Path) {
 
 fn assert_shell(ended: &Ended, folder: &Path) {
     let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
-    assert!(read("completions.bash").contains("complete -F _driver-events"));
+    assert!(read("completions.bash").contains("complete -F _driver__events "));
     assert!(read("driver-events-publish.1").contains(".TH driver-events-publish 1"));
     assert!(ended.stdout().contains("\nUsage: driver-events <COMMAND>\n"));
 }
