@@ -50,14 +50,14 @@ pub fn run(root: &Path, action: Action) -> Result<()> {
             server: Transport::Nats,
             cluster,
         } => {
-            let url = brokers::up_nats(cluster.into()).context("cannot start nats-server")?;
-            println!("export NATS_URL={url}");
+            let nats = brokers::up_nats(cluster.into(), brokers::NATS_PORT).context("cannot start nats-server")?;
+            println!("{nats}");
         }
         Action::Up {
             server: Transport::Kafka,
             cluster,
         } => {
-            let kafka = brokers::up_kafka(cluster.into()).context("cannot start Kafka")?;
+            let kafka = brokers::up_kafka(cluster.into(), brokers::KAFKA_PORT).context("cannot start Kafka")?;
             println!("{kafka}");
         }
         Action::Down => {

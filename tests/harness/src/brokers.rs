@@ -1,105 +1,129 @@
-//! Servers that stay when the process that started them ends: for a person who tries something out.
+//! Detached servers, which outlive the process that starts them: `cargo xtask brokers`.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
-use crate::run_folder::{Found, Place};
+use crate::run_folder::{FoundServer, RunFolders};
 use crate::{NatsCluster, NatsConfig, NatsServer};
 
 #[cfg(feature = "certificates")]
 mod kafka;
-#[cfg(feature = "certificates")]
-pub use self::kafka::{DetachedKafka, up_kafka};
+mod port_conflict;
 
-/// Starts a nats-server with JetStream, or a cluster of several, and leaves it running. Returns where clients connect.
+#[cfg(feature = "certificates")]
+pub use self::kafka::{DetachedKafka, KAFKA_PORT, up_kafka};
+pub use self::port_conflict::PortConflict;
+
+/// The standard client port of NATS.
+pub const NATS_PORT: u16 = 4222;
+
+/// Detached nats-servers. Displayed as lines for a shell's `eval`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DetachedNats {
+    /// The client URLs, separated by commas.
+    pub url: String,
+    /// Set if the preferred port was in use.
+    pub port_conflict: Option<PortConflict>,
+}
+
+/// Starts a nats-server with JetStream, or a cluster of `size` servers, and leaves it running.
+///
+/// Clients connect to the first server on `preferred_port` if it is free. Monitoring pages, cluster routes and the other
+/// servers have random ports.
 ///
 /// # Errors
-/// As [`NatsServer::start`] and [`NatsCluster::start`].
-pub fn up_nats(size: usize) -> Result<String> {
+/// Returns the errors of [`NatsServer::start`] and [`NatsCluster::start`].
+pub fn up_nats(size: usize, preferred_port: u16) -> Result<DetachedNats> {
     let config = NatsConfig::new().jetstream();
     let (url, servers) = match size {
-        0 => bail!("a cluster has at least one server"),
+        0 => bail!("a cluster needs at least one server"),
         1 => {
-            let server = NatsServer::start_to_stay(&config)?;
+            let server = NatsServer::start_detached(&config, preferred_port)?;
             (server.client_url(), vec![server])
         }
         _ => {
-            let cluster = NatsCluster::start_to_stay(size, config)?;
+            let cluster = NatsCluster::start_detached(size, config, preferred_port)?;
             (cluster.client_url(), cluster.into_servers())
         }
     };
+    let first = servers.first().context("no server was started")?.client_address();
     for server in servers {
-        server.leave()?;
+        server.detach()?;
     }
-    Ok(url)
+    Ok(DetachedNats {
+        url,
+        port_conflict: PortConflict::check("nats-server", preferred_port, first),
+    })
 }
 
-/// Ends the servers that were started to stay, and those that a process which was killed left behind. Servers of tests
-/// that run are left alone. Returns what was ended.
+/// Stops the detached servers, and the orphaned ones. Servers of running tests are not stopped. Returns the stopped
+/// servers.
 ///
 /// # Errors
-/// When a server does not end. The others are not ended then.
+/// Returns an error at the first server that does not exit.
 pub fn down() -> Result<Vec<Broker>> {
-    let place = Place::of_this_workspace();
-    let _lock = place.lock()?;
-    let mut ended = Vec::new();
-    for found in place.list()? {
-        if found.is_abandoned() {
-            ended.push(Broker::from(&found));
-            found.clear()?;
-        }
-    }
-    Ok(ended)
+    stop_if(|_| true)
 }
 
-/// All servers of the harness in this checkout.
+/// Returns all servers of the harness in this checkout.
 ///
 /// # Errors
-/// When the folder of the servers cannot be read.
+/// Returns an error if the folder of the servers cannot be read.
 pub fn status() -> Result<Vec<Broker>> {
-    let place = Place::of_this_workspace();
-    let _lock = place.lock()?;
-    Ok(place.list()?.iter().map(Broker::from).collect())
+    let folders = RunFolders::of_this_workspace();
+    let _lock = folders.lock()?;
+    Ok(folders.list()?.iter().map(Broker::from).collect())
 }
 
-/// A server, as [`status`] found it.
+/// A server that [`status`] found.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Broker {
-    /// Where its configuration, log and data are.
+    /// Folder with its configuration, log and data.
     pub folder: PathBuf,
-    /// Its process, if that runs.
+    /// Process id, if the server runs.
     pub process_id: Option<u32>,
-    /// How it came to be there.
+    /// Who stops the server.
     pub ownership: Ownership,
 }
 
-/// How a server came to be there.
+/// Who stops a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// It was started to stay.
+    /// [`down`] stops the server, which was started by [`up_nats`] or [`up_kafka`].
     Detached {
-        /// Where clients connect.
+        /// Client URL.
         url: String,
-        /// Where it tells about itself, if it does.
+        /// URL of the monitoring pages, if the server has them.
         monitoring_url: Option<String>,
     },
-    /// It belongs to a process that runs.
+    /// A running process stops the server.
     Owned,
-    /// It belongs to a process that ended before it could end its servers.
+    /// The owner was killed before it stopped the server. [`down`], or the next start of any server, stops it.
     Orphaned,
 }
 
-impl From<&Found> for Broker {
-    fn from(found: &Found) -> Self {
+impl Broker {
+    /// Stops the server and removes its folder. Does nothing if the server is owned, or already stopped.
+    ///
+    /// # Errors
+    /// Returns an error if the server does not exit.
+    pub fn stop(&self) -> Result<()> {
+        stop_if(|found| found.path == self.folder).map(drop)
+    }
+}
+
+impl From<&FoundServer> for Broker {
+    fn from(found: &FoundServer) -> Self {
         let ownership = match &found.record {
             Some(record) => Ownership::Detached {
                 url: record.url.clone(),
                 monitoring_url: record.monitoring_url.clone(),
             },
-            None if found.is_abandoned() => Ownership::Orphaned,
+            None if found.has_no_owner() => Ownership::Orphaned,
             None => Ownership::Owned,
         };
         Self {
@@ -107,6 +131,15 @@ impl From<&Found> for Broker {
             process_id: found.process,
             ownership,
         }
+    }
+}
+
+impl fmt::Display for DetachedNats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(conflict) = &self.port_conflict {
+            writeln!(f, "# {conflict}")?;
+        }
+        write!(f, "export NATS_URL={}", self.url)
     }
 }
 
@@ -124,9 +157,22 @@ impl fmt::Display for Broker {
                     write!(f, "{monitoring_url}, ")?;
                 }
             }
-            Ownership::Owned => f.write_str("of a process that runs, ")?,
-            Ownership::Orphaned => f.write_str("left behind, ")?,
+            Ownership::Owned => f.write_str("owned by a running process, ")?,
+            Ownership::Orphaned => f.write_str("orphaned, ")?,
         }
         write!(f, "{}", folder.display())
     }
+}
+
+fn stop_if(is_selected: impl Fn(&FoundServer) -> bool) -> Result<Vec<Broker>> {
+    let folders = RunFolders::of_this_workspace();
+    let _lock = folders.lock()?;
+    let mut stopped = Vec::new();
+    for found in folders.list()? {
+        if found.has_no_owner() && is_selected(&found) {
+            stopped.push(Broker::from(&found));
+            found.clear()?;
+        }
+    }
+    Ok(stopped)
 }

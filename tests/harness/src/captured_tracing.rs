@@ -1,4 +1,4 @@
-//! What is tracing_log to `tracing`, to see that it is, and that secrets are not.
+//! Captures `tracing` events, to assert what is logged, and that no secret is.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// Keeps the events of `tracing` in this process, at every level, with their targets and fields.
+/// Captures the `tracing` events of this process, at every level, with their targets and fields.
 #[derive(Clone, Debug)]
 pub struct CapturedTracing {
     targets: &'static [&'static str],
@@ -17,24 +17,25 @@ pub struct CapturedTracing {
 }
 
 impl CapturedTracing {
-    /// From now on keeps the events that contain `part` and whose target begins as one of `targets`. Libraries call from
-    /// threads of their own, so that this is for the whole process, and can be had once.
+    /// Installs a global subscriber that captures the events that contain `part` and whose target starts with one of
+    /// `targets`. It is global because client libraries log from threads of their own.
     ///
     /// # Errors
-    /// When somebody listens already.
+    /// Returns an error if the process already has a global subscriber.
     pub fn install(targets: &'static [&'static str], part: &'static str) -> Result<Self> {
-        let tracing_log = Self {
+        let captured = Self {
             targets,
             part,
             events: Arc::default(),
         };
-        tracing::subscriber::set_global_default(tracing_log.clone()).context("somebody listens already")?;
-        // Other tests may have met the places before that tell events.
+        tracing::subscriber::set_global_default(captured.clone())
+            .context("a global subscriber is already installed")?;
+        // Callsites that other tests reached before have cached that nobody is interested.
         tracing::callsite::rebuild_interest_cache();
-        Ok(tracing_log)
+        Ok(captured)
     }
 
-    /// Whether an event of this level and target contains this.
+    /// Returns whether an event of this level contains `part` and its target starts with `target`.
     #[must_use]
     pub fn contains(&self, level: Level, target: &str, part: &str) -> bool {
         let events = self.events();
@@ -42,7 +43,7 @@ impl CapturedTracing {
         of_level.any(|(_, text)| text.starts_with(target) && text.contains(part))
     }
 
-    /// All of it, a line each.
+    /// Returns all captured events, one per line.
     #[must_use]
     pub fn text(&self) -> String {
         let events = self.events();
@@ -89,7 +90,7 @@ impl Visit for Text {
     }
 }
 
-/// All that an error tells: by `Debug` and `Display`, its own and of every source below it.
+/// Returns the `Debug` and `Display` texts of an error and all of its sources.
 #[must_use]
 pub fn error_report(error: &dyn std::error::Error) -> String {
     let mut text = format!("{error:?} {error}");

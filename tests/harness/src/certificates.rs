@@ -1,4 +1,4 @@
-//! Certificates for TLS, of an authority that exists for one test.
+//! TLS certificates, signed by a temporary authority.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,19 +8,19 @@ use tempfile::TempDir;
 #[cfg(feature = "certificates")]
 mod generate;
 
-/// An authority, a server's certificate for `localhost` and `127.0.0.1`, and a client's, as PEM files.
+/// PEM files of an authority, a server certificate for `localhost` and `127.0.0.1`, and a client certificate.
 ///
-/// The files are removed with the last clone.
+/// The files are removed when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Certificates {
     folder: Arc<TempDir>,
 }
 
 impl Certificates {
-    /// Makes an authority and what it signs. Needs the feature `certificates`.
+    /// Generates an authority and the certificates. Requires the feature `certificates`.
     ///
     /// # Errors
-    /// When the files cannot be written.
+    /// Returns an error if the files cannot be written.
     #[cfg(feature = "certificates")]
     pub fn generate() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
@@ -30,7 +30,7 @@ impl Certificates {
         })
     }
 
-    /// The authority's certificate: what a client must trust.
+    /// The authority's certificate, which clients must trust.
     #[must_use]
     pub fn authority(&self) -> PathBuf {
         self.path("authority.pem")

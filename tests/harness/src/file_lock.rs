@@ -1,46 +1,44 @@
-//! Locks between processes. The system lets go of a lock when its holder ends, however it ends.
+//! Locks between processes. The operating system releases a lock when its holder exits, however it exits.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Held as long as this value lives.
+/// An exclusive lock on a file, released on drop.
 #[derive(Debug)]
 pub(crate) struct FileLock {
     _file: File,
 }
 
 impl FileLock {
-    /// Waits until nobody else holds the lock of this file, which is created where it is missing.
-    pub(crate) fn wait(path: &Path) -> Result<Self> {
+    /// Acquires the lock, and waits while another process holds it. Creates the file if it does not exist.
+    pub(crate) fn acquire(path: &Path) -> Result<Self> {
         let file = open(path)?;
         file.lock()
-            .with_context(|| format!("{} cannot be locked", path.display()))?;
+            .with_context(|| format!("cannot lock `{}`", path.display()))?;
         Ok(Self { _file: file })
     }
 
-    /// `None` when another holds it.
-    pub(crate) fn attempt(path: &Path) -> Result<Option<Self>> {
+    /// Acquires the lock, or returns `None` if another process holds it.
+    pub(crate) fn try_acquire(path: &Path) -> Result<Option<Self>> {
         let file = open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => {
-                Err(error).with_context(|| format!("{} cannot be locked", path.display()))
-            }
+            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock `{}`", path.display())),
         }
     }
 }
 
 fn open(path: &Path) -> Result<File> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("{} cannot be created", folder.display()))?;
+        fs::create_dir_all(folder).with_context(|| format!("cannot create `{}`", folder.display()))?;
     }
     OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
         .open(path)
-        .with_context(|| format!("{} cannot be opened", path.display()))
+        .with_context(|| format!("cannot open `{}`", path.display()))
 }

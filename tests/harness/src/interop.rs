@@ -1,7 +1,7 @@
-//! Programs in other languages, as independent witnesses of what goes over a wire.
+//! Programs in other languages, which check the wire format independently.
 //!
-//! Where the interpreters and compilers come from is the machine's affair; what the programs need beside is installed
-//! into `target/brokers`, as their lock files say.
+//! Python and Go must be installed. The programs' dependencies are installed into `target/brokers`, as locked by their
+//! lock files.
 
 use std::env;
 use std::ffi::OsString;
@@ -14,48 +14,49 @@ use anyhow::{Context, Result};
 
 use crate::file_lock::FileLock;
 use crate::folders;
-use crate::provision::{once, output};
+use crate::provision::{install_once, run};
 
-/// Names a Python that has the packages already.
+/// Environment variable with a Python that has the packages.
 const PYTHON: &str = "INTEROP_PYTHON";
-/// Names the `go` to build with, where it is not the one on the path.
+/// Environment variable with the `go` command.
 const GO: &str = "INTEROP_GO";
 
-/// A Python with packages.
+/// A Python interpreter with packages.
 #[derive(Debug)]
 pub struct Python {
     program: OsString,
-    /// Where the packages are; none where the Python has them itself.
+    /// Folder of the packages, or `None` if the Python has them installed.
     packages: Option<PathBuf>,
 }
 
-/// Python 3 with the packages that `requirements` names, a file for pip with versions and hashes.
+/// Returns a Python 3 with the packages of `requirements`, a pip requirements file with hashes.
 ///
-/// It is the one that the environment variable `INTEROP_PYTHON` names, which must have the packages, or else the
-/// `python3` on the path, for which they are installed once.
+/// It is the Python of the environment variable `INTEROP_PYTHON`, which must have the packages, or the `python3` on the
+/// `PATH`, for which they are installed once.
 ///
 /// # Errors
-/// When there is no Python, or pip cannot install the packages. The error says what to do.
+/// Returns an error, with what to install, if there is no Python or pip fails.
 pub fn python(requirements: &Path) -> Result<Python> {
     if let Some(program) = env::var_os(PYTHON) {
-        output(Command::new(&program).arg("--version")).with_context(|| format!("{PYTHON} names no Python"))?;
+        run(Command::new(&program).arg("--version"))
+            .with_context(|| format!("invalid {PYTHON} `{}`", program.display()))?;
         return Ok(Python {
             program,
             packages: None,
         });
     }
-    let wanted = fs::read(requirements).with_context(|| format!("{} cannot be read", requirements.display()))?;
-    let packages = folders::brokers().join(format!("python-{:016x}", fingerprint(&wanted)));
-    let install = |workshop: &Path| {
-        let folder = workshop.join("packages");
+    let content = fs::read(requirements).with_context(|| format!("cannot read `{}`", requirements.display()))?;
+    let packages = folders::brokers().join(format!("python-{:016x}", fingerprint(&content)));
+    let install = |temporary: &Path| {
+        let folder = temporary.join("packages");
         let mut pip = Command::new("python3");
         pip.args(["-m", "pip", "install", "--quiet", "--require-hashes", "--target"]);
-        output(pip.arg(&folder).arg("--requirement").arg(requirements))?;
+        run(pip.arg(&folder).arg("--requirement").arg(requirements))?;
         Ok(folder)
     };
-    once(&packages, install).with_context(|| {
+    install_once(&packages, install).with_context(|| {
         format!(
-            "no Python with the packages of {}: install Python 3 with pip, or name a Python that has them in {PYTHON}",
+            "cannot install the packages of `{}`: install Python 3 with pip, or set {PYTHON} to a Python that has them",
             requirements.display()
         )
     })?;
@@ -66,11 +67,11 @@ pub fn python(requirements: &Path) -> Result<Python> {
 }
 
 impl Python {
-    /// A command that runs this script.
+    /// Returns a command that runs this script.
     #[must_use]
     pub fn command(&self, script: &Path) -> Command {
         let mut command = Command::new(&self.program);
-        // What Python compiles is not left beside the script.
+        // `-B`: no bytecode files next to the script.
         command.arg("-B").arg(script);
         if let Some(packages) = &self.packages {
             command.env("PYTHONPATH", packages);
@@ -79,33 +80,34 @@ impl Python {
     }
 }
 
-/// The program of the Go module in `folder`, built anew where it has changed, with the modules that its `go.sum` names.
+/// Builds the Go module in `folder`, and returns the path of the program.
 ///
-/// It is built with the `go` that the environment variable `INTEROP_GO` names, or else with the one on the path.
+/// It is built with the `go` of the environment variable `INTEROP_GO`, or the one on the `PATH`.
 ///
 /// # Errors
-/// When there is no Go, and when the program cannot be built. The error says what to do.
+/// Returns an error, with what to install, if there is no Go or the build fails.
 pub fn go_program(folder: &Path) -> Result<PathBuf> {
     let folder = folder
         .canonicalize()
-        .with_context(|| format!("{} cannot be read", folder.display()))?;
+        .with_context(|| format!("cannot read `{}`", folder.display()))?;
     let program = folders::brokers().join(format!("go-{:016x}", fingerprint(&folder)));
-    let _lock = FileLock::wait(&program.with_extension("lock"))?;
-    // Others may be running the program as it was, so that it is replaced and not overwritten.
+    let _lock = FileLock::acquire(&program.with_extension("lock"))?;
+    // Built next to the program and renamed: another process may be running the old one.
     let built = program.with_extension("new");
     let mut go = Command::new(env::var_os(GO).unwrap_or_else(|| "go".into()));
     go.current_dir(&folder).args(["build", "-buildvcs=false", "-o"]);
-    output(go.arg(&built).arg(".")).with_context(|| {
+    run(go.arg(&built).arg(".")).with_context(|| {
         format!(
-            "the Go program in {} cannot be built: install Go (https://go.dev/dl), or name a `go` in {GO}",
+            "cannot build the Go program in `{}`: install Go (https://go.dev/dl) or set {GO} to a `go` command",
             folder.display()
         )
     })?;
-    fs::rename(&built, &program).with_context(|| format!("{} was not built", program.display()))?;
+    fs::rename(&built, &program)
+        .with_context(|| format!("cannot move `{}` to `{}`", built.display(), program.display()))?;
     Ok(program)
 }
 
-/// Tells what is installed already from what is not.
+/// Returns a hash for the name of an installation.
 fn fingerprint(content: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     content.hash(&mut hasher);

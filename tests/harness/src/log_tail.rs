@@ -1,15 +1,14 @@
-//! The end of a server's log, for whoever has to find out why a test failed.
+//! The end of a server's log, for error messages and failed tests.
 
-/// The lines that are shown.
 const LINES: usize = 30;
 
-/// Prints the last lines of `log` to the standard error.
-pub(crate) fn show(name: &str, log: &str) {
-    eprintln!("{name} logged last:\n{}", of(log));
+/// Prints the last lines of `log` to stderr.
+pub(crate) fn print(server: &str, log: &str) {
+    eprintln!("last lines of the log of {server}:\n{}", last_lines(log));
 }
 
-/// The last lines of `log`.
-pub(crate) fn of(log: &str) -> String {
+/// Returns the last lines of `log`.
+pub(crate) fn last_lines(log: &str) -> String {
     let skipped = log.lines().count().saturating_sub(LINES);
     log.lines().skip(skipped).collect::<Vec<_>>().join("\n")
 }

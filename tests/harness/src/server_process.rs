@@ -1,4 +1,4 @@
-//! A server as a process: its folder, its log, its start and its end.
+//! The process of a server, with its folder and its log.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -10,31 +10,60 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 
 use crate::orphan_guard::OrphanGuard;
-use crate::run_folder::{Place, Record, RunFolder};
+use crate::run_folder::{DetachedRecord, RunFolder, RunFolders};
 use crate::{log_tail, process, wait};
 
-/// A process that is told to halt does so at once, or never will.
-const HALTING: Duration = Duration::from_secs(5);
+const SIGSTOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// One server, through all of its lives. Its process ends with this value.
+/// How long a server runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lifetime {
+    /// Until its value is dropped. Clients connect to a free port.
+    Owned,
+    /// Longer than this process. Clients connect to the preferred port if it is free.
+    Detached { preferred_port: Option<u16> },
+}
+
+impl Lifetime {
+    pub(crate) fn is_detached(self) -> bool {
+        matches!(self, Self::Detached { .. })
+    }
+
+    pub(crate) fn preferred_port(self) -> Option<u16> {
+        match self {
+            Self::Owned => None,
+            Self::Detached { preferred_port } => preferred_port,
+        }
+    }
+
+    /// Returns the lifetime of a member of a cluster: the first member has the preferred port, the others free ones.
+    pub(crate) fn of_member(self, index: usize) -> Self {
+        match self {
+            Self::Detached { .. } if index > 0 => Self::Detached { preferred_port: None },
+            first => first,
+        }
+    }
+}
+
+/// One server through all of its restarts. Its process is killed on drop.
 #[derive(Debug)]
 pub(crate) struct ServerProcess {
     name: String,
     folder: RunFolder,
-    /// Outlives this process, and is not reached by the Ctrl-C that ends it.
-    stays: bool,
+    /// Started in a process group of its own, so that Ctrl-C does not reach it, and without an orphan guard.
+    is_detached: bool,
     child: Option<Child>,
-    /// None while it does not run, and where it stays.
+    /// `None` while the server does not run, and if it is detached.
     guard: Option<OrphanGuard>,
 }
 
 impl ServerProcess {
-    /// Makes a folder for it. Nothing runs yet.
-    pub(crate) fn new(name: &str, stays: bool) -> Result<Self> {
+    /// Creates the folder of the server. Starts nothing.
+    pub(crate) fn new(name: &str, lifetime: Lifetime) -> Result<Self> {
         Ok(Self {
             name: name.to_owned(),
-            folder: Place::of_this_workspace().create(name)?,
-            stays,
+            folder: RunFolders::of_this_workspace().create(name)?,
+            is_detached: lifetime.is_detached(),
             child: None,
             guard: None,
         })
@@ -48,47 +77,47 @@ impl ServerProcess {
         self.folder.path()
     }
 
-    /// None while it does not run.
+    /// Returns the process id, or `None` if the server does not run.
     pub(crate) fn id(&self) -> Option<u32> {
         self.child.as_ref().map(Child::id)
     }
 
-    /// What the server has written so far, in all of its lives.
+    /// Returns the server's log since its first start.
     pub(crate) fn log(&self) -> String {
         let log = fs::read(self.log_file()).unwrap_or_default();
         String::from_utf8_lossy(&log).into_owned()
     }
 
-    /// Starts it, and returns at once, with the length of the log before.
+    /// Spawns the process, and returns the length of the log before the start.
     pub(crate) fn launch(&mut self, mut command: Command) -> Result<usize> {
-        let before = self.log().len();
+        let log_start = self.log().len();
         let log = File::options().create(true).append(true).open(self.log_file())?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        if self.stays {
+        if self.is_detached {
             command.process_group(0);
         }
         let program = command.get_program().to_owned();
         let child = command
             .spawn()
-            .with_context(|| format!("{} cannot be started", program.display()))?;
+            .with_context(|| format!("cannot start `{}`", program.display()))?;
         let id = child.id();
         self.child = Some(child);
-        if !self.stays {
-            self.guard = Some(OrphanGuard::of(id)?);
+        if !self.is_detached {
+            self.guard = Some(OrphanGuard::new(id)?);
         }
         fs::write(self.folder.pid_file(), id.to_string())?;
-        Ok(before)
+        Ok(log_start)
     }
 
-    /// Whether there is no process, or it has ended by itself.
-    pub(crate) fn has_ended(&mut self) -> bool {
+    /// Returns whether there is no process, or it has exited.
+    pub(crate) fn has_exited(&mut self) -> bool {
         let child = self.child.as_mut();
         child.is_none_or(|child| child.try_wait().is_ok_and(|status| status.is_some()))
     }
 
-    /// Kills it as `kill -9` does. Nothing happens to one that does not run.
+    /// Kills the server with SIGKILL. Does nothing if it does not run.
     pub(crate) fn kill(&mut self) -> Result<()> {
-        // It must not outlive the server, whose id may be another's then.
+        // Dropped first: the guard must not kill a process that reuses the id.
         self.guard = None;
         if let Some(mut child) = self.child.take() {
             child.kill()?;
@@ -97,45 +126,47 @@ impl ServerProcess {
         Ok(())
     }
 
-    /// Asks it to end, and waits until it has; kills it after `patience`, and says so.
-    pub(crate) fn stop(&mut self, patience: Duration) -> Result<()> {
+    /// Sends SIGTERM, and waits for the exit. Kills the server after `timeout` and returns an error.
+    pub(crate) fn stop(&mut self, timeout: Duration) -> Result<()> {
         if self.id().is_none() {
             return Ok(());
         }
         self.signal(Signal::TERM)?;
-        let ended = wait::became_true(patience, || self.has_ended());
+        let exited = wait::poll_until(timeout, || self.has_exited());
         self.kill()?;
-        ensure!(ended, "{} did not end within {patience:?}", self.name);
+        ensure!(exited, "{} did not exit within {timeout:?}", self.name);
         Ok(())
     }
 
-    /// Stops it in its tracks, as it stands, until [`thaw`](Self::thaw), and returns when all of it has halted.
+    /// Sends SIGSTOP, and returns when all threads are stopped. [`thaw`](Self::thaw) continues them.
     ///
     /// # Errors
-    /// When it does not run, or does not halt.
+    /// Returns an error if the server does not run or does not stop.
     pub(crate) fn freeze(&self) -> Result<()> {
         self.signal(Signal::STOP)?;
-        let has_halted = wait::became_true(HALTING, || self.id().is_none_or(process::has_halted));
-        ensure!(has_halted, "{} did not halt within {HALTING:?}", self.name);
+        let is_stopped = wait::poll_until(SIGSTOP_TIMEOUT, || self.id().is_none_or(process::is_stopped));
+        ensure!(is_stopped, "{} did not stop within {SIGSTOP_TIMEOUT:?}", self.name);
         Ok(())
     }
 
+    /// Sends SIGCONT.
+    ///
     /// # Errors
-    /// When it does not run.
+    /// Returns an error if the server does not run.
     pub(crate) fn thaw(&self) -> Result<()> {
         self.signal(Signal::CONT)
     }
 
-    /// Leaves it running.
-    pub(crate) fn leave(&mut self, record: &Record) -> Result<()> {
-        self.folder.leave(record)?;
+    /// Keeps the server running after this value is dropped.
+    pub(crate) fn detach(&mut self, record: &DetachedRecord) -> Result<()> {
+        self.folder.detach(record)?;
         self.child = None;
         Ok(())
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {
-        // Not waited for yet, so that the id is the server's in any case.
-        let id = self.id().with_context(|| format!("{} does not run", self.name))?;
+        // The child is not reaped yet, so the id cannot belong to another process.
+        let id = self.id().with_context(|| format!("{} is not running", self.name))?;
         process::signal(id, signal)
     }
 
@@ -147,9 +178,8 @@ impl ServerProcess {
 impl Drop for ServerProcess {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            log_tail::show(&self.name, &self.log());
+            log_tail::print(&self.name, &self.log());
         }
-        // There is nobody left to tell.
         let _ = self.kill();
     }
 }

@@ -1,17 +1,15 @@
-//! Waiting for a condition, never for a time.
+//! Waiting for conditions instead of sleeping.
 
 use std::panic::Location;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often a condition is asked.
-const PAUSE: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Waits until `condition` is true.
 ///
 /// # Panics
-/// When it is not within `timeout`, with a message that says where and for what was waited: word `what` as in "the
-/// stream holds 10 events".
+/// Panics after `timeout`, with the caller's location and `what`: a sentence such as "the stream holds 10 events".
 #[track_caller]
 pub fn wait_until<C: AsyncFnMut() -> bool>(
     what: &str,
@@ -21,17 +19,17 @@ pub fn wait_until<C: AsyncFnMut() -> bool>(
     wait_for(what, timeout, async move || condition().await.then_some(()))
 }
 
-/// Waits until `probe` has a value, and returns it. A probe that hangs is dropped when the time is over.
+/// Waits until `probe` returns a value, and returns it. A probe that does not finish is dropped at the timeout.
 ///
 /// # Panics
-/// As [`wait_until`] does.
+/// Panics as [`wait_until`] does.
 #[track_caller]
 pub fn wait_for<T, P: AsyncFnMut() -> Option<T>>(
     what: &str,
     timeout: Duration,
     mut probe: P,
 ) -> impl Future<Output = T> {
-    // An asynchronous function would name this file as the place of the failure.
+    // Not an async function: that would report the location of this file.
     let caller = Location::caller();
     async move {
         let value = async {
@@ -39,18 +37,18 @@ pub fn wait_for<T, P: AsyncFnMut() -> Option<T>>(
                 if let Some(value) = probe().await {
                     return value;
                 }
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
         };
         match tokio::time::timeout(timeout, value).await {
             Ok(value) => value,
-            Err(_) => panic!("{caller}: waited {timeout:?} in vain until {what}"),
+            Err(_) => panic!("{caller}: waited {timeout:?} until {what}"),
         }
     }
 }
 
-/// For code that is not asynchronous: whether `condition` came true within `timeout`.
-pub(crate) fn became_true(timeout: Duration, mut condition: impl FnMut() -> bool) -> bool {
+/// Blocks until `condition` is true, and returns whether it became true within `timeout`.
+pub(crate) fn poll_until(timeout: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     loop {
         if condition() {
@@ -59,6 +57,6 @@ pub(crate) fn became_true(timeout: Duration, mut condition: impl FnMut() -> bool
         if start.elapsed() >= timeout {
             return false;
         }
-        thread::sleep(PAUSE);
+        thread::sleep(POLL_INTERVAL);
     }
 }

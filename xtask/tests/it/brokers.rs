@@ -66,6 +66,10 @@ fn nats_servers_run_until_down() {
         addresses.extend(urls.map(|url| url.strip_prefix("nats://").unwrap()));
     }
     assert_eq!(addresses.len(), 4);
+    // Port 4222 is in use now at the latest, by the first server or by another process.
+    let conflict = |address| format!("# port 4222 is in use: nats-server listens on {address} instead\n");
+    assert!(addresses[0] == "127.0.0.1:4222" || single.starts_with(&conflict(addresses[0])));
+    assert!(cluster.starts_with(&conflict(addresses[1])), "{cluster}");
 
     let status = target.brokers(&["status"]);
     for address in &addresses {

@@ -4,38 +4,46 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::PortConflict;
 use crate::{
     Certificates, KafkaAdmin, KafkaBroker, KafkaCluster, KafkaConfig, KafkaListener, KafkaOperation, KafkaResource,
 };
 
-/// Of the tool and of the crates, which access rules name.
+/// The standard port of Kafka.
+pub const KAFKA_PORT: u16 = 9092;
+
+/// The topic of the ACLs and examples.
 const TOPIC: &str = "agent.driver";
-/// Of both users. The brokers are on this machine, for trying out.
+/// Password of both users. The brokers listen on this machine only.
 const PASSWORD: &str = "secret";
 
-/// Brokers of Kafka that stay, and how clients come in: as lines for a shell's `eval`, with comments.
+/// Detached Kafka brokers. Displayed as lines for a shell's `eval`, with comments.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DetachedKafka {
-    /// Where everybody may do everything, without TLS.
+    /// Bootstrap servers without TLS and authentication. All operations are allowed.
     pub plain: String,
-    /// Where users come, over TLS, and do what they are allowed.
+    /// Set if the preferred port was in use.
+    pub port_conflict: Option<PortConflict>,
+    /// Bootstrap servers with TLS and passwords. ACLs apply.
     pub sasl: String,
-    /// Where clients with the certificate come, and may do everything.
+    /// Bootstrap servers with client certificates. All operations are allowed.
     pub mutual_tls: String,
-    /// A file of librdkafka's properties for the user who may make the topic and write to it.
+    /// File with librdkafka properties for the user that may create the topic and write to it.
     pub driver: PathBuf,
-    /// The same for the user who may read it, in any group.
+    /// File with librdkafka properties for the user that may read the topic, in any group.
     pub reader: PathBuf,
-    /// The same for the client with a certificate.
+    /// File with librdkafka properties for the client with a certificate.
     pub certified: PathBuf,
 }
 
-/// Starts an Apache Kafka broker, or a cluster of several, with every listener, and leaves it running.
+/// Starts an Apache Kafka broker, or a cluster of `size` brokers, with every listener, and leaves it running.
+///
+/// The plain listener of the first broker has `preferred_port` if it is free. All other listeners have random ports.
 ///
 /// # Errors
-/// As [`KafkaBroker::start`] and [`KafkaCluster::start`].
-pub fn up_kafka(size: usize) -> Result<DetachedKafka> {
+/// Returns the errors of [`KafkaBroker::start`] and [`KafkaCluster::start`].
+pub fn up_kafka(size: usize, preferred_port: u16) -> Result<DetachedKafka> {
     let certificates = Certificates::generate()?;
     let config = KafkaConfig::new()
         .sasl(&certificates)
@@ -45,34 +53,35 @@ pub fn up_kafka(size: usize) -> Result<DetachedKafka> {
         .acls()
         .property("super.users", "User:ANONYMOUS;User:CN=client");
     let cluster = match size {
-        0 => bail!("a cluster has at least one broker"),
-        1 => KafkaCluster::from(KafkaBroker::start_to_stay(&config)?),
-        _ => KafkaCluster::start_to_stay(size, &config)?,
+        0 => bail!("a cluster needs at least one broker"),
+        1 => KafkaCluster::from(KafkaBroker::start_detached(&config, preferred_port)?),
+        _ => KafkaCluster::start_detached(size, &config, preferred_port)?,
     };
-    allow(&cluster.admin()?)?;
-    // It is removed with the first broker.
-    let folder = cluster.brokers().first().context("no broker was started")?.folder();
-    let kafka = write(&cluster, folder, &certificates)?;
+    add_acls(&cluster.admin()?)?;
+    let first = cluster.brokers().first().context("no broker was started")?;
+    // The files are in the first broker's folder, and removed with it.
+    let mut kafka = write_client_files(&cluster, first.folder(), &certificates)?;
+    kafka.port_conflict = PortConflict::check("Kafka", preferred_port, first.client_address());
     for broker in cluster.into_brokers() {
-        broker.leave()?;
+        broker.detach()?;
     }
     Ok(kafka)
 }
 
-fn allow(admin: &KafkaAdmin) -> Result<()> {
+fn add_acls(admin: &KafkaAdmin) -> Result<()> {
     use KafkaOperation::{Create, Describe, DescribeConfigs, Read, Write};
     for operation in [Write, Create, Describe, DescribeConfigs] {
         admin.allow("User:driver", KafkaResource::Topic(TOPIC), operation)?;
     }
     admin.allow("User:reader", KafkaResource::Topic(TOPIC), Read)?;
-    // An asterisk is every group.
+    // `*` is every group.
     admin.allow("User:reader", KafkaResource::Group("*"), Read)
 }
 
-/// Writes the client's side into `folder`.
-fn write(cluster: &KafkaCluster, folder: &Path, certificates: &Certificates) -> Result<DetachedKafka> {
+/// Writes the certificates and property files of clients into `folder`.
+fn write_client_files(cluster: &KafkaCluster, folder: &Path, certificates: &Certificates) -> Result<DetachedKafka> {
     let copy = |from: PathBuf| {
-        let to = folder.join(from.file_name().context("a certificate is a file")?);
+        let to = folder.join(from.file_name().context("a certificate has a file name")?);
         fs::copy(from, &to)?;
         anyhow::Ok(to.display().to_string())
     };
@@ -102,6 +111,7 @@ fn write(cluster: &KafkaCluster, folder: &Path, certificates: &Certificates) -> 
     ];
     Ok(DetachedKafka {
         plain: cluster.bootstrap_servers(KafkaListener::Plain)?,
+        port_conflict: None,
         sasl: cluster.bootstrap_servers(KafkaListener::Sasl)?,
         mutual_tls: cluster.bootstrap_servers(KafkaListener::MutualTls)?,
         driver: user("driver")?,
@@ -119,15 +129,18 @@ impl fmt::Display for DetachedKafka {
             ..
         } = self;
         let [driver, reader, certified] = [&self.driver, &self.reader, &self.certified].map(|path| path.display());
+        if let Some(conflict) = &self.port_conflict {
+            writeln!(f, "# {conflict}")?;
+        }
         writeln!(f, "export KAFKA_BOOTSTRAP_SERVERS={plain}")?;
         writeln!(f)?;
         writeln!(
             f,
-            "# With TLS and a password, by PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512; access rules hold:"
+            "# TLS and a password (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512), with ACLs:"
         )?;
         writeln!(
             f,
-            "# `driver` may make {TOPIC} and write to it, `reader` may read it. Their password: {PASSWORD}"
+            "# `driver` may create {TOPIC} and write to it, `reader` may read it. Password of both: {PASSWORD}"
         )?;
         writeln!(
             f,
@@ -139,7 +152,7 @@ impl fmt::Display for DetachedKafka {
         )?;
         writeln!(f, "export KAFKA_SASL_SERVERS={sasl}")?;
         writeln!(f)?;
-        writeln!(f, "# With TLS and a certificate of the client, who may do everything:")?;
+        writeln!(f, "# TLS and a client certificate, all operations allowed:")?;
         writeln!(
             f,
             "#   driver-events tail --from kafka://{mutual_tls}/{TOPIC} --kafka-config '{certified}'"

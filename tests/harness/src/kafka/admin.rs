@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::wire::{self, Answer, Api, Request};
+use super::wire::{self, Api, Request, Response};
 
 const METADATA: Api = Api { key: 3, version: 4 };
 const CREATE_TOPICS: Api = Api { key: 19, version: 4 };
@@ -12,75 +12,76 @@ const DESCRIBE_ACLS: Api = Api { key: 29, version: 1 };
 const CREATE_ACLS: Api = Api { key: 30, version: 1 };
 const DELETE_ACLS: Api = Api { key: 31, version: 1 };
 
-/// A broker that is well answers in milliseconds; one that looks for its controller takes longer.
-const PATIENCE: Duration = Duration::from_secs(15);
-const PATIENCE_IN_MILLISECONDS: i32 = 10_000;
+/// A healthy broker responds in milliseconds, a broker that waits for its controller in seconds.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// Timeout that requests carry. Shorter than [`TIMEOUT`], so that the broker reports it.
+const BROKER_TIMEOUT_MS: i32 = 10_000;
 
-/// The name of a resource of the type [`KafkaResource::Cluster`].
+/// Name of the resource [`KafkaResource::Cluster`].
 const CLUSTER: &str = "kafka-cluster";
 const LITERAL: i8 = 3;
 const ALLOW: i8 = 3;
 const ANY_HOST: &str = "*";
 
-/// Looks into a broker and arranges things there, on its plaintext listener, where everything is allowed.
+/// An admin client of a broker, on its plaintext listener, which allows everything.
 ///
-/// Calls block their thread, for milliseconds.
+/// Calls block their thread for milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct KafkaAdmin {
     broker: SocketAddr,
 }
 
-/// A partition, as a broker knows it.
+/// A partition in the metadata of a broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KafkaPartition {
-    /// The name of the topic.
+    /// Name of the topic.
     pub topic: String,
-    /// The number of the partition.
+    /// Number of the partition.
     pub partition: i32,
-    /// The id of the broker that leads it; none while there is no leader.
+    /// Id of the leader, if there is one.
     pub leader: Option<i32>,
-    /// The ids of the brokers that hold it.
+    /// Ids of the brokers with a replica.
     pub replicas: Vec<i32>,
-    /// Those of them that have all of it.
+    /// Ids of the brokers with an in-sync replica.
     pub in_sync: Vec<i32>,
 }
 
-/// What an access rule is about.
+/// The resource of an ACL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KafkaResource<'a> {
-    /// The topic of this name.
+    /// Topic of this name.
     Topic(&'a str),
-    /// The consumer group of this name.
+    /// Consumer group of this name.
     Group(&'a str),
-    /// The cluster as a whole.
+    /// The cluster.
     Cluster,
 }
 
-/// What an access rule allows.
+/// The operation of an ACL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i8)]
 pub enum KafkaOperation {
-    /// All that can be done with the resource.
+    /// All operations on the resource.
     All = 2,
-    /// To consume; of a group, to be a member.
+    /// Consume from a topic, or join a group.
     Read = 3,
-    /// To produce.
+    /// Produce to a topic.
     Write = 4,
-    /// To create a topic.
+    /// Create a topic.
     Create = 5,
-    /// To see that it is there. Whoever may read or write may do that.
+    /// See that the resource exists. Implied by `Read` and `Write`.
     Describe = 8,
-    /// To read its configuration.
+    /// Read the configuration.
     DescribeConfigs = 10,
-    /// To produce with idempotence, of the cluster. Whoever may write to any topic may do that.
+    /// Produce with idempotence, on the cluster. Implied by `Write` on any topic.
     IdempotentWrite = 12,
 }
 
-/// What a broker knows of its cluster.
+/// Metadata of the cluster.
 #[derive(Debug)]
 pub(super) struct Metadata {
-    /// The ids of the brokers that are let in.
+    /// Ids of the registered brokers.
     pub(super) brokers: Vec<i32>,
     pub(super) partitions: Vec<KafkaPartition>,
 }
@@ -90,173 +91,173 @@ impl KafkaAdmin {
         Self { broker }
     }
 
-    /// Creates a topic. `settings` are those of the topic, such as `("max.message.bytes", "1000")`.
+    /// Creates a topic. `settings` are properties of the topic, such as `("max.message.bytes", "1000")`.
     ///
-    /// The broker that was asked knows it when the call returns, with a leader for every partition.
+    /// When the call returns, every partition has a leader in this broker's metadata.
     ///
     /// # Errors
-    /// When the broker refuses, or does not answer.
+    /// Returns an error if the broker rejects the request or does not respond.
     pub fn create_topic(&self, topic: &str, partitions: i32, replicas: i16, settings: &[(&str, &str)]) -> Result<()> {
         let mut request = Request::new().i32(1).string(topic).i32(partitions).i16(replicas);
-        // The brokers choose who holds what.
+        // No assignment of replicas: the controller chooses.
         request = request.i32(0).i32(i32::try_from(settings.len())?);
         for (key, value) in settings {
             request = request.string(key).string(value);
         }
-        let mut answer = self.ask(CREATE_TOPICS, request.i32(PATIENCE_IN_MILLISECONDS).bool(false))?;
-        let _throttled = answer.i32()?;
-        let results = answer.list(|answer| {
-            let topic = answer.string()?;
-            let (code, message) = (answer.i16()?, answer.string()?);
-            ensure!(code == 0, "topic {topic} was not created, error {code}: {message}");
+        let mut response = self.send(CREATE_TOPICS, request.i32(BROKER_TIMEOUT_MS).bool(false))?;
+        let _throttled = response.i32()?;
+        let results = response.list(|response| {
+            let topic = response.string()?;
+            let (code, message) = (response.i16()?, response.string()?);
+            ensure!(code == 0, "cannot create topic `{topic}`: error {code}: {message}");
             Ok(())
         })?;
-        ensure!(results.len() == 1, "the broker says nothing of topic {topic}");
-        let leads = |metadata: &Metadata| {
+        ensure!(results.len() == 1, "the response does not contain topic `{topic}`");
+        let has_leaders = |metadata: &Metadata| {
             let of_topic = metadata.partitions.iter().filter(|found| found.topic == topic);
             i32::try_from(of_topic.filter(|found| found.leader.is_some()).count()) == Ok(partitions)
         };
-        let known = crate::wait::became_true(PATIENCE, || self.metadata(PATIENCE).is_ok_and(|seen| leads(&seen)));
-        ensure!(known, "topic {topic} has no leader after {PATIENCE:?}");
+        let is_ready = crate::wait::poll_until(TIMEOUT, || {
+            self.metadata(TIMEOUT).is_ok_and(|metadata| has_leaders(&metadata))
+        });
+        ensure!(is_ready, "topic `{topic}` has no leader after {TIMEOUT:?}");
         Ok(())
     }
 
     /// Deletes a topic.
     ///
     /// # Errors
-    /// When there is none, and when the broker does not answer.
+    /// Returns an error if the topic does not exist or the broker does not respond.
     pub fn delete_topic(&self, topic: &str) -> Result<()> {
-        let request = Request::new().i32(1).string(topic).i32(PATIENCE_IN_MILLISECONDS);
-        let mut answer = self.ask(DELETE_TOPICS, request)?;
-        let _throttled = answer.i32()?;
-        answer.list(|answer| {
-            let (topic, code) = (answer.string()?, answer.i16()?);
-            ensure!(code == 0, "topic {topic} was not deleted, error {code}");
+        let request = Request::new().i32(1).string(topic).i32(BROKER_TIMEOUT_MS);
+        let mut response = self.send(DELETE_TOPICS, request)?;
+        let _throttled = response.i32()?;
+        response.list(|response| {
+            let (topic, code) = (response.string()?, response.i16()?);
+            ensure!(code == 0, "cannot delete topic `{topic}`: error {code}");
             Ok(())
         })?;
         Ok(())
     }
 
-    /// All partitions, the brokers' own topics among them.
+    /// Returns all partitions, including those of internal topics.
     ///
     /// # Errors
-    /// When the broker does not answer.
+    /// Returns an error if the broker does not respond.
     pub fn partitions(&self) -> Result<Vec<KafkaPartition>> {
-        Ok(self.metadata(PATIENCE)?.partitions)
+        Ok(self.metadata(TIMEOUT)?.partitions)
     }
 
-    /// The id of the broker that leads this partition.
+    /// Returns the id of the leader of a partition.
     ///
     /// # Errors
-    /// When there is no such partition or it has no leader, and when the broker does not answer.
+    /// Returns an error if the partition does not exist or has no leader, or the broker does not respond.
     pub fn leader(&self, topic: &str, partition: i32) -> Result<i32> {
         let partitions = self.partitions()?;
         let mut found = partitions.iter().filter(|found| found.topic == topic);
         let found = found.find(|found| found.partition == partition);
-        let found = found.with_context(|| format!("there is no partition {partition} of {topic}"))?;
+        let found = found.with_context(|| format!("partition {partition} of topic `{topic}` does not exist"))?;
         found
             .leader
-            .with_context(|| format!("partition {partition} of {topic} has no leader"))
+            .with_context(|| format!("partition {partition} of topic `{topic}` has no leader"))
     }
 
-    /// Allows somebody something. `principal` is `User:NAME` for a user with a password, and `User:CN=client` for the
-    /// client of [`Certificates`](crate::Certificates).
+    /// Adds an ACL. `principal` is `User:NAME` for a user with a password, and `User:CN=client` for the client of
+    /// [`Certificates`](crate::Certificates).
     ///
-    /// The broker that was asked keeps to it when the call returns; the others of a cluster take it up within
-    /// milliseconds.
+    /// The ACL is in effect on this broker when the call returns, and on the others of a cluster within milliseconds.
     ///
     /// # Errors
-    /// When the brokers have no access rules, see [`KafkaConfig::acls`](super::KafkaConfig::acls), and
-    /// when the broker does not answer.
+    /// Returns an error if the broker was started without [`KafkaConfig::acls`](super::KafkaConfig::acls) or does not
+    /// respond.
     pub fn allow(&self, principal: &str, resource: KafkaResource<'_>, operation: KafkaOperation) -> Result<()> {
-        let request = Request::new().i32(1).rule(principal, resource, operation);
-        let mut answer = self.ask(CREATE_ACLS, request)?;
-        let _throttled = answer.i32()?;
-        answer.list(rule_result)?;
-        self.await_rule(principal, resource, operation, true)
+        let request = Request::new().i32(1).acl(principal, resource, operation);
+        let mut response = self.send(CREATE_ACLS, request)?;
+        let _throttled = response.i32()?;
+        response.list(acl_result)?;
+        self.wait_for_acl(principal, resource, operation, true)
     }
 
-    /// Takes back what was allowed, with the same arguments. It is in force as after [`KafkaAdmin::allow`].
+    /// Deletes an ACL that [`allow`](Self::allow) added with the same arguments. In effect as after `allow`.
     ///
     /// # Errors
-    /// When it was not allowed, and when the broker does not answer.
+    /// Returns an error if the ACL does not exist or the broker does not respond.
     pub fn revoke(&self, principal: &str, resource: KafkaResource<'_>, operation: KafkaOperation) -> Result<()> {
-        let request = Request::new().i32(1).rule(principal, resource, operation);
-        let mut answer = self.ask(DELETE_ACLS, request)?;
-        let _throttled = answer.i32()?;
-        let revoked = answer.list(|answer| {
-            rule_result(answer)?;
-            answer.list(|answer| {
-                rule_result(answer)?;
-                skip_resource(answer)?;
-                skip_permission(answer)
+        let request = Request::new().i32(1).acl(principal, resource, operation);
+        let mut response = self.send(DELETE_ACLS, request)?;
+        let _throttled = response.i32()?;
+        let revoked = response.list(|response| {
+            acl_result(response)?;
+            response.list(|response| {
+                acl_result(response)?;
+                skip_resource(response)?;
+                skip_acl(response)
             })
         })?;
         if revoked.iter().all(Vec::is_empty) {
-            bail!("{principal} was not allowed {operation:?} of {resource:?}");
+            bail!("no ACL allows `{principal}` {operation:?} on {resource:?}");
         }
-        self.await_rule(principal, resource, operation, false)
+        self.wait_for_acl(principal, resource, operation, false)
     }
 
-    /// Waits until the broker keeps to whatever rules were changed before. Brokers take changes up in their order.
-    pub(super) fn await_rules(&self) -> Result<()> {
+    /// Waits until all earlier changes of ACLs are in effect on the broker. Brokers apply changes in order.
+    pub(super) fn wait_for_acls(&self) -> Result<()> {
         let (principal, resource, operation) = ("User:nobody", KafkaResource::Cluster, KafkaOperation::Describe);
         self.allow(principal, resource, operation)?;
         self.revoke(principal, resource, operation)
     }
 
-    /// The controller answers for a change before the brokers keep to it.
-    fn await_rule(
+    /// Waits until a change is in effect: the controller responds before the brokers apply it.
+    fn wait_for_acl(
         &self,
         principal: &str,
         resource: KafkaResource<'_>,
         operation: KafkaOperation,
         is_allowed: bool,
     ) -> Result<()> {
-        let is_known = || {
+        let is_in_effect = || {
             self.allows(principal, resource, operation)
                 .is_ok_and(|allows| allows == is_allowed)
         };
-        let known = crate::wait::became_true(PATIENCE, is_known);
         ensure!(
-            known,
-            "the broker does not keep to the rules of {principal} after {PATIENCE:?}"
+            crate::wait::poll_until(TIMEOUT, is_in_effect),
+            "the ACLs of `{principal}` are not in effect after {TIMEOUT:?}"
         );
         Ok(())
     }
 
     fn allows(&self, principal: &str, resource: KafkaResource<'_>, operation: KafkaOperation) -> Result<bool> {
-        let request = Request::new().rule(principal, resource, operation);
-        let mut answer = self.ask(DESCRIBE_ACLS, request)?;
-        let _throttled = answer.i32()?;
-        rule_result(&mut answer)?;
-        let resources = answer.list(|answer| {
-            skip_resource(answer)?;
-            answer.list(skip_permission)
+        let request = Request::new().acl(principal, resource, operation);
+        let mut response = self.send(DESCRIBE_ACLS, request)?;
+        let _throttled = response.i32()?;
+        acl_result(&mut response)?;
+        let resources = response.list(|response| {
+            skip_resource(response)?;
+            response.list(skip_acl)
         })?;
-        Ok(resources.iter().any(|rules| !rules.is_empty()))
+        Ok(resources.iter().any(|acls| !acls.is_empty()))
     }
 
-    pub(super) fn metadata(&self, patience: Duration) -> Result<Metadata> {
-        // Of all topics, and none is created.
+    pub(super) fn metadata(&self, timeout: Duration) -> Result<Metadata> {
+        // All topics, without creating any.
         let request = Request::new().i32(-1).bool(false);
-        let mut answer = wire::ask(self.broker, METADATA, request, patience)?;
-        let _throttled = answer.i32()?;
-        let brokers = answer.list(|answer| {
-            let id = answer.i32()?;
-            let (_host, _port, _rack) = (answer.string()?, answer.i32()?, answer.string()?);
+        let mut response = wire::send(self.broker, METADATA, request, timeout)?;
+        let _throttled = response.i32()?;
+        let brokers = response.list(|response| {
+            let id = response.i32()?;
+            let (_host, _port, _rack) = (response.string()?, response.i32()?, response.string()?);
             Ok(id)
         })?;
-        let (_cluster, _controller) = (answer.string()?, answer.i32()?);
-        let topics = answer.list(topic)?;
+        let (_cluster, _controller) = (response.string()?, response.i32()?);
+        let topics = response.list(topic)?;
         Ok(Metadata {
             brokers,
             partitions: topics.into_iter().flatten().collect(),
         })
     }
 
-    fn ask(&self, api: Api, request: Request) -> Result<Answer> {
-        wire::ask(self.broker, api, request, PATIENCE)
+    fn send(&self, api: Api, request: Request) -> Result<Response> {
+        wire::send(self.broker, api, request, TIMEOUT)
     }
 }
 
@@ -278,8 +279,8 @@ impl KafkaResource<'_> {
 }
 
 impl Request {
-    /// A rule and a filter for the same rule have the same fields.
-    fn rule(self, principal: &str, resource: KafkaResource<'_>, operation: KafkaOperation) -> Self {
+    /// An ACL and a filter for it have the same fields.
+    fn acl(self, principal: &str, resource: KafkaResource<'_>, operation: KafkaOperation) -> Self {
         self.i8(resource.code())
             .string(resource.name())
             .i8(LITERAL)
@@ -290,35 +291,35 @@ impl Request {
     }
 }
 
-fn rule_result(answer: &mut Answer) -> Result<()> {
-    let (code, message) = (answer.i16()?, answer.string()?);
-    ensure!(code == 0, "the access rule was refused, error {code}: {message}");
+fn acl_result(response: &mut Response) -> Result<()> {
+    let (code, message) = (response.i16()?, response.string()?);
+    ensure!(code == 0, "the broker rejected the ACL: error {code}: {message}");
     Ok(())
 }
 
-fn skip_resource(answer: &mut Answer) -> Result<()> {
-    let (_type, _name, _pattern) = (answer.i8()?, answer.string()?, answer.i8()?);
+fn skip_resource(response: &mut Response) -> Result<()> {
+    let (_type, _name, _pattern) = (response.i8()?, response.string()?, response.i8()?);
     Ok(())
 }
 
-fn skip_permission(answer: &mut Answer) -> Result<()> {
-    let (_principal, _host) = (answer.string()?, answer.string()?);
-    let (_operation, _permission) = (answer.i8()?, answer.i8()?);
+fn skip_acl(response: &mut Response) -> Result<()> {
+    let (_principal, _host) = (response.string()?, response.string()?);
+    let (_operation, _permission) = (response.i8()?, response.i8()?);
     Ok(())
 }
 
-fn topic(answer: &mut Answer) -> Result<Vec<KafkaPartition>> {
-    let _error = answer.i16()?;
-    let topic = answer.string()?;
-    let _is_internal = answer.bool()?;
-    answer.list(|answer| {
-        let _error = answer.i16()?;
+fn topic(response: &mut Response) -> Result<Vec<KafkaPartition>> {
+    let _error = response.i16()?;
+    let topic = response.string()?;
+    let _is_internal = response.bool()?;
+    response.list(|response| {
+        let _error = response.i16()?;
         Ok(KafkaPartition {
             topic: topic.clone(),
-            partition: answer.i32()?,
-            leader: Some(answer.i32()?).filter(|leader| *leader >= 0),
-            replicas: answer.list(Answer::i32)?,
-            in_sync: answer.list(Answer::i32)?,
+            partition: response.i32()?,
+            leader: Some(response.i32()?).filter(|leader| *leader >= 0),
+            replicas: response.list(Response::i32)?,
+            in_sync: response.list(Response::i32)?,
         })
     })
 }

@@ -6,24 +6,24 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::instance::{Instance, Voter};
 use super::{KafkaAdmin, KafkaConfig, KafkaListener, KafkaRecord, console};
-use crate::ports::retry_when_one_was_taken;
+use crate::ports::retry_on_port_conflict;
 use crate::proxy::Proxy;
-use crate::run_folder::Record;
+use crate::run_folder::DetachedRecord;
+use crate::server_process::Lifetime;
 use crate::{log_tail, wait};
 
-/// A broker has started or ended after this time, or never will. It needs four seconds where it has the processor to
-/// itself.
-const PATIENCE: Duration = Duration::from_secs(90);
-/// A broker that starts takes requests early and answers them late.
-const ANSWER: Duration = Duration::from_secs(1);
-/// The only broker's id, and the first one's of a cluster.
-const FIRST: i32 = 1;
+/// Limit for a start and a stop. A start takes four seconds on an idle machine.
+const TIMEOUT: Duration = Duration::from_secs(90);
+/// A starting broker accepts requests before it can respond.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
+/// Id of a single broker, and of the first one in a cluster.
+const FIRST_ID: i32 = 1;
 
-/// An Apache Kafka broker of its own, which is its own controller: free ports on 127.0.0.1, an own folder, a process that
-/// ends with this value.
+/// An Apache Kafka broker that is its own controller, with free ports on 127.0.0.1 and its own folder. Its process is
+/// killed on drop.
 ///
-/// Calls block their thread until what they ask for is done; a start takes about five seconds. Where tasks on the same
-/// thread must go on meanwhile, call from another thread.
+/// Calls block their thread; a start takes about five seconds. On a current-thread runtime, call them from another thread
+/// if tasks must run meanwhile.
 #[derive(Debug)]
 pub struct KafkaBroker {
     instance: Instance,
@@ -33,51 +33,52 @@ impl KafkaBroker {
     /// Starts a broker, and returns when it serves clients.
     ///
     /// # Errors
-    /// When there is no Kafka and none can be had, when there is no Java, and when the broker does not start. The error
-    /// carries what its log complains of.
+    /// Returns an error if there is no Java, if Kafka is not installed and cannot be installed, or, with the errors in
+    /// its log, if the broker does not start.
     pub fn start(config: KafkaConfig) -> Result<Self> {
-        Self::start_alone(&config, false)
+        Self::start_single(&config, Lifetime::Owned)
     }
 
-    /// The same for a broker that outlives this process.
-    pub(crate) fn start_to_stay(config: &KafkaConfig) -> Result<Self> {
-        Self::start_alone(config, true)
+    /// Starts a broker that outlives this process. Its plain listener has the preferred port if it is free.
+    pub(crate) fn start_detached(config: &KafkaConfig, preferred_port: u16) -> Result<Self> {
+        let preferred_port = Some(preferred_port);
+        Self::start_single(config, Lifetime::Detached { preferred_port })
     }
 
-    /// Where clients connect, such as `127.0.0.1:12345`.
+    /// Returns the address of a listener, such as `127.0.0.1:12345`.
     ///
     /// # Errors
-    /// When the broker was started without this listener.
+    /// Returns an error if the broker was started without this listener.
     pub fn bootstrap_servers(&self, listener: KafkaListener) -> Result<String> {
         Ok(self.instance.listener(listener.name())?.address().to_string())
     }
 
-    /// The address of [`KafkaListener::Plain`].
+    /// Returns the address of [`KafkaListener::Plain`].
     #[must_use]
     pub fn client_address(&self) -> SocketAddr {
         self.instance.client
     }
 
-    /// The proxy before [`KafkaListener::Proxied`].
+    /// Returns the proxy of [`KafkaListener::Proxied`].
     ///
     /// # Errors
-    /// When the broker was started without it, see [`KafkaConfig::proxied`].
+    /// Returns an error if the broker was started without [`KafkaConfig::proxied`].
     pub fn proxy(&self) -> Result<&Proxy> {
         let listener = self.instance.listener(KafkaListener::Proxied.name())?;
         listener.proxy().context("the listener has no proxy")
     }
 
-    /// Looks into the broker and arranges things there: topics, leaders, access rules.
+    /// Returns an admin client, for topics, partitions and ACLs.
     #[must_use]
     pub fn admin(&self) -> KafkaAdmin {
         KafkaAdmin::new(self.client_address())
     }
 
-    /// Gives a user a new password for `SCRAM-SHA-256` or `SCRAM-SHA-512`, which takes three seconds: Kafka's own tool does
-    /// it. Who is connected stays so until the listener asks again, see `connections.max.reauth.ms`.
+    /// Changes a user's password for `SCRAM-SHA-256` or `SCRAM-SHA-512` with Kafka's own tool, which takes three seconds.
+    /// Connected clients stay connected until they must reauthenticate, see `connections.max.reauth.ms`.
     ///
     /// # Errors
-    /// When the tool fails.
+    /// Returns an error if the tool fails.
     pub fn change_password(&self, mechanism: &str, user: &str, password: &str) -> Result<()> {
         let added = format!("{mechanism}=[password={password}]");
         let arguments = [
@@ -90,127 +91,126 @@ impl KafkaBroker {
             &added,
         ];
         self.run("kafka.admin.ConfigCommand", &arguments)
-            .with_context(|| format!("the password of {user} was not changed"))
+            .with_context(|| format!("cannot change the password of `{user}`"))
     }
 
-    /// Runs Kafka's own `kafka-acls` with these arguments, but for `--bootstrap-server`, which takes two seconds. The
-    /// broker keeps to the rules when the call returns.
+    /// Runs Kafka's `kafka-acls` with these arguments and `--bootstrap-server`, which takes two seconds. The ACLs are in
+    /// effect when the call returns.
     ///
     /// # Errors
-    /// When the tool fails.
+    /// Returns an error if the tool fails.
     pub fn run_acl_command(&self, arguments: &[&str]) -> Result<()> {
         self.run("org.apache.kafka.tools.AclCommand", arguments)
-            .and_then(|()| self.admin().await_rules())
-            .context("the access rules were not changed")
+            .and_then(|()| self.admin().wait_for_acls())
+            .context("cannot change the ACLs")
     }
 
-    /// The first `count` records of a topic, by partition and offset, as Kafka's own console consumer reads them. That
-    /// takes two seconds. It reads as one with no name, and commits nothing that a test would see.
+    /// Reads the first `count` records of a topic with Kafka's console consumer, which takes two seconds. Returns them
+    /// sorted by partition and offset. The consumer has a random group.
     ///
     /// # Errors
-    /// When there are fewer records, and no more come for twenty seconds; when a record is not text.
+    /// Returns an error if the next record does not arrive within a minute, or a record is not valid UTF-8.
     pub fn read_with_console(&self, topic: &str, count: usize) -> Result<Vec<KafkaRecord>> {
         console::read(&self.instance.java, self.client_address(), topic, count)
     }
 
-    /// Has Kafka's own console producer write records, each a key and a value, which takes two seconds. They may contain
-    /// no control characters.
+    /// Writes records, each a key and a value, with Kafka's console producer, which takes two seconds. They must not
+    /// contain control characters.
     ///
     /// # Errors
-    /// When the producer fails.
+    /// Returns an error if the producer fails.
     pub fn write_with_console(&self, topic: &str, records: &[(&str, &str)]) -> Result<()> {
         console::write(&self.instance.java, self.client_address(), topic, records)
     }
 
-    /// The broker's id: 1, and 2 and so on in a cluster.
+    /// Returns the broker's id: 1, or 1, 2 and so on in a cluster.
     #[must_use]
     pub fn id(&self) -> i32 {
         self.instance.id
     }
 
-    /// The broker's name: `kafka`, or `kafka-1` and so on in a cluster.
+    /// Returns the broker's name: `kafka`, or `kafka-1` and so on in a cluster.
     #[must_use]
     pub fn name(&self) -> &str {
         self.instance.process.name()
     }
 
-    /// The broker's folder: its configuration, its log, and its data.
+    /// Returns the folder with the configuration, the log and the data.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.instance.process.folder()
     }
 
-    /// What the broker has written to its log so far, in all of its lives.
+    /// Returns the broker's log since its first start.
     #[must_use]
     pub fn log(&self) -> String {
         self.instance.process.log()
     }
 
-    /// The id of the broker's process; none after [`kill`](Self::kill) and [`stop`](Self::stop).
+    /// Returns the process id, or `None` after [`kill`](Self::kill) and [`stop`](Self::stop).
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
         self.instance.process.id()
     }
 
-    /// Kills the broker as `kill -9` does. Nothing happens to one that does not run.
+    /// Kills the broker with SIGKILL. Does nothing if it does not run.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// Returns an error if the operating system refuses.
     pub fn kill(&mut self) -> Result<()> {
         self.instance.process.kill()
     }
 
-    /// Asks the broker to end, and waits until it has. Nothing happens to one that does not run.
+    /// Sends SIGTERM, and waits for the exit. Does nothing if the broker does not run.
     ///
     /// # Errors
-    /// When it does not end; it is killed then.
+    /// Returns an error if the broker does not exit in time. It is then killed.
     pub fn stop(&mut self) -> Result<()> {
-        self.instance.process.stop(PATIENCE)
+        self.instance.process.stop(TIMEOUT)
     }
 
-    /// Stops the broker in its tracks, as `kill -STOP` does: its connections stay open, and nobody answers.
+    /// Stops the broker with SIGSTOP: its connections stay open, and it does not respond.
     ///
     /// # Errors
-    /// When it does not run.
+    /// Returns an error if the broker does not run.
     pub fn freeze(&self) -> Result<()> {
         self.instance.process.freeze()
     }
 
-    /// Lets the broker go on where it was [frozen](Self::freeze).
+    /// Continues the [frozen](Self::freeze) broker with SIGCONT.
     ///
     /// # Errors
-    /// When it does not run.
+    /// Returns an error if the broker does not run.
     pub fn thaw(&self) -> Result<()> {
         self.instance.process.thaw()
     }
 
-    /// Starts the broker again, on the same ports and with the same data, and returns when it serves clients. A broker
-    /// that runs is stopped first.
+    /// Restarts the broker with the same ports and data, and returns when it serves clients. Stops it first if it runs.
     ///
-    /// A member of a cluster needs more than half of all members to run, itself among them. It may not have caught up
-    /// with them yet: see [`KafkaCluster::wait_until_ready`](super::KafkaCluster::wait_until_ready).
+    /// In a cluster, more than half of the brokers must run, this one included. Its replicas may not be in sync yet: see
+    /// [`KafkaCluster::wait_until_ready`](super::KafkaCluster::wait_until_ready).
     ///
     /// # Errors
-    /// As [`start`](Self::start).
+    /// Returns the errors of [`start`](Self::start).
     pub fn restart(&mut self) -> Result<()> {
         self.stop()?;
-        let before = self.launch()?;
-        self.wait_until_it_serves(before)
+        let log_start = self.launch()?;
+        self.wait_until_ready(log_start)
     }
 
-    /// Leaves the running broker behind.
-    pub(crate) fn leave(mut self) -> Result<()> {
-        let record = Record {
+    /// Keeps the broker running after this value is dropped.
+    pub(crate) fn detach(mut self) -> Result<()> {
+        let record = DetachedRecord {
             url: self.client_address().to_string(),
             monitoring_url: None,
         };
-        self.instance.process.leave(&record)
+        self.instance.process.detach(&record)
     }
 
-    pub(super) fn new(index: usize, name: &str, stays: bool, config: &KafkaConfig) -> Result<Self> {
-        let id = FIRST + i32::try_from(index)?;
+    pub(super) fn new(index: usize, name: &str, lifetime: Lifetime, config: &KafkaConfig) -> Result<Self> {
+        let id = FIRST_ID + i32::try_from(index)?;
         Ok(Self {
-            instance: Instance::new(name, id, stays, config)?,
+            instance: Instance::new(name, id, lifetime, config)?,
         })
     }
 
@@ -222,23 +222,25 @@ impl KafkaBroker {
         self.instance.prepare(voters, config)
     }
 
-    /// Returns at once, with the length of the log before.
+    /// Spawns the process, and returns the length of the log before the start.
     pub(super) fn launch(&mut self) -> Result<usize> {
         self.instance.launch()
     }
 
-    /// `before` is what [`launch`](Self::launch) said.
-    pub(super) fn wait_until_it_serves(&mut self, before: usize) -> Result<()> {
+    /// Waits until the broker serves clients. `log_start` is the result of [`launch`](Self::launch).
+    pub(super) fn wait_until_ready(&mut self, log_start: usize) -> Result<()> {
         let (admin, id) = (self.admin(), self.id());
-        let mut serves = false;
-        wait::became_true(PATIENCE, || {
-            serves = admin.metadata(ANSWER).is_ok_and(|seen| seen.brokers.contains(&id));
-            serves || self.instance.process.has_ended()
+        let mut is_ready = false;
+        wait::poll_until(TIMEOUT, || {
+            is_ready = admin
+                .metadata(METADATA_TIMEOUT)
+                .is_ok_and(|metadata| metadata.brokers.contains(&id));
+            is_ready || self.instance.process.has_exited()
         });
-        if !serves {
+        if !is_ready {
             self.kill()?;
-            let log = self.log().split_off(before);
-            bail!("{} did not start: {}", self.name(), complaints(&log));
+            let log = self.log().split_off(log_start);
+            bail!("{} did not start: {}", self.name(), log_errors(&log));
         }
         Ok(())
     }
@@ -248,36 +250,36 @@ impl KafkaBroker {
         command
             .args(["--bootstrap-server", &self.client_address().to_string()])
             .args(arguments);
-        let output = command.output().context("java cannot be run")?;
-        let complaints = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{class} failed: {complaints}");
+        let output = command.output().context("cannot run java")?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{class} failed: {stderr}");
         Ok(())
     }
 
-    fn start_alone(config: &KafkaConfig, stays: bool) -> Result<Self> {
-        retry_when_one_was_taken(|| {
-            let mut broker = Self::new(0, "kafka", stays, config)?;
+    fn start_single(config: &KafkaConfig, lifetime: Lifetime) -> Result<Self> {
+        retry_on_port_conflict(|| {
+            let mut broker = Self::new(0, "kafka", lifetime, config)?;
             broker.prepare(&[broker.voter()?], config)?;
-            let before = broker.launch()?;
-            broker.wait_until_it_serves(before)?;
+            let log_start = broker.launch()?;
+            broker.wait_until_ready(log_start)?;
             Ok(broker)
         })
     }
 }
 
-/// The errors in a log, with their causes: a broker that cannot start writes pages about its end below them.
-fn complaints(log: &str) -> String {
-    let mut is_of_an_error = false;
-    let is_complaint = |line: &&str| {
-        // A new entry begins with its time, and the trace of an error with a blank.
+/// Returns the errors in a log with their causes. A broker that cannot start logs pages about its shutdown below them.
+fn log_errors(log: &str) -> String {
+    let mut is_in_error = false;
+    let is_error_line = |line: &&str| {
+        // An entry starts with its time, and the lines of a stack trace with a tab.
         if line.starts_with(|first: char| first.is_ascii_digit()) {
-            is_of_an_error = line.contains(" ERROR ");
+            is_in_error = line.contains(" ERROR ");
         }
-        is_of_an_error && !line.starts_with('\t')
+        is_in_error && !line.starts_with('\t')
     };
-    let complaints: Vec<_> = log.lines().filter(is_complaint).take(10).collect();
-    match complaints.as_slice() {
-        [] => log_tail::of(log),
-        _ => complaints.join("\n"),
+    let errors: Vec<_> = log.lines().filter(is_error_line).take(10).collect();
+    match errors.as_slice() {
+        [] => log_tail::last_lines(log),
+        _ => errors.join("\n"),
     }
 }

@@ -4,10 +4,10 @@ use std::path::Path;
 use super::KafkaListener;
 use crate::certificates::Certificates;
 
-/// What a broker is started with. By default it has a [plain](KafkaListener::Plain) listener alone, and creates no topic
-/// that nobody asked it to create.
+/// Configuration of a [`KafkaBroker`](super::KafkaBroker). Default: a [plain](KafkaListener::Plain) listener only, and no
+/// automatic creation of topics.
 ///
-/// Ports, folders and the place in a cluster are the harness's affair.
+/// The harness sets ports, folders, ids and the quorum.
 #[derive(Clone, Debug, Default)]
 pub struct KafkaConfig {
     properties: BTreeMap<String, String>,
@@ -28,48 +28,47 @@ struct User {
 const SCRAM: [&str; 2] = ["SCRAM-SHA-256", "SCRAM-SHA-512"];
 
 impl KafkaConfig {
-    /// The default.
+    /// Creates the default configuration.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The largest batch of records that the broker takes, in bytes.
+    /// Sets `message.max.bytes`: the maximum size of a record batch.
     #[must_use]
     pub fn max_message_bytes(self, bytes: u32) -> Self {
         self.property("message.max.bytes", &bytes.to_string())
     }
 
-    /// How many replicas must have a record before it is acknowledged with `acks=all`.
+    /// Sets `min.insync.replicas`: the replicas that must store a record before it is acknowledged with `acks=all`.
     #[must_use]
     pub fn min_in_sync_replicas(self, replicas: u16) -> Self {
         self.property("min.insync.replicas", &replicas.to_string())
     }
 
-    /// Any property of the broker. It wins over what the harness would write.
+    /// Sets any property of the broker. Overrides the harness's own value.
     #[must_use]
     pub fn property(mut self, key: &str, value: &str) -> Self {
         self.properties.insert(key.to_owned(), value.to_owned());
         self
     }
 
-    /// An option of the broker's JVM, such as `-Xmx2g`. It wins over the harness's own, which spare memory and a quick
-    /// start.
+    /// Adds a JVM option, such as `-Xmx2g`. Overrides the harness's own, which are chosen for a fast start.
     #[must_use]
     pub fn java_option(mut self, option: &str) -> Self {
         self.java_options.push(option.to_owned());
         self
     }
 
-    /// Adds the listener [`KafkaListener::Proxied`], and a proxy before it.
+    /// Adds the listener [`KafkaListener::Proxied`] and its proxy.
     #[must_use]
     pub fn proxied(mut self) -> Self {
         self.is_proxied = true;
         self
     }
 
-    /// Adds the listener [`KafkaListener::Sasl`], for the [users](Self::user), by `PLAIN`, `SCRAM-SHA-256` and
-    /// `SCRAM-SHA-512`, and for whoever brings an unsecured JSON web token, by `OAUTHBEARER`: librdkafka makes such with
+    /// Adds the listener [`KafkaListener::Sasl`]. [Users](Self::user) authenticate with `PLAIN`, `SCRAM-SHA-256` or
+    /// `SCRAM-SHA-512`. `OAUTHBEARER` accepts any unsecured JSON web token, as librdkafka creates with
     /// `enable.sasl.oauthbearer.unsecure.jwt`.
     #[must_use]
     pub fn sasl(mut self, certificates: &Certificates) -> Self {
@@ -77,7 +76,7 @@ impl KafkaConfig {
         self
     }
 
-    /// A user with a password, for the listener of [`sasl`](Self::sasl).
+    /// Adds a user with a password, for the listener of [`sasl`](Self::sasl).
     #[must_use]
     pub fn user(mut self, name: &str, password: &str) -> Self {
         self.users.push(User {
@@ -87,23 +86,23 @@ impl KafkaConfig {
         self
     }
 
-    /// Adds the listener [`KafkaListener::MutualTls`]. Clients must show a certificate of the same authority.
+    /// Adds the listener [`KafkaListener::MutualTls`]. It requires a client certificate of the same authority.
     #[must_use]
     pub fn mutual_tls(mut self, certificates: &Certificates) -> Self {
         self.mutual_tls = Some(certificates.clone());
         self
     }
 
-    /// Users, and clients with a certificate, may do only what [`KafkaAdmin::allow`](super::KafkaAdmin::allow) allows
-    /// them. Who comes without a name, by a plain listener, may do everything still.
+    /// Enables ACLs: users and clients with a certificate may do only what
+    /// [`KafkaAdmin::allow`](super::KafkaAdmin::allow) allows. Clients of the plain listeners remain super users.
     #[must_use]
     pub fn acls(mut self) -> Self {
         self.has_acls = true;
         self
     }
 
-    /// Those besides the plain one.
-    pub(super) fn more_listeners(&self) -> impl Iterator<Item = KafkaListener> {
+    /// Returns the listeners other than the plain one.
+    pub(super) fn optional_listeners(&self) -> impl Iterator<Item = KafkaListener> {
         let all = [
             (self.is_proxied, KafkaListener::Proxied),
             (self.sasl.is_some(), KafkaListener::Sasl),
@@ -118,19 +117,19 @@ impl KafkaConfig {
         &self.java_options
     }
 
-    /// The certificates of the listeners with TLS.
+    /// Returns the listeners with TLS and their certificates.
     pub(super) fn certificates(&self) -> Vec<(KafkaListener, &Certificates)> {
         let sasl = self.sasl.iter().map(|own| (KafkaListener::Sasl, own));
         let mutual = self.mutual_tls.iter().map(|own| (KafkaListener::MutualTls, own));
         sasl.chain(mutual).collect()
     }
 
-    /// The arguments that make `StorageTool format` add the users.
+    /// Returns the arguments of `StorageTool format` that add the users.
     pub(super) fn scram_arguments(&self) -> Vec<String> {
         let of_user = |user: &User| {
             SCRAM.map(|mechanism| {
                 let User { name, password } = user;
-                // What stands between quotation marks is taken as it is, so that there can be no commas.
+                // The tool does not unescape quoted values.
                 format!("{mechanism}=[name=\"{name}\",password=\"{password}\"]")
             })
         };
@@ -140,7 +139,7 @@ impl KafkaConfig {
             .collect()
     }
 
-    /// This part of the broker's properties. `key_store` says where the certificate and key of a listener are.
+    /// Returns this part of the broker's properties. `key_store` returns the PEM file of a listener.
     pub(super) fn properties(&self, key_store: impl Fn(KafkaListener) -> String) -> BTreeMap<String, String> {
         let mut all = BTreeMap::new();
         let mut set = |key: &str, value: &str| {

@@ -1,4 +1,4 @@
-//! What a broker is started with besides its configuration: its process, id, ports, and its place in a cluster.
+//! Process, id, ports and generated configuration of a broker.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,35 +11,35 @@ use super::java::Java;
 use super::listener::{CONTROLLER, INTERNAL, Listener};
 use super::{KafkaConfig, KafkaListener};
 use crate::provision;
-use crate::server_process::ServerProcess;
+use crate::server_process::{Lifetime, ServerProcess};
 
-/// Sixteen bytes in base64, as Kafka wants it. Clusters do not meet, so that all can have the same.
+/// Sixteen bytes in base64. All clusters can share it, since they never connect to each other.
 const CLUSTER_ID: &str = "ZHJpdmVyLWV2ZW50cy0xMA";
 
 #[derive(Debug)]
 pub(super) struct Instance {
     pub(super) id: i32,
     pub(super) process: ServerProcess,
-    /// Of the plain listener, which every broker has.
+    /// Address of the plain listener.
     pub(super) client: SocketAddr,
     listeners: Vec<Listener>,
     pub(super) java: Java,
     java_options: Vec<String>,
 }
 
-/// A controller's id and where it listens.
+/// Id and address of a controller, for `controller.quorum.voters`.
 pub(super) type Voter = (i32, SocketAddr);
 
 impl Instance {
-    /// The ports are taken, and nothing is written yet.
-    pub(super) fn new(name: &str, id: i32, stays: bool, config: &KafkaConfig) -> Result<Self> {
+    /// Creates the folder and reserves the ports. Writes no configuration.
+    pub(super) fn new(name: &str, id: i32, lifetime: Lifetime, config: &KafkaConfig) -> Result<Self> {
         let kafka = provision::kafka()?;
-        let process = ServerProcess::new(name, stays)?;
-        let plain = KafkaListener::Plain.open()?;
+        let process = ServerProcess::new(name, lifetime)?;
+        let plain = KafkaListener::Plain.reserve(lifetime.preferred_port())?;
         let client = plain.address();
         let mut listeners = vec![plain];
-        for listener in config.more_listeners() {
-            listeners.push(listener.open()?);
+        for listener in config.optional_listeners() {
+            listeners.push(listener.reserve(None)?);
         }
         for name in [INTERNAL, CONTROLLER] {
             listeners.push(Listener::between_brokers(name)?);
@@ -60,13 +60,13 @@ impl Instance {
 
     pub(super) fn listener(&self, name: &str) -> Result<&Listener> {
         let listener = self.listeners.iter().find(|listener| listener.name == name);
-        listener.with_context(|| format!("{} was not configured with a listener {name}", self.process.name()))
+        listener.with_context(|| format!("{} has no listener {name}", self.process.name()))
     }
 
-    /// Writes the configuration, and makes the folder for the data, which takes a second.
+    /// Writes the configuration and formats the data folder, which takes a second.
     pub(super) fn prepare(&self, voters: &[Voter], config: &KafkaConfig) -> Result<()> {
         for (listener, certificates) in config.certificates() {
-            // Kafka wants both in one file.
+            // Kafka reads the key and the certificate from one file.
             let pem = [certificates.server_key(), certificates.server()].map(fs::read_to_string);
             let [key, certificate] = pem;
             fs::write(self.key_store(listener), key? + &certificate?)?;
@@ -75,21 +75,21 @@ impl Instance {
         for (key, value) in self.properties(voters, config)? {
             file.push_str(&format!("{key}={}\n", value.replace('\\', "\\\\")));
         }
-        fs::write(self.config_file(), file).context("the broker's configuration cannot be written")?;
+        fs::write(self.config_file(), file).context("cannot write the broker's configuration")?;
         let mut format = self.java.command("kafka.tools.StorageTool", "64m", "WARN", &[]);
         format.args(["format", "--cluster-id", CLUSTER_ID, "--config"]);
         format.arg(self.config_file()).args(config.scram_arguments());
-        let output = format.output().context("java cannot be run")?;
+        let output = format.output().context("cannot run java")?;
         ensure!(
             output.status.success(),
-            "the folder of {} was not formatted: {}",
+            "cannot format the data folder of {}: {}",
             self.process.name(),
             String::from_utf8_lossy(&output.stderr)
         );
         Ok(())
     }
 
-    /// Starts it, and returns at once, with the length of the log before.
+    /// Spawns the process, and returns the length of the log before the start.
     pub(super) fn launch(&mut self) -> Result<usize> {
         let mut command = self.java.command("kafka.Kafka", "512m", "INFO", &self.java_options);
         command.arg(self.config_file());
@@ -97,15 +97,14 @@ impl Instance {
     }
 
     fn properties(&self, voters: &[Voter], config: &KafkaConfig) -> Result<BTreeMap<String, String>> {
-        let write = |(id, address): &Voter| format!("{id}@{address}");
-        let voters_written: Vec<_> = voters.iter().map(write).collect();
+        let quorum: Vec<_> = voters.iter().map(|(id, address)| format!("{id}@{address}")).collect();
         let replicas = voters.len().min(3).to_string();
-        // A cluster of three goes on without one of them.
+        // A cluster of three tolerates the loss of one broker.
         let in_sync = voters.len().div_ceil(2).min(2).to_string();
         let own = [
             ("process.roles", "broker,controller".to_owned()),
             ("node.id", self.id.to_string()),
-            ("controller.quorum.voters", voters_written.join(",")),
+            ("controller.quorum.voters", quorum.join(",")),
             ("controller.listener.names", CONTROLLER.to_owned()),
             ("inter.broker.listener.name", INTERNAL.to_owned()),
             (
@@ -119,9 +118,9 @@ impl Instance {
             ("transaction.state.log.min.isr", in_sync.clone()),
             ("share.coordinator.state.topic.replication.factor", replicas),
             ("share.coordinator.state.topic.min.isr", in_sync),
-            // The first consumer of a group need not wait for a second one.
+            // The first consumer of a group does not wait for others.
             ("group.initial.rebalance.delay.ms", "0".to_owned()),
-            // A broker that was killed is let in again only when its last session has ended.
+            // A killed broker can register again only after its session has expired.
             ("broker.session.timeout.ms", "2000".to_owned()),
             ("broker.heartbeat.interval.ms", "500".to_owned()),
         ];

@@ -1,4 +1,4 @@
-//! Kafka's programs, which run in a JVM.
+//! Runs Kafka's programs in a JVM.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,8 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-/// What Kafka's programs log, and where: to the standard error.
-const LOGGING: &str = "\
+/// Logging configuration: all output goes to stderr.
+const LOGGING_CONFIG: &str = "\
 rootLogger.level = ${sys:harness.log.level:-INFO}
 rootLogger.appenderRef.stderr.ref = STDERR
 appender.stderr.type = Console
@@ -17,15 +17,15 @@ appender.stderr.name = STDERR
 appender.stderr.target = SYSTEM_ERR
 appender.stderr.layout.type = PatternLayout
 appender.stderr.layout.pattern = %d{HH:mm:ss.SSS} %p %m (%c{1})%n
-# Hundreds of lines, each time.
+# Logs hundreds of lines at every start.
 logger.config.name = org.apache.kafka.common.config.AbstractConfig
 logger.config.level = WARN
 ";
 
-/// Quick to start, and small beside the tests.
+/// JVM options for a fast start and a small footprint.
 const OPTIONS: [&str; 3] = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss512k"];
 
-/// The `java` that the environment variable `JAVA_HOME` names, else the one on the path.
+/// Returns the `java` of the environment variable `JAVA_HOME`, or the one on the `PATH`.
 pub(crate) fn program() -> OsString {
     match env::var_os("JAVA_HOME") {
         Some(home) => PathBuf::from(home).join("bin/java").into(),
@@ -33,7 +33,7 @@ pub(crate) fn program() -> OsString {
     }
 }
 
-/// Where Kafka is, and the folder that its programs take their logging from.
+/// The Kafka installation, and the folder with the logging configuration.
 #[derive(Clone, Debug)]
 pub(super) struct Java {
     pub(super) kafka: PathBuf,
@@ -46,18 +46,18 @@ impl Java {
             kafka,
             folder: folder.to_owned(),
         };
-        fs::write(java.logging(), LOGGING).context("the logging's configuration cannot be written")?;
+        fs::write(java.logging_file(), LOGGING_CONFIG).context("cannot write the logging configuration")?;
         Ok(java)
     }
 
-    /// A command that runs the program of this class, with so much memory.
-    pub(super) fn command(&self, class: &str, memory: &str, log_level: &str, options: &[String]) -> Command {
+    /// Returns a command that runs a class with this maximum heap size, such as `512m`.
+    pub(super) fn command(&self, class: &str, max_heap: &str, log_level: &str, options: &[String]) -> Command {
         let mut command = Command::new(program());
         let mut logging = OsString::from("-Dlog4j2.configurationFile=");
-        logging.push(self.logging());
+        logging.push(self.logging_file());
         command
             .current_dir(&self.folder)
-            .arg(format!("-Xmx{memory}"))
+            .arg(format!("-Xmx{max_heap}"))
             .args(OPTIONS)
             .args(options)
             .arg(logging)
@@ -68,7 +68,7 @@ impl Java {
         command
     }
 
-    fn logging(&self) -> PathBuf {
+    fn logging_file(&self) -> PathBuf {
         self.folder.join("log4j2.properties")
     }
 }

@@ -5,21 +5,21 @@ use anyhow::Result;
 use crate::ports::Port;
 use crate::proxy::Proxy;
 
-/// Where clients can connect to a broker. Only [`Plain`](Self::Plain) is there unless more is asked for.
+/// A listener of a broker. Every broker has [`Plain`](Self::Plain); [`KafkaConfig`](super::KafkaConfig) adds others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KafkaListener {
-    /// Without TLS and without a password. Everything is allowed to everybody.
+    /// `PLAINTEXT`, without authentication. All operations are allowed.
     Plain,
-    /// The same, through the broker's [proxy](super::KafkaBroker::proxy): clients are told the proxy's address, and never
-    /// the broker's own.
+    /// `PLAINTEXT` through the broker's [proxy](super::KafkaBroker::proxy), whose address the broker advertises instead of
+    /// its own.
     Proxied,
-    /// With TLS, and a user's password or token: `SASL_SSL`.
+    /// `SASL_SSL`: TLS, and a password or token.
     Sasl,
-    /// With TLS, and a certificate of the client: `SSL`.
+    /// `SSL`: TLS with a client certificate.
     MutualTls,
 }
 
-/// A listener of a broker.
+/// A listener with its port, and its proxy if it has one.
 #[derive(Debug)]
 pub(super) struct Listener {
     pub(super) name: &'static str,
@@ -28,9 +28,9 @@ pub(super) struct Listener {
     proxy: Option<Proxy>,
 }
 
-/// Where the brokers talk to each other.
+/// Listener between brokers.
 pub(super) const INTERNAL: &str = "INTERNAL";
-/// Where the controllers talk to each other.
+/// Listener between controllers.
 pub(super) const CONTROLLER: &str = "CONTROLLER";
 
 impl KafkaListener {
@@ -43,13 +43,14 @@ impl KafkaListener {
         }
     }
 
-    pub(super) fn open(self) -> Result<Listener> {
+    /// Reserves the preferred port if it is free, else another one.
+    pub(super) fn reserve(self, preferred_port: Option<u16>) -> Result<Listener> {
         let protocol = match self {
             Self::Plain | Self::Proxied => "PLAINTEXT",
             Self::Sasl => "SASL_SSL",
             Self::MutualTls => "SSL",
         };
-        let port = Port::reserve()?;
+        let port = Port::reserve_preferred(preferred_port)?;
         let proxy = match self {
             Self::Proxied => Some(Proxy::start(port.address())?),
             _ => None,
@@ -73,7 +74,7 @@ impl Listener {
         })
     }
 
-    /// Where clients connect, and what they are told.
+    /// Returns the advertised address.
     pub(super) fn address(&self) -> SocketAddr {
         self.proxy.as_ref().map_or_else(|| self.port.address(), Proxy::address)
     }
@@ -82,9 +83,9 @@ impl Listener {
         self.proxy.as_ref()
     }
 
-    /// The three settings that make the broker's listeners.
+    /// Returns the three properties that configure the listeners.
     pub(super) fn properties(listeners: &[Self]) -> [(&'static str, String); 3] {
-        let join = |write: &dyn Fn(&Self) -> String| listeners.iter().map(write).collect::<Vec<_>>().join(",");
+        let join = |entry: &dyn Fn(&Self) -> String| listeners.iter().map(entry).collect::<Vec<_>>().join(",");
         [
             (
                 "listeners",

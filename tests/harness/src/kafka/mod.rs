@@ -1,4 +1,4 @@
-//! Apache Kafka: one broker, or a cluster of them, without ZooKeeper.
+//! Apache Kafka in KRaft mode: a single broker, or a cluster.
 
 mod admin;
 mod broker;

@@ -1,5 +1,5 @@
-//! As much of Kafka's protocol as the harness needs to look after its brokers: without a JVM, which takes seconds to
-//! start, and without the client library that is tested.
+//! The part of Kafka's protocol that the admin client needs. It needs no JVM, which takes seconds to start, and does not
+//! use the client library under test.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,30 +7,34 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-/// Who asks, as the broker's log has it.
-const CLIENT: &str = "harness";
-/// No answer that the harness asks for is longer.
-const LONGEST_ANSWER: usize = 16 << 20;
+/// The client id, as shown in the broker's log.
+const CLIENT_ID: &str = "harness";
+const MAX_RESPONSE_BYTES: usize = 16 << 20;
 
-/// What is asked for. The version is one whose encoding has no tagged fields.
+/// Key and version of a request. The version must have an encoding without tagged fields.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Api {
     pub(super) key: i16,
     pub(super) version: i16,
 }
 
-/// Asks a broker's plaintext listener, on a connection of its own. It must take the connection and answer within
-/// `patience` each.
-pub(super) fn ask(broker: SocketAddr, api: Api, body: Request, patience: Duration) -> Result<Answer> {
-    exchange(broker, api, body, patience).with_context(|| format!("the broker at {broker} does not answer"))
+/// Sends a request on a new connection, and returns the response. `timeout` applies to the connect, the write and each
+/// read.
+pub(super) fn send(broker: SocketAddr, api: Api, body: Request, timeout: Duration) -> Result<Response> {
+    exchange(broker, api, body, timeout).with_context(|| format!("the broker at {broker} did not respond"))
 }
 
-fn exchange(broker: SocketAddr, api: Api, body: Request, patience: Duration) -> Result<Answer> {
-    let mut stream = TcpStream::connect_timeout(&broker, patience)?;
-    stream.set_read_timeout(Some(patience))?;
-    stream.set_write_timeout(Some(patience))?;
-    // The third field is the request's number. The answer repeats it.
-    let mut request = Request::new().i16(api.key).i16(api.version).i32(0).string(CLIENT).bytes;
+fn exchange(broker: SocketAddr, api: Api, body: Request, timeout: Duration) -> Result<Response> {
+    let mut stream = TcpStream::connect_timeout(&broker, timeout)?;
+    stream.set_read_timeout(Some(timeout))?;
+    stream.set_write_timeout(Some(timeout))?;
+    // The third field is the correlation id.
+    let mut request = Request::new()
+        .i16(api.key)
+        .i16(api.version)
+        .i32(0)
+        .string(CLIENT_ID)
+        .bytes;
     request.extend(body.bytes);
     stream.write_all(&u32::try_from(request.len())?.to_be_bytes())?;
     stream.write_all(&request)?;
@@ -38,15 +42,15 @@ fn exchange(broker: SocketAddr, api: Api, body: Request, patience: Duration) -> 
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
     let length = usize::try_from(u32::from_be_bytes(length))?;
-    ensure!(length <= LONGEST_ANSWER, "an answer of {length} bytes is none");
+    ensure!(length <= MAX_RESPONSE_BYTES, "a response of {length} bytes is too long");
     let mut bytes = vec![0; length];
     stream.read_exact(&mut bytes)?;
-    let mut answer = Answer { bytes, position: 0 };
-    ensure!(answer.i32()? == 0, "the answer is another request's");
-    Ok(answer)
+    let mut response = Response { bytes, position: 0 };
+    ensure!(response.i32()? == 0, "the response has another correlation id");
+    Ok(response)
 }
 
-/// The fields of a request, one after the other.
+/// Writes the fields of a request in order.
 #[derive(Debug, Default)]
 pub(super) struct Request {
     bytes: Vec<u8>,
@@ -73,7 +77,7 @@ impl Request {
         self.raw(&value.to_be_bytes())
     }
 
-    /// Longer ones than the protocol has are cut off, and refused by the broker.
+    /// Writes a string. The length of a string that is too long is wrong, and the broker rejects the request.
     pub(super) fn string(self, value: &str) -> Self {
         let length = i16::try_from(value.len()).unwrap_or(i16::MAX);
         self.i16(length).raw(value.as_bytes())
@@ -85,14 +89,14 @@ impl Request {
     }
 }
 
-/// The fields of an answer, to be read in their order.
+/// Reads the fields of a response in order.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct Response {
     bytes: Vec<u8>,
     position: usize,
 }
 
-impl Answer {
+impl Response {
     pub(super) fn bool(&mut self) -> Result<bool> {
         Ok(self.take::<1>()? != [0])
     }
@@ -109,7 +113,7 @@ impl Answer {
         Ok(i32::from_be_bytes(self.take()?))
     }
 
-    /// Empty also where the protocol says that there is none.
+    /// Reads a string. A null string is returned as an empty one.
     pub(super) fn string(&mut self) -> Result<String> {
         let length = usize::try_from(self.i16()?).unwrap_or(0);
         Ok(String::from_utf8_lossy(self.slice(length)?).into_owned())
@@ -128,6 +132,6 @@ impl Answer {
         let end = self.position.saturating_add(length);
         let slice = self.bytes.get(self.position..end);
         self.position = end;
-        slice.context("the answer ends early")
+        slice.context("the response is truncated")
     }
 }

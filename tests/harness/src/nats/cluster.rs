@@ -2,75 +2,77 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::instance::Member;
+use super::instance::ClusterRoute;
 use super::{NatsConfig, NatsServer};
-use crate::ports::{Port, retry_when_one_was_taken};
+use crate::ports::{Port, retry_on_port_conflict};
+use crate::server_process::Lifetime;
 use crate::wait;
 
-/// A cluster elects its leaders within seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Generous: a cluster elects its leaders within seconds.
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Servers that route to each other, named `node-1`, `node-2` and so on, with JetStream in all of them.
+/// A cluster of nats-servers with JetStream, named `node-1`, `node-2` and so on.
 ///
-/// A client is not told of the members that it was not given.
+/// The servers do not advertise each other to clients: a client connects only to the URLs that it was given.
 #[derive(Debug)]
 pub struct NatsCluster {
     servers: Vec<NatsServer>,
 }
 
 impl NatsCluster {
-    /// Starts `size` servers, and returns when JetStream has a leader and every server is well.
+    /// Starts `size` servers, and returns when JetStream has a leader and every server is healthy.
     ///
     /// # Errors
-    /// As [`NatsServer::start`], and when the servers do not come together.
+    /// Returns the errors of [`NatsServer::start`], and an error if the servers do not form a cluster within a minute.
     pub fn start(size: usize, config: NatsConfig) -> Result<Self> {
-        Self::launch(size, config, false)
+        Self::launch(size, config, Lifetime::Owned)
     }
 
-    /// The same for servers that outlive this process.
-    pub(crate) fn start_to_stay(size: usize, config: NatsConfig) -> Result<Self> {
-        Self::launch(size, config, true)
+    /// Starts servers that outlive this process. The first one listens on the preferred port if it is free.
+    pub(crate) fn start_detached(size: usize, config: NatsConfig, preferred_port: u16) -> Result<Self> {
+        let preferred_port = Some(preferred_port);
+        Self::launch(size, config, Lifetime::Detached { preferred_port })
     }
 
-    /// The members, in the order of their names.
+    /// Returns the servers, sorted by name.
     #[must_use]
     pub fn servers(&self) -> &[NatsServer] {
         &self.servers
     }
 
-    /// The member of this name, such as the one that a stream's information names as its leader.
+    /// Returns the server of this name, such as the leader in a stream's info.
     ///
     /// # Errors
-    /// When there is none.
+    /// Returns an error if there is none.
     pub fn server(&mut self, name: &str) -> Result<&mut NatsServer> {
         let server = self.servers.iter_mut().find(|server| server.name() == name);
-        server.with_context(|| format!("the cluster has no member `{name}`"))
+        server.with_context(|| format!("the cluster has no server `{name}`"))
     }
 
-    /// Where clients connect: the members' URLs, with commas between them.
+    /// Returns the servers' client URLs, separated by commas.
     #[must_use]
     pub fn client_url(&self) -> String {
         let urls: Vec<String> = self.servers.iter().map(NatsServer::client_url).collect();
         urls.join(",")
     }
 
-    /// Waits until JetStream has a leader and every server that was not stopped is well.
+    /// Waits until JetStream has a leader and every server that was not stopped is healthy.
     ///
     /// # Errors
-    /// When that does not come about within a minute. The error says what the servers say.
+    /// Returns an error with the last failed check after a minute.
     pub fn wait_until_ready(&self) -> Result<()> {
         let running = || self.servers.iter().filter(|server| server.process_id().is_some());
-        let mut complaint = String::new();
-        let ready = wait::became_true(PATIENCE, || {
+        let mut last_error = String::new();
+        let ready = wait::poll_until(READY_TIMEOUT, || {
             let health = running().try_for_each(|server| self.check(server));
-            complaint = health
+            last_error = health
                 .as_ref()
                 .err()
                 .map(|error| format!("{error:#}"))
                 .unwrap_or_default();
             health.is_ok()
         });
-        ensure!(ready, "the cluster is not ready after {PATIENCE:?}: {complaint}");
+        ensure!(ready, "the cluster is not ready after {READY_TIMEOUT:?}: {last_error}");
         Ok(())
     }
 
@@ -78,19 +80,24 @@ impl NatsCluster {
         self.servers
     }
 
-    fn launch(size: usize, config: NatsConfig, stays: bool) -> Result<Self> {
+    fn launch(size: usize, config: NatsConfig, lifetime: Lifetime) -> Result<Self> {
         let config = config.jetstream();
-        let cluster = retry_when_one_was_taken(|| {
+        let cluster = retry_on_port_conflict(|| {
             let ports = (0..size).map(|_| Port::reserve()).collect::<Result<Vec<_>>>()?;
             let routes: Vec<_> = ports.iter().map(Port::address).collect();
             let mut servers = Vec::new();
             for (index, port) in ports.into_iter().enumerate() {
-                let member = Member {
+                let route = ClusterRoute {
                     port,
                     routes: routes.clone(),
                 };
                 let name = format!("node-{}", index + 1);
-                servers.push(NatsServer::start_member(&name, member, stays, &config)?);
+                servers.push(NatsServer::start_member(
+                    &name,
+                    route,
+                    lifetime.of_member(index),
+                    &config,
+                )?);
             }
             Ok(Self { servers })
         })?;
@@ -98,23 +105,23 @@ impl NatsCluster {
         Ok(cluster)
     }
 
-    /// A server is well, and knows the leader and as many members as there are.
+    /// Checks that a server is healthy, and reports a running leader and all members.
     fn check(&self, server: &NatsServer) -> Result<()> {
         server.monitoring("/healthz")?;
         let jetstream = server.monitoring("/jsz")?;
-        let said = |pointer| jetstream.pointer(pointer).cloned().unwrap_or_default();
-        // The others name a leader that was killed until they notice.
-        let leader = said("/meta_cluster/leader");
-        let leads = |member: &NatsServer| member.process_id().is_some() && leader == member.name();
+        let field = |pointer| jetstream.pointer(pointer).cloned().unwrap_or_default();
+        // For a while after a kill, the other servers report the old leader.
+        let leader = field("/meta_cluster/leader");
+        let is_leader = |server: &NatsServer| server.process_id().is_some() && leader == server.name();
         ensure!(
-            self.servers.iter().any(leads),
-            "{} knows no leader that runs",
+            self.servers.iter().any(is_leader),
+            "{} reports no running leader",
             server.name()
         );
-        let size = said("/meta_cluster/cluster_size");
+        let size = field("/meta_cluster/cluster_size");
         ensure!(
             size == self.servers.len(),
-            "{} knows a cluster of {size}",
+            "{} reports a cluster of {size}",
             server.name()
         );
         Ok(())

@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 use crate::certificates::Certificates;
 use crate::nats::NatsUser;
 
-/// What a nats-server is started with. By default it takes everybody, without JetStream and without TLS.
+/// Configuration of a [`NatsServer`](super::NatsServer). Default: no authentication, no JetStream, no TLS.
 ///
-/// Ports, folders and the place in a cluster are the harness's affair.
+/// The harness sets ports, folders and the cluster's routes.
 #[derive(Clone, Debug, Default)]
 pub struct NatsConfig {
     jetstream: Option<Map<String, Value>>,
@@ -24,20 +24,20 @@ struct Tls {
 }
 
 impl NatsConfig {
-    /// The default.
+    /// Creates the default configuration.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With JetStream, whose store lies in the server's folder and survives a restart.
+    /// Enables JetStream. Its store is in the server's folder and survives a restart.
     #[must_use]
     pub fn jetstream(mut self) -> Self {
         self.jetstream.get_or_insert_default();
         self
     }
 
-    /// With JetStream, and a setting of its block, such as `max_file_store`.
+    /// Enables JetStream and sets an option of its block, such as `max_file_store`.
     #[must_use]
     pub fn jetstream_setting(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.jetstream
@@ -46,27 +46,27 @@ impl NatsConfig {
         self
     }
 
-    /// The largest payload that the server takes, in bytes.
+    /// Sets the maximum payload in bytes.
     #[must_use]
     pub fn max_payload(self, bytes: usize) -> Self {
         self.setting("max_payload", bytes)
     }
 
-    /// Takes this user, and nobody who is not named.
+    /// Adds a user. With users, all other clients are rejected.
     #[must_use]
     pub fn user(mut self, user: NatsUser) -> Self {
         self.users.push(user);
         self
     }
 
-    /// Takes whoever has this token. Not together with users.
+    /// Requires this token. Ignored if the configuration has users.
     #[must_use]
     pub fn token(mut self, token: &str) -> Self {
         self.token = Some(token.to_owned());
         self
     }
 
-    /// Clients must use TLS.
+    /// Requires TLS.
     #[must_use]
     pub fn tls(mut self, certificates: &Certificates) -> Self {
         self.tls = Some(Tls {
@@ -76,7 +76,7 @@ impl NatsConfig {
         self
     }
 
-    /// Clients must use TLS, and show a certificate of the same authority.
+    /// Requires TLS and a client certificate of the same authority.
     #[must_use]
     pub fn tls_with_client_certificates(mut self, certificates: &Certificates) -> Self {
         self.tls = Some(Tls {
@@ -86,8 +86,8 @@ impl NatsConfig {
         self
     }
 
-    /// Any other setting of the server's configuration file, at its top level, such as `ping_interval` or
-    /// `write_deadline`. It wins over what the harness would write.
+    /// Sets a top-level option of the configuration file, such as `ping_interval` or `write_deadline`. Overrides the
+    /// harness's own value.
     #[must_use]
     pub fn setting(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.settings.insert(key.to_owned(), value.into());
@@ -102,7 +102,7 @@ impl NatsConfig {
         self.jetstream.is_some()
     }
 
-    /// This part of the configuration file, which the server reads as JSON too. `store` is JetStream's folder.
+    /// Returns this part of the configuration file as JSON, which nats-server accepts. `store` is JetStream's folder.
     pub(super) fn to_json(&self, store: &Path) -> Map<String, Value> {
         let mut file = Map::new();
         if let Some(jetstream) = &self.jetstream {

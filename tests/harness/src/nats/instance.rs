@@ -1,4 +1,4 @@
-//! What a server is started with besides its configuration: its process, ports, and its place in a cluster.
+//! Process, ports and generated configuration of a nats-server.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -11,42 +11,43 @@ use serde_json::{Value, json};
 use super::NatsConfig;
 use crate::ports::Port;
 use crate::provision;
-use crate::server_process::ServerProcess;
+use crate::server_process::{Lifetime, ServerProcess};
 
 #[derive(Debug)]
 pub(super) struct Instance {
     pub(super) process: ServerProcess,
     pub(super) client: Port,
     pub(super) monitoring: Port,
-    pub(super) member: Option<Member>,
+    /// `None` for a single server.
+    pub(super) route: Option<ClusterRoute>,
     program: PathBuf,
 }
 
-/// The place in a cluster.
+/// The route port of a member of a cluster.
 #[derive(Debug)]
-pub(super) struct Member {
+pub(super) struct ClusterRoute {
     pub(super) port: Port,
-    /// Where the cluster's members listen for each other.
+    /// The route addresses of all members.
     pub(super) routes: Vec<SocketAddr>,
 }
 
 impl Instance {
-    pub(super) fn new(name: &str, member: Option<Member>, stays: bool) -> Result<Self> {
+    pub(super) fn new(name: &str, route: Option<ClusterRoute>, lifetime: Lifetime) -> Result<Self> {
         Ok(Self {
             program: provision::nats_server()?,
-            process: ServerProcess::new(name, stays)?,
-            client: Port::reserve()?,
+            process: ServerProcess::new(name, lifetime)?,
+            client: Port::reserve_preferred(lifetime.preferred_port())?,
             monitoring: Port::reserve()?,
-            member,
+            route,
         })
     }
 
     pub(super) fn write(&self, config: &NatsConfig) -> Result<()> {
         let text = serde_json::to_vec_pretty(&self.to_json(config))?;
-        fs::write(self.config_file(), text).context("the server's configuration cannot be written")
+        fs::write(self.config_file(), text).context("cannot write the server's configuration")
     }
 
-    /// Starts it, and returns at once, with the length of the log before.
+    /// Spawns the process, and returns the length of the log before the start.
     pub(super) fn launch(&mut self) -> Result<usize> {
         let mut command = Command::new(&self.program);
         command.arg("--config").arg(self.config_file());
@@ -60,7 +61,7 @@ impl Instance {
             ("listen", json!(self.client.address())),
             ("http", json!(self.monitoring.address())),
         ];
-        let cluster = self.member.as_ref().map(|member| ("cluster", member.to_json()));
+        let cluster = self.route.as_ref().map(|route| ("cluster", route.to_json()));
         for (key, value) in own.into_iter().chain(cluster) {
             file.entry(key).or_insert(value);
         }
@@ -72,15 +73,14 @@ impl Instance {
     }
 }
 
-impl Member {
+impl ClusterRoute {
     fn to_json(&self) -> Value {
         let routes = self.routes.iter().map(|address| format!("nats://{address}"));
         json!({
             "name": "harness",
             "listen": self.port.address(),
             "routes": routes.collect::<Vec<_>>(),
-            // A client keeps to the addresses that it was given. It would otherwise learn the servers' own, and go
-            // round a proxy.
+            // Clients would otherwise discover the other servers' addresses, and bypass a proxy.
             "no_advertise": true,
         })
     }

@@ -1,4 +1,4 @@
-//! nats-server: one, or a cluster of them.
+//! nats-server: a single server, or a cluster.
 
 mod cluster;
 mod config;

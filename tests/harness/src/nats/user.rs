@@ -1,6 +1,6 @@
 use serde_json::{Map, Value, json};
 
-/// Somebody who may connect, and what he may do. Everything, unless it is said otherwise.
+/// A user of a [`NatsServer`](super::NatsServer), with all permissions by default.
 #[derive(Clone, Debug)]
 pub struct NatsUser {
     identity: Map<String, Value>,
@@ -9,40 +9,40 @@ pub struct NatsUser {
 }
 
 impl NatsUser {
-    /// Known by a password.
+    /// Creates a user that authenticates with a password.
     #[must_use]
     pub fn with_password(name: &str, password: &str) -> Self {
         Self::new([("user", name), ("password", password)])
     }
 
-    /// Known by the signature of a key, whose public part begins with `U`.
+    /// Creates a user that authenticates with an NKey. The public key starts with `U`.
     #[must_use]
     pub fn with_nkey(public_key: &str) -> Self {
         Self::new([("nkey", public_key)])
     }
 
-    /// May publish to these subjects, and to no other.
+    /// Allows publishing to these subjects only.
     #[must_use]
     pub fn may_publish(mut self, subjects: &[&str]) -> Self {
         self.publish.insert("allow".to_owned(), json!(subjects));
         self
     }
 
-    /// May not publish to these subjects.
+    /// Denies publishing to these subjects.
     #[must_use]
     pub fn may_not_publish(mut self, subjects: &[&str]) -> Self {
         self.publish.insert("deny".to_owned(), json!(subjects));
         self
     }
 
-    /// May subscribe to these subjects, and to no other. A client that makes requests needs its inbox among them.
+    /// Allows subscribing to these subjects only. A client that sends requests needs its inbox among them.
     #[must_use]
     pub fn may_subscribe(mut self, subjects: &[&str]) -> Self {
         self.subscribe.insert("allow".to_owned(), json!(subjects));
         self
     }
 
-    /// May not subscribe to these subjects.
+    /// Denies subscribing to these subjects.
     #[must_use]
     pub fn may_not_subscribe(mut self, subjects: &[&str]) -> Self {
         self.subscribe.insert("deny".to_owned(), json!(subjects));

@@ -5,63 +5,63 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{once, output};
+use super::{install_once, run};
 use crate::folders;
 use crate::kafka::java;
 
-/// Names the folder of a Kafka that is already there.
+/// Environment variable with the folder of an existing Kafka installation.
 const KAFKA_HOME: &str = "KAFKA_HOME";
 const VERSION: &str = "4.2.1";
-/// Kafka logs by slf4j 1.7, and brings nothing that writes.
+/// Kafka logs through slf4j 1.7 and includes no back end.
 const LOG4J: &str = "2.25.4";
 
-/// The folder of the Apache Kafka that tests run: the one that the environment variable `KAFKA_HOME` names, else one in
-/// `target/brokers`, which Maven fetches once, in a quarter of a minute. Its `libs` hold the brokers and the tools.
+/// Returns the folder of the Apache Kafka that tests run: that of the environment variable `KAFKA_HOME`, or one in
+/// `target/brokers`, which Maven downloads once (15 s). Its `libs` contain the brokers and the tools.
 ///
-/// Processes that ask at the same time wait for the one that fetches.
+/// Concurrent processes wait for the one that installs.
 ///
 /// # Errors
-/// When there is no Java, when `KAFKA_HOME` names no Kafka 4 or newer, and when Maven fails. The error says what to
-/// install.
+/// Returns an error, with what to install, if there is no Java, `KAFKA_HOME` is not a Kafka 4 or newer, or Maven fails.
 pub fn kafka() -> Result<PathBuf> {
     let java = java::program();
-    output(Command::new(&java).arg("-version")).with_context(|| {
+    run(Command::new(&java).arg("-version")).with_context(|| {
         format!(
-            "no Java to run Kafka: install 17 or newer (Debian: openjdk-17-jre-headless), or name one in JAVA_HOME; \
-             tried {}",
+            "cannot run Java at `{}`, which Kafka needs: install Java 17 or newer (Debian: openjdk-17-jre-headless) or \
+             set JAVA_HOME",
             java.display()
         )
     })?;
     if let Some(home) = env::var_os(KAFKA_HOME) {
-        return installation(home.into());
+        return from_environment(home.into());
     }
-    let folder = installed();
-    once(&folder, with_maven).with_context(|| {
+    let folder = install_path();
+    install_once(&folder, install_with_maven).with_context(|| {
         format!(
-            "no Kafka: install Maven (Debian: maven), or name the folder of a Kafka {VERSION} or newer in {KAFKA_HOME}"
+            "cannot install Kafka: install Maven (Debian: maven), or set {KAFKA_HOME} to the folder of a Kafka {VERSION} \
+             or newer"
         )
     })?;
     Ok(folder)
 }
 
-/// The same folder, if it is there already.
+/// Returns the folder of Kafka if it is installed.
 ///
 /// # Errors
-/// When `KAFKA_HOME` names no Kafka.
+/// Returns an error if `KAFKA_HOME` is not a Kafka 4 or newer.
 pub fn installed_kafka() -> Result<Option<PathBuf>> {
     match env::var_os(KAFKA_HOME) {
-        Some(home) => installation(home.into()).map(Some),
-        None => Ok(Some(installed()).filter(|folder| folder.exists())),
+        Some(home) => from_environment(home.into()).map(Some),
+        None => Ok(Some(install_path()).filter(|folder| folder.exists())),
     }
 }
 
-/// The version of the Kafka in this folder, such as `4.2.1`.
+/// Returns the version of the Kafka in this folder, such as `4.2.1`.
 ///
 /// # Errors
-/// When there is none.
+/// Returns an error if there is none.
 pub fn kafka_version(home: &Path) -> Result<String> {
     let libs = home.join("libs");
-    let entries = fs::read_dir(&libs).with_context(|| format!("{} is not a Kafka", home.display()))?;
+    let entries = fs::read_dir(&libs).with_context(|| format!("`{}` is not a Kafka installation", home.display()))?;
     let names = entries.filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()));
     let version = |name: String| {
         let version = name.strip_prefix("kafka_2.13-")?.strip_suffix(".jar")?;
@@ -70,35 +70,35 @@ pub fn kafka_version(home: &Path) -> Result<String> {
             .then(|| version.to_owned())
     };
     let version = names.filter_map(version).find(|version| !version.contains('-'));
-    version.with_context(|| format!("{} holds no kafka_2.13 library", libs.display()))
+    version.with_context(|| format!("`{}` contains no kafka_2.13 library", libs.display()))
 }
 
-/// A Kafka that the user named is not replaced by another one.
-fn installation(home: PathBuf) -> Result<PathBuf> {
-    let named = || format!("{KAFKA_HOME} names {}", home.display());
-    let home = std::path::absolute(&home).with_context(named)?;
-    let version = kafka_version(&home).with_context(|| format!("{KAFKA_HOME} names {}", home.display()))?;
+/// Checks the installation in `KAFKA_HOME`.
+fn from_environment(home: PathBuf) -> Result<PathBuf> {
+    let context = |home: &Path| format!("invalid {KAFKA_HOME} `{}`", home.display());
+    let home = std::path::absolute(&home).with_context(|| context(&home))?;
+    let version = kafka_version(&home).with_context(|| context(&home))?;
     let major: Option<u32> = version.split('.').next().and_then(|major| major.parse().ok());
     ensure!(
         major.is_some_and(|major| major >= 4),
-        "{KAFKA_HOME} names a Kafka {version}, and the tests need {VERSION} or newer"
+        "{KAFKA_HOME} is a Kafka {version}: the tests need {VERSION} or newer"
     );
     Ok(home)
 }
 
-fn installed() -> PathBuf {
+fn install_path() -> PathBuf {
     folders::brokers().join(format!("kafka-{VERSION}"))
 }
 
-fn with_maven(workshop: &Path) -> Result<PathBuf> {
-    let (project, home) = (workshop.join("pom.xml"), workshop.join("kafka"));
+fn install_with_maven(folder: &Path) -> Result<PathBuf> {
+    let (project, home) = (folder.join("pom.xml"), folder.join("kafka"));
     fs::write(&project, project_file())?;
     let mut maven = Command::new("mvn");
     maven
         .args(["-q", "-B", "-f"])
         .arg(&project)
         .arg("dependency:copy-dependencies");
-    output(maven.arg(format!("-DoutputDirectory={}", home.join("libs").display())))?;
+    run(maven.arg(format!("-DoutputDirectory={}", home.join("libs").display())))?;
     kafka_version(&home)?;
     Ok(home)
 }
@@ -112,7 +112,7 @@ fn project_file() -> String {
     };
     let dependencies = [
         dependency("org.apache.kafka", "kafka_2.13", VERSION),
-        // The console consumer.
+        // Contains the console consumer.
         dependency("org.apache.kafka", "kafka-tools", VERSION),
         dependency("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J),
     ];
@@ -135,27 +135,24 @@ mod tests {
     }
 
     #[test]
-    fn an_installation_tells_its_version() {
+    fn version_is_read_from_the_library() {
         let home = home_with("kafka_2.13-4.3.0.jar");
-        assert_eq!(installation(home.path().to_owned()).unwrap(), home.path());
+        assert_eq!(from_environment(home.path().to_owned()).unwrap(), home.path());
         assert_eq!(kafka_version(home.path()).unwrap(), "4.3.0");
     }
 
     #[test]
-    fn an_installation_that_will_not_do_is_an_error_that_names_the_variable() {
-        let error = installation("/nonexistent".into()).unwrap_err();
-        assert_eq!(
-            format!("{error:#}").split(": ").next(),
-            Some("KAFKA_HOME names /nonexistent")
-        );
-        let error = installation(home_with("kafka_2.13-3.9.1.jar").path().to_owned()).unwrap_err();
+    fn invalid_kafka_home_is_an_error() {
+        let error = from_environment("/nonexistent".into()).unwrap_err();
+        assert_eq!(error.to_string(), "invalid KAFKA_HOME `/nonexistent`");
+        let error = from_environment(home_with("kafka_2.13-3.9.1.jar").path().to_owned()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "KAFKA_HOME names a Kafka 3.9.1, and the tests need 4.2.1 or newer"
+            "KAFKA_HOME is a Kafka 3.9.1: the tests need 4.2.1 or newer"
         );
-        let error = installation(home_with("other.jar").path().to_owned()).unwrap_err();
+        let error = from_environment(home_with("other.jar").path().to_owned()).unwrap_err();
         assert!(
-            format!("{error:#}").contains("holds no kafka_2.13 library"),
+            format!("{error:#}").contains("contains no kafka_2.13 library"),
             "{error:#}"
         );
     }

@@ -2,18 +2,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Direction;
 
-/// What a proxy has passed since it was started.
+/// Counters of a proxy since its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProxyCounts {
-    /// Links that were opened: connections that were taken and led to the target.
+    /// Client connections that were forwarded to the target.
     pub connections: u64,
-    /// Links that are open.
+    /// Forwarded connections that are open.
     pub open_connections: u64,
-    /// Bytes that the server was handed.
+    /// Bytes written to the server.
     pub bytes_to_server: u64,
-    /// Bytes that clients were handed.
+    /// Bytes written to clients.
     pub bytes_to_client: u64,
-    /// Bytes that were swallowed in a half-open link, in either direction.
+    /// Bytes dropped by a half-open connection, in either direction.
     pub bytes_dropped: u64,
 }
 
@@ -23,12 +23,12 @@ pub(super) struct Counters {
     closed: AtomicU64,
     to_server: AtomicU64,
     to_client: AtomicU64,
-    swallowed: AtomicU64,
+    dropped: AtomicU64,
 }
 
 impl Counters {
     pub(super) fn read(&self) -> ProxyCounts {
-        // In this order there are never more closed than opened.
+        // Loaded first, so that there are never more closed than opened connections.
         let closed = self.closed.load(Ordering::Acquire);
         let connections = self.opened.load(Ordering::Acquire);
         ProxyCounts {
@@ -36,17 +36,17 @@ impl Counters {
             open_connections: connections - closed,
             bytes_to_server: self.to_server.load(Ordering::Relaxed),
             bytes_to_client: self.to_client.load(Ordering::Relaxed),
-            bytes_dropped: self.swallowed.load(Ordering::Relaxed),
+            bytes_dropped: self.dropped.load(Ordering::Relaxed),
         }
     }
 
-    /// The link is counted as open as long as the value lives.
-    pub(super) fn open(&self) -> impl Drop {
+    /// Counts an open connection. It is counted as closed when the returned value is dropped.
+    pub(super) fn count_open(&self) -> impl Drop {
         self.opened.fetch_add(1, Ordering::Release);
-        Open(self)
+        OpenConnection(self)
     }
 
-    pub(super) fn passed(&self, direction: Direction, bytes: usize) {
+    pub(super) fn count_forwarded(&self, direction: Direction, bytes: usize) {
         let counter = match direction {
             Direction::ToServer => &self.to_server,
             Direction::ToClient => &self.to_client,
@@ -54,14 +54,14 @@ impl Counters {
         counter.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    pub(super) fn swallowed(&self, bytes: usize) {
-        self.swallowed.fetch_add(bytes as u64, Ordering::Relaxed);
+    pub(super) fn count_dropped(&self, bytes: usize) {
+        self.dropped.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
 
-struct Open<'a>(&'a Counters);
+struct OpenConnection<'a>(&'a Counters);
 
-impl Drop for Open<'_> {
+impl Drop for OpenConnection<'_> {
     fn drop(&mut self) {
         self.0.closed.fetch_add(1, Ordering::Release);
     }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// The way that bytes take through a proxy.
+/// A direction of a proxied connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the client to the server.
@@ -9,11 +9,11 @@ pub enum Direction {
     ToClient,
 }
 
-/// What is wrong with the links at present.
+/// The faults in effect on all connections.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Faults {
     pub(super) is_stalled: bool,
-    pub(super) swallowed: Option<Direction>,
+    pub(super) dropped: Option<Direction>,
     pub(super) latency: Duration,
     pub(super) bytes_per_second: Option<u32>,
 }

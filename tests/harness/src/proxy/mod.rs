@@ -1,8 +1,8 @@
-//! A TCP link that fails on demand.
+//! A TCP proxy that injects faults.
 
+mod connection;
 mod counts;
 mod faults;
-mod link;
 mod pump;
 mod worker;
 
@@ -19,32 +19,32 @@ use self::counts::Counters;
 pub use self::counts::ProxyCounts;
 pub use self::faults::Direction;
 use self::faults::Faults;
-use self::worker::{Order, Worker};
+use self::worker::{Command, Worker};
 use crate::ports::Port;
 
-/// A proxy on 127.0.0.1, put between a client and a server. It passes everything on until it is told otherwise.
+/// A TCP proxy on 127.0.0.1 between a client and a server, which injects faults.
 ///
-/// It runs on a thread of its own, so that it works beside any runtime. Its faults hold for every link, also for those
-/// that come later, and add up: a link can be slow and half open. When a call returns, it is in effect: no byte passes
-/// after `stall()`. Dropping the proxy resets its links.
+/// It runs on its own thread, independent of the caller's runtime. Faults apply to existing and new connections, and can
+/// be combined. When a call returns, its fault is in effect: no byte passes after `stall()`. Dropping the proxy resets its
+/// connections.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
     counters: Arc<Counters>,
-    orders: Option<UnboundedSender<(Order, mpsc::Sender<usize>)>>,
+    commands: Option<UnboundedSender<(Command, mpsc::Sender<usize>)>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Proxy {
-    /// Starts a proxy before `target`, which need not be there yet.
+    /// Starts a proxy for `target`, which need not listen yet.
     ///
     /// # Errors
-    /// When there is no free port.
+    /// Returns an error if there is no free port.
     pub fn start(target: SocketAddr) -> Result<Self> {
         let port = Port::reserve()?;
         let address = port.address();
         let counters = Arc::default();
-        let (orders, inbox) = unbounded_channel();
+        let (commands, inbox) = unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let entered = runtime.enter();
         let worker = Worker::new(port, target, Arc::clone(&counters)).context("the proxy cannot listen")?;
@@ -52,103 +52,103 @@ impl Proxy {
         let thread = thread::Builder::new()
             .name(format!("proxy {address}"))
             .spawn(move || runtime.block_on(worker.run(inbox)))
-            .context("a proxy needs a thread")?;
+            .context("cannot start the proxy's thread")?;
         Ok(Self {
             address,
             counters,
-            orders: Some(orders),
+            commands: Some(commands),
             thread: Some(thread),
         })
     }
 
-    /// Where clients connect.
+    /// Returns the address for clients.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What has passed so far.
+    /// Returns the counters.
     #[must_use]
     pub fn counts(&self) -> ProxyCounts {
         self.counters.read()
     }
 
-    /// Resets every link there is, on both sides, with what is under way. Returns how many there were.
+    /// Resets all connections on both sides, and drops the bytes in flight. Returns the number of connections.
     ///
-    /// New links are taken at once: see [`refuse`](Self::refuse).
+    /// New connections are accepted at once, see [`refuse`](Self::refuse).
     pub fn cut(&self) -> usize {
-        self.order(Order::Cut)
+        self.send(Command::Cut)
     }
 
-    /// No byte passes, in either direction, and no end of a connection. The links stay open, and senders come to a halt
-    /// when the systems' buffers are full.
+    /// Forwards no bytes and no FIN, in both directions. Connections stay open, and senders block when the socket buffers
+    /// are full.
     pub fn stall(&self) {
         self.change(|faults| faults.is_stalled = true);
     }
 
-    /// Ends a [`stall`](Self::stall). Nothing was lost.
+    /// Ends a [`stall`](Self::stall). No bytes are lost.
     pub fn resume(&self) {
         self.change(|faults| faults.is_stalled = false);
     }
 
-    /// Swallows what is sent in this direction, the end of a connection included. The other direction works.
+    /// Drops all bytes and the FIN in one direction. The other direction works.
     ///
-    /// A link that lost bytes so is reset by [`heal`](Self::heal): TCP never goes on after a gap.
-    pub fn half_open(&self, swallowed: Direction) {
-        self.change(move |faults| faults.swallowed = Some(swallowed));
+    /// [`heal`](Self::heal) resets a connection that dropped bytes, since TCP cannot continue after a gap.
+    pub fn half_open(&self, dropped: Direction) {
+        self.change(move |faults| faults.dropped = Some(dropped));
     }
 
-    /// Everything arrives later by this time, in both directions. Zero ends it.
+    /// Adds latency in both directions. Zero ends it.
     ///
-    /// A link then has at most a mebibyte under way in each direction.
+    /// A connection then has at most 1 MiB in flight in each direction.
     pub fn delay(&self, latency: Duration) {
         self.change(move |faults| faults.latency = latency);
     }
 
-    /// Each link passes at most so many bytes in a second, in each direction. Zero is taken for one.
+    /// Limits the bandwidth of each connection and direction. Zero is treated as one.
     pub fn throttle(&self, bytes_per_second: u32) {
         self.change(move |faults| faults.bytes_per_second = Some(bytes_per_second.max(1)));
     }
 
-    /// Whether connections are refused, as by a machine where nobody listens. Links that are there stay.
+    /// Refuses new connections, as if the server did not listen, or accepts them again. Existing connections stay open.
     pub fn refuse(&self, refused: bool) {
-        self.order(Order::Refuse(refused));
+        self.send(Command::Refuse(refused));
     }
 
-    /// New links lead there. Links that are there stay.
+    /// Forwards new connections to another target. Existing connections stay open.
     pub fn set_target(&self, target: SocketAddr) {
-        self.order(Order::Target(target));
+        self.send(Command::SetTarget(target));
     }
 
-    /// Ends every fault: stall, half-open, delay, throttle, refusal.
+    /// Ends all faults: stall, half-open, delay, throttle and refusal.
     pub fn heal(&self) {
         self.change(|faults| *faults = Faults::default());
         self.refuse(false);
     }
 
     fn change(&self, change: impl FnOnce(&mut Faults) + Send + 'static) {
-        self.order(Order::Change(Box::new(change)));
+        self.send(Command::ChangeFaults(Box::new(change)));
     }
 
-    /// Returns when the order is carried out.
-    fn order(&self, order: Order) -> usize {
-        let (done, answer) = mpsc::channel();
+    /// Sends a command to the worker, and waits for its result.
+    fn send(&self, command: Command) -> usize {
+        let (done, result) = mpsc::channel();
         let sent = self
-            .orders
+            .commands
             .as_ref()
-            .is_some_and(|orders| orders.send((order, done)).is_ok());
-        match answer.recv() {
-            Ok(answer) if sent => answer,
-            _ => panic!("the proxy on {} has failed", self.address),
+            .is_some_and(|commands| commands.send((command, done)).is_ok());
+        match result.recv() {
+            Ok(result) if sent => result,
+            _ => panic!("the worker of the proxy on {} panicked", self.address),
         }
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.orders = None;
+        self.commands = None;
         if let Some(thread) = self.thread.take() {
-            // A worker that failed has said so.
+            // A panic of the worker was already printed.
             let _ = thread.join();
         }
     }

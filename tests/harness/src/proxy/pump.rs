@@ -11,25 +11,25 @@ use super::Direction;
 use super::counts::Counters;
 use super::faults::Faults;
 
-/// The most that is read at once, and how many such pieces may be under way: a mebibyte.
-const PIECE: usize = 16 * 1024;
-const PIECES: usize = 64;
-/// A throttled link may make up for so much lost time at once.
-const BURST: Duration = Duration::from_millis(20);
+const CHUNK_BYTES: usize = 16 * 1024;
+/// Chunks that may be in flight: 1 MiB.
+const MAX_CHUNKS_IN_FLIGHT: usize = 64;
+/// Idle time that a throttled connection may catch up on in one burst.
+const MAX_BURST: Duration = Duration::from_millis(20);
 
-/// Passes the bytes of a link in one direction, and then its end.
+/// Forwards the bytes of a connection in one direction, and then the FIN.
 pub(super) struct Pump<'a> {
     direction: Direction,
     faults: watch::Receiver<Faults>,
     counters: &'a Counters,
-    /// Bytes, or the end, were swallowed: nothing can follow them.
-    is_broken: bool,
-    /// When a throttled link may pass the next byte.
-    paid_until: Instant,
+    /// Bytes or the FIN were dropped, so nothing more may be forwarded.
+    has_gap: bool,
+    /// Time at which a throttled connection may forward the next byte.
+    throttled_until: Instant,
 }
 
-/// What was read, and when. No bytes are the end of the connection, an error its break.
-struct Piece {
+/// The result of a read: bytes, EOF (no bytes) or an error.
+struct Chunk {
     read: io::Result<Vec<u8>>,
     read_at: Instant,
 }
@@ -40,54 +40,54 @@ impl<'a> Pump<'a> {
             direction,
             faults,
             counters,
-            is_broken: false,
-            paid_until: Instant::now(),
+            has_gap: false,
+            throttled_until: Instant::now(),
         }
     }
 
-    /// Ends well when the end of the connection was passed on.
+    /// Returns `Ok` when the FIN was forwarded.
     pub(super) async fn run(self, from: ReadHalf<'_>, to: WriteHalf<'_>) -> io::Result<()> {
-        let (sender, pieces) = mpsc::channel(PIECES);
+        let (sender, chunks) = mpsc::channel(MAX_CHUNKS_IN_FLIGHT);
         let reading = read(from, self.faults.clone(), sender);
-        let writing = self.write(pieces, to);
+        let writing = self.write(chunks, to);
         tokio::try_join!(reading, writing)?;
         Ok(())
     }
 
-    async fn write(mut self, mut pieces: Receiver<Piece>, mut to: WriteHalf<'_>) -> io::Result<()> {
-        while let Some(piece) = self.next(&mut pieces).await? {
-            self.deliver(piece, &mut to).await?;
+    async fn write(mut self, mut chunks: Receiver<Chunk>, mut to: WriteHalf<'_>) -> io::Result<()> {
+        while let Some(chunk) = self.next(&mut chunks).await? {
+            self.deliver(chunk, &mut to).await?;
         }
-        if self.is_broken {
+        if self.has_gap {
             return Err(healed(&mut self.faults, self.direction).await);
         }
         Ok(())
     }
 
-    async fn next(&mut self, pieces: &mut Receiver<Piece>) -> io::Result<Option<Piece>> {
+    async fn next(&mut self, chunks: &mut Receiver<Chunk>) -> io::Result<Option<Chunk>> {
         tokio::select! {
-            piece = pieces.recv() => Ok(piece),
-            error = healed(&mut self.faults, self.direction), if self.is_broken => Err(error),
+            chunk = chunks.recv() => Ok(chunk),
+            error = healed(&mut self.faults, self.direction), if self.has_gap => Err(error),
         }
     }
 
-    async fn deliver(&mut self, piece: Piece, to: &mut WriteHalf<'_>) -> io::Result<()> {
-        let mut rest = piece.read.as_deref().unwrap_or_default();
+    async fn deliver(&mut self, chunk: Chunk, to: &mut WriteHalf<'_>) -> io::Result<()> {
+        let mut rest = chunk.read.as_deref().unwrap_or_default();
         loop {
-            let faults = self.gate(piece.read_at).await?;
-            if faults.swallowed == Some(self.direction) {
-                self.is_broken = true;
-                self.counters.swallowed(rest.len());
+            let faults = self.wait_until_due(chunk.read_at).await?;
+            if faults.dropped == Some(self.direction) {
+                self.has_gap = true;
+                self.counters.count_dropped(rest.len());
                 return Ok(());
             }
-            if self.is_broken {
+            if self.has_gap {
                 return Err(ErrorKind::ConnectionReset.into());
             }
             if rest.is_empty() {
                 break;
             }
             to.writable().await?;
-            // It may have taken long until there was room.
+            // The faults may have changed while the socket was not writable.
             if self.faults.has_changed().map_err(io::Error::other)? {
                 continue;
             }
@@ -95,8 +95,8 @@ impl<'a> Pump<'a> {
             match to.try_write(portion) {
                 Ok(written) => {
                     rest = rest.get(written..).unwrap_or_default();
-                    self.counters.passed(self.direction, written);
-                    self.pay(faults, written);
+                    self.counters.count_forwarded(self.direction, written);
+                    self.throttle(faults, written);
                     if rest.is_empty() {
                         return Ok(());
                     }
@@ -105,17 +105,17 @@ impl<'a> Pump<'a> {
                 Err(error) => return Err(error),
             }
         }
-        piece.read?;
+        chunk.read?;
         to.shutdown().await
     }
 
-    /// Waits until what was read at this time may pass, and returns the faults that it passes under.
-    async fn gate(&mut self, read_at: Instant) -> io::Result<Faults> {
+    /// Waits until bytes that were read at `read_at` may be forwarded, and returns the faults in effect.
+    async fn wait_until_due(&mut self, read_at: Instant) -> io::Result<Faults> {
         loop {
             let faults = *self.faults.borrow_and_update();
             let mut due = read_at + faults.latency;
             if faults.bytes_per_second.is_some() {
-                due = due.max(self.paid_until);
+                due = due.max(self.throttled_until);
             }
             if !faults.is_stalled && due <= Instant::now() {
                 return Ok(faults);
@@ -127,27 +127,27 @@ impl<'a> Pump<'a> {
         }
     }
 
-    fn pay(&mut self, faults: Faults, bytes: usize) {
+    fn throttle(&mut self, faults: Faults, bytes: usize) {
         if let Some(rate) = faults.bytes_per_second {
             let start = Instant::now()
-                .checked_sub(BURST)
-                .map_or(self.paid_until, |earliest| earliest.max(self.paid_until));
-            self.paid_until = start + Duration::from_secs_f64(bytes as f64 / f64::from(rate));
+                .checked_sub(MAX_BURST)
+                .map_or(self.throttled_until, |earliest| earliest.max(self.throttled_until));
+            self.throttled_until = start + Duration::from_secs_f64(bytes as f64 / f64::from(rate));
         }
     }
 }
 
-/// Reads until the end, which is the last piece.
-async fn read(from: ReadHalf<'_>, mut faults: watch::Receiver<Faults>, pieces: Sender<Piece>) -> io::Result<()> {
+/// Reads until EOF or an error, which is the last chunk.
+async fn read(from: ReadHalf<'_>, mut faults: watch::Receiver<Faults>, chunks: Sender<Chunk>) -> io::Result<()> {
     loop {
-        // What is wrong with the socket is told by the attempt to read from it.
+        // The read below reports any error.
         let _ = from.readable().await;
-        // What is not read fills the sender's buffers, as on a link that is stalled.
+        // A stalled connection is not read, so that the sender's buffers fill.
         faults
             .wait_for(|faults| !faults.is_stalled)
             .await
             .map_err(io::Error::other)?;
-        let mut buffer = vec![0; PIECE];
+        let mut buffer = vec![0; CHUNK_BYTES];
         let read = match from.try_read(&mut buffer) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
             read => read.map(|length| {
@@ -157,24 +157,24 @@ async fn read(from: ReadHalf<'_>, mut faults: watch::Receiver<Faults>, pieces: S
         };
         let is_last = read.as_ref().map_or(true, Vec::is_empty);
         let read_at = Instant::now();
-        if pieces.send(Piece { read, read_at }).await.is_err() || is_last {
+        if chunks.send(Chunk { read, read_at }).await.is_err() || is_last {
             return Ok(());
         }
     }
 }
 
-/// Waits until bytes in this direction are no longer swallowed, and returns how a link ends then that lost some.
+/// Waits until bytes in this direction are no longer dropped, and returns the error that ends a connection with a gap.
 async fn healed(faults: &mut watch::Receiver<Faults>, direction: Direction) -> io::Error {
-    match faults.wait_for(|faults| faults.swallowed != Some(direction)).await {
+    match faults.wait_for(|faults| faults.dropped != Some(direction)).await {
         Ok(_) => ErrorKind::ConnectionReset.into(),
         Err(error) => io::Error::other(error),
     }
 }
 
-/// How much may be written at once.
+/// Returns the number of bytes that may be written at once.
 fn portion(faults: Faults) -> usize {
-    faults.bytes_per_second.map_or(PIECE, |rate| {
-        let bytes = f64::from(rate) * BURST.as_secs_f64();
+    faults.bytes_per_second.map_or(CHUNK_BYTES, |rate| {
+        let bytes = f64::from(rate) * MAX_BURST.as_secs_f64();
         (bytes as usize).max(1)
     })
 }

@@ -9,37 +9,37 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::connection::{self, ResetOnDrop};
 use super::counts::Counters;
 use super::faults::Faults;
-use super::link::{self, End};
 use crate::ports::Port;
 
-pub(super) enum Order {
-    Change(Box<dyn FnOnce(&mut Faults) + Send>),
+pub(super) enum Command {
+    ChangeFaults(Box<dyn FnOnce(&mut Faults) + Send>),
     Cut,
     Refuse(bool),
-    Target(SocketAddr),
+    SetTarget(SocketAddr),
 }
 
-/// The proxy's own side. Links and orders share one thread, so that nothing passes while an order is carried out.
+/// Accepts and forwards connections. Commands run on the same thread, so that no byte passes during a command.
 pub(super) struct Worker {
     port: Port,
     target: SocketAddr,
     counters: Arc<Counters>,
     faults: watch::Sender<Faults>,
-    links: JoinSet<()>,
-    /// Absent while connections are refused.
+    connections: JoinSet<()>,
+    /// `None` while connections are refused.
     listener: Option<Listener>,
 }
 
-/// One socket, known to the runtime and directly.
+/// One listening socket, registered with the runtime, and a duplicate for direct accepts.
 struct Listener {
-    socket: TcpListener,
+    registered: TcpListener,
     direct: BlockingListener,
 }
 
 impl Worker {
-    /// Listens on `port`. The runtime must have been entered.
+    /// Listens on `port`. Must be called within a runtime context.
     pub(super) fn new(port: Port, target: SocketAddr, counters: Arc<Counters>) -> io::Result<Self> {
         Ok(Self {
             listener: Some(Listener::bind(port.address())?),
@@ -47,57 +47,56 @@ impl Worker {
             target,
             counters,
             faults: watch::Sender::default(),
-            links: JoinSet::new(),
+            connections: JoinSet::new(),
         })
     }
 
-    /// Answers each order when it is carried out. Ends when nobody can give orders any more.
-    pub(super) async fn run(mut self, mut orders: UnboundedReceiver<(Order, mpsc::Sender<usize>)>) {
+    /// Runs until the sender of commands is dropped.
+    pub(super) async fn run(mut self, mut commands: UnboundedReceiver<(Command, mpsc::Sender<usize>)>) {
         loop {
             tokio::select! {
-                order = orders.recv() => {
-                    let Some((order, done)) = order else { return };
-                    let answer = self.carry_out(order).await;
-                    // Who gave the order waits for its answer.
-                    let _ = done.send(answer);
+                command = commands.recv() => {
+                    let Some((command, done)) = command else { return };
+                    let result = self.execute(command).await;
+                    let _ = done.send(result);
                 }
-                client = accept(self.listener.as_ref()) => self.open(client),
-                Some(_) = self.links.join_next() => {}
+                client = accept(self.listener.as_ref()) => self.forward(client),
+                Some(_) = self.connections.join_next() => {}
             }
         }
     }
 
-    async fn carry_out(&mut self, order: Order) -> usize {
-        match order {
-            Order::Change(change) => self.faults.send_modify(change),
-            Order::Cut => return self.cut().await,
-            Order::Refuse(true) => self.listener = None,
-            Order::Refuse(false) if self.listener.is_some() => {}
-            Order::Refuse(false) => match Listener::bind(self.port.address()) {
+    async fn execute(&mut self, command: Command) -> usize {
+        match command {
+            Command::ChangeFaults(change) => self.faults.send_modify(change),
+            Command::Cut => return self.cut().await,
+            Command::Refuse(true) => self.listener = None,
+            Command::Refuse(false) if self.listener.is_some() => {}
+            Command::Refuse(false) => match Listener::bind(self.port.address()) {
                 Ok(listener) => self.listener = Some(listener),
                 Err(error) => panic!("the proxy cannot listen on {} again: {error}", self.port.address()),
             },
-            Order::Target(target) => self.target = target,
+            Command::SetTarget(target) => self.target = target,
         }
         0
     }
 
     async fn cut(&mut self) -> usize {
-        // A client may be connected as far as it can tell, and the runtime has not heard of it yet.
-        while let Some(client) = self.listener.as_ref().and_then(Listener::waiting) {
-            self.open(client);
+        // Connections that clients see as established may not have been reported to the runtime yet.
+        while let Some(client) = self.listener.as_ref().and_then(Listener::accept_now) {
+            self.forward(client);
         }
-        while self.links.try_join_next().is_some() {}
-        let links = self.links.len();
-        self.links.shutdown().await;
-        links
+        while self.connections.try_join_next().is_some() {}
+        let count = self.connections.len();
+        self.connections.shutdown().await;
+        count
     }
 
-    fn open(&mut self, client: TcpStream) {
-        let client = End::new(client);
+    fn forward(&mut self, client: TcpStream) {
+        let client = ResetOnDrop::new(client);
         let faults = self.faults.subscribe();
-        self.links
-            .spawn(link::run(client, self.target, faults, Arc::clone(&self.counters)));
+        self.connections
+            .spawn(connection::run(client, self.target, faults, Arc::clone(&self.counters)));
     }
 }
 
@@ -106,25 +105,25 @@ impl Listener {
         let direct = BlockingListener::bind(address)?;
         direct.set_nonblocking(true)?;
         Ok(Self {
-            socket: TcpListener::from_std(direct.try_clone()?)?,
+            registered: TcpListener::from_std(direct.try_clone()?)?,
             direct,
         })
     }
 
-    /// A connection that the system has taken already.
-    fn waiting(&self) -> Option<TcpStream> {
+    /// Returns an established connection from the backlog, if there is one.
+    fn accept_now(&self) -> Option<TcpStream> {
         let (client, _) = self.direct.accept().ok()?;
         client.set_nonblocking(true).ok()?;
         TcpStream::from_std(client).ok()
     }
 }
 
-/// The next connection; none ever while there is no listener.
+/// Accepts the next connection. Pending forever without a listener.
 async fn accept(listener: Option<&Listener>) -> TcpStream {
     match listener {
         Some(listener) => loop {
-            // A client may be gone before it is taken.
-            if let Ok((client, _)) = listener.socket.accept().await {
+            // Fails if the client has already disconnected.
+            if let Ok((client, _)) = listener.registered.accept().await {
                 return client;
             }
         },

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use driver_events_harness::{KafkaBroker, KafkaConfig, KafkaListener, brokers};
 
-use crate::kafka_client::{connect, metadata, names};
+use crate::kafka_client::{connect, has_address, metadata};
 
-/// A process that was killed and not waited for has files there still, and no command line.
-fn runs(process: u32) -> bool {
+/// Returns whether the process runs. A zombie has an empty command line.
+fn is_running(process: u32) -> bool {
     fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|line| !line.is_empty())
 }
 
 #[test]
-fn what_was_stored_survives_a_kill_and_the_ports_stay() {
+fn ports_and_stored_records_survive_a_kill() {
     let mut broker = KafkaBroker::start(KafkaConfig::new()).unwrap();
     let (servers, process) = (
         broker.bootstrap_servers(KafkaListener::Plain).unwrap(),
@@ -30,19 +30,25 @@ fn what_was_stored_survives_a_kill_and_the_ports_stay() {
         .unwrap();
 
     broker.kill().unwrap();
-    assert!(!runs(process));
+    assert!(!is_running(process));
     assert_eq!(broker.process_id(), None);
     assert!(TcpStream::connect(broker.client_address()).is_err());
-    assert!(broker.freeze().unwrap_err().to_string().contains("kafka does not run"));
-    // A second time it is nothing.
+    assert!(
+        broker
+            .freeze()
+            .unwrap_err()
+            .to_string()
+            .contains("kafka is not running")
+    );
+    // Both do nothing if the broker does not run.
     broker.kill().unwrap();
     broker.stop().unwrap();
 
-    // A port that somebody took is told.
-    let intruder = TcpListener::bind(broker.client_address()).unwrap();
+    // A port in use is reported.
+    let listener = TcpListener::bind(broker.client_address()).unwrap();
     let error = broker.restart().unwrap_err();
     assert!(error.to_string().contains("Address already in use"), "{error}");
-    drop(intruder);
+    drop(listener);
 
     broker.restart().unwrap();
     assert_eq!(broker.bootstrap_servers(KafkaListener::Plain).unwrap(), servers);
@@ -66,20 +72,20 @@ fn what_was_stored_survives_a_kill_and_the_ports_stay() {
             .all(|record| record.timestamp.is_some() && record.headers.is_empty())
     );
 
-    // It takes connections, and answers when it is thawed.
+    // A frozen broker accepts connections, and responds when it is thawed.
     broker.freeze().unwrap();
-    let (mut link, mut answer) = (TcpStream::connect(broker.client_address()).unwrap(), [0]);
-    link.write_all(&[0, 0, 0, 0]).unwrap();
-    link.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
-    let error = link.read(&mut answer).unwrap_err();
+    let (mut connection, mut byte) = (TcpStream::connect(broker.client_address()).unwrap(), [0]);
+    connection.write_all(&[0, 0, 0, 0]).unwrap();
+    connection.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    let error = connection.read(&mut byte).unwrap_err();
     assert!(
         matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
         "{error}"
     );
     broker.thaw().unwrap();
-    link.set_read_timeout(None).unwrap();
-    // No request has a size of zero: the broker hangs up.
-    assert!(matches!(link.read(&mut answer), Ok(0) | Err(_)));
+    connection.set_read_timeout(None).unwrap();
+    // A request of size zero is invalid: the broker closes the connection.
+    assert!(matches!(connection.read(&mut byte), Ok(0) | Err(_)));
 
     broker.admin().delete_topic("t").unwrap();
     assert!(broker.admin().delete_topic("t").is_err());
@@ -89,38 +95,38 @@ fn what_was_stored_survives_a_kill_and_the_ports_stay() {
             .leader("u", 0)
             .unwrap_err()
             .to_string()
-            .contains("no partition 0 of u")
+            .contains("partition 0 of topic `u` does not exist")
     );
     broker.stop().unwrap();
     assert!(broker.log().contains("shut down completed"), "{}", broker.log());
 }
 
 #[test]
-fn a_test_that_panics_takes_its_broker_with_it() {
-    let mut left = None;
+fn panic_kills_the_broker_and_removes_its_folder() {
+    let mut killed = None;
     let panic = panic::catch_unwind(AssertUnwindSafe(|| {
         let broker = KafkaBroker::start(KafkaConfig::new()).unwrap();
         let listed = brokers::status().unwrap();
         let listed = listed.iter().find(|listed| listed.folder == broker.folder()).unwrap();
         assert_eq!(listed.process_id, broker.process_id());
         assert_eq!(listed.ownership, brokers::Ownership::Owned);
-        left = Some((broker.process_id().unwrap(), broker.folder().to_owned()));
+        killed = Some((broker.process_id().unwrap(), broker.folder().to_owned()));
         panic!("on purpose");
     }));
     assert!(panic.is_err());
-    let (process, folder) = left.unwrap();
-    assert!(!runs(process));
+    let (process, folder) = killed.unwrap();
+    assert!(!is_running(process));
     assert!(!folder.exists());
 }
 
 #[test]
-fn a_broker_that_cannot_start_says_why() {
+fn failed_start_reports_the_errors_in_the_log() {
     let error = KafkaBroker::start(KafkaConfig::new().property("num.io.threads", "many")).unwrap_err();
     assert!(error.to_string().contains("Invalid value many"), "{error}");
 }
 
 #[test]
-fn clients_of_a_broker_behind_a_proxy_are_told_of_the_proxy_alone() {
+fn proxied_listener_advertises_only_the_proxy() {
     let mut broker = KafkaBroker::start(KafkaConfig::new().proxied()).unwrap();
     let address = broker.proxy().unwrap().address();
     assert_eq!(
@@ -130,10 +136,10 @@ fn clients_of_a_broker_behind_a_proxy_are_told_of_the_proxy_alone() {
     assert!(broker.bootstrap_servers(KafkaListener::Sasl).is_err());
 
     let mut client = connect(address);
-    let answer = metadata(&mut client, "t").unwrap();
-    assert!(names(&answer, address) && !names(&answer, broker.client_address()));
-    let answer = metadata(&mut connect(broker.client_address()), "t").unwrap();
-    assert!(!names(&answer, address) && names(&answer, broker.client_address()));
+    let response = metadata(&mut client, "t").unwrap();
+    assert!(has_address(&response, address) && !has_address(&response, broker.client_address()));
+    let response = metadata(&mut connect(broker.client_address()), "t").unwrap();
+    assert!(!has_address(&response, address) && has_address(&response, broker.client_address()));
 
     assert_eq!(broker.proxy().unwrap().cut(), 1);
     assert!(metadata(&mut client, "t").is_err());

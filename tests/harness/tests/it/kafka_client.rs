@@ -1,4 +1,4 @@
-//! As much of a Kafka client as the tests need, written anew: the harness's own is tested with it.
+//! A minimal Kafka client, independent of the harness's own, which it tests.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,8 +14,12 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Sends a request of this key and version, and returns the answer without its number.
-pub(crate) fn ask(stream: &mut (impl Read + Write), [key, version]: [i16; 2], body: &[u8]) -> std::io::Result<Vec<u8>> {
+/// Sends a request of this key and version, and returns the response without its correlation id.
+pub(crate) fn send(
+    stream: &mut (impl Read + Write),
+    [key, version]: [i16; 2],
+    body: &[u8],
+) -> std::io::Result<Vec<u8>> {
     let mut request = Vec::new();
     request.extend(key.to_be_bytes());
     request.extend(version.to_be_bytes());
@@ -26,10 +30,10 @@ pub(crate) fn ask(stream: &mut (impl Read + Write), [key, version]: [i16; 2], bo
     stream.flush()?;
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
-    let mut answer = vec![0; usize::try_from(i32::from_be_bytes(length)).unwrap()];
-    stream.read_exact(&mut answer)?;
-    assert_eq!(answer[..4], 7_i32.to_be_bytes());
-    Ok(answer.split_off(4))
+    let mut response = vec![0; usize::try_from(i32::from_be_bytes(length)).unwrap()];
+    stream.read_exact(&mut response)?;
+    assert_eq!(response[..4], 7_i32.to_be_bytes());
+    Ok(response.split_off(4))
 }
 
 pub(crate) fn string(text: &str) -> Vec<u8> {
@@ -44,24 +48,24 @@ pub(crate) fn bytes(content: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The metadata of this topic.
+/// Returns the metadata of a topic.
 pub(crate) fn metadata(stream: &mut (impl Read + Write), topic: &str) -> std::io::Result<Vec<u8>> {
     let mut body = 1_i32.to_be_bytes().to_vec();
     body.extend(string(topic));
     body.push(0);
-    ask(stream, METADATA, &body)
+    send(stream, METADATA, &body)
 }
 
-/// A broker's address in an answer.
-pub(crate) fn names(answer: &[u8], broker: SocketAddr) -> bool {
+/// Returns whether a response contains the broker's address.
+pub(crate) fn has_address(response: &[u8], broker: SocketAddr) -> bool {
     let mut address = string(&broker.ip().to_string());
     address.extend(i32::from(broker.port()).to_be_bytes());
-    answer.windows(address.len()).any(|window| window == address)
+    response.windows(address.len()).any(|window| window == address)
 }
 
-/// The error of the only topic in a metadata answer: its field comes before the topic's name.
-pub(crate) fn topic_error(answer: &[u8], topic: &str) -> i16 {
+/// Returns the error code of the only topic in a metadata response. The field precedes the topic's name.
+pub(crate) fn topic_error(response: &[u8], topic: &str) -> i16 {
     let name = string(topic);
-    let place = answer.windows(name.len()).rposition(|window| window == name).unwrap();
-    i16::from_be_bytes(answer[place - 2..place].try_into().unwrap())
+    let position = response.windows(name.len()).rposition(|window| window == name).unwrap();
+    i16::from_be_bytes(response[position - 2..position].try_into().unwrap())
 }

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use driver_events_harness::{KafkaBroker, KafkaCluster, KafkaConfig, KafkaListener, wait_for};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn a_cluster_loses_a_leader_and_goes_on() {
+async fn cluster_survives_the_loss_of_a_leader() {
     let mut cluster = KafkaCluster::start(3, KafkaConfig::new().min_in_sync_replicas(2)).unwrap();
     let ids: Vec<_> = cluster.brokers().iter().map(KafkaBroker::id).collect();
     assert_eq!(ids, [1, 2, 3]);
@@ -18,15 +18,15 @@ async fn a_cluster_loses_a_leader_and_goes_on() {
     let leader = cluster.admin().unwrap().leader("t", 0).unwrap();
     cluster.broker(leader).unwrap().kill().unwrap();
     let admin = cluster.admin().unwrap();
-    let another = async || admin.leader("t", 0).ok().filter(|now| *now != leader);
-    let next = wait_for("another broker leads", PATIENCE, another).await;
+    let other_leader = async || admin.leader("t", 0).ok().filter(|now| *now != leader);
+    let next = wait_for("another broker is the leader", TIMEOUT, other_leader).await;
     assert!(ids.contains(&next));
     cluster.wait_until_ready().unwrap();
     cluster.brokers()[usize::try_from(next).unwrap() - 1]
         .write_with_console("t", &[("key", "value")])
         .unwrap();
 
-    // All at once, of which none can start alone.
+    // No broker can start alone: all must be launched together.
     for id in ids {
         cluster.broker(id).unwrap().kill().unwrap();
     }
@@ -34,7 +34,7 @@ async fn a_cluster_loses_a_leader_and_goes_on() {
     let mut in_sync = cluster.admin().unwrap().partitions().unwrap().remove(0).in_sync;
     in_sync.sort_unstable();
     assert_eq!(in_sync, [1, 2, 3]);
-    let back = cluster.broker(leader).unwrap();
-    let records = back.read_with_console("t", 1).unwrap();
+    let restarted = cluster.broker(leader).unwrap();
+    let records = restarted.read_with_console("t", 1).unwrap();
     assert_eq!(records[0].value.as_deref(), Some("value"));
 }

@@ -6,10 +6,10 @@ use driver_events_harness::{Certificates, KafkaBroker, KafkaConfig, KafkaListene
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
-use crate::kafka_client::{SASL_AUTHENTICATE, SASL_HANDSHAKE, ask, bytes, connect, metadata, string, topic_error};
+use crate::kafka_client::{SASL_AUTHENTICATE, SASL_HANDSHAKE, bytes, connect, metadata, send, string, topic_error};
 use crate::nats_tls::config;
 
-const NOT_ALLOWED: i16 = 29;
+const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
 /// `{"alg":"none"}` and `{"sub":"driver","iat":1000000000,"exp":4000000000}`, unsigned.
 const TOKEN: &str = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJkcml2ZXIiLCJpYXQiOjEwMDAwMDAwMDAsImV4cCI6NDAwMDAwMDAwMH0.";
 
@@ -31,77 +31,77 @@ fn connect_tls(broker: &KafkaBroker, listener: KafkaListener, config: ClientConf
     StreamOwned::new(connection, connect(address))
 }
 
-/// The error that the broker answers with, and its next word.
+/// Authenticates, and returns the error code and the server's message.
 fn authenticate(stream: &mut Stream, mechanism: &str, first: &[u8]) -> io::Result<(i16, String)> {
-    let answer = ask(stream, SASL_HANDSHAKE, &string(mechanism))?;
-    assert_eq!(answer[..2], [0, 0], "{mechanism}");
-    let answer = ask(stream, SASL_AUTHENTICATE, &bytes(first))?;
-    let code = i16::from_be_bytes([answer[0], answer[1]]);
-    Ok((code, String::from_utf8_lossy(&answer[2..]).into_owned()))
+    let response = send(stream, SASL_HANDSHAKE, &string(mechanism))?;
+    assert_eq!(response[..2], [0, 0], "{mechanism}");
+    let response = send(stream, SASL_AUTHENTICATE, &bytes(first))?;
+    let code = i16::from_be_bytes([response[0], response[1]]);
+    Ok((code, String::from_utf8_lossy(&response[2..]).into_owned()))
 }
 
 #[tokio::test]
-async fn a_broker_with_every_listener() {
+async fn every_listener_authenticates_its_clients() {
     let certificates = Certificates::generate().unwrap();
     let broker = start(&certificates);
     broker.admin().create_topic("t", 1, 1, &[]).unwrap();
 
-    users_are_known(&broker, &certificates);
-    certificates_are_known(&broker, &certificates);
+    users_are_authenticated(&broker, &certificates);
+    certificates_are_authenticated(&broker, &certificates);
 
     let mut driver = connect_tls(&broker, KafkaListener::Sasl, config(&certificates, None));
-    let known = authenticate(&mut driver, "PLAIN", b"\0driver\0se\"cr\\et").unwrap();
-    assert_eq!(known.0, 0, "{known:?}");
-    let mut allowed = || topic_error(&metadata(&mut driver, "t").unwrap(), "t") != NOT_ALLOWED;
-    assert!(!allowed());
-    let rule = ("User:driver", KafkaResource::Topic("t"), KafkaOperation::Write);
-    broker.admin().allow(rule.0, rule.1, rule.2).unwrap();
-    assert!(allowed());
-    broker.admin().revoke(rule.0, rule.1, rule.2).unwrap();
-    assert!(!allowed());
-    assert!(broker.admin().revoke(rule.0, rule.1, rule.2).is_err());
-    // Who has no name may do everything.
-    let mut nobody = connect(broker.client_address());
-    assert_eq!(topic_error(&metadata(&mut nobody, "t").unwrap(), "t"), 0);
+    let accepted = authenticate(&mut driver, "PLAIN", b"\0driver\0se\"cr\\et").unwrap();
+    assert_eq!(accepted.0, 0, "{accepted:?}");
+    let mut is_allowed = || topic_error(&metadata(&mut driver, "t").unwrap(), "t") != TOPIC_AUTHORIZATION_FAILED;
+    assert!(!is_allowed());
+    let acl = ("User:driver", KafkaResource::Topic("t"), KafkaOperation::Write);
+    broker.admin().allow(acl.0, acl.1, acl.2).unwrap();
+    assert!(is_allowed());
+    broker.admin().revoke(acl.0, acl.1, acl.2).unwrap();
+    assert!(!is_allowed());
+    assert!(broker.admin().revoke(acl.0, acl.1, acl.2).is_err());
+    // Anonymous clients are super users.
+    let mut anonymous = connect(broker.client_address());
+    assert_eq!(topic_error(&metadata(&mut anonymous, "t").unwrap(), "t"), 0);
 }
 
-fn users_are_known(broker: &KafkaBroker, certificates: &Certificates) {
+fn users_are_authenticated(broker: &KafkaBroker, certificates: &Certificates) {
     let token = format!("n,,\u{1}auth=Bearer {TOKEN}\u{1}\u{1}");
-    let said = |mechanism, first: &[u8]| {
+    let first_step = |mechanism, first: &[u8]| {
         let mut stream = connect_tls(broker, KafkaListener::Sasl, config(certificates, None));
         authenticate(&mut stream, mechanism, first).unwrap()
     };
     for (mechanism, first, next) in [
         ("PLAIN", "\0reader\0another", ""),
-        // The salt of a user that is known.
+        // The reply to a known user contains the salt.
         ("SCRAM-SHA-256", "n,,n=driver,r=abc", "r=abc"),
         ("SCRAM-SHA-512", "n,,n=reader,r=abc", "r=abc"),
         ("OAUTHBEARER", &token, ""),
     ] {
-        let (code, answer) = said(mechanism, first.as_bytes());
-        assert!(code == 0 && answer.contains(next), "{mechanism}: {code} {answer}");
+        let (code, message) = first_step(mechanism, first.as_bytes());
+        assert!(code == 0 && message.contains(next), "{mechanism}: {code} {message}");
     }
     for (mechanism, first) in [("PLAIN", "\0driver\0another"), ("SCRAM-SHA-256", "n,,n=stranger,r=abc")] {
-        assert_ne!(said(mechanism, first.as_bytes()).0, 0, "{mechanism}");
+        assert_ne!(first_step(mechanism, first.as_bytes()).0, 0, "{mechanism}");
     }
 }
 
-fn certificates_are_known(broker: &KafkaBroker, certificates: &Certificates) {
+fn certificates_are_authenticated(broker: &KafkaBroker, certificates: &Certificates) {
     let error = |listener, trusted, own| {
         let mut stream = connect_tls(broker, listener, config(trusted, own));
-        metadata(&mut stream, "t").map(|answer| topic_error(&answer, "t"))
+        metadata(&mut stream, "t").map(|response| topic_error(&response, "t"))
     };
-    // Known, and allowed nothing.
+    // Authenticated, and no ACL allows anything.
     assert_eq!(
         error(KafkaListener::MutualTls, certificates, Some(certificates)).unwrap(),
-        NOT_ALLOWED
+        TOPIC_AUTHORIZATION_FAILED
     );
     assert!(error(KafkaListener::MutualTls, certificates, None).is_err());
     let stranger = Certificates::generate().unwrap();
     assert!(error(KafkaListener::MutualTls, certificates, Some(&stranger)).is_err());
-    let mistrusted = error(KafkaListener::Sasl, &stranger, None).unwrap_err();
+    let untrusted = error(KafkaListener::Sasl, &stranger, None).unwrap_err();
     assert!(
-        mistrusted.to_string().contains("invalid peer certificate"),
-        "{mistrusted}"
+        untrusted.to_string().contains("invalid peer certificate"),
+        "{untrusted}"
     );
 }

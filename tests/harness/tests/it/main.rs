@@ -1,11 +1,13 @@
-//! The harness, with real servers.
+//! Tests of the harness with real servers.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "tests say what went wrong by panicking, in their helpers too"
+    reason = "tests and their helpers fail by panicking"
 )]
+
+mod brokers;
 
 mod kafka_client;
 

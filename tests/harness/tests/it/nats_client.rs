@@ -4,65 +4,65 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// As much of a NATS client as it takes to see what a server allows.
+/// A minimal NATS client, to check what a server allows.
 pub(crate) struct NatsClient {
     stream: BufReader<TcpStream>,
-    /// What the server said first.
+    /// The first `INFO` of the server.
     pub(crate) info: Value,
 }
 
 impl NatsClient {
-    /// Connects as somebody; the error is the server's.
-    pub(crate) fn connect(server: SocketAddr, who: Value) -> Result<Self, String> {
+    /// Connects with these fields of `CONNECT`. The error is the server's `-ERR` line.
+    pub(crate) fn connect(server: SocketAddr, credentials: Value) -> Result<Self, String> {
         let stream = TcpStream::connect(server).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let mut client = Self {
             stream: BufReader::new(stream),
             info: Value::Null,
         };
-        let greeting = client.line();
-        client.info = serde_json::from_str(greeting.strip_prefix("INFO ").unwrap()).unwrap();
+        let line = client.line();
+        client.info = serde_json::from_str(line.strip_prefix("INFO ").unwrap()).unwrap();
         let mut options = json!({ "verbose": false, "pedantic": false, "headers": true });
         options
             .as_object_mut()
             .unwrap()
-            .extend(who.as_object().unwrap().clone());
-        client.say(&format!("CONNECT {options}\r\n"));
+            .extend(credentials.as_object().unwrap().clone());
+        client.write(&format!("CONNECT {options}\r\n"));
         client.ping()?;
         Ok(client)
     }
 
-    pub(crate) fn anybody(server: SocketAddr) -> Self {
+    pub(crate) fn anonymous(server: SocketAddr) -> Self {
         Self::connect(server, json!({})).unwrap()
     }
 
-    /// Publishes, and returns when the server has taken it.
+    /// Publishes, and waits until the server has processed the message.
     pub(crate) fn publish(&mut self, subject: &str, payload: &str) -> Result<(), String> {
-        self.say(&format!("PUB {subject} {}\r\n{payload}\r\n", payload.len()));
+        self.write(&format!("PUB {subject} {}\r\n{payload}\r\n", payload.len()));
         self.ping()
     }
 
-    /// One answer to a request.
+    /// Sends a request, and returns the reply.
     pub(crate) fn request(&mut self, subject: &str, payload: &Value) -> Value {
         let payload = payload.to_string();
-        self.say(&format!(
-            "SUB answer 1\r\nPUB {subject} answer {}\r\n{payload}\r\n",
+        self.write(&format!(
+            "SUB reply 1\r\nPUB {subject} reply {}\r\n{payload}\r\n",
             payload.len()
         ));
         let head = self.line();
-        assert!(head.starts_with("MSG answer 1 "), "{head}");
-        let answer = self.line();
-        self.say("UNSUB 1\r\n");
-        serde_json::from_str(&answer).unwrap()
+        assert!(head.starts_with("MSG reply 1 "), "{head}");
+        let reply = self.line();
+        self.write("UNSUB 1\r\n");
+        serde_json::from_str(&reply).unwrap()
     }
 
-    /// The connection is at an end.
+    /// Returns whether the server closed the connection.
     pub(crate) fn is_closed(&mut self) -> bool {
         let mut line = String::new();
         self.stream.read_line(&mut line).map_or(true, |length| length == 0)
     }
 
-    /// The server's complaint, if it has one. It may close the connection without a word.
+    /// Returns the server's `-ERR` line, or an empty one if it closed the connection.
     fn ping(&mut self) -> Result<(), String> {
         if self.stream.get_mut().write_all(b"PING\r\n").is_err() {
             return Err("closed".to_owned());
@@ -71,8 +71,8 @@ impl NatsClient {
         if line == "PONG" { Ok(()) } else { Err(line) }
     }
 
-    fn say(&mut self, text: &str) {
-        // What does not arrive is noticed with the answer.
+    fn write(&mut self, text: &str) {
+        // A failed write is noticed when the response is read.
         let _ = self.stream.get_mut().write_all(text.as_bytes());
     }
 
@@ -81,7 +81,7 @@ impl NatsClient {
         let read = self.stream.read_line(&mut line);
         assert!(
             !read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock),
-            "no answer"
+            "no response"
         );
         line.trim_end().to_owned()
     }

@@ -3,11 +3,11 @@ use serde_json::json;
 
 use crate::nats_client::NatsClient;
 
-/// Strings that a configuration file could mistake for something else.
+/// Characters with a meaning in configuration files.
 const PASSWORD: &str = r#"$2a$x"'\{}#;, 1k"#;
 
 #[test]
-fn users_with_passwords_and_permissions() {
+fn passwords_and_permissions_are_enforced() {
     let writer = NatsUser::with_password("writer", PASSWORD)
         .may_publish(&["agent.driver.>"])
         .may_not_publish(&["agent.driver.secret"]);
@@ -15,9 +15,9 @@ fn users_with_passwords_and_permissions() {
         .user(writer)
         .user(NatsUser::with_password("admin", "a"));
     let server = NatsServer::start(config).unwrap();
-    let who = json!({ "user": "writer", "pass": PASSWORD });
+    let credentials = json!({ "user": "writer", "pass": PASSWORD });
 
-    let mut client = NatsClient::connect(server.client_address(), who).unwrap();
+    let mut client = NatsClient::connect(server.client_address(), credentials).unwrap();
     client.publish("agent.driver.decision", "x").unwrap();
     let refused = client.publish("agent.driver.secret", "x").unwrap_err();
     assert!(refused.contains("Permissions Violation for Publish"), "{refused}");
@@ -28,14 +28,14 @@ fn users_with_passwords_and_permissions() {
 }
 
 #[test]
-fn a_token() {
+fn token_is_required() {
     let server = NatsServer::start(NatsConfig::new().token("s3cret")).unwrap();
     NatsClient::connect(server.client_address(), json!({ "auth_token": "s3cret" })).unwrap();
     assert!(NatsClient::connect(server.client_address(), json!({})).is_err());
 }
 
 #[test]
-fn a_user_with_a_key_is_asked_to_sign() {
+fn nkey_user_must_sign() {
     let user = NatsUser::with_nkey("UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4")
         .may_subscribe(&["_INBOX.>"])
         .may_not_subscribe(&["a"]);
@@ -47,20 +47,20 @@ fn a_user_with_a_key_is_asked_to_sign() {
 }
 
 #[test]
-fn credentials_can_turn_bad() {
+fn reload_revokes_old_credentials() {
     let config = |password| NatsConfig::new().user(NatsUser::with_password("a", password));
     let mut server = NatsServer::start(config("old")).unwrap();
     let mut client = NatsClient::connect(server.client_address(), json!({ "user": "a", "pass": "old" })).unwrap();
     server.reload(config("new")).unwrap();
     assert!(client.publish("any", "thing").is_err());
     NatsClient::connect(server.client_address(), json!({ "user": "a", "pass": "new" })).unwrap();
-    // The new configuration is also that of the next life.
+    // The new configuration survives a restart.
     server.restart().unwrap();
     NatsClient::connect(server.client_address(), json!({ "user": "a", "pass": "new" })).unwrap();
 }
 
 #[test]
-fn a_reload_that_the_server_refuses_is_an_error() {
+fn rejected_reload_is_an_error() {
     let mut server = NatsServer::start(NatsConfig::new()).unwrap();
     let error = server
         .reload(NatsConfig::new().setting("max_payload", "a lot"))
@@ -71,12 +71,12 @@ fn a_reload_that_the_server_refuses_is_an_error() {
 }
 
 #[test]
-fn the_limits_are_the_servers() {
+fn limits_are_enforced() {
     let config = NatsConfig::new()
         .max_payload(1000)
         .jetstream_setting("max_file_store", 1_000_000);
     let server = NatsServer::start(config).unwrap();
-    let mut client = NatsClient::anybody(server.client_address());
+    let mut client = NatsClient::anonymous(server.client_address());
     assert_eq!(client.info["max_payload"], 1000);
     assert_eq!(client.info["jetstream"], true);
     assert!(client.publish("any", &"x".repeat(1001)).is_err());

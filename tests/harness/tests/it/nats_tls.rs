@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::nats_client::NatsClient;
 
-/// Trusts the authority of `trusted`, and shows the client's certificate of `own`.
+/// Returns a configuration that trusts the authority of `trusted` and has the client certificate of `own`.
 pub(crate) fn config(trusted: &Certificates, own: Option<&Certificates>) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots
@@ -28,11 +28,11 @@ pub(crate) fn config(trusted: &Certificates, own: Option<&Certificates>) -> Clie
     }
 }
 
-/// What the server answers to a ping, over TLS.
+/// Connects with TLS, and returns the response to `PING`.
 fn ping(server: &NatsServer, config: ClientConfig, name: &'static str) -> Result<String, String> {
     let mut stream = TcpStream::connect(server.client_address()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    // Plain up to the first line's end.
+    // The `INFO` line is sent without TLS.
     let mut byte = [0];
     while byte != *b"\n" {
         stream.read_exact(&mut byte).unwrap();
@@ -42,15 +42,15 @@ fn ping(server: &NatsServer, config: ClientConfig, name: &'static str) -> Result
     stream
         .write_all(b"CONNECT {\"verbose\":false}\r\nPING\r\n")
         .map_err(|error| error.to_string())?;
-    let mut answer = String::new();
+    let mut line = String::new();
     BufReader::new(stream)
-        .read_line(&mut answer)
+        .read_line(&mut line)
         .map_err(|error| error.to_string())?;
-    Ok(answer)
+    Ok(line)
 }
 
 #[test]
-fn a_client_checks_the_server() {
+fn client_verifies_the_server_certificate() {
     let certificates = Certificates::generate().unwrap();
     let server = NatsServer::start(NatsConfig::new().tls(&certificates)).unwrap();
     assert!(
@@ -66,17 +66,17 @@ fn a_client_checks_the_server() {
     let stranger = Certificates::generate().unwrap();
     let error = ping(&server, config(&stranger, None), "localhost").unwrap_err();
     assert!(error.contains("invalid peer certificate"), "{error}");
-    // Nor does the server talk without TLS.
+    // The server rejects clients without TLS.
     assert!(NatsClient::connect(server.client_address(), json!({})).is_err());
 }
 
 #[test]
-fn a_server_checks_the_client() {
+fn server_verifies_the_client_certificate() {
     let certificates = Certificates::generate().unwrap();
-    let config_of_server = NatsConfig::new()
+    let server_config = NatsConfig::new()
         .jetstream()
         .tls_with_client_certificates(&certificates);
-    let server = NatsServer::start(config_of_server).unwrap();
+    let server = NatsServer::start(server_config).unwrap();
     let ping = |own| ping(&server, config(&certificates, own), "127.0.0.1");
     assert_eq!(ping(Some(&certificates)).unwrap(), "PONG\r\n");
     assert!(ping(None).is_err());

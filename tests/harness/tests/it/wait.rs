@@ -5,18 +5,18 @@ use std::time::Duration;
 use driver_events_harness::{wait_for, wait_until};
 
 #[tokio::test]
-async fn a_condition_is_asked_until_it_is_true() {
-    let mut asked = 0;
-    wait_until("asked three times", Duration::from_secs(10), async || {
-        asked += 1;
-        asked == 3
+async fn wait_until_polls_until_the_condition_is_true() {
+    let mut polls = 0;
+    wait_until("polled three times", Duration::from_secs(10), async || {
+        polls += 1;
+        polls == 3
     })
     .await;
-    assert_eq!(asked, 3);
+    assert_eq!(polls, 3);
 }
 
 #[tokio::test]
-async fn a_value_is_returned() {
+async fn wait_for_returns_the_value() {
     let mut values = [None, Some("there")].into_iter();
     assert_eq!(
         wait_for("a value", Duration::from_secs(10), async || values.next()?).await,
@@ -25,19 +25,19 @@ async fn a_value_is_returned() {
 }
 
 #[test]
-fn a_failure_names_the_place_and_the_condition() {
+fn timeout_reports_caller_and_condition() {
     let failure = failure(|| wait_until("pigs fly", Duration::from_millis(20), async || false));
     assert!(failure.contains("tests/it/wait.rs:"), "{failure}");
-    assert!(failure.ends_with("waited 20ms in vain until pigs fly"), "{failure}");
+    assert!(failure.ends_with("waited 20ms until pigs fly"), "{failure}");
 }
 
 #[test]
-fn a_probe_that_hangs_is_a_failure_too() {
+fn hanging_probe_times_out() {
     let failure = failure(|| wait_until("it ends", Duration::from_millis(20), async || future::pending().await));
-    assert!(failure.ends_with("waited 20ms in vain until it ends"), "{failure}");
+    assert!(failure.ends_with("waited 20ms until it ends"), "{failure}");
 }
 
-/// What the panic of a wait says.
+/// Returns the panic message of a wait.
 fn failure<F: Future<Output = ()>>(wait: impl FnOnce() -> F) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

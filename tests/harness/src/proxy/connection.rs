@@ -10,24 +10,29 @@ use super::counts::Counters;
 use super::faults::Faults;
 use super::pump::Pump;
 
-/// Leads a client to the target, until both sides are done. A link that ends in another way, or whose task is dropped,
-/// is reset on both sides.
-pub(super) async fn run(mut client: End, target: SocketAddr, faults: watch::Receiver<Faults>, counters: Arc<Counters>) {
+/// Forwards a client connection to the target until both sides are closed. If it fails, or its task is dropped, both sides
+/// are reset.
+pub(super) async fn run(
+    mut client: ResetOnDrop,
+    target: SocketAddr,
+    faults: watch::Receiver<Faults>,
+    counters: Arc<Counters>,
+) {
     let Ok(server) = TcpStream::connect(target).await else {
         return;
     };
-    let mut server = End::new(server);
-    let _open = counters.open();
-    if pass(&mut client.stream, &mut server.stream, &faults, &counters)
+    let mut server = ResetOnDrop::new(server);
+    let _open = counters.count_open();
+    if forward(&mut client.stream, &mut server.stream, &faults, &counters)
         .await
         .is_ok()
     {
-        client.is_done = true;
-        server.is_done = true;
+        client.is_closed = true;
+        server.is_closed = true;
     }
 }
 
-async fn pass(
+async fn forward(
     client: &mut TcpStream,
     server: &mut TcpStream,
     faults: &watch::Receiver<Faults>,
@@ -43,22 +48,25 @@ async fn pass(
     Ok(())
 }
 
-/// One end of a link. It is reset when it is dropped before it is done.
-pub(super) struct End {
+/// One side of a proxied connection. Reset on drop, unless it was closed.
+pub(super) struct ResetOnDrop {
     stream: TcpStream,
-    is_done: bool,
+    is_closed: bool,
 }
 
-impl End {
+impl ResetOnDrop {
     pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, is_done: false }
+        Self {
+            stream,
+            is_closed: false,
+        }
     }
 }
 
-impl Drop for End {
+impl Drop for ResetOnDrop {
     fn drop(&mut self) {
-        if !self.is_done {
-            // A socket that is gone already cannot be reset, and need not be.
+        if !self.is_closed {
+            // Fails if the socket is already disconnected.
             let _ = self.stream.set_zero_linger();
         }
     }
