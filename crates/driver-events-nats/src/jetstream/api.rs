@@ -13,33 +13,31 @@ use crate::connection::Connection;
 use crate::connection_state::ConnectionState;
 use crate::{SetupError, SetupErrorKind};
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long to wait before JetStream is asked again while it is not there.
-const PAUSE: Duration = Duration::from_millis(100);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// Transient errors are retried for this time.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(5);
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// The requests by which streams and consumers are looked at and made, `$JS.API.…`.
+/// JetStream API requests, `$JS.API.…`.
 #[derive(Clone, Debug)]
 pub(super) struct Api {
     connection: Connection,
     prefix: String,
 }
 
-/// Why there is no answer, or what the answer is when it is no.
 #[derive(Debug)]
 pub(super) enum ApiError {
-    /// JetStream says no.
-    Refused(async_nats::jetstream::Error),
-    /// Nobody serves requests: JetStream is off for this account, or has no leader now.
-    Absent,
-    /// No answer in time.
-    Silent,
-    /// The server does not permit the request.
-    Denied,
-    /// The server refuses the credentials, and says why.
-    Credentials(String),
-    /// The connection has ended, or the answer cannot be read.
-    Broken(Box<dyn Error + Send + Sync>),
+    /// JetStream replied with an error.
+    Response(async_nats::jetstream::Error),
+    /// No responders: JetStream is disabled for the account, or has no leader.
+    Unavailable,
+    TimedOut,
+    /// The server denied the request, or the subscription for its response.
+    PermissionDenied,
+    /// The server rejected the credentials, for this reason.
+    CredentialsRejected(String),
+    /// The connection is closed, or the response is invalid.
+    Failed(Box<dyn Error + Send + Sync>),
 }
 
 impl Api {
@@ -51,107 +49,110 @@ impl Api {
         Self { connection, prefix }
     }
 
-    /// The full subject of a request.
+    /// Returns the full subject of a request.
     pub(super) fn subject(&self, request: &str) -> String {
         format!("{}.{request}", self.prefix)
     }
 
-    /// Asks once. A request that needs no body takes none.
-    pub(super) async fn ask<T: DeserializeOwned>(&self, request: &str, body: Bytes) -> Result<T, ApiError> {
+    /// Sends a request once.
+    pub(super) async fn request<T: DeserializeOwned>(&self, request: &str, body: Bytes) -> Result<T, ApiError> {
         let client = self.connection.client();
         let subject = self.subject(request);
-        // An inbox of its own, which is forgotten with the request: the client never forgets a shared one's requests.
+        // An inbox for this request only: the client leaks an entry for each unanswered request on its shared inbox.
         let inbox = client.new_inbox();
-        let refused_before = self.publish_violations(&subject);
+        let denials_before = self.publish_denials(&subject);
         let request = Request::new().inbox(inbox.clone()).payload(body).timeout(None);
-        let answer = match timeout(PATIENCE, client.send_request(subject.clone(), request)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => return Err(ApiError::Absent),
-            Ok(Err(error)) => return Err(ApiError::Broken(error.into())),
-            Err(_) => return Err(self.silence(self.publish_violations(&subject) > refused_before, &inbox)),
+        let response = match timeout(REQUEST_TIMEOUT, client.send_request(subject.clone(), request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => return Err(ApiError::Unavailable),
+            Ok(Err(error)) => return Err(ApiError::Failed(error.into())),
+            Err(_) => return Err(self.timeout_cause(self.publish_denials(&subject) > denials_before, &inbox)),
         };
-        match serde_json::from_slice(&answer.payload) {
-            Ok(Response::Ok(answer)) => Ok(answer),
-            Ok(Response::Err { error }) => Err(ApiError::Refused(error)),
-            Err(error) => Err(ApiError::Broken(error.into())),
+        match serde_json::from_slice(&response.payload) {
+            Ok(Response::Ok(response)) => Ok(response),
+            Ok(Response::Err { error }) => Err(ApiError::Response(error)),
+            Err(error) => Err(ApiError::Failed(error.into())),
         }
     }
 
-    /// Asks again for a while where JetStream is not there, as while a cluster elects a leader.
-    pub(super) async fn ask_patiently<T: DeserializeOwned>(&self, request: &str, body: Bytes) -> Result<T, ApiError> {
-        let deadline = Instant::now() + PATIENCE;
+    /// Sends a request, and retries transient errors, such as during a leader election.
+    pub(super) async fn request_with_retry<T: DeserializeOwned>(
+        &self,
+        request: &str,
+        body: Bytes,
+    ) -> Result<T, ApiError> {
+        let deadline = Instant::now() + RETRY_TIMEOUT;
         loop {
-            match self.ask(request, body.clone()).await {
-                Err(error) if error.may_pass() && Instant::now() < deadline => sleep(PAUSE).await,
-                answer => return answer,
+            match self.request(request, body.clone()).await {
+                Err(error) if error.is_transient() && Instant::now() < deadline => sleep(RETRY_DELAY).await,
+                result => return result,
             }
         }
     }
 
-    /// Why no answer came.
-    fn silence(&self, was_refused: bool, inbox: &str) -> ApiError {
-        if let Some(why) = self.connection.auth_error() {
-            return ApiError::Credentials(why.to_string());
+    /// Returns why no response arrived.
+    fn timeout_cause(&self, is_denied: bool, inbox: &str) -> ApiError {
+        if let Some(reason) = self.connection.auth_error() {
+            return ApiError::CredentialsRejected(reason.to_string());
         }
-        let refuses_inbox = |state: &ConnectionState| state.is_subscribe_denied(|refused| inbox.starts_with(refused));
-        if was_refused || self.connection.state().is_some_and(refuses_inbox) {
-            ApiError::Denied
+        let denies_inbox = |state: &ConnectionState| state.is_subscribe_denied(|denied| inbox.starts_with(denied));
+        if is_denied || self.connection.state().is_some_and(denies_inbox) {
+            ApiError::PermissionDenied
         } else {
-            ApiError::Silent
+            ApiError::TimedOut
         }
     }
 
-    /// How often the server refused this request so far, where that is told.
-    fn publish_violations(&self, subject: &str) -> u64 {
+    /// Returns how often the server has denied this request; 0 if the caller created the client.
+    fn publish_denials(&self, subject: &str) -> u64 {
         let state = self.connection.state();
-        state.map_or(0, |state| state.publish_violations(|refused| refused == subject).0)
+        state.map_or(0, |state| state.publish_violations(|denied| denied == subject).0)
     }
 }
 
-/// The body of a request.
+/// Encodes the body of a request.
 pub(super) fn json(body: &impl Serialize) -> Result<Bytes, ApiError> {
     serde_json::to_vec(body)
         .map(Bytes::from)
-        .map_err(|error| ApiError::Broken(error.into()))
+        .map_err(|error| ApiError::Failed(error.into()))
 }
 
 impl ApiError {
-    /// The number by which JetStream names what is wrong.
+    /// Returns JetStream's error code.
     pub(super) fn code(&self) -> Option<u64> {
         match self {
-            Self::Refused(error) => Some(error.error_code().0),
+            Self::Response(error) => Some(error.error_code().0),
             _ => None,
         }
     }
 
-    /// Whether it may be otherwise in a moment, without anybody doing anything.
-    fn may_pass(&self) -> bool {
+    fn is_transient(&self) -> bool {
         match self {
-            Self::Refused(error) => error.code() >= 500,
-            Self::Absent => true,
+            Self::Response(error) => error.code() >= 500,
+            Self::Unavailable => true,
             _ => false,
         }
     }
 
-    pub(super) fn into_setup_error(self, what: &str) -> SetupError {
+    pub(super) fn into_setup_error(self, message: &str) -> SetupError {
         let kind = match self {
-            Self::Refused(_) => SetupErrorKind::Invalid,
-            Self::Denied | Self::Credentials(_) => SetupErrorKind::Unauthorized,
-            Self::Absent | Self::Silent | Self::Broken(_) => SetupErrorKind::Unreachable,
+            Self::Response(_) => SetupErrorKind::Invalid,
+            Self::PermissionDenied | Self::CredentialsRejected(_) => SetupErrorKind::Unauthorized,
+            Self::Unavailable | Self::TimedOut | Self::Failed(_) => SetupErrorKind::Unreachable,
         };
-        SetupError::new(kind, what).with_source(self)
+        SetupError::new(kind, message).with_source(self)
     }
 }
 
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(_) => f.write_str("JetStream refuses it"),
-            Self::Absent => f.write_str("JetStream is not there: it is off for this account, or has no leader"),
-            Self::Silent => f.write_str("JetStream did not answer in time, as where the request is not permitted"),
-            Self::Denied => f.write_str("the server does not permit the request, or the subscription for its answer"),
-            Self::Credentials(why) => write!(f, "the server refuses the credentials: {why}"),
-            Self::Broken(_) => f.write_str("the request failed"),
+            Self::Response(_) => f.write_str("JetStream returned an error"),
+            Self::Unavailable => f.write_str("JetStream is disabled for this account, or has no leader"),
+            Self::TimedOut => f.write_str("JetStream request timed out: check the server, and the permissions"),
+            Self::PermissionDenied => f.write_str("no permission for the request, or for its reply inbox"),
+            Self::CredentialsRejected(reason) => write!(f, "the server rejected the credentials: {reason}"),
+            Self::Failed(_) => f.write_str("request failed"),
         }
     }
 }
@@ -159,8 +160,8 @@ impl fmt::Display for ApiError {
 impl Error for ApiError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Refused(error) => Some(error),
-            Self::Broken(error) => Some(&**error),
+            Self::Response(error) => Some(error),
+            Self::Failed(error) => Some(&**error),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-//! Many events at once, in the order of their goals.
+//! Batches: events of different goals are published concurrently, events of one goal in order.
 
 use std::collections::HashMap;
 
@@ -6,121 +6,127 @@ use driver_events_core::{Envelope, Fate, Receipt, SinkError, SinkErrorKind};
 use driver_events_types::GoalId;
 use futures_util::{StreamExt, stream};
 
-use super::atomic::batch_size;
-use super::patience::Patience;
-use super::publisher::{Prepared, Publisher};
+use super::atomic_batch::batch_size;
+use super::publisher::{PreparedEvent, Publisher};
+use super::retry_deadline::RetryDeadline;
 
-type Answer = Result<Receipt, SinkError>;
+type SendResult = Result<Receipt, SinkError>;
 
-/// An event, and its place in the batch.
-type Item = (usize, Prepared);
+/// An event and its index in the batch.
+type Indexed = (usize, PreparedEvent);
 
 impl Publisher {
-    /// Stores all of them, and answers for each in its place.
-    pub(super) async fn store_all(&self, envelopes: Vec<Envelope>) -> Vec<Answer> {
-        let mut answers = Answers::new(envelopes.len());
-        let mut items = Vec::with_capacity(envelopes.len());
-        for (place, envelope) in envelopes.into_iter().enumerate() {
+    /// Publishes all events, and returns one result for each, in order.
+    pub(super) async fn publish_all(&self, envelopes: Vec<Envelope>) -> Vec<SendResult> {
+        let mut results = BatchResults::new(envelopes.len());
+        let mut events = Vec::with_capacity(envelopes.len());
+        for (index, envelope) in envelopes.into_iter().enumerate() {
             match self.prepare(envelope) {
-                Ok(event) => items.push((place, event)),
-                Err(error) => answers.set(place, Err(error)),
+                Ok(event) => events.push((index, event)),
+                Err(error) => results.set(index, Err(error)),
             }
         }
-        let patience = Patience::new(self.settings.retry_timeout);
-        let goals = items.iter().map(|(_, event)| event.envelope.goal_id());
+        let deadline = RetryDeadline::new(self.settings.retry_timeout);
+        let goals = events.iter().map(|(_, event)| event.envelope.goal_id());
         if self.atomic.is_faster(goals) {
-            items = self.store_together(items, &patience, &mut answers).await;
+            events = self.publish_in_atomic_batches(events, &deadline, &mut results).await;
         }
-        self.store_by_goals(items, &patience, &mut answers).await;
-        answers.into_all()
+        self.publish_by_goal(events, &deadline, &mut results).await;
+        results.into_vec()
     }
 
-    /// Stores them in atomic batches, and returns what is left from the first batch on that failed.
-    async fn store_together(&self, mut items: Vec<Item>, patience: &Patience, answers: &mut Answers) -> Vec<Item> {
-        while !items.is_empty() {
-            let rest = items.split_off(batch_size(items.iter().map(|(_, event)| event)));
-            let events: Vec<_> = items.iter().map(|(_, event)| event).collect();
-            let Some(stored) = self.store_atomically(&events, patience).await else {
-                items.extend(rest);
+    /// Publishes atomic batches until one fails, and returns the events that are left.
+    async fn publish_in_atomic_batches(
+        &self,
+        mut events: Vec<Indexed>,
+        deadline: &RetryDeadline,
+        results: &mut BatchResults,
+    ) -> Vec<Indexed> {
+        while !events.is_empty() {
+            let rest = events.split_off(batch_size(events.iter().map(|(_, event)| event)));
+            let batch: Vec<_> = events.iter().map(|(_, event)| event).collect();
+            let Some(stored) = self.publish_atomic_batch(&batch, deadline).await else {
+                events.extend(rest);
                 break;
             };
-            for ((place, _), stored) in items.iter().zip(stored) {
-                answers.set(*place, Ok(Receipt::Stored(stored)));
+            for ((index, _), stored) in events.iter().zip(stored) {
+                results.set(*index, Ok(Receipt::Stored(stored)));
             }
-            items = rest;
+            events = rest;
         }
-        items
+        events
     }
 
-    /// One event of a goal is under way at a time, so that none overtakes one that has to be sent again.
-    async fn store_by_goals(&self, items: Vec<Item>, patience: &Patience, answers: &mut Answers) {
-        let mut lanes: Vec<Vec<Item>> = Vec::new();
-        let mut lane_of: HashMap<Option<GoalId>, usize> = HashMap::new();
-        for item in items {
-            let lane = *lane_of.entry(item.1.envelope.goal_id()).or_insert(lanes.len());
-            match lanes.get_mut(lane) {
-                Some(lane) => lane.push(item),
-                None => lanes.push(vec![item]),
+    /// Keeps one event of each goal in flight, so that no event overtakes one that is retried.
+    async fn publish_by_goal(&self, events: Vec<Indexed>, deadline: &RetryDeadline, results: &mut BatchResults) {
+        let mut goals: Vec<Vec<Indexed>> = Vec::new();
+        let mut index_of_goal: HashMap<Option<GoalId>, usize> = HashMap::new();
+        for event in events {
+            let index = *index_of_goal.entry(event.1.envelope.goal_id()).or_insert(goals.len());
+            match goals.get_mut(index) {
+                Some(goal) => goal.push(event),
+                None => goals.push(vec![event]),
             }
         }
-        let mut stored = stream::iter(lanes)
-            .map(|lane| self.store_lane(lane, patience))
+        let mut published = stream::iter(goals)
+            .map(|goal| self.publish_goal(goal, deadline))
             .buffer_unordered(self.settings.window);
-        while let Some(lane) = stored.next().await {
-            for (place, answer) in lane {
-                answers.set(place, answer);
+        while let Some(goal_results) = published.next().await {
+            for (index, result) in goal_results {
+                results.set(index, result);
             }
         }
     }
 
-    async fn store_lane(&self, lane: Vec<Item>, patience: &Patience) -> Vec<(usize, Answer)> {
-        let mut answers = Vec::with_capacity(lane.len());
+    async fn publish_goal(&self, events: Vec<Indexed>, deadline: &RetryDeadline) -> Vec<(usize, SendResult)> {
+        let mut results = Vec::with_capacity(events.len());
         let mut stopped = None;
-        for (place, event) in lane {
-            let answer = match stopped {
-                None => self.store(&event, patience).await.map(Receipt::Stored),
-                Some(kind) => Err(
-                    SinkError::new(kind, "it was not tried, since the event before it failed").with_fate(Fate::NotSent),
-                ),
+        for (index, event) in events {
+            let result = match stopped {
+                None => self.publish(&event, deadline).await.map(Receipt::Stored),
+                Some(kind) => {
+                    Err(SinkError::new(kind, "not sent: an earlier event of the goal failed").with_fate(Fate::NotSent))
+                }
             };
-            if let Err(error) = &answer {
+            if let Err(error) = &result {
                 stopped = stops_the_goal(error).then(|| error.kind());
             }
-            answers.push((place, answer));
+            results.push((index, result));
         }
-        answers
+        results
     }
 }
 
-/// Whether the event may be sent again later, before those that follow it, or nothing can be stored any more.
+/// Returns whether the later events of the goal must not be sent: the caller may retry this one first, or the sink can
+/// store no more events.
 fn stops_the_goal(error: &SinkError) -> bool {
     error.is_retryable() || matches!(error.kind(), SinkErrorKind::Closed | SinkErrorKind::Fatal)
 }
 
 #[derive(Debug)]
-struct Answers(Vec<Option<Answer>>);
+struct BatchResults(Vec<Option<SendResult>>);
 
-impl Answers {
+impl BatchResults {
     fn new(count: usize) -> Self {
         Self(std::iter::repeat_with(|| None).take(count).collect())
     }
 
-    fn set(&mut self, place: usize, answer: Answer) {
-        if let Some(place) = self.0.get_mut(place) {
-            *place = Some(answer);
+    fn set(&mut self, index: usize, result: SendResult) {
+        if let Some(slot) = self.0.get_mut(index) {
+            *slot = Some(result);
         }
     }
 
-    fn into_all(self) -> Vec<Answer> {
+    fn into_vec(self) -> Vec<SendResult> {
         let missing = || {
             Err(SinkError::new(
                 SinkErrorKind::Fatal,
-                "the event was left out of its batch",
+                "internal error: no result for the event",
             ))
         };
         self.0
             .into_iter()
-            .map(|answer| answer.unwrap_or_else(missing))
+            .map(|result| result.unwrap_or_else(missing))
             .collect()
     }
 }

@@ -1,4 +1,4 @@
-//! The consumer on the server: one that stays, or one that goes with the reader.
+//! Durable and ephemeral consumers.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,153 +8,157 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::api::{Api, ApiError, json};
-use super::stream_check::{STREAM_NOT_FOUND, not_looked_up};
+use super::stream_check::{STREAM_NOT_FOUND, lookup_error};
 use crate::{SetupError, SetupErrorKind};
 
-/// JetStream's number for a consumer that does not exist.
+/// JetStream's error code for an unknown consumer.
 const CONSUMER_NOT_FOUND: u64 = 10_014;
-/// For how long the server keeps a consumer that nobody asks any more, where it goes with its reader.
-const INACTIVE: Duration = Duration::from_secs(300);
-/// What one that stays is made with, where nothing else is said.
-const ACK_WAIT: Duration = Duration::from_secs(30);
-const MAX_IN_FLIGHT: usize = 1_024;
+/// The server deletes an ephemeral consumer after this time without pull requests.
+const INACTIVE_THRESHOLD: Duration = Duration::from_secs(300);
+const DEFAULT_ACK_WAIT: Duration = Duration::from_secs(30);
+const DEFAULT_MAX_ACK_PENDING: usize = 1_024;
 
-/// What a reader wants of its consumer.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
+pub(super) struct ConsumerSettings {
     pub(super) stream: String,
-    /// The name of one that stays.
+    /// Name of the durable consumer; `None` for an ephemeral one.
     pub(super) durable: Option<String>,
     pub(super) start: DeliverPolicy,
-    pub(super) subjects: Vec<String>,
-    /// Whether these are all subjects of events.
-    pub(super) reads_all: bool,
+    pub(super) filter_subjects: Vec<String>,
+    /// Whether `filter_subjects` selects all events.
+    pub(super) selects_all_events: bool,
     pub(super) ack_wait: Option<Duration>,
-    pub(super) max_in_flight: Option<usize>,
+    pub(super) max_ack_pending: Option<usize>,
 }
 
 #[derive(Serialize)]
-struct Create<'a> {
+struct CreateRequest<'a> {
     stream_name: &'a str,
     config: &'a Config,
     action: &'static str,
 }
 
-impl Wanted {
-    /// A consumer that goes with the reader. Nobody answers for its messages: where some are lost with a link, the
-    /// reader makes another behind the last that came. Returns the sequence behind which it begins.
-    pub(super) async fn make_own(&self, api: &Api, name: &str, start: DeliverPolicy) -> Result<u64, ApiError> {
+impl ConsumerSettings {
+    /// Creates an ephemeral consumer without acks: after a loss the source creates another one behind the last message.
+    /// Returns the stream sequence behind which the consumer starts.
+    pub(super) async fn create_ephemeral(&self, api: &Api, name: &str, start: DeliverPolicy) -> Result<u64, ApiError> {
         let config = Config {
             name: Some(name.to_owned()),
             deliver_policy: start,
             ack_policy: AckPolicy::None,
-            inactive_threshold: INACTIVE,
+            inactive_threshold: INACTIVE_THRESHOLD,
             memory_storage: true,
             num_replicas: 1,
             ..self.config()
         };
-        let made = self.create(api, name, &config).await?;
-        Ok(made.delivered.stream_sequence)
+        let created = self.create(api, name, &config).await?;
+        Ok(created.delivered.stream_sequence)
     }
 
-    /// The consumer that stays: made where it does not exist, and checked where it does. Returns how it is.
+    /// Creates the durable consumer, or checks it if it exists. Returns its configuration.
     pub(super) async fn ensure_durable(&self, api: &Api, name: &str) -> Result<Config, SetupError> {
         let stream = &self.stream;
         let found: Result<Info, ApiError> = api
-            .ask_patiently(&format!("CONSUMER.INFO.{stream}.{name}"), Bytes::new())
+            .request_with_retry(&format!("CONSUMER.INFO.{stream}.{name}"), Bytes::new())
             .await;
         match found {
             Ok(found) => self.check(name, found.config),
-            Err(error) if error.code() == Some(STREAM_NOT_FOUND) => Err(not_looked_up(stream, error)),
+            Err(error) if error.code() == Some(STREAM_NOT_FOUND) => Err(lookup_error(stream, error)),
             Err(error) if error.code() == Some(CONSUMER_NOT_FOUND) => {
                 let config = Config {
                     durable_name: Some(name.to_owned()),
                     name: Some(name.to_owned()),
                     deliver_policy: self.start,
                     ack_policy: AckPolicy::Explicit,
-                    ack_wait: self.ack_wait.unwrap_or(ACK_WAIT),
-                    max_ack_pending: pending(self.max_in_flight.unwrap_or(MAX_IN_FLIGHT)),
+                    ack_wait: self.ack_wait.unwrap_or(DEFAULT_ACK_WAIT),
+                    max_ack_pending: to_i64(self.max_ack_pending.unwrap_or(DEFAULT_MAX_ACK_PENDING)),
                     ..self.config()
                 };
-                let made = self.create(api, name, &config).await;
-                let made =
-                    made.map_err(|error| error.into_setup_error(&format!("the consumer {name:?} cannot be made")))?;
-                self.check(name, made.config)
+                let created = self.create(api, name, &config).await;
+                let created =
+                    created.map_err(|error| error.into_setup_error(&format!("cannot create consumer `{name}`")))?;
+                self.check(name, created.config)
             }
-            Err(error) => Err(error.into_setup_error(&format!("the consumer {name:?} cannot be looked up"))),
+            Err(error) => Err(error.into_setup_error(&format!("cannot look up consumer `{name}`"))),
         }
     }
 
-    /// Whether the consumer that stays is still there.
-    pub(super) async fn look_up_durable(&self, api: &Api, name: &str) -> Result<(), SetupError> {
+    /// Fails with `NoStream` if the durable consumer was deleted.
+    pub(super) async fn check_durable_exists(&self, api: &Api, name: &str) -> Result<(), SetupError> {
         let found: Result<Info, ApiError> = api
-            .ask(&format!("CONSUMER.INFO.{}.{name}", self.stream), Bytes::new())
+            .request(&format!("CONSUMER.INFO.{}.{name}", self.stream), Bytes::new())
             .await;
         match found {
             Ok(_) => Ok(()),
             Err(error) if matches!(error.code(), Some(STREAM_NOT_FOUND | CONSUMER_NOT_FOUND)) => {
-                let message = format!("the consumer {name:?} does not exist any more");
+                let message = format!("consumer `{name}` was deleted");
                 Err(SetupError::new(SetupErrorKind::NoStream, message).with_source(error))
             }
-            Err(error) => Err(error.into_setup_error(&format!("the consumer {name:?} cannot be looked up"))),
+            Err(error) => Err(error.into_setup_error(&format!("cannot look up consumer `{name}`"))),
         }
     }
 
     async fn create(&self, api: &Api, name: &str, config: &Config) -> Result<Info, ApiError> {
-        let request = Create {
+        let request = CreateRequest {
             stream_name: &self.stream,
             config,
             action: "create",
         };
-        api.ask_patiently(&format!("CONSUMER.CREATE.{}.{name}", self.stream), json(&request)?)
+        api.request_with_retry(&format!("CONSUMER.CREATE.{}.{name}", self.stream), json(&request)?)
             .await
     }
 
     fn config(&self) -> Config {
         Config {
-            filter_subjects: self.subjects.clone(),
+            filter_subjects: self.filter_subjects.clone(),
             replay_policy: ReplayPolicy::Instant,
             description: Some("Reads the events of driver loops".to_owned()),
             ..Config::default()
         }
     }
 
-    /// One that exists is never changed, so it must be what is wanted.
+    /// Checks an existing consumer against the settings. It is never changed.
     fn check(&self, name: &str, found: Config) -> Result<Config, SetupError> {
         let unfit = |what: String| {
-            let message = format!("the consumer {name:?} exists and {what}: choose another name, or delete it");
+            let message = format!("consumer `{name}` {what}: choose another name, or delete the consumer");
             Err(SetupError::new(SetupErrorKind::UnfitConsumer, message))
         };
         if found.deliver_subject.is_some() {
-            return unfit("pushes its messages".into());
+            return unfit("is a push consumer".into());
         }
         if found.ack_policy != AckPolicy::Explicit {
-            return unfit("does not ask for an answer to each message (ack_policy)".into());
+            return unfit("does not have `ack_policy: explicit`".into());
         }
         if found.headers_only {
-            return unfit("leaves out the events themselves (headers_only)".into());
+            return unfit("delivers headers only (`headers_only`)".into());
         }
-        let subjects: BTreeSet<&String> = match found.filter_subject.is_empty() {
+        let filter_subjects: BTreeSet<&String> = match found.filter_subject.is_empty() {
             true => found.filter_subjects.iter().collect(),
             false => [&found.filter_subject].into(),
         };
-        // Without a filter it reads whatever the stream has: our subjects, unless the stream takes others too.
-        let reads_all = subjects.is_empty() && self.reads_all;
-        if !reads_all && subjects != self.subjects.iter().collect() {
-            return unfit(format!("reads {subjects:?}, and not {:?}", self.subjects));
+        // Without a filter the consumer delivers all events, and other messages if the stream captures more.
+        let selects_all = filter_subjects.is_empty() && self.selects_all_events;
+        if !selects_all && filter_subjects != self.filter_subjects.iter().collect() {
+            return unfit(format!(
+                "has the filter subjects {filter_subjects:?}, expected {:?}",
+                self.filter_subjects
+            ));
         }
-        if let Some(wait) = self.ack_wait.filter(|wait| *wait != found.ack_wait) {
-            return unfit(format!("has an ack_wait of {:?}, and not of {wait:?}", found.ack_wait));
+        if let Some(expected) = self.ack_wait.filter(|expected| *expected != found.ack_wait) {
+            return unfit(format!(
+                "has an `ack_wait` of {:?}, expected {expected:?}",
+                found.ack_wait
+            ));
         }
-        let is_other = |wanted: &usize| pending(*wanted) != found.max_ack_pending;
-        if let Some(wanted) = self.max_in_flight.filter(is_other) {
+        let differs = |expected: &usize| to_i64(*expected) != found.max_ack_pending;
+        if let Some(expected) = self.max_ack_pending.filter(differs) {
             let found = found.max_ack_pending;
-            return unfit(format!("has a max_ack_pending of {found}, and not of {wanted}"));
+            return unfit(format!("has a `max_ack_pending` of {found}, expected {expected}"));
         }
         Ok(found)
     }
 }
 
-fn pending(deliveries: usize) -> i64 {
-    i64::try_from(deliveries).unwrap_or(i64::MAX)
+fn to_i64(value: usize) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! JetStream: stored, acknowledged, and read when there is time.
+//! Publishing to and reading from a JetStream stream.
 
 mod stream_settings;
 mod stream_warning;
@@ -11,20 +11,20 @@ mod source_builder;
 
 mod publisher;
 
-mod ack;
-mod acks;
-mod answer;
+mod ack_subject;
 mod api;
-mod atomic;
+mod atomic_batch;
 mod batch;
 mod consumer;
 mod dead_letters;
-mod pace;
-mod patience;
-mod place;
-mod pulls;
+mod outage;
+mod pending_acks;
+mod prefetch;
+mod pub_ack;
+mod pull_subscription;
+mod retry_deadline;
+mod settle;
 mod stream_check;
-mod trouble;
 
 pub use sink::JetStreamEventSink;
 pub use sink_builder::JetStreamEventSinkBuilder;

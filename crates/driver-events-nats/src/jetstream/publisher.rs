@@ -8,11 +8,11 @@ use driver_events_core::{Envelope, Fate, SinkError, SinkErrorKind, Stored};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::ack::{Ack, Verdict};
-use super::acks::{Acks, Answer};
 use super::api::Api;
-use super::atomic::Atomic;
-use super::patience::Patience;
+use super::atomic_batch::AtomicPublish;
+use super::pending_acks::{AckOutcome, PendingAcks};
+use super::pub_ack::{Classified, PubAck};
+use super::retry_deadline::RetryDeadline;
 use super::stream_check::STREAM_NOT_FOUND;
 use crate::barrier::unauthorized;
 use crate::connection::Connection;
@@ -20,60 +20,58 @@ use crate::core_nats::publish_error;
 use crate::headers;
 use crate::subject::Subjects;
 
-/// How long to wait after the first try that failed at once; every other wait is twice as long, up to `LONGEST_PAUSE`.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// For how long it is believed that the stream exists, or does not, before it is looked up again.
-const BELIEF: Duration = Duration::from_secs(1);
-/// How long looking it up may take.
-const LOOK: Duration = Duration::from_secs(1);
+/// Backoff after the first attempt that failed at once. It doubles up to `MAX_BACKOFF`.
+const MIN_BACKOFF: Duration = Duration::from_millis(20);
+const MAX_BACKOFF: Duration = Duration::from_secs(1);
+/// Time to live of the cached stream lookup.
+const STREAM_LOOKUP_TTL: Duration = Duration::from_secs(1);
+const STREAM_LOOKUP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Publishes events until the stream has acknowledged them.
+/// Publishes events, with retries, until the stream acks them.
 #[derive(Debug)]
 pub(super) struct Publisher {
     pub(super) connection: Connection,
-    pub(super) acks: Acks,
+    pub(super) acks: PendingAcks,
     pub(super) api: Api,
     pub(super) stream: Arc<str>,
-    pub(super) settings: Settings,
-    pub(super) atomic: Atomic,
-    /// Whether the stream existed when it was last looked up. One looks, the others wait for what it sees.
-    pub(super) last_look: Mutex<Option<(Instant, bool)>>,
+    pub(super) settings: PublishSettings,
+    pub(super) atomic: AtomicPublish,
+    /// Cached result of the last stream lookup: when, and whether the stream existed. Held across the lookup, so
+    /// concurrent callers share one request.
+    pub(super) stream_lookup: Mutex<Option<(Instant, bool)>>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Settings {
+pub(super) struct PublishSettings {
     pub(super) subjects: Subjects,
     pub(super) has_headers: bool,
+    /// Maximum number of goals with an event in flight.
     pub(super) window: usize,
     pub(super) ack_timeout: Duration,
     pub(super) retry_timeout: Duration,
 }
 
-/// An event as it is published, but for the headers, which the client keeps.
+/// An encoded event. The headers are not kept: the client takes them by value for each attempt.
 #[derive(Debug)]
-pub(super) struct Prepared {
+pub(super) struct PreparedEvent {
     pub(super) envelope: Envelope,
     pub(super) subject: Subject,
     pub(super) payload: Bytes,
 }
 
-/// A try that failed.
+/// Error of one attempt, by when the event may be retried.
 #[derive(Debug)]
-pub(super) enum Miss {
-    /// Another would fail too.
-    Final(SinkError),
-    /// Another may do, at once.
-    Lost(SinkError),
-    /// Another may do, after a pause.
-    Refused(SinkError),
+pub(super) enum AttemptError {
+    Permanent(SinkError),
+    RetryNow(SinkError),
+    RetryAfterBackoff(SinkError),
 }
 
 impl Publisher {
-    pub(super) fn prepare(&self, envelope: Envelope) -> Result<Prepared, SinkError> {
+    pub(super) fn prepare(&self, envelope: Envelope) -> Result<PreparedEvent, SinkError> {
         let subject = self.settings.subjects.of(&envelope)?;
         let payload = envelope.json()?.clone();
-        Ok(Prepared {
+        Ok(PreparedEvent {
             envelope,
             subject,
             payload,
@@ -87,130 +85,128 @@ impl Publisher {
         }
     }
 
-    /// Publishes one event, again and again where that may help, always with the same id.
-    pub(super) async fn store(&self, event: &Prepared, patience: &Patience) -> Result<Stored, SinkError> {
-        let first_try = Instant::now();
-        let mut pause = SHORTEST_PAUSE;
+    /// Publishes one event and waits for the pub ack. Retries use the same id.
+    pub(super) async fn publish(&self, event: &PreparedEvent, deadline: &RetryDeadline) -> Result<Stored, SinkError> {
+        let first_attempt = Instant::now();
+        let mut backoff = MIN_BACKOFF;
         let mut fate = Fate::NotSent;
         loop {
-            let (error, next_try) = match self.try_once(event, patience.deadline(first_try)).await {
+            let (error, next_attempt) = match self.attempt(event, deadline.of(first_attempt)).await {
                 Ok(stored) => {
-                    patience.progress();
+                    deadline.record_progress();
                     return Ok(stored);
                 }
-                Err(Miss::Final(error)) => return Err(with_worse_fate(error, fate)),
-                Err(Miss::Lost(error)) => (error, Instant::now()),
-                Err(Miss::Refused(error)) => {
-                    let next_try = Instant::now() + pause;
-                    pause = LONGEST_PAUSE.min(pause * 2);
-                    (error, next_try)
+                Err(AttemptError::Permanent(error)) => return Err(with_earlier_fate(error, fate)),
+                Err(AttemptError::RetryNow(error)) => (error, Instant::now()),
+                Err(AttemptError::RetryAfterBackoff(error)) => {
+                    let next_attempt = Instant::now() + backoff;
+                    backoff = MAX_BACKOFF.min(backoff * 2);
+                    (error, next_attempt)
                 }
             };
-            let error = with_worse_fate(error, fate);
+            let error = with_earlier_fate(error, fate);
             fate = error.fate();
-            if next_try >= patience.deadline(first_try) {
+            if next_attempt >= deadline.of(first_attempt) {
                 return Err(error);
             }
-            tracing::debug!(id = %event.envelope.id(), %error, "an event is tried again");
-            sleep_until(next_try).await;
+            tracing::debug!(id = %event.envelope.id(), %error, "retrying publish");
+            sleep_until(next_attempt).await;
         }
     }
 
-    async fn try_once(&self, event: &Prepared, deadline: Instant) -> Result<Stored, Miss> {
-        self.check_refusals(&event.subject).map_err(Miss::Final)?;
-        // What is published while the link is down waits in the client, and would be there once for every try.
-        match timeout_at(deadline, self.acks.is_connected()).await {
+    async fn attempt(&self, event: &PreparedEvent, deadline: Instant) -> Result<Stored, AttemptError> {
+        self.check_denials(&event.subject).map_err(AttemptError::Permanent)?;
+        // While the connection is down the client would buffer one copy of the event for each attempt.
+        match timeout_at(deadline, self.acks.connected()).await {
             Ok(true) => {}
             Ok(false) => {
-                let error = SinkError::new(SinkErrorKind::Closed, "the connection to NATS has ended");
-                return Err(Miss::Final(error.with_fate(Fate::NotSent)));
+                let error = SinkError::new(SinkErrorKind::Closed, "the connection to NATS is closed");
+                return Err(AttemptError::Permanent(error.with_fate(Fate::NotSent)));
             }
             Err(_) => {
-                self.check_refusals(&event.subject).map_err(Miss::Final)?;
-                return Err(Miss::Lost(
-                    SinkError::new(SinkErrorKind::Disconnected, "the link to NATS is down").with_fate(Fate::NotSent),
+                self.check_denials(&event.subject).map_err(AttemptError::Permanent)?;
+                return Err(AttemptError::RetryNow(
+                    SinkError::new(SinkErrorKind::Disconnected, "the connection to NATS is down")
+                        .with_fate(Fate::NotSent),
                 ));
             }
         }
-        let headers = self.headers(&event.envelope).map_err(Miss::Final)?;
-        let patience = self
+        let headers = self.headers(&event.envelope).map_err(AttemptError::Permanent)?;
+        let ack_timeout = self
             .settings
             .ack_timeout
             .min(deadline.saturating_duration_since(Instant::now()));
-        let expected = self.acks.expect(&event.subject, patience);
+        let ack = self.acks.register(&event.subject, ack_timeout);
         let publish = self.connection.client().publish_with_reply_and_headers(
             event.subject.clone(),
-            expected.reply(),
+            ack.reply_subject(),
             headers,
             event.payload.clone(),
         );
         match timeout_at(deadline, publish).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(Miss::Final(publish_error(error))),
+            Ok(Err(error)) => return Err(AttemptError::Permanent(publish_error(error))),
             Err(_) => {
-                return Err(Miss::Lost(
+                return Err(AttemptError::RetryNow(
                     SinkError::new(
                         SinkErrorKind::Timeout,
-                        "the client has no room: the link to NATS is too slow",
+                        "the client's send buffer is full: the connection to NATS is too slow",
                     )
                     .with_fate(Fate::NotSent),
                 ));
             }
         }
-        match expected.await {
-            Answer::Came(message) if message.status == Some(StatusCode::NO_RESPONDERS) => {
-                self.check_stream().await.map_err(Miss::Final)?;
-                Err(Miss::Refused(
-                    SinkError::new(SinkErrorKind::Disconnected, "the stream has no leader now")
-                        .with_fate(Fate::NotSent),
+        match ack.await {
+            AckOutcome::Received(message) if message.status == Some(StatusCode::NO_RESPONDERS) => {
+                self.check_stream_exists().await.map_err(AttemptError::Permanent)?;
+                Err(AttemptError::RetryAfterBackoff(
+                    SinkError::new(SinkErrorKind::Disconnected, "stream has no leader").with_fate(Fate::NotSent),
                 ))
             }
-            Answer::Came(message) => self.read(&message.payload),
-            Answer::Reconnected => Err(Miss::Lost(SinkError::new(
+            AckOutcome::Received(message) => {
+                let ack = self.parse_ack(&message.payload)?;
+                Ok(self.stored(ack.sequence, ack.duplicate))
+            }
+            AckOutcome::Reconnected => Err(AttemptError::RetryNow(SinkError::new(
                 SinkErrorKind::Disconnected,
-                "the link to NATS was lost before the stream acknowledged the event",
+                "the connection to NATS was lost before the stream acked the event",
             ))),
-            Answer::Refused => {
-                if let Some(why) = self.connection.auth_error() {
-                    return Err(Miss::Final(unauthorized(&why).with_fate(Fate::Unknown)));
+            AckOutcome::Denied => {
+                if let Some(reason) = self.connection.auth_error() {
+                    let error = unauthorized(&reason).with_fate(Fate::Unknown);
+                    return Err(AttemptError::Permanent(error));
                 }
-                self.check_refusals(&event.subject).map_err(Miss::Final)?;
-                Err(Miss::Lost(SinkError::new(
+                self.check_denials(&event.subject).map_err(AttemptError::Permanent)?;
+                Err(AttemptError::RetryNow(SinkError::new(
                     SinkErrorKind::Unauthorized,
-                    "the server refused the event",
+                    format!("no permission to publish to `{}`", event.subject),
                 )))
             }
-            Answer::Late => {
-                self.check_stream().await.map_err(Miss::Final)?;
-                let message =
-                    "the stream did not acknowledge the event in time, as where the server does not permit it";
-                Err(Miss::Lost(SinkError::new(SinkErrorKind::Timeout, message)))
+            AckOutcome::TimedOut => {
+                self.check_stream_exists().await.map_err(AttemptError::Permanent)?;
+                let message = "no ack from the stream within the ack timeout: check the server, and the permissions";
+                Err(AttemptError::RetryNow(SinkError::new(SinkErrorKind::Timeout, message)))
             }
         }
     }
 
-    fn read(&self, payload: &Bytes) -> Result<Stored, Miss> {
-        let ack = self.acknowledged(payload)?;
-        Ok(self.stored(ack.sequence, ack.duplicate))
-    }
-
-    /// The answer, where it is a good one, and from the stream that was asked for.
-    pub(super) fn acknowledged(&self, payload: &Bytes) -> Result<Ack, Miss> {
-        let ack: Ack = serde_json::from_slice(payload).map_err(|error| {
-            let message = "somebody else than a stream answered the event";
-            Miss::Final(SinkError::new(SinkErrorKind::Fatal, message).with_source(error))
+    /// Parses a pub ack, and checks that it is positive and from the sink's stream.
+    pub(super) fn parse_ack(&self, payload: &Bytes) -> Result<PubAck, AttemptError> {
+        let ack: PubAck = serde_json::from_slice(payload).map_err(|error| {
+            let message = "invalid pub ack: another subscriber replied to the event";
+            AttemptError::Permanent(SinkError::new(SinkErrorKind::Fatal, message).with_source(error))
         })?;
-        match ack.error.as_ref().map(|refusal| refusal.verdict()) {
-            Some(Verdict::Final(error)) => return Err(Miss::Final(error)),
-            Some(Verdict::Passing(error)) => return Err(Miss::Refused(error)),
+        match ack.error.as_ref().map(|error| error.classify()) {
+            Some(Classified::Permanent(error)) => return Err(AttemptError::Permanent(error)),
+            Some(Classified::Transient(error)) => return Err(AttemptError::RetryAfterBackoff(error)),
             None => {}
         }
         if ack.stream != *self.stream {
             let message = format!(
-                "the event was stored by the stream {:?}, since {:?} does not take it any more",
+                "stream `{}` stored the event: stream `{}` no longer captures its subject",
                 ack.stream, self.stream
             );
-            return Err(Miss::Final(SinkError::new(SinkErrorKind::Fatal, message)));
+            return Err(AttemptError::Permanent(SinkError::new(SinkErrorKind::Fatal, message)));
         }
         Ok(ack)
     }
@@ -224,54 +220,53 @@ impl Publisher {
         }
     }
 
-    /// What is known to be refused is not tried.
-    fn check_refusals(&self, subject: &str) -> Result<(), SinkError> {
+    /// Fails if the server has denied this subject or the ack inbox, or rejects the credentials.
+    fn check_denials(&self, subject: &str) -> Result<(), SinkError> {
         let Some(state) = self.connection.state().filter(|state| state.has_violations()) else {
             return Ok(());
         };
-        if let Some(why) = self.connection.auth_error() {
-            return Err(unauthorized(&why));
+        if let Some(reason) = self.connection.auth_error() {
+            return Err(unauthorized(&reason));
         }
         let denied = |message: String| Err(SinkError::new(SinkErrorKind::Unauthorized, message));
         if state.is_publish_denied(subject) {
-            return denied(format!("the server refuses to take events on {subject:?}: permit it"));
+            return denied(format!("no permission to publish to `{subject}`: grant it"));
         }
-        if state.is_subscribe_denied(|refused| self.acks.is_below(refused)) {
+        if state.is_subscribe_denied(|denied| self.acks.is_inbox_denied(denied)) {
             return denied(
-                "the server refuses the subscription by which the stream's answers come: permit its prefix, or set \
-                 another inbox prefix"
-                    .into(),
+                "no permission to subscribe to the inbox for pub acks: grant it, or set another inbox prefix".into(),
             );
         }
         Ok(())
     }
 
-    /// Makes sure that it is not for want of a stream that no answer came. One that was deleted, while somebody listens
-    /// to its subjects, is as silent as a server that is slow.
-    async fn check_stream(&self) -> Result<(), SinkError> {
+    /// Fails if the stream was deleted. While another subscriber receives the events, the server does not report "no
+    /// responders", and a deleted stream looks like a slow one.
+    async fn check_stream_exists(&self) -> Result<(), SinkError> {
         let stream = &self.stream;
-        let mut last_look = self.last_look.lock().await;
-        let exists = match *last_look {
-            Some((when, exists)) if when.elapsed() < BELIEF => exists,
+        let mut cached = self.stream_lookup.lock().await;
+        let exists = match *cached {
+            Some((when, exists)) if when.elapsed() < STREAM_LOOKUP_TTL => exists,
             _ => {
                 let request = format!("STREAM.INFO.{stream}");
-                let look = timeout(LOOK, self.api.ask::<Info>(&request, Bytes::new())).await;
-                // Where there is no answer it may exist, and asking again at once would not tell.
-                let exists = !matches!(look, Ok(Err(error)) if error.code() == Some(STREAM_NOT_FOUND));
-                *last_look = Some((Instant::now(), exists));
+                let lookup = self.api.request::<Info>(&request, Bytes::new());
+                let lookup = timeout(STREAM_LOOKUP_TIMEOUT, lookup).await;
+                // Without a response the stream may exist: the failure is cached too, so that lookups stay rare.
+                let exists = !matches!(lookup, Ok(Err(error)) if error.code() == Some(STREAM_NOT_FOUND));
+                *cached = Some((Instant::now(), exists));
                 exists
             }
         };
         if exists {
             return Ok(());
         }
-        let message = format!("the stream {stream:?} does not exist any more: make it anew");
+        let message = format!("stream `{stream}` was deleted: create it again");
         Err(SinkError::new(SinkErrorKind::Fatal, message).with_fate(Fate::NotSent))
     }
 }
 
-/// What was sent before, and may be stored, is not made good by a later try.
-fn with_worse_fate(error: SinkError, fate: Fate) -> SinkError {
+/// Once an attempt may have been stored, the fate stays `Unknown`.
+fn with_earlier_fate(error: SinkError, fate: Fate) -> SinkError {
     match fate {
         Fate::NotSent => error,
         fate => error.with_fate(fate),

@@ -7,47 +7,48 @@ use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkErro
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-use super::patience::Patience;
 use super::publisher::Publisher;
+use super::retry_deadline::RetryDeadline;
 use super::{JetStreamEventSinkBuilder, StreamWarning};
 use crate::close_guard::CloseGuard;
 use crate::{NatsConnection, SetupError};
 
-/// Publishes every event on its subject, and waits until a stream has stored it.
+/// Publishes events on their subjects and waits for the stream's pub acks.
 ///
-/// # What is promised
-/// `Ok` is [`Stored`](Receipt::Stored): the stream has the event, on as many servers as it has replicas; the receipt has
-/// its sequence. Nothing is held back, so that [`flush`](DriverEventSink::flush) has nothing to do.
+/// # Guarantees
+/// `Ok` is [`Stored`](Receipt::Stored): the stream has the event, on as many servers as it has replicas; the receipt has the
+/// stream sequence. The sink buffers nothing, so [`flush`](DriverEventSink::flush) has nothing to do.
 ///
-/// An event that is not acknowledged is sent again, with the same id, for as long as the sink
-/// [may try](JetStreamEventSinkBuilder::retry_timeout): after a link broke, a server died, a cluster elected a leader.
-/// The stream keeps the first copy, and the receipt of another is a `duplicate`, which is success. That holds within the
-/// stream's duplicate window, which must be longer than the sink tries. A caller who tries again after an error sends
-/// the same envelope within what is left of the window.
+/// The sink retries an event without an ack, with the same id, until the
+/// [retry timeout](JetStreamEventSinkBuilder::retry_timeout): after a lost connection, a server crash, a leader election.
+/// The stream stores the first copy only; the receipt of another copy is a `duplicate`, which is success. This holds
+/// within the stream's duplicate window, which must be longer than the retry timeout. A caller may retry the same envelope
+/// after an error, within the rest of the window.
 ///
 /// # Order
-/// [`send_batch`](DriverEventSink::send_batch) has many goals under way at once, but of each goal one event at a time, so
-/// that none overtakes another that has to be sent again. Where few goals have many events, they are sent as atomic
-/// batches, if the stream allows them ([`ensure_stream`](crate::ensure_stream) lets it; servers from 2.12 on): in order,
-/// all or none; from the first such batch on that fails, one by one. Such a message has headers of the server's,
-/// `Nats-Batch-Id` among them.
+/// [`send_batch`](DriverEventSink::send_batch) has events of many goals in flight, but one event of each goal at a time,
+/// so that no event overtakes one that is retried. If few goals have many events, the sink publishes atomic batches, in
+/// order and all or nothing, provided that the stream allows them ([`ensure_stream`](crate::ensure_stream) sets that;
+/// servers from 2.12). From the first atomic batch that fails, it publishes one by one. Messages of an atomic batch have
+/// additional headers of the server, such as `Nats-Batch-Id`.
 ///
-/// Where an event of a goal fails with an error that [may pass](SinkError::is_retryable), those that follow it in the
-/// batch are not tried, and have an error of the same kind: who sends again what failed keeps the order.
+/// If an event fails with a [retryable error](SinkError::is_retryable), the sink does not send the later events of its
+/// goal in the batch; they fail with the same kind. A caller that resends all failed events in order keeps the order.
 ///
 /// # Errors
-/// Beside what every sink does:
-/// - [`Full`](SinkErrorKind::Full): the stream has reached a limit, with `discard: new`; or the account, or the server.
-///   It is not tried again.
-/// - [`Fatal`](SinkErrorKind::Fatal): the stream was deleted, or is sealed, or another stream takes the events now.
-/// - [`Timeout`](SinkErrorKind::Timeout), [`Disconnected`](SinkErrorKind::Disconnected): it was tried for as long as it
-///   may be. An event whose permission is missing looks so too where [the caller made the client](Self::new).
-/// - [`TooLarge`](SinkErrorKind::TooLarge): larger than the server's `max_payload`, or than the stream takes.
+/// In addition to the errors of every sink:
+/// - [`Full`](SinkErrorKind::Full): the stream has reached a limit with `discard: new`, or the account or the server has.
+///   The sink does not retry it.
+/// - [`Fatal`](SinkErrorKind::Fatal): the stream was deleted or sealed, or another stream captures the subjects now.
+/// - [`Timeout`](SinkErrorKind::Timeout), [`Disconnected`](SinkErrorKind::Disconnected): no ack within the retry timeout.
+///   With a [client of the caller](Self::new), a missing permission looks the same.
+/// - [`TooLarge`](SinkErrorKind::TooLarge): larger than the server's `max_payload` or the stream's `max_msg_size`.
 ///
-/// # What every method does in time
-/// `send` returns within the time that the sink tries, and two seconds; `send_batch` within as much after the stream last
-/// took an event. All are cancel safe: an event whose `send` was dropped is stored or not, and may be sent again.
+/// # Timeouts and cancel safety
+/// `send` returns within the retry timeout and two seconds; `send_batch` within the same time after the stream last stored
+/// an event. All methods are cancel safe: an event whose `send` was dropped may be stored, and may be sent again.
 ///
+/// # Examples
 /// ```no_run
 /// use driver_events_core::DriverEventSink;
 /// use driver_events_nats::{JetStreamEventSink, StreamSettings, ensure_stream};
@@ -58,6 +59,7 @@ use crate::{NatsConnection, SetupError};
 /// ensure_stream(&client, &StreamSettings::new("DRIVER")).await?;
 /// let sink = JetStreamEventSink::new(client, "DRIVER").await?;
 /// sink.publish(DriverEvent::Escalate { goal_id: GoalId::new(), reason: "stuck".into() }).await?;
+/// sink.close().await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -66,24 +68,23 @@ pub struct JetStreamEventSink {
     duplicate_window: Duration,
     warnings: Vec<StreamWarning>,
     close_guard: CloseGuard,
-    /// Whether the connection was given back.
+    /// Whether `close` has succeeded.
     closed: Mutex<bool>,
 }
 
 impl JetStreamEventSink {
-    /// Publishes to a stream by a client that the caller made, with headers, and without a prefix.
+    /// Creates a sink on the caller's client, with headers and without a prefix.
     ///
-    /// The client stays the caller's: `close` waits for what is under way, refuses what comes afterwards, and leaves the
-    /// client open. What only a client's callback is told, that the server refuses the credentials or a subject, is not
-    /// seen; a [connection](JetStreamEventSinkBuilder::connection) sees it.
+    /// `close` leaves the client open. Rejected credentials and denied subjects are reported only to the client's own event
+    /// callback; a sink on a [`NatsConnection`](JetStreamEventSinkBuilder::connection) returns them as errors.
     ///
     /// # Errors
-    /// As [`JetStreamEventSinkBuilder::build`].
+    /// See [`JetStreamEventSinkBuilder::build`].
     pub async fn new(client: Client, stream: impl Into<String>) -> Result<Self, SetupError> {
         Self::builder(stream).client(client).build().await
     }
 
-    /// Sets what [`new`](Self::new) does not: a connection of the sink's own, a prefix, no headers, time limits.
+    /// Creates a builder, with settings for the connection, the prefix, the headers and the timeouts.
     pub fn builder(stream: impl Into<String>) -> JetStreamEventSinkBuilder {
         JetStreamEventSinkBuilder::new(stream.into())
     }
@@ -102,26 +103,26 @@ impl JetStreamEventSink {
         }
     }
 
-    /// The connection and how it is doing; none where the caller made the client.
+    /// Returns the connection and its state; `None` if the caller created the client.
     #[must_use]
     pub fn connection(&self) -> Option<&NatsConnection> {
         self.publisher.connection.nats_connection()
     }
 
-    /// The name of the stream.
+    /// Returns the name of the stream.
     #[must_use]
     pub fn stream(&self) -> &str {
         &self.publisher.stream
     }
 
-    /// For how long the stream knows an event again, as it was when the sink was made: what is sent again later may be
-    /// stored twice.
+    /// Returns the stream's duplicate window when the sink was built. An event that is sent again later may be stored
+    /// twice.
     #[must_use]
     pub fn duplicate_window(&self) -> Duration {
         self.duplicate_window
     }
 
-    /// What the owner of the stream should know about it, as it was when the sink was made.
+    /// Returns the stream settings that its operator should know about, as they were when the sink was built.
     #[must_use]
     pub fn warnings(&self) -> &[StreamWarning] {
         &self.warnings
@@ -133,8 +134,8 @@ impl DriverEventSink for JetStreamEventSink {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         let _call = self.close_guard.enter()?;
         let event = self.publisher.prepare(envelope)?;
-        let patience = Patience::new(self.publisher.settings.retry_timeout);
-        self.publisher.store(&event, &patience).await.map(Receipt::Stored)
+        let deadline = RetryDeadline::new(self.publisher.settings.retry_timeout);
+        self.publisher.publish(&event, &deadline).await.map(Receipt::Stored)
     }
 
     fn guarantee(&self) -> Guarantee {
@@ -146,31 +147,31 @@ impl DriverEventSink for JetStreamEventSink {
             let closed = || Err(SinkError::new(SinkErrorKind::Closed, "the sink is closed"));
             return envelopes.iter().map(|_| closed()).collect();
         };
-        self.publisher.store_all(envelopes).await
+        self.publisher.publish_all(envelopes).await
     }
 
     async fn flush(&self) -> Result<(), SinkError> {
-        // What was accepted is stored.
+        // Every event with a receipt is stored.
         Ok(())
     }
 
     async fn close(&self) -> Result<(), SinkError> {
         let deadline = Instant::now() + self.publisher.settings.retry_timeout;
         self.close_guard.close();
-        let late =
-            |what: &'static str| move |elapsed| SinkError::new(SinkErrorKind::Timeout, what).with_source(elapsed);
+        let timed_out =
+            |message: &'static str| move |elapsed| SinkError::new(SinkErrorKind::Timeout, message).with_source(elapsed);
         let mut closed = timeout_at(deadline, self.closed.lock())
             .await
-            .map_err(late("another call of close took all of the time"))?;
+            .map_err(timed_out("another `close` is still running"))?;
         if *closed {
             return Ok(());
         }
         timeout_at(deadline, self.close_guard.drained())
             .await
-            .map_err(late("events are still being sent"))?;
+            .map_err(timed_out("events are still in flight"))?;
         if let Some(connection) = self.publisher.connection.owned() {
-            let patience = deadline.saturating_duration_since(Instant::now());
-            connection.close(patience).await?;
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            connection.close(remaining).await?;
         }
         *closed = true;
         Ok(())

@@ -4,18 +4,19 @@ use async_nats::Client;
 use tokio::sync::Mutex;
 
 use super::JetStreamEventSink;
-use super::acks::Acks;
 use super::api::Api;
-use super::atomic::Atomic;
-use super::publisher::{Publisher, Settings};
+use super::atomic_batch::AtomicPublish;
+use super::pending_acks::PendingAcks;
+use super::publisher::{PublishSettings, Publisher};
 use super::stream_check::{check, look_up};
-use super::stream_settings::tell;
+use super::stream_settings::log_warnings;
 use crate::connection::ConnectionConfig;
 use crate::subject::Subjects;
 use crate::{NatsConnection, NatsOptions, SetupError};
 
-/// Makes a [`JetStreamEventSink`]. Nothing is checked before [`build`](Self::build).
+/// Builder of a [`JetStreamEventSink`]. All checks are made in [`build`](Self::build).
 ///
+/// # Examples
 /// ```no_run
 /// use driver_events_nats::{JetStreamEventSink, NatsOptions};
 ///
@@ -35,7 +36,7 @@ pub struct JetStreamEventSinkBuilder {
     connection: ConnectionConfig,
     domain: Option<String>,
     prefix: Option<String>,
-    settings: Settings,
+    settings: PublishSettings,
 }
 
 impl JetStreamEventSinkBuilder {
@@ -45,7 +46,7 @@ impl JetStreamEventSinkBuilder {
             connection: ConnectionConfig::Missing,
             domain: None,
             prefix: None,
-            settings: Settings {
+            settings: PublishSettings {
                 subjects: Subjects::bare(),
                 has_headers: true,
                 window: 1_024,
@@ -55,96 +56,94 @@ impl JetStreamEventSinkBuilder {
         }
     }
 
-    /// Makes a connection with these options, which ends with the sink.
+    /// Opens a connection with these options, which the sink closes.
     pub fn options(mut self, options: NatsOptions) -> Self {
         self.connection = ConnectionConfig::Options(options);
         self
     }
 
-    /// Uses a connection that others use too. `close` leaves it open.
+    /// Uses a shared connection. `close` leaves it open.
     pub fn connection(mut self, connection: NatsConnection) -> Self {
         self.connection = ConnectionConfig::Shared(connection);
         self
     }
 
-    /// Uses a client that the caller made. `close` leaves it open, and
-    /// [some errors are not seen](JetStreamEventSink::new).
+    /// Uses the caller's client. `close` leaves it open, and
+    /// [some errors are not reported](JetStreamEventSink::new).
     pub fn client(mut self, client: Client) -> Self {
         self.connection = ConnectionConfig::Client(client);
         self
     }
 
-    /// Looks the stream up in this JetStream domain.
+    /// Sets the JetStream domain. Default: none.
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());
         self
     }
 
-    /// Publishes below this prefix: `tenant-7.agent.driver.escalate`. Readers give the same prefix.
+    /// Sets the subject prefix: `tenant-7.agent.driver.escalate`. Readers set the same prefix. Default: none.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self
     }
 
-    /// Sends the bare JSON, with no header but `Nats-Msg-Id`, by which the stream tells duplicates: readers get the id,
-    /// and no sequence, and see no gaps.
+    /// Publishes bare JSON without headers, except `Nats-Msg-Id`, which the stream needs to detect duplicates. Readers get
+    /// the id, but no sequence, and cannot detect gaps.
     pub fn bare(mut self) -> Self {
         self.settings.has_headers = false;
         self
     }
 
-    /// How many goals of a batch have an event under way at once. Begins as 1,024; more gains nothing.
+    /// Sets how many goals of a batch may have an event in flight. Default: 1,024, above which throughput does not grow.
     pub fn window(mut self, goals: usize) -> Self {
         self.settings.window = goals;
         self
     }
 
-    /// How long the stream has to acknowledge an event before it is sent again. Begins as 5 seconds. A link that breaks
-    /// is noticed at once, and not waited for.
+    /// Sets how long to wait for a pub ack before a retry. A lost connection is noticed at once. Default: 5 seconds.
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
         self.settings.ack_timeout = timeout;
         self
     }
 
-    /// For how long an event is sent again and again. Begins as 30 seconds; it must be shorter than the stream's
-    /// duplicate window.
+    /// Sets how long an event is retried. It must be shorter than the stream's duplicate window. Default: 30 seconds.
     pub fn retry_timeout(mut self, timeout: Duration) -> Self {
         self.settings.retry_timeout = timeout;
         self
     }
 
-    /// Connects where [`options`](Self::options) were given, and checks that the stream is fit for the sink. What its
-    /// owner should know are [warnings](JetStreamEventSink::warnings), and events of `tracing` too.
+    /// Connects if [`options`](Self::options) are set, and checks the stream. Settings that its operator should know about
+    /// are [warnings](JetStreamEventSink::warnings), which are also logged.
     ///
     /// # Errors
-    /// [`NoStream`](crate::SetupErrorKind::NoStream); [`UnfitStream`](crate::SetupErrorKind::UnfitStream) where the
-    /// stream does not take the events, or has a duplicate window that is no longer than the
-    /// [time for which the sink tries](Self::retry_timeout); [`Invalid`](crate::SetupErrorKind::Invalid) for a name or a
-    /// prefix that is none, and where nothing to connect with was given;
-    /// [`Unauthorized`](crate::SetupErrorKind::Unauthorized) where the stream may not be looked up
-    /// (`$JS.API.STREAM.INFO.…`); [`Unreachable`](crate::SetupErrorKind::Unreachable) where JetStream does not answer
-    /// within seconds; else as [`NatsOptions::connect`].
+    /// - [`NoStream`](crate::SetupErrorKind::NoStream): the stream does not exist.
+    /// - [`UnfitStream`](crate::SetupErrorKind::UnfitStream): the stream does not capture the events, or its duplicate
+    ///   window is not longer than the [retry timeout](Self::retry_timeout).
+    /// - [`Invalid`](crate::SetupErrorKind::Invalid): an invalid name or prefix, or no client, connection or options.
+    /// - [`Unauthorized`](crate::SetupErrorKind::Unauthorized): no permission for `$JS.API.STREAM.INFO.…`.
+    /// - [`Unreachable`](crate::SetupErrorKind::Unreachable): no response from JetStream within seconds; retry.
+    /// - Errors of [`NatsOptions::connect`].
     pub async fn build(self) -> Result<JetStreamEventSink, SetupError> {
         let mut settings = self.settings;
         if let Some(prefix) = &self.prefix {
             settings.subjects = Subjects::under(prefix)?;
         }
         if settings.window == 0 {
-            return Err(SetupError::invalid("the window must have room for one goal"));
+            return Err(SetupError::invalid("invalid window 0: use at least 1"));
         }
         let connection = self.connection.connect().await?;
         let api = Api::new(connection.clone(), self.domain.as_deref());
         let stream = look_up(&api, &self.stream).await?.config;
         let warnings = check(&stream, &settings.subjects, settings.retry_timeout)?;
-        tell(&stream.name, &warnings);
+        log_warnings(&stream.name, &warnings);
         let publisher = Publisher {
-            acks: Acks::subscribe(&connection).await?,
+            acks: PendingAcks::subscribe(&connection).await?,
             connection,
             api,
             stream: self.stream.into(),
             settings,
-            atomic: Atomic::of_stream(&stream),
-            last_look: Mutex::default(),
+            atomic: AtomicPublish::of_stream(&stream),
+            stream_lookup: Mutex::default(),
         };
         Ok(JetStreamEventSink::with_publisher(
             publisher,

@@ -6,117 +6,147 @@ use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::{Message, Subject};
 use async_trait::async_trait;
 use bytes::Bytes;
-use driver_events_core::{Delivery, DriverEventSource, EventFilter, Position, SourceError, SourceErrorKind};
+use driver_events_core::{Delivery, DriverEventSource, EventFilter, Malformed, Position, SourceError, SourceErrorKind};
 use driver_events_types::Limits;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::JetStreamEventSourceBuilder;
-use super::answer::{Answer, acknowledge};
+use super::ack_subject::{self, AckSubject};
 use super::api::Api;
-use super::consumer::Wanted;
-use super::pace::Pace;
-use super::place::Place;
-use super::pulls::{Pulled, Pulls};
-use super::stream_check::{STREAM_NOT_FOUND, look_up, not_looked_up};
-use super::trouble::Trouble;
+use super::consumer::ConsumerSettings;
+use super::outage::Outage;
+use super::prefetch::Prefetch;
+use super::pull_subscription::{PullEvent, PullSubscription};
+use super::settle::{self, JetStreamSettle};
+use super::stream_check::{STREAM_NOT_FOUND, look_up, lookup_error};
 use crate::barrier;
 use crate::connection::Connection;
 use crate::subject::Subjects;
 use crate::{NatsConnection, SetupError, SetupErrorKind, headers};
 
-/// How long to wait before a consumer is made or looked up again, where that failed.
-const PAUSE: Duration = Duration::from_millis(500);
-/// How long to wait while the link is down.
-const LOOK: Duration = Duration::from_millis(100);
-/// As many messages as a consumer is asked for at once.
+/// Delay before a failed request to create or look up the consumer is retried.
+const CONSUMER_RETRY_DELAY: Duration = Duration::from_millis(500);
+/// Interval at which a lost connection is checked.
+const CONNECTION_CHECK_INTERVAL: Duration = Duration::from_millis(100);
+/// Maximum batch of a pull request.
 const MAX_BATCH: usize = 512;
-/// How long `close` may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Maximum length of a subject in an error text, in characters.
+const MAX_SUBJECT_CHARS: usize = 200;
 
-/// Reads the events that a stream has, and those that it will get.
+/// Reads the events of a stream, stored and new.
 ///
-/// # By itself, or with a durable consumer
-/// Without a [name](JetStreamEventSourceBuilder::durable) the source reads for itself from the place of its choice, and
-/// nothing is kept on the server. What a broken link swallowed is read again, so that every event comes once, in the
-/// order of the stream. Answers ([`ack`](Delivery::ack) and the others) are nothing here.
+/// # Ephemeral or durable consumer
+/// Without a [durable name](JetStreamEventSourceBuilder::durable) the source uses an ephemeral consumer: it starts at a
+/// position of your choice, and the server keeps no position. After a lost connection it reads on behind the last event,
+/// so that each event is delivered once, in stream order. Settling a delivery has no effect.
 ///
-/// With a durable consumer the server keeps the place, also for readers that come later, and several share the events.
-/// Every delivery is answered: [`ack`](Delivery::ack) says that the work is done, [`nack`](Delivery::nack) asks for it
-/// again after a time, [`reject`](Delivery::reject) says that it can never be done. What has no answer for
-/// [`ack_wait`](JetStreamEventSourceBuilder::ack_wait), or was lost with a link, comes again. An answer is sent and not
-/// waited for, so that one may be lost with a link, too; [`close`](Self::close) tells whether the server has them all.
-/// The source asks ahead for no more than its reader gets through well within that time.
+/// With a durable consumer the server keeps the position, and several readers share the events. Each delivery must be
+/// settled: [`ack`](Delivery::ack) when the work is done, [`nack`](Delivery::nack) to have it redelivered after a delay,
+/// [`reject`](Delivery::reject) if it can never be processed. The server redelivers events that are not settled within
+/// the [ack wait](JetStreamEventSourceBuilder::ack_wait). Acks are sent without waiting, so an ack may be lost with the
+/// connection; [`close`](Self::close) reports whether the server has received them all. The source prefetches only as many
+/// events as its reader processes well within the ack wait.
 ///
 /// # Order
-/// That of the stream, and so of every goal. With a durable consumer what comes again comes behind what was delivered
-/// meanwhile; who needs the order of a goal then, too, has one delivery under way at a time
-/// ([`max_in_flight`](JetStreamEventSourceBuilder::max_in_flight)). A
-/// [`SequenceTracker`](driver_events_core::SequenceTracker) tells what is missing or late.
+/// Events are delivered in stream order, so in order for each goal. With a durable consumer, redelivered events follow
+/// later ones; to keep the order of a goal then too, set
+/// [`max_in_flight`](JetStreamEventSourceBuilder::max_in_flight) to 1. A
+/// [`SequenceTracker`](driver_events_core::SequenceTracker) detects missing and late events.
 ///
-/// # What is malformed
-/// A message that is no event is a delivery too, with its sequence in the stream, and the source goes on. Answer it with
-/// [`reject`](Delivery::reject): the server does not deliver it again, and it goes to the [dead
-/// letters](JetStreamEventSourceBuilder::dead_letters) where there is a subject for them.
+/// # Malformed messages
+/// A message that is not a valid event is delivered as malformed, with its stream sequence, and the source continues.
+/// [`reject`](Delivery::reject) it: the server does not redeliver it, and it becomes a [dead
+/// letter](JetStreamEventSourceBuilder::dead_letters) if a subject for those is set.
+///
+/// Other clients may publish to the source's inbox. A message without a valid JetStream ack subject is delivered as
+/// malformed too: its position and reason have the subject, and there is nothing to redeliver.
 ///
 /// # Errors
-/// - [`Disconnected`](SourceErrorKind::Disconnected): for ten seconds the link has been down, or nobody has served the
-///   consumer. It is told once, and the source goes on by itself.
-/// - [`Unauthorized`](SourceErrorKind::Unauthorized): the server refuses the credentials, or does not let the reader ask
-///   or answer; told only with a connection made by [`NatsOptions`](crate::NatsOptions). The source goes on when that is
-///   over.
-/// - [`Closed`](SourceErrorKind::Closed): the stream or the durable consumer was deleted, also where there is another of
-///   the same name now, or the connection has ended; then `None`.
-/// - [`Fatal`](SourceErrorKind::Fatal): JetStream refuses another consumer. Calling again tries again.
+/// - [`Disconnected`](SourceErrorKind::Disconnected): the connection has been down, or the consumer unavailable, for ten
+///   seconds. Reported once; call again, the source recovers.
+/// - [`Unauthorized`](SourceErrorKind::Unauthorized): the server rejects the credentials, or denies pull requests or acks.
+///   Reported only with a connection of [`NatsOptions`](crate::NatsOptions). The source recovers when access is granted.
+/// - [`Closed`](SourceErrorKind::Closed): the stream or the durable consumer was deleted, even if re-created since, or the
+///   connection is closed. Then `None`.
+/// - [`Fatal`](SourceErrorKind::Fatal): JetStream refuses to create another consumer. Calling again retries.
 ///
+/// # Examples
 /// ```no_run
+/// use std::pin::pin;
+///
 /// use driver_events_core::DriverEventSource;
 /// use driver_events_nats::{JetStreamEventSource, NatsOptions};
 ///
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let mut source = JetStreamEventSource::builder("DRIVER")
-///     .options(NatsOptions::new("nats://127.0.0.1:4222"))
-///     .durable("billing")
-///     .build()
-///     .await?;
-/// while let Some(delivery) = source.next().await {
-///     let delivery = delivery?;
-///     match delivery.envelope() {
-///         Ok(envelope) => println!("{} {:?}", envelope.kind(), envelope.goal_id()),
-///         Err(malformed) => eprintln!("{}: {malformed}", delivery.position()),
-///     }
-///     delivery.ack().await?;
+/// async fn read(shutdown: impl Future<Output = ()>) -> Result<(), Box<dyn std::error::Error>> {
+///     let mut source = JetStreamEventSource::builder("DRIVER")
+///         .options(NatsOptions::new("nats://127.0.0.1:4222"))
+///         .durable("billing")
+///         .build()
+///         .await?;
+///     let mut shutdown = pin!(shutdown);
+///     let result = loop {
+///         let next = tokio::select! {
+///             () = &mut shutdown => break Ok(()),
+///             next = source.next() => next,
+///         };
+///         let delivery = match next {
+///             Some(Ok(delivery)) => delivery,
+///             Some(Err(error)) if error.is_retryable() => {
+///                 eprintln!("{error}");
+///                 continue;
+///             }
+///             Some(Err(error)) => break Err(error),
+///             None => break Ok(()),
+///         };
+///         let settled = match delivery.envelope() {
+///             Ok(envelope) => {
+///                 println!("{} {:?}", envelope.kind(), envelope.goal_id());
+///                 delivery.ack().await
+///             }
+///             Err(malformed) => {
+///                 let reason = malformed.to_string();
+///                 eprintln!("{}: {reason}", delivery.position());
+///                 delivery.reject(&reason).await
+///             }
+///         };
+///         // The server redelivers the event.
+///         if let Err(error) = settled {
+///             eprintln!("{error}");
+///         }
+///     };
+///     source.close().await?;
+///     Ok(result?)
 /// }
-/// # Ok(())
-/// # }
 /// ```
 pub struct JetStreamEventSource {
     connection: Connection,
     api: Api,
     stream: Arc<str>,
-    wanted: Wanted,
-    settings: Settings,
-    /// When the stream was made, by which one that was made anew is told apart.
-    made: i128,
-    /// None while the consumer has to be made.
-    pulls: Option<Pulls>,
-    /// Whether a durable consumer has to be looked up: nothing was heard of it.
-    is_in_doubt: bool,
-    /// When the next try is due to make or look up the consumer.
-    not_before: Instant,
-    /// The name of the consumer that goes with its reader.
-    own_consumer: Option<String>,
-    /// The sequence behind which a consumer that goes with its reader has to begin: at first where it began, then that
-    /// of the last message that came.
-    last: Option<u64>,
-    /// What the consumer that goes with its reader delivers next, from 1.
-    next_delivery: u64,
-    trouble: Trouble,
-    is_over: bool,
+    consumer: ConsumerSettings,
+    settings: SourceSettings,
+    /// Creation time of the stream, by which a re-created stream is recognised.
+    stream_created: i128,
+    /// `None` while the ephemeral consumer must be re-created.
+    pulls: Option<PullSubscription>,
+    /// Whether the consumer must be looked up, because its heartbeats are missing.
+    must_check_consumer: bool,
+    /// Earliest time of the next recovery attempt.
+    next_recovery: Instant,
+    /// Name of the ephemeral consumer.
+    ephemeral: Option<String>,
+    /// Stream sequence of the last message, at first the sequence behind which the ephemeral consumer started.
+    last_sequence: Option<u64>,
+    /// Consumer sequence of the ephemeral consumer's next message.
+    next_consumer_sequence: u64,
+    /// Number of messages without a valid ack subject.
+    foreign_messages: u64,
+    outage: Outage,
+    is_closed: bool,
 }
 
-/// What a source gives to its reader.
 #[derive(Clone, Debug)]
-pub(super) struct Settings {
+pub(super) struct SourceSettings {
     pub(super) subjects: Subjects,
     pub(super) filter: EventFilter,
     pub(super) limits: Limits,
@@ -124,90 +154,93 @@ pub(super) struct Settings {
 }
 
 impl JetStreamEventSource {
-    /// Sets the connection, and what is to be read how.
+    /// Creates a builder of a source for this stream.
     pub fn builder(stream: impl Into<String>) -> JetStreamEventSourceBuilder {
         JetStreamEventSourceBuilder::new(stream.into())
     }
 
-    pub(super) async fn begin(
+    pub(super) async fn start(
         connection: Connection,
         api: Api,
-        made: i128,
-        wanted: Wanted,
-        settings: Settings,
+        stream_created: i128,
+        consumer: ConsumerSettings,
+        settings: SourceSettings,
     ) -> Result<Self, SetupError> {
         let mut source = Self {
             connection,
             api,
-            stream: wanted.stream.as_str().into(),
-            wanted,
+            stream: consumer.stream.as_str().into(),
+            consumer,
             settings,
-            made,
+            stream_created,
             pulls: None,
-            is_in_doubt: false,
-            not_before: Instant::now(),
-            own_consumer: None,
-            last: None,
-            next_delivery: 1,
-            trouble: Trouble::default(),
-            is_over: false,
+            must_check_consumer: false,
+            next_recovery: Instant::now(),
+            ephemeral: None,
+            last_sequence: None,
+            next_consumer_sequence: 1,
+            foreign_messages: 0,
+            outage: Outage::default(),
+            is_closed: false,
         };
-        match source.wanted.durable.clone() {
+        match source.consumer.durable.clone() {
             Some(name) => {
-                let found = source.wanted.ensure_durable(&source.api, &name).await?;
-                let pending = usize::try_from(found.max_ack_pending)
+                let found = source.consumer.ensure_durable(&source.api, &name).await?;
+                let max_ack_pending = usize::try_from(found.max_ack_pending)
                     .ok()
                     .filter(|pending| *pending > 0);
-                let most = pending.unwrap_or(usize::MAX).min(MAX_BATCH);
-                // A part of it: the reader's pace changes, and its answers take their time.
-                let within = found.ack_wait / 4;
-                source.pulls = Some(source.pulls_of(&name, Pace::new(most, Some(within))).await?);
+                let max_batch = max_ack_pending.unwrap_or(usize::MAX).min(MAX_BATCH);
+                // A part of the ack wait: the processing rate varies, and acks take time.
+                let time_budget = found.ack_wait / 4;
+                let prefetch = Prefetch::new(max_batch, Some(time_budget));
+                source.pulls = Some(source.subscribe(&name, prefetch).await?);
             }
-            None => source.make_own().await?,
+            None => source.create_ephemeral().await?,
         }
         Ok(source)
     }
 
-    /// The connection and how it is doing; none where the caller made the client.
+    /// Returns the connection and its state; `None` if the caller created the client.
     #[must_use]
     pub fn connection(&self) -> Option<&NatsConnection> {
         self.connection.nats_connection()
     }
 
-    /// Gives back what a durable consumer sent ahead and was not delivered yet, waits until the server has all answers,
-    /// and ends the connection where it is the source's own. Without it what was sent ahead comes again only after
-    /// [`ack_wait`](JetStreamEventSourceBuilder::ack_wait).
+    /// Naks prefetched messages of a durable consumer, waits until the server has received all acks, and closes the
+    /// connection if the source opened it. Without `close` the server redelivers prefetched messages only after the
+    /// [ack wait](JetStreamEventSourceBuilder::ack_wait).
     ///
     /// # Errors
-    /// The answers may not have arrived, and what they are for may come again.
+    /// Acks may be lost: expect redelivery.
     pub async fn close(mut self) -> Result<(), SourceError> {
         let deadline = Instant::now() + CLOSE_TIMEOUT;
-        let told = match timeout_at(deadline, self.give_back(deadline)).await {
-            Ok(told) => told,
-            Err(elapsed) => Err(unanswered(elapsed)),
+        let result = match timeout_at(deadline, self.release(deadline)).await {
+            Ok(result) => result,
+            Err(elapsed) => Err(acks_unconfirmed(elapsed)),
         };
         if let Some(connection) = self.connection.owned() {
-            let patience = deadline.saturating_duration_since(Instant::now());
-            // What matters is whether the answers arrived.
-            let _ = connection.close(patience).await;
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            // All acks are confirmed or reported already.
+            let _ = connection.close(remaining).await;
         }
-        told
+        result
     }
 
-    async fn give_back(&mut self, deadline: Instant) -> Result<(), SourceError> {
-        self.forget_own().await;
+    async fn release(&mut self, deadline: Instant) -> Result<(), SourceError> {
+        self.delete_ephemeral().await;
         self.barrier(deadline).await?;
-        if let (true, Some(pulls)) = (self.wanted.durable.is_some(), self.pulls.take()) {
-            // Behind the barrier all that the server had sent is here.
-            pulls.give_back(&self.connection).await;
+        if let (true, Some(pulls)) = (self.consumer.durable.is_some(), self.pulls.take()) {
+            // After the barrier, all messages that the server had sent are buffered.
+            pulls.nak_buffered(&self.connection).await;
             self.barrier(deadline).await?;
         }
         Ok(())
     }
 
-    /// Lets the server forget the consumer that goes with its reader. It would by itself, some minutes later.
-    async fn forget_own(&mut self) {
-        if let Some(name) = self.own_consumer.take() {
+    /// Requests the deletion of the ephemeral consumer. If that is lost, the server deletes it after its inactive
+    /// threshold.
+    async fn delete_ephemeral(&mut self) {
+        if let Some(name) = self.ephemeral.take() {
             let subject = self.api.subject(&format!("CONSUMER.DELETE.{}.{name}", self.stream));
             let _ = self.connection.client().publish(subject, Bytes::new()).await;
         }
@@ -216,145 +249,171 @@ impl JetStreamEventSource {
     async fn barrier(&self, deadline: Instant) -> Result<(), SourceError> {
         let epoch = self.connection.epoch();
         let passed = barrier::wait(&self.connection, barrier::DEFAULT_SUBJECT, epoch, deadline).await;
-        passed.map(drop).map_err(unanswered)
+        passed.map(drop).map_err(acks_unconfirmed)
     }
 
-    /// Makes a consumer behind the last message that came.
-    async fn make_own(&mut self) -> Result<(), SetupError> {
-        self.forget_own().await;
-        // The name is told apart from those of all other readers.
+    /// Creates an ephemeral consumer behind the last message.
+    async fn create_ephemeral(&mut self) -> Result<(), SetupError> {
+        self.delete_ephemeral().await;
+        // Inboxes are unique, so the name is too.
         let name = self.connection.client().new_inbox().replace(['.', '*', '>'], "-");
-        // First, so that it is forgotten also where the answer does not come.
-        self.own_consumer = Some(name.clone());
-        let start = match self.last {
+        // Set before the request, so that the consumer is deleted even if the response is lost.
+        self.ephemeral = Some(name.clone());
+        let start = match self.last_sequence {
             Some(last) => DeliverPolicy::ByStartSequence {
                 start_sequence: last + 1,
             },
-            None => self.wanted.start,
+            None => self.consumer.start,
         };
-        let made = self.wanted.make_own(&self.api, &name, start).await;
-        let behind = made.map_err(|error| match error.code() {
-            Some(STREAM_NOT_FOUND) => not_looked_up(&self.stream, error),
-            _ => error.into_setup_error("a consumer cannot be made"),
+        let created = self.consumer.create_ephemeral(&self.api, &name, start).await;
+        let sequence = created.map_err(|error| match error.code() {
+            Some(STREAM_NOT_FOUND) => lookup_error(&self.stream, error),
+            _ => error.into_setup_error("cannot create an ephemeral consumer"),
         })?;
-        self.last.get_or_insert(behind);
-        self.pulls = Some(self.pulls_of(&name, Pace::new(MAX_BATCH, None)).await?);
-        self.next_delivery = 1;
+        self.last_sequence.get_or_insert(sequence);
+        self.pulls = Some(self.subscribe(&name, Prefetch::new(MAX_BATCH, None)).await?);
+        self.next_consumer_sequence = 1;
         Ok(())
     }
 
-    /// Makes another consumer, where the stream is still the same.
-    async fn make_own_again(&mut self) -> Result<(), SetupError> {
+    /// Re-creates the ephemeral consumer, unless the stream was re-created.
+    async fn recreate_ephemeral(&mut self) -> Result<(), SetupError> {
         let stream = look_up(&self.api, &self.stream).await?;
-        if stream.created.unix_timestamp_nanos() != self.made {
-            let message = "there is another stream of the same name, whose sequences begin anew";
+        if stream.created.unix_timestamp_nanos() != self.stream_created {
+            let message = "the stream was re-created: its sequences start again";
             return Err(SetupError::new(SetupErrorKind::NoStream, message));
         }
-        self.make_own().await
+        self.create_ephemeral().await
     }
 
-    async fn pulls_of(&self, consumer: &str, pace: Pace) -> Result<Pulls, SetupError> {
-        Pulls::of_consumer(&self.connection, &self.api, &self.stream, consumer, pace).await
+    async fn subscribe(&self, consumer: &str, prefetch: Prefetch) -> Result<PullSubscription, SetupError> {
+        PullSubscription::subscribe(&self.connection, &self.api, &self.stream, consumer, prefetch).await
     }
 
-    /// The delivery of a message; none where the filter does not select it.
-    async fn deliver(&mut self, message: Message) -> Option<Delivery> {
-        let reply = message.reply.clone()?;
-        let place = Place::of_reply(&reply)?;
-        let is_durable = self.wanted.durable.is_some();
+    /// Returns the delivery of a message; `None` if the filter does not select it, or if messages before it were lost.
+    async fn deliver(&mut self, message: Message, ack: AckSubject) -> Option<Delivery> {
+        let is_durable = self.consumer.durable.is_some();
         if !is_durable {
-            if place.delivery != self.next_delivery {
-                // Something was lost on the way: all behind it is read anew.
-                self.read_anew();
+            if ack.consumer_sequence != self.next_consumer_sequence {
+                // Messages were lost: a new consumer delivers them and all later ones.
+                self.drop_ephemeral();
                 return None;
             }
-            self.next_delivery += 1;
-            self.last = Some(place.sequence);
+            self.next_consumer_sequence += 1;
+            self.last_sequence = Some(ack.stream_sequence);
         }
-        let own = self.settings.subjects.strip(&message.subject);
-        let content = headers::read(own, message.headers.as_ref(), &message.payload, self.settings.limits);
+        let subject = self.settings.subjects.strip(&message.subject);
+        let content = headers::read(
+            subject,
+            message.headers.as_ref(),
+            &message.payload,
+            self.settings.limits,
+        );
         let is_selected = |envelope| self.settings.filter.selects(envelope);
         if !content.as_ref().map_or(true, is_selected) {
             if is_durable {
-                // An answer that does not arrive lets the message come again, to be left out again.
-                let _ = acknowledge(self.connection.client(), reply).await;
+                // If the ack is lost, the event is redelivered and skipped again.
+                let _ = settle::ack(self.connection.client(), ack.subject).await;
             }
             return None;
         }
         let position = Position::Stream {
             stream: Arc::clone(&self.stream),
-            sequence: place.sequence,
+            sequence: ack.stream_sequence,
         };
-        let delivery = Delivery::new(content, position);
-        if !is_durable {
-            return Some(delivery);
-        }
-        let dead_letters = self.settings.dead_letters.clone();
-        Some(delivery.with_settle(Answer {
-            client: self.connection.client().clone(),
-            reply,
-            dead_letter: dead_letters.map(|subject| (subject, message)),
-        }))
+        Some(self.with_settle(Delivery::new(content, position), Some(ack.subject), message))
     }
 
-    /// Goes on after a consumer that goes with its reader may have missed something, or is gone. A durable one is looked
-    /// up.
-    async fn go_on(&mut self) -> Option<SourceError> {
-        // The wait before the work, so that a caller who drops `next` again and again does not ask again and again.
-        sleep_until(self.not_before).await;
+    /// Returns a malformed delivery for a message without a valid ack subject. Its reply subject is never published to: any
+    /// client can choose it.
+    fn deliver_foreign(&mut self, message: Message) -> Delivery {
+        self.foreign_messages += 1;
+        let shorten = |subject: &str| -> String {
+            let chars = subject.chars().take(MAX_SUBJECT_CHARS);
+            chars.flat_map(char::escape_debug).collect()
+        };
+        let subject = shorten(&message.subject);
+        let reason = match &message.reply {
+            Some(reply) => format!("message on `{subject}` has an invalid ack subject `{}`", shorten(reply)),
+            None => format!("message on `{subject}` has no ack subject"),
+        };
+        let position = Position::Subject {
+            subject: message.subject.as_str().into(),
+            number: self.foreign_messages,
+        };
+        let malformed = Malformed::new(message.payload.clone(), reason, 0);
+        self.with_settle(Delivery::new(Err(malformed), position), None, message)
+    }
+
+    fn with_settle(&self, delivery: Delivery, ack_subject: Option<Subject>, message: Message) -> Delivery {
+        if self.consumer.durable.is_none() {
+            return delivery;
+        }
+        let dead_letters = self.settings.dead_letters.clone();
+        delivery.with_settle(JetStreamSettle {
+            client: self.connection.client().clone(),
+            ack_subject,
+            dead_letter: dead_letters.map(|subject| (subject, message)),
+        })
+    }
+
+    /// Re-creates the ephemeral consumer, or looks up the durable one.
+    async fn recover(&mut self) -> Option<SourceError> {
+        // The delay comes first, so that a caller who drops `next` repeatedly does not flood the server with requests.
+        sleep_until(self.next_recovery).await;
         if !self.connection.is_connected() {
             if self.connection.state().is_some_and(|state| state.status().is_closed) {
-                return Some(self.over("the connection to NATS has ended"));
+                return Some(self.closed("the connection to NATS is closed"));
             }
-            self.not_before = Instant::now() + LOOK;
+            self.next_recovery = Instant::now() + CONNECTION_CHECK_INTERVAL;
             return None;
         }
-        self.not_before = Instant::now() + PAUSE;
-        let made = match self.wanted.durable.clone() {
-            Some(name) => self.wanted.look_up_durable(&self.api, &name).await,
-            None => self.make_own_again().await,
+        self.next_recovery = Instant::now() + CONSUMER_RETRY_DELAY;
+        let recovered = match self.consumer.durable.clone() {
+            Some(name) => self.consumer.check_durable_exists(&self.api, &name).await,
+            None => self.recreate_ephemeral().await,
         };
-        let Err(error) = made else {
-            self.is_in_doubt = false;
-            self.not_before = Instant::now();
+        let Err(error) = recovered else {
+            self.must_check_consumer = false;
+            self.next_recovery = Instant::now();
             return None;
         };
         match error.kind() {
             SetupErrorKind::NoStream => {
-                let message = format!("the stream {:?}, or its consumer, was deleted", self.stream);
-                Some(self.over(message).with_source(error))
+                let message = format!("stream `{}` or its consumer was deleted", self.stream);
+                Some(self.closed(message).with_source(error))
             }
             SetupErrorKind::Unreachable => {
-                self.trouble.begin_with(error);
+                self.outage.start_with_cause(error);
                 None
             }
             _ => Some(error.into()),
         }
     }
 
-    /// What the reader has to know of the link and the server, and was not told yet.
-    fn tell(&mut self) -> Option<SourceError> {
-        let asks = self.pulls.as_ref().map(Pulls::subject);
-        let answers = self.wanted.durable.as_ref();
-        let answers = answers.map(|name| format!(".{}.{name}.", self.stream));
-        let is_mine = |subject: &str| {
-            let is_answer = |answers: &String| subject.starts_with("$JS.ACK.") && subject.contains(answers);
-            asks == Some(subject) || answers.as_ref().is_some_and(is_answer)
+    /// Returns the error that the reader has not seen yet, if there is one.
+    fn report(&mut self) -> Option<SourceError> {
+        let pull_subject = self.pulls.as_ref().map(PullSubscription::pull_subject);
+        let durable = self.consumer.durable.as_ref();
+        let ack_tokens = durable.map(|name| format!(".{}.{name}.", self.stream));
+        let is_own_subject = |subject: &str| {
+            let is_ack = |tokens: &String| subject.starts_with(ack_subject::PREFIX) && subject.contains(tokens);
+            pull_subject == Some(subject) || ack_tokens.as_ref().is_some_and(is_ack)
         };
-        let refused = self.trouble.tell_refused(&self.connection, is_mine);
-        refused.or_else(|| self.trouble.tell(&self.connection))
+        let denied = self.outage.report_denied_publish(&self.connection, is_own_subject);
+        denied.or_else(|| self.outage.report(&self.connection))
     }
 
-    /// Lets a consumer that goes with its reader be made again behind the last message that came.
-    fn read_anew(&mut self) {
-        if self.wanted.durable.is_none() {
+    /// Has `next` re-create the ephemeral consumer behind the last message. Does nothing for a durable consumer.
+    fn drop_ephemeral(&mut self) {
+        if self.consumer.durable.is_none() {
             self.pulls = None;
         }
     }
 
-    fn over(&mut self, why: impl Into<String>) -> SourceError {
-        self.is_over = true;
-        SourceError::new(SourceErrorKind::Closed, why)
+    fn closed(&mut self, message: impl Into<String>) -> SourceError {
+        self.is_closed = true;
+        SourceError::new(SourceErrorKind::Closed, message)
     }
 }
 
@@ -362,60 +421,60 @@ impl JetStreamEventSource {
 impl DriverEventSource for JetStreamEventSource {
     async fn next(&mut self) -> Option<Result<Delivery, SourceError>> {
         loop {
-            if self.is_over {
+            if self.is_closed {
                 return None;
             }
-            // A filter that selects little must not keep the thread from others.
+            // Skipping many events that the filter does not select must not starve other tasks.
             tokio::task::consume_budget().await;
-            if self.is_in_doubt || self.pulls.is_none() {
-                if let Some(error) = self.tell() {
+            if self.must_check_consumer || self.pulls.is_none() {
+                if let Some(error) = self.report() {
                     return Some(Err(error));
                 }
-                if let Some(error) = self.go_on().await {
+                if let Some(error) = self.recover().await {
                     return Some(Err(error));
                 }
             }
             let Some(pulls) = &mut self.pulls else { continue };
             match pulls.next(&self.connection).await {
-                Pulled::Message(message) => {
-                    self.trouble.end();
-                    if let Some(delivery) = self.deliver(message).await {
+                PullEvent::Message(message, ack) => {
+                    self.outage.end();
+                    if let Some(delivery) = self.deliver(message, ack).await {
                         return Some(Ok(delivery));
                     }
                 }
-                Pulled::Heard => self.trouble.end(),
-                Pulled::Nothing => {
-                    if let Some(error) = self.tell() {
+                PullEvent::Foreign(message) => return Some(Ok(self.deliver_foreign(message))),
+                PullEvent::Alive => self.outage.end(),
+                PullEvent::Idle => {
+                    if let Some(error) = self.report() {
                         return Some(Err(error));
                     }
                 }
-                Pulled::Reconnected => {
-                    self.trouble.end();
-                    // What a durable consumer lost comes again.
-                    self.read_anew();
+                PullEvent::Reconnected => {
+                    self.outage.end();
+                    // A durable consumer redelivers lost messages.
+                    self.drop_ephemeral();
                 }
-                Pulled::Silent => {
-                    self.trouble.begin();
-                    self.is_in_doubt = true;
-                    self.read_anew();
+                PullEvent::NoHeartbeat => {
+                    self.outage.start();
+                    self.must_check_consumer = true;
+                    self.drop_ephemeral();
                 }
-                Pulled::Deleted if self.wanted.durable.is_none() => self.read_anew(),
-                Pulled::Deleted => {
-                    let message = format!("the consumer was deleted from the stream {:?}", self.stream);
-                    return Some(Err(self.over(message)));
+                PullEvent::ConsumerDeleted if self.consumer.durable.is_none() => self.drop_ephemeral(),
+                PullEvent::ConsumerDeleted => {
+                    let message = format!("the consumer was deleted from stream `{}`", self.stream);
+                    return Some(Err(self.closed(message)));
                 }
-                Pulled::Refused(why) => {
-                    return Some(Err(self.over(format!("the server does not give messages: {why}"))));
+                PullEvent::Rejected(reason) => {
+                    return Some(Err(self.closed(format!("the server rejects pull requests: {reason}"))));
                 }
-                Pulled::Ended => return Some(Err(self.over("the connection to NATS has ended"))),
+                PullEvent::ConnectionClosed => return Some(Err(self.closed("the connection to NATS is closed"))),
             }
         }
     }
 }
 
-/// The answers may not have arrived.
-fn unanswered(error: impl std::error::Error + Send + Sync + 'static) -> SourceError {
-    SourceError::new(SourceErrorKind::Disconnected, "the answers may not have arrived").with_source(error)
+fn acks_unconfirmed(error: impl std::error::Error + Send + Sync + 'static) -> SourceError {
+    SourceError::new(SourceErrorKind::Disconnected, "acks may be lost: expect redelivery").with_source(error)
 }
 
 impl fmt::Debug for JetStreamEventSource {
@@ -423,7 +482,7 @@ impl fmt::Debug for JetStreamEventSource {
         f.debug_struct("JetStreamEventSource")
             .field("connection", &self.connection.nats_connection())
             .field("stream", &self.stream)
-            .field("durable", &self.wanted.durable)
+            .field("durable", &self.consumer.durable)
             .finish_non_exhaustive()
     }
 }

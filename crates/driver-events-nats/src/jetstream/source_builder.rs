@@ -7,18 +7,19 @@ use driver_events_types::{EventKind, Limits};
 
 use super::JetStreamEventSource;
 use super::api::Api;
-use super::consumer::Wanted;
-use super::source::Settings;
+use super::consumer::ConsumerSettings;
+use super::source::SourceSettings;
 use super::stream_check::{check_for_reading, check_name, look_up};
 use crate::connection::ConnectionConfig;
 use crate::subject::{Subjects, is_publishable};
 use crate::{NatsConnection, NatsOptions, SetupError};
 
-/// The last second that servers know, at the end of the year 9999, from 1970.
-const LAST_SECOND: u64 = 253_402_300_799;
+/// Latest start time that servers accept: the last second of the year 9999, in seconds since 1970.
+const MAX_START_TIME_SECS: u64 = 253_402_300_799;
 
-/// Makes a [`JetStreamEventSource`]. Nothing is checked before [`build`](Self::build).
+/// Builder of a [`JetStreamEventSource`]. All checks are made in [`build`](Self::build).
 ///
+/// # Examples
 /// ```no_run
 /// use driver_events_core::EventFilter;
 /// use driver_events_nats::{JetStreamEventSource, NatsOptions};
@@ -67,109 +68,110 @@ impl JetStreamEventSourceBuilder {
         }
     }
 
-    /// Makes a connection with these options, which ends with the source.
+    /// Opens a connection with these options, which the source closes.
     pub fn options(mut self, options: NatsOptions) -> Self {
         self.connection = ConnectionConfig::Options(options);
         self
     }
 
-    /// Uses a connection that others use too.
+    /// Uses a shared connection. `close` leaves it open.
     pub fn connection(mut self, connection: NatsConnection) -> Self {
         self.connection = ConnectionConfig::Shared(connection);
         self
     }
 
-    /// Uses a client that the caller made. What only the client's callback is told is not seen then.
+    /// Uses the caller's client. Rejected credentials and denied subjects are then reported only to the client's own event
+    /// callback.
     pub fn client(mut self, client: Client) -> Self {
         self.connection = ConnectionConfig::Client(client);
         self
     }
 
-    /// Looks the stream up in this JetStream domain.
+    /// Sets the JetStream domain. Default: none.
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());
         self
     }
 
-    /// Reads what was published below this prefix.
+    /// Sets the subject prefix of the publishers. Default: none.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self
     }
 
-    /// Reads with a durable consumer of this name, which keeps the place for those who come later. It is made where it
-    /// does not exist, and never changed.
+    /// Reads with the durable consumer of this name, which keeps the position on the server. It is created if it does not
+    /// exist, and never changed. Default: an ephemeral consumer.
     pub fn durable(mut self, name: impl Into<String>) -> Self {
         self.durable = Some(name.into());
         self
     }
 
-    /// Begins with the first event that the stream has. So it is unless something else is said. A durable consumer that
-    /// exists goes on where it was.
+    /// Starts at the first event in the stream. This is the default. An existing durable consumer keeps its position.
     pub fn from_start(mut self) -> Self {
         self.start = Start::First;
         self
     }
 
-    /// Begins with the events that are stored from now on.
+    /// Starts at the events that are stored from now on.
     pub fn from_new(mut self) -> Self {
         self.start = Start::New;
         self
     }
 
-    /// Begins with the first event that was stored at this time or later.
+    /// Starts at the first event that was stored at or after this time.
     pub fn from_time(mut self, time: impl Into<SystemTime>) -> Self {
         self.start = Start::Time(time.into());
         self
     }
 
-    /// Delivers only what the filter selects, and what is malformed. By kind the server selects; the rest crosses the
-    /// network.
+    /// Delivers only the events that the filter selects, and malformed messages. The server filters by kind, the source by
+    /// the rest.
     pub fn filter(mut self, filter: EventFilter) -> Self {
         self.filter = filter;
         self
     }
 
-    /// Takes events up to these limits; what is beyond is malformed.
+    /// Sets the decoding limits. An event beyond them is malformed.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// How long a delivery may be without an answer before it comes again: longer than the longest work takes. A durable
-    /// consumer is made with 30 seconds where nothing is said; one that exists must have what is said.
+    /// Sets the ack wait: an event that is not settled within this time is redelivered. Choose longer than the longest
+    /// work. A new durable consumer has 30 seconds by default; an existing one must have the value set here.
     pub fn ack_wait(mut self, wait: Duration) -> Self {
         self.ack_wait = Some(wait);
         self
     }
 
-    /// How many deliveries may be without an answer, of all who read with the durable consumer. With 1 the order of the
-    /// stream holds also where something comes again. A durable consumer is made with 1,024 where nothing is said; one
-    /// that exists must have what is said.
+    /// Sets the consumer's max ack pending: how many deliveries may be unsettled, over all readers of the durable consumer.
+    /// With 1 the order holds through redelivery. A new durable consumer has 1,024 by default; an existing one must have
+    /// the value set here.
     pub fn max_in_flight(mut self, deliveries: usize) -> Self {
         self.max_in_flight = Some(deliveries);
         self
     }
 
-    /// Publishes what is [rejected](driver_events_core::Delivery::reject) on this subject, as it came, with headers that
-    /// tell where from and why: `Dead-Letter-Subject` and `Dead-Letter-Reason`, percent-encoded. A stream must take the
-    /// subject: a message counts as rejected once it is stored there. With a durable consumer only.
+    /// Publishes [rejected](driver_events_core::Delivery::reject) messages to this subject, unchanged, with the headers
+    /// `Dead-Letter-Subject` and `Dead-Letter-Reason`, percent-encoded. A stream must capture the subject: a message is
+    /// rejected only when the dead letter is stored. Durable consumers only. Default: none.
     pub fn dead_letters(mut self, subject: impl Into<String>) -> Self {
         self.dead_letters = Some(subject.into());
         self
     }
 
-    /// Connects where [`options`](Self::options) were given, checks that the stream is there, and makes or checks the
-    /// consumer.
+    /// Connects if [`options`](Self::options) are set, checks the stream, and creates or checks the consumer.
     ///
     /// # Errors
-    /// [`NoStream`](crate::SetupErrorKind::NoStream); [`UnfitStream`](crate::SetupErrorKind::UnfitStream) where the
-    /// stream never has such events, as with a wrong prefix; [`UnfitConsumer`](crate::SetupErrorKind::UnfitConsumer)
-    /// where the durable consumer exists and is another than is wanted; [`Invalid`](crate::SetupErrorKind::Invalid) for
-    /// a name, a prefix, a subject or a time that is none, and where nothing to connect with was given;
-    /// [`Unauthorized`](crate::SetupErrorKind::Unauthorized) where a request is not permitted;
-    /// [`Unreachable`](crate::SetupErrorKind::Unreachable) where JetStream does not answer within seconds; else as
-    /// [`NatsOptions::connect`].
+    /// - [`NoStream`](crate::SetupErrorKind::NoStream): the stream does not exist.
+    /// - [`UnfitStream`](crate::SetupErrorKind::UnfitStream): the stream captures none of the subjects, such as with a wrong
+    ///   prefix.
+    /// - [`UnfitConsumer`](crate::SetupErrorKind::UnfitConsumer): the durable consumer exists with other settings.
+    /// - [`Invalid`](crate::SetupErrorKind::Invalid): an invalid name, prefix, subject, time or limit, or no client,
+    ///   connection or options.
+    /// - [`Unauthorized`](crate::SetupErrorKind::Unauthorized): no permission for a request.
+    /// - [`Unreachable`](crate::SetupErrorKind::Unreachable): no response from JetStream within seconds; retry.
+    /// - Errors of [`NatsOptions::connect`].
     pub async fn build(self) -> Result<JetStreamEventSource, SetupError> {
         let subjects = match &self.prefix {
             Some(prefix) => Subjects::under(prefix)?,
@@ -179,45 +181,50 @@ impl JetStreamEventSourceBuilder {
             check_name(name)?;
         }
         if self.max_in_flight == Some(0) {
-            return Err(SetupError::invalid("one delivery at least must be in flight"));
+            return Err(SetupError::invalid("invalid `max_in_flight` 0: use at least 1"));
         }
         if self.ack_wait == Some(Duration::ZERO) {
-            return Err(SetupError::invalid("an answer takes some time"));
+            return Err(SetupError::invalid("invalid `ack_wait` 0: use a longer time"));
         }
         let start = self.start.policy()?;
         let dead_letters = match self.dead_letters {
             Some(subject) if !is_publishable(&subject) => {
-                return Err(SetupError::invalid(format!(
-                    "dead letters cannot go to {subject:?}, which is no subject"
-                )));
+                return Err(SetupError::invalid(format!("invalid dead-letter subject {subject:?}")));
             }
             subject => subject.map(Subject::from),
         };
         let connection = self.connection.connect().await?;
         let api = Api::new(connection.clone(), self.domain.as_deref());
         let stream = look_up(&api, &self.stream).await?;
-        let wanted_subjects = wanted_subjects(&self.filter, &subjects);
-        check_for_reading(&stream.config, &wanted_subjects)?;
-        let wanted = Wanted {
-            reads_all: wanted_subjects == [subjects.wildcard()],
+        let filter_subjects = filter_subjects(&self.filter, &subjects);
+        check_for_reading(&stream.config, &filter_subjects)?;
+        let consumer = ConsumerSettings {
+            selects_all_events: filter_subjects == [subjects.wildcard()],
             stream: self.stream,
             durable: self.durable,
             start,
-            subjects: wanted_subjects,
+            filter_subjects,
             ack_wait: self.ack_wait,
-            max_in_flight: self.max_in_flight,
+            max_ack_pending: self.max_in_flight,
         };
-        let settings = Settings {
+        let settings = SourceSettings {
             subjects,
             filter: self.filter,
             limits: self.limits,
             dead_letters,
         };
-        JetStreamEventSource::begin(connection, api, stream.created.unix_timestamp_nanos(), wanted, settings).await
+        JetStreamEventSource::start(
+            connection,
+            api,
+            stream.created.unix_timestamp_nanos(),
+            consumer,
+            settings,
+        )
+        .await
     }
 }
 
-/// Where to begin.
+/// Start position of a new consumer.
 #[derive(Clone, Copy, Debug)]
 enum Start {
     First,
@@ -230,12 +237,12 @@ impl Start {
         let time = match self {
             Self::First => return Ok(DeliverPolicy::All),
             Self::New => return Ok(DeliverPolicy::New),
-            // Nothing is older.
+            // Servers reject earlier times, and no event is older.
             Self::Time(time) => time.max(UNIX_EPOCH),
         };
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        if since.as_secs() > LAST_SECOND {
-            return Err(SetupError::invalid("reading cannot begin after the year 9999"));
+        if since.as_secs() > MAX_START_TIME_SECS {
+            return Err(SetupError::invalid("invalid start time: after the year 9999"));
         }
         Ok(DeliverPolicy::ByStartTime {
             start_time: time.into(),
@@ -243,8 +250,8 @@ impl Start {
     }
 }
 
-/// What the server is asked for: the subjects of the kinds that are selected, or all where one of these is not known.
-fn wanted_subjects(filter: &EventFilter, subjects: &Subjects) -> Vec<String> {
+/// Returns the subjects of the selected kinds, or the wildcard if the filter selects all kinds or an unknown one.
+fn filter_subjects(filter: &EventFilter, subjects: &Subjects) -> Vec<String> {
     let kinds: Option<Vec<EventKind>> = filter.selected_kinds().map(|kind| kind.parse().ok()).collect();
     match kinds {
         Some(kinds) if !kinds.is_empty() => kinds

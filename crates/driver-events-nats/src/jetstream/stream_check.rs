@@ -1,4 +1,4 @@
-//! Whether a stream is fit for what the sink promises.
+//! Checks whether a stream can keep the promises of a sink or a source.
 
 use std::time::Duration;
 
@@ -11,92 +11,98 @@ use super::api::{Api, ApiError};
 use crate::subject::Subjects;
 use crate::{SetupError, SetupErrorKind};
 
-/// JetStream's number for a stream that does not exist.
+/// JetStream's error code for an unknown stream.
 pub(super) const STREAM_NOT_FOUND: u64 = 10_059;
 
-/// Looks a stream up.
+/// Looks up a stream by name.
 ///
 /// # Errors
-/// `NoStream`, or why there is no answer.
+/// `NoStream` if it does not exist.
 pub(super) async fn look_up(api: &Api, stream: &str) -> Result<Info, SetupError> {
     check_name(stream)?;
-    match api.ask_patiently(&format!("STREAM.INFO.{stream}"), Bytes::new()).await {
+    match api
+        .request_with_retry(&format!("STREAM.INFO.{stream}"), Bytes::new())
+        .await
+    {
         Ok(info) => Ok(info),
-        Err(error) => Err(not_looked_up(stream, error)),
+        Err(error) => Err(lookup_error(stream, error)),
     }
 }
 
-pub(super) fn not_looked_up(stream: &str, error: ApiError) -> SetupError {
+pub(super) fn lookup_error(stream: &str, error: ApiError) -> SetupError {
     if error.code() == Some(STREAM_NOT_FOUND) {
-        let message = format!("the stream {stream:?} does not exist: make it, or correct the name");
+        let message = format!("stream `{stream}` does not exist: create it, or correct the name");
         return SetupError::new(SetupErrorKind::NoStream, message).with_source(error);
     }
-    error.into_setup_error(&format!("the stream {stream:?} cannot be looked up"))
+    error.into_setup_error(&format!("cannot look up stream `{stream}`"))
 }
 
-/// A name becomes a part of subjects.
+/// Checks the name of a stream or a consumer, which becomes a token of API subjects.
 pub(super) fn check_name(name: &str) -> Result<(), SetupError> {
-    let is_name = !name.is_empty()
+    let is_valid = !name.is_empty()
         && !name.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '.' | '*' | '>' | '/' | '\\'));
-    if is_name {
+    if is_valid {
         return Ok(());
     }
     Err(SetupError::invalid(format!(
-        "the name {name:?} must be one word without `.`, `*`, `>`, `/` and `\\`"
+        "invalid name {name:?}: use one word without `.`, `*`, `>`, `/` and `\\`"
     )))
 }
 
-/// Checks what a sink needs, and collects what its owner should know.
+/// Checks a stream for a sink, and returns warnings for its operator.
 ///
 /// # Errors
-/// `UnfitStream`: it does not take all known kinds, does not acknowledge, or forgets an id while the event may still be
-/// tried again, for as long as `horizon`.
-pub(super) fn check(config: &Config, subjects: &Subjects, horizon: Duration) -> Result<Vec<StreamWarning>, SetupError> {
+/// `UnfitStream`: the stream does not capture all known kinds, is sealed, sends no acks, or has a duplicate window that is
+/// not longer than `retry_timeout`.
+pub(super) fn check(
+    config: &Config,
+    subjects: &Subjects,
+    retry_timeout: Duration,
+) -> Result<Vec<StreamWarning>, SetupError> {
     let name = &config.name;
-    let unfit = |what: String| SetupError::new(SetupErrorKind::UnfitStream, format!("the stream {name:?} {what}"));
-    let missed: Vec<_> = EventKind::ALL
+    let unfit = |what: String| SetupError::new(SetupErrorKind::UnfitStream, format!("stream `{name}` {what}"));
+    let missing = EventKind::ALL
         .iter()
         .map(|kind| subjects.of_kind(*kind))
-        .filter(|subject| !config.subjects.iter().any(|pattern| takes(pattern, subject)))
-        .collect();
-    if let Some(subject) = missed.first() {
+        .find(|subject| !config.subjects.iter().any(|pattern| covers(pattern, subject)));
+    if let Some(subject) = missing {
         return Err(unfit(format!(
-            "does not take {subject:?}, but {:?}: add {:?} to its subjects",
+            "does not capture `{subject}`, only {:?}: add `{}` to its subjects",
             config.subjects,
             subjects.wildcard()
         )));
     }
     if config.sealed {
-        return Err(unfit("is sealed, and takes no more events".into()));
+        return Err(unfit("is sealed: use another stream".into()));
     }
     if config.no_ack {
         return Err(unfit(
-            "does not acknowledge events (no_ack), so that nobody can know whether they are stored".into(),
+            "does not acknowledge messages (`no_ack`): the sink cannot know which events are stored".into(),
         ));
     }
-    if config.duplicate_window <= horizon {
+    if config.duplicate_window <= retry_timeout {
         return Err(unfit(format!(
-            "tells duplicates for {:?} only, but an event may be sent again for {horizon:?}, and be stored twice: widen \
-             its duplicate window, or shorten the time for which the sink tries",
+            "has a duplicate window of {:?}, but the sink retries for {retry_timeout:?} and could store an event twice: \
+             use a longer duplicate window, or a shorter retry timeout",
             config.duplicate_window
         )));
     }
     Ok(warnings(config, subjects))
 }
 
-/// Checks what a reader needs.
+/// Checks a stream for a source.
 ///
 /// # Errors
-/// `UnfitStream`: nothing that the stream takes is what the reader asks for, as with a wrong prefix.
-pub(super) fn check_for_reading(config: &Config, wanted: &[String]) -> Result<(), SetupError> {
-    // What comes from another stream, or by another name, is not among the subjects.
-    let takes_others = config.mirror.is_some() || config.sources.is_some() || config.subject_transform.is_some();
-    let has_any = |wanted: &String| config.subjects.iter().any(|pattern| overlap(pattern, wanted));
-    if takes_others || wanted.iter().any(has_any) {
+/// `UnfitStream`: the stream captures no subject that the source reads, such as with a wrong prefix.
+pub(super) fn check_for_reading(config: &Config, filter_subjects: &[String]) -> Result<(), SetupError> {
+    // Messages of other streams, or with transformed subjects, are not covered by `subjects`.
+    let has_other_subjects = config.mirror.is_some() || config.sources.is_some() || config.subject_transform.is_some();
+    let is_captured = |filter: &String| config.subjects.iter().any(|pattern| overlap(pattern, filter));
+    if has_other_subjects || filter_subjects.iter().any(is_captured) {
         return Ok(());
     }
     let message = format!(
-        "the stream {:?} never has what is to be read: it takes {:?}, and not {wanted:?}",
+        "stream `{}` captures {:?}, none of {filter_subjects:?}: correct the prefix or the filter",
         config.name, config.subjects
     );
     Err(SetupError::new(SetupErrorKind::UnfitStream, message))
@@ -105,7 +111,7 @@ pub(super) fn check_for_reading(config: &Config, wanted: &[String]) -> Result<()
 fn warnings(config: &Config, subjects: &Subjects) -> Vec<StreamWarning> {
     let mut warnings = Vec::new();
     if !config.max_age.is_zero() {
-        warnings.push(StreamWarning::ForgetsByAge {
+        warnings.push(StreamWarning::DeletesByAge {
             max_age: config.max_age,
         });
     }
@@ -116,20 +122,20 @@ fn warnings(config: &Config, subjects: &Subjects) -> Vec<StreamWarning> {
         warnings.push(StreamWarning::DiscardsOld);
     }
     if config.retention != RetentionPolicy::Limits {
-        warnings.push(StreamWarning::ForgetsWhatWasRead);
+        warnings.push(StreamWarning::DeletesAcked);
     }
     if config.storage == StorageType::Memory {
         warnings.push(StreamWarning::InMemory);
     }
     let wildcard = subjects.wildcard();
-    if !config.subjects.iter().any(|pattern| takes(pattern, &wildcard)) {
+    if !config.subjects.iter().any(|pattern| covers(pattern, &wildcard)) {
         warnings.push(StreamWarning::MissesUnknownKinds { wildcard });
     }
     warnings
 }
 
-/// Whether everything that `subject` stands for, which may end with `>`, is also what `pattern` stands for.
-fn takes(pattern: &str, subject: &str) -> bool {
+/// Returns whether `pattern` matches every subject that `subject` matches, which may end with `>`.
+fn covers(pattern: &str, subject: &str) -> bool {
     let mut subject = subject.split('.');
     for token in pattern.split('.') {
         match (token, subject.next()) {
@@ -144,7 +150,7 @@ fn takes(pattern: &str, subject: &str) -> bool {
     subject.next().is_none()
 }
 
-/// Whether there is a subject for which both patterns stand.
+/// Returns whether a subject exists that matches both patterns.
 fn overlap(one: &str, other: &str) -> bool {
     let mut others = other.split('.');
     for token in one.split('.') {
@@ -161,10 +167,10 @@ fn overlap(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{check_name, overlap, takes};
+    use super::{check_name, covers, overlap};
 
     #[test]
-    fn patterns_overlap_where_one_subject_is_in_both() {
+    fn patterns_overlap_if_a_subject_matches_both() {
         for (one, other) in [
             (">", "a.b"),
             ("a.>", "a.b.c"),
@@ -187,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_takes_what_is_below_it() {
+    fn a_pattern_covers_narrower_ones() {
         for (pattern, subject) in [
             (">", "a.b"),
             ("a.>", "a.b"),
@@ -197,7 +203,7 @@ mod tests {
             ("*.b", "a.b"),
             ("a.b", "a.b"),
         ] {
-            assert!(takes(pattern, subject), "{pattern} {subject}");
+            assert!(covers(pattern, subject), "{pattern} {subject}");
         }
         for (pattern, subject) in [
             ("a.>", "a"),
@@ -208,12 +214,12 @@ mod tests {
             ("a.b.>", "a.>"),
             ("b.>", "a.b"),
         ] {
-            assert!(!takes(pattern, subject), "{pattern} {subject}");
+            assert!(!covers(pattern, subject), "{pattern} {subject}");
         }
     }
 
     #[test]
-    fn a_name_is_one_word() {
+    fn names_are_single_tokens() {
         assert!(check_name("DRIVER_events-1").is_ok());
         for name in ["", "a.b", "a b", "a*", ">", "a/b", "a\\b", "a\r\n"] {
             assert!(check_name(name).is_err(), "{name:?}");

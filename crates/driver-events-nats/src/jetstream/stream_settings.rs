@@ -6,22 +6,21 @@ use bytes::Bytes;
 
 use super::StreamWarning;
 use super::api::{Api, ApiError, json};
-use super::stream_check::{STREAM_NOT_FOUND, check, check_name, look_up, not_looked_up};
+use super::stream_check::{STREAM_NOT_FOUND, check, check_name, look_up, lookup_error};
 use crate::connection::Connection;
 use crate::subject::Subjects;
 use crate::{NatsConnection, SetupError, SetupErrorKind};
 
-/// JetStream's number for a name that another stream has.
+/// JetStream's error code for a stream name that is in use with another configuration.
 const NAME_IN_USE: u64 = 10_058;
-/// JetStream's number for subjects that another stream takes.
+/// JetStream's error code for subjects that another stream captures.
 const SUBJECTS_OVERLAP: u64 = 10_065;
 
-/// What a stream for events should be like. The defaults are sound for one server; see [`replicas`](Self::replicas) for
-/// more.
+/// Settings of a stream for events. The defaults suit a single server; a cluster needs [`replicas`](Self::replicas).
 ///
-/// Always so: events are kept in files, until a limit that is set here says otherwise; a stream whose size is limited
-/// refuses events when it is full, and never deletes old ones for new ones; readers may ask any replica (`allow_direct`);
-/// batches may be atomic (`allow_atomic`), which servers from 2.12 on make use of.
+/// Fixed settings: file storage; with [`max_bytes`](Self::max_bytes) `discard: new`, so that a full stream refuses new
+/// events instead of deleting old ones; `allow_direct`, so that readers may query any replica; `allow_atomic`, for atomic
+/// batches on servers from 2.12.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct StreamSettings {
@@ -34,18 +33,18 @@ pub struct StreamSettings {
     duplicate_window: Duration,
 }
 
-/// What [`ensure_stream`] found or made.
+/// Result of [`ensure_stream`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EnsuredStream {
-    /// Whether the stream was made by this call.
+    /// Whether this call created the stream.
     pub is_new: bool,
-    /// What its owner should know about it.
+    /// Settings that the stream's operator should know about.
     pub warnings: Vec<StreamWarning>,
 }
 
 impl StreamSettings {
-    /// A stream of this name for all events that are published without a prefix.
+    /// Creates settings of a stream that captures all events published without a prefix.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -58,39 +57,40 @@ impl StreamSettings {
         }
     }
 
-    /// Takes the events that are published below this prefix.
+    /// Sets the subject prefix of the captured events. Default: none.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self
     }
 
-    /// Makes the stream in this JetStream domain.
+    /// Sets the JetStream domain. Default: none.
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());
         self
     }
 
-    /// How many servers keep every event: 3 survive the loss of one. Begins as 1.
+    /// Sets the number of replicas; 3 survive the loss of a server. Default: 1.
     pub fn replicas(mut self, replicas: usize) -> Self {
         self.replicas = replicas;
         self
     }
 
-    /// How large the stream may become; what comes then is refused with [`Full`](driver_events_core::SinkErrorKind::Full).
-    /// Begins without a limit of its own.
+    /// Sets the maximum size. A full stream refuses events with [`Full`](driver_events_core::SinkErrorKind::Full).
+    /// Default: unlimited.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = Some(bytes);
         self
     }
 
-    /// How old events may become before they are deleted. Begins as for ever.
+    /// Sets the age at which events are deleted. Default: never.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
     }
 
-    /// For how long an event that is sent again is known to be stored already. It costs the server memory for every id;
-    /// it must be longer than [publishers try](crate::JetStreamEventSinkBuilder::retry_timeout). Begins as 2 minutes.
+    /// Sets how long the server remembers event ids to detect duplicates, which costs memory for each id. The window must
+    /// be longer than the [publishers' retry timeout](crate::JetStreamEventSinkBuilder::retry_timeout). Default: 2
+    /// minutes.
     pub fn duplicate_window(mut self, window: Duration) -> Self {
         self.duplicate_window = window;
         self
@@ -98,7 +98,7 @@ impl StreamSettings {
 
     fn config(&self, subjects: &Subjects) -> Config {
         let max_age = self.max_age.unwrap_or_default();
-        // The server refuses to remember ids for longer than events.
+        // The server refuses a duplicate window that is longer than `max_age`.
         let duplicate_window = match self.max_age {
             Some(max_age) => self.duplicate_window.min(max_age),
             None => self.duplicate_window,
@@ -129,7 +129,7 @@ impl StreamSettings {
     }
 }
 
-/// Makes the stream where it does not exist, and checks it where it does. One that exists is never changed.
+/// Creates the stream, or checks it if it exists. An existing stream is never changed.
 ///
 /// ```no_run
 /// use driver_events_nats::{StreamSettings, ensure_stream};
@@ -145,25 +145,25 @@ impl StreamSettings {
 /// ```
 ///
 /// # Errors
-/// [`UnfitStream`](SetupErrorKind::UnfitStream) where the stream does not take the events, or where another stream takes
-/// them already; [`Invalid`](SetupErrorKind::Invalid) for a name or a prefix that is none, and where the server cannot
-/// make such a stream; [`Unauthorized`](SetupErrorKind::Unauthorized); [`Unreachable`](SetupErrorKind::Unreachable)
-/// where JetStream does not answer within seconds.
+/// - [`UnfitStream`](SetupErrorKind::UnfitStream): the stream does not capture the events, or another stream does.
+/// - [`Invalid`](SetupErrorKind::Invalid): the name or the prefix is invalid, or the server cannot create such a stream.
+/// - [`Unauthorized`](SetupErrorKind::Unauthorized): the server rejects the credentials or a request.
+/// - [`Unreachable`](SetupErrorKind::Unreachable): no response from JetStream within seconds; retry.
 ///
 /// # Cancel safety
-/// The stream may be made or not.
+/// The stream may have been created. Calling again is safe.
 pub async fn ensure_stream(client: &Client, settings: &StreamSettings) -> Result<EnsuredStream, SetupError> {
     ensure(Connection::of_client(client.clone()), settings).await
 }
 
 impl NatsConnection {
-    /// As [`ensure_stream`], and it sees what the server refuses at once.
+    /// Creates or checks the stream, as [`ensure_stream`] does, and reports denied requests at once.
     ///
     /// # Errors
-    /// As [`ensure_stream`].
+    /// See [`ensure_stream`].
     ///
     /// # Cancel safety
-    /// The stream may be made or not.
+    /// The stream may have been created. Calling again is safe.
     pub async fn ensure_stream(&self, settings: &StreamSettings) -> Result<EnsuredStream, SetupError> {
         ensure(Connection::of_connection(self.clone(), false), settings).await
     }
@@ -177,52 +177,58 @@ async fn ensure(connection: Connection, settings: &StreamSettings) -> Result<Ens
         None => Subjects::bare(),
     };
     let api = Api::new(connection, settings.domain.as_deref());
-    let wanted = settings.config(&subjects);
+    let config = settings.config(&subjects);
     let stream = match find(&api, name).await? {
         Some(found) => EnsuredStream {
             is_new: false,
-            warnings: check_found(&found.config, &wanted, &subjects)?,
+            warnings: check_existing(&found.config, &config, &subjects)?,
         },
-        None => make(&api, &wanted, &subjects).await?,
+        None => create(&api, &config, &subjects).await?,
     };
     if !stream.is_new {
-        tell(name, &stream.warnings);
+        log_warnings(name, &stream.warnings);
     }
     Ok(stream)
 }
 
 async fn find(api: &Api, name: &str) -> Result<Option<Info>, SetupError> {
-    match api.ask_patiently(&format!("STREAM.INFO.{name}"), Bytes::new()).await {
+    match api
+        .request_with_retry(&format!("STREAM.INFO.{name}"), Bytes::new())
+        .await
+    {
         Ok(info) => Ok(Some(info)),
         Err(error) if error.code() == Some(STREAM_NOT_FOUND) => Ok(None),
-        Err(error) => Err(not_looked_up(name, error)),
+        Err(error) => Err(lookup_error(name, error)),
     }
 }
 
-async fn make(api: &Api, wanted: &Config, subjects: &Subjects) -> Result<EnsuredStream, SetupError> {
-    let name = &wanted.name;
-    let body = json(wanted).map_err(|error| not_made(name, error))?;
-    match api.ask_patiently::<Info>(&format!("STREAM.CREATE.{name}"), body).await {
-        Ok(made) => {
-            tracing::info!(stream = name, "the stream was made");
+async fn create(api: &Api, config: &Config, subjects: &Subjects) -> Result<EnsuredStream, SetupError> {
+    let name = &config.name;
+    let body = json(config).map_err(|error| create_error(name, error))?;
+    match api
+        .request_with_retry::<Info>(&format!("STREAM.CREATE.{name}"), body)
+        .await
+    {
+        Ok(created) => {
+            tracing::info!(stream = name, "stream created");
             Ok(EnsuredStream {
                 is_new: true,
-                warnings: check(&made.config, subjects, Duration::ZERO)?,
+                warnings: check(&created.config, subjects, Duration::ZERO)?,
             })
         }
         Err(error) if error.code() == Some(NAME_IN_USE) => {
-            // Somebody else was faster.
+            // Another client created the stream meanwhile.
             let found = look_up(api, name).await?;
             Ok(EnsuredStream {
                 is_new: false,
-                warnings: check_found(&found.config, wanted, subjects)?,
+                warnings: check_existing(&found.config, config, subjects)?,
             })
         }
-        Err(error) => Err(not_made(name, error)),
+        Err(error) => Err(create_error(name, error)),
     }
 }
 
-fn check_found(found: &Config, wanted: &Config, subjects: &Subjects) -> Result<Vec<StreamWarning>, SetupError> {
+fn check_existing(found: &Config, wanted: &Config, subjects: &Subjects) -> Result<Vec<StreamWarning>, SetupError> {
     let mut warnings = check(found, subjects, Duration::ZERO)?;
     if found.num_replicas < wanted.num_replicas {
         warnings.push(StreamWarning::FewerReplicas {
@@ -239,17 +245,16 @@ fn check_found(found: &Config, wanted: &Config, subjects: &Subjects) -> Result<V
     Ok(warnings)
 }
 
-/// Tells warnings as events of `tracing`.
-pub(super) fn tell(stream: &str, warnings: &[StreamWarning]) {
+pub(super) fn log_warnings(stream: &str, warnings: &[StreamWarning]) {
     for warning in warnings {
-        tracing::warn!(stream, %warning, "the stream is not as it should be");
+        tracing::warn!(stream, %warning, "unexpected stream settings");
     }
 }
 
-fn not_made(name: &str, error: ApiError) -> SetupError {
-    let message = format!("the stream {name:?} cannot be made");
+fn create_error(name: &str, error: ApiError) -> SetupError {
+    let message = format!("cannot create stream `{name}`");
     if error.code() == Some(SUBJECTS_OVERLAP) {
-        let message = format!("{message}: another stream takes these events already, use that one");
+        let message = format!("{message}: another stream captures these subjects: use that stream");
         return SetupError::new(SetupErrorKind::UnfitStream, message).with_source(error);
     }
     error.into_setup_error(&message)

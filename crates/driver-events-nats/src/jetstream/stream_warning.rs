@@ -1,39 +1,39 @@
 use std::fmt;
 use std::time::Duration;
 
-/// Something about a stream that works, and that its owner should know.
+/// A setting of a stream that works, but that its operator should know about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StreamWarning {
-    /// Events are deleted when they are so old.
-    ForgetsByAge {
-        /// The age.
+    /// The stream deletes events that reach `max_age`.
+    DeletesByAge {
+        /// Maximum age of events.
         max_age: Duration,
     },
-    /// The oldest events are deleted when the stream is full: `discard: old` with a limit. With `discard: new` a full
-    /// stream refuses new events, which publishers are told.
+    /// A full stream deletes its oldest events (`discard: old`). With `discard: new` it refuses new events with an error.
     DiscardsOld,
-    /// Events are deleted once consumers have acknowledged them: the retention is not `limits`.
-    ForgetsWhatWasRead,
-    /// Events are held in memory only, and lost when the servers that have them stop.
+    /// The stream deletes events that consumers have acked: its retention is not `limits`.
+    DeletesAcked,
+    /// Events are stored in memory, and lost when the servers stop.
     InMemory,
-    /// The stream takes the kinds that this version knows, and not all subjects below: newer kinds will be refused.
+    /// The stream captures the kinds that this version knows, but not all subjects below the wildcard: it will refuse
+    /// newer kinds.
     MissesUnknownKinds {
-        /// What the stream should take.
+        /// Subject that the stream should capture.
         wildcard: String,
     },
-    /// Fewer servers keep the events than was asked for.
+    /// The stream has fewer replicas than requested.
     FewerReplicas {
-        /// How many do.
+        /// Actual number of replicas.
         found: usize,
-        /// How many were asked for.
+        /// Requested number of replicas.
         wanted: usize,
     },
-    /// The stream tells duplicates for a shorter time than was asked for.
+    /// The duplicate window is shorter than requested.
     ShorterDuplicateWindow {
-        /// The time.
+        /// Actual duplicate window.
         found: Duration,
-        /// What was asked for.
+        /// Requested duplicate window.
         wanted: Duration,
     },
 }
@@ -41,23 +41,19 @@ pub enum StreamWarning {
 impl fmt::Display for StreamWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ForgetsByAge { max_age } => write!(f, "events are deleted when they are {max_age:?} old"),
-            Self::DiscardsOld => f.write_str("the oldest events are deleted when the stream is full (discard: old)"),
-            Self::ForgetsWhatWasRead => {
-                f.write_str("events are deleted once consumers have acknowledged them (retention)")
-            }
-            Self::InMemory => f.write_str("events are held in memory only (storage)"),
+            Self::DeletesByAge { max_age } => write!(f, "events are deleted after {max_age:?} (`max_age`)"),
+            Self::DiscardsOld => f.write_str("a full stream deletes its oldest events (`discard: old`)"),
+            Self::DeletesAcked => f.write_str("events are deleted when consumers have acked them (`retention`)"),
+            Self::InMemory => f.write_str("events are stored in memory only (`storage`)"),
             Self::MissesUnknownKinds { wildcard } => {
                 write!(
                     f,
-                    "kinds that are not known yet will be refused: let the stream take {wildcard:?}"
+                    "events of kinds unknown to this version are refused: add `{wildcard}` to the subjects"
                 )
             }
-            Self::FewerReplicas { found, wanted } => {
-                write!(f, "the events have {found} replicas, and not {wanted}")
-            }
+            Self::FewerReplicas { found, wanted } => write!(f, "{found} replicas, expected {wanted}"),
             Self::ShorterDuplicateWindow { found, wanted } => {
-                write!(f, "duplicates are told for {found:?}, and not for {wanted:?}")
+                write!(f, "duplicate window of {found:?}, expected {wanted:?}")
             }
         }
     }

@@ -1,0 +1,63 @@
+//! The reply subject of a message that a consumer delivers. Acks are published to it.
+
+use async_nats::Subject;
+
+pub(super) const PREFIX: &str = "$JS.ACK.";
+
+/// An ack subject, `$JS.ACK.STREAM.CONSUMER.DELIVERED.SEQUENCE.…`, and the sequences in it. Servers from 2.11 may insert
+/// the domain and the account after `$JS.ACK`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct AckSubject {
+    pub(super) subject: Subject,
+    pub(super) stream_sequence: u64,
+    /// Counts the consumer's deliveries from 1; a gap means lost messages.
+    pub(super) consumer_sequence: u64,
+}
+
+impl AckSubject {
+    /// Returns `None` if `subject` is not an ack subject.
+    pub(super) fn parse(subject: &Subject) -> Option<Self> {
+        let rest = subject.strip_prefix(PREFIX)?;
+        let leading_tokens = match rest.split('.').count() {
+            7 => 2,
+            9.. => 4,
+            _ => return None,
+        };
+        let mut tokens = rest.split('.').skip(leading_tokens);
+        // The delivery count of this message is not used.
+        tokens.next()?.parse::<u64>().ok()?;
+        Some(Self {
+            stream_sequence: tokens.next()?.parse().ok()?,
+            consumer_sequence: tokens.next()?.parse().ok()?,
+            subject: subject.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AckSubject;
+
+    #[test]
+    fn ack_subjects_of_all_servers_are_parsed() {
+        for subject in [
+            "$JS.ACK.DRIVER.billing.2.45.47.1700000000000000000.3",
+            "$JS.ACK.hub.AbCd.DRIVER.billing.2.45.47.1700000000000000000.3",
+            "$JS.ACK.hub.AbCd.DRIVER.billing.2.45.47.1700000000000000000.3.xyz",
+        ] {
+            let expected = AckSubject {
+                subject: subject.into(),
+                stream_sequence: 45,
+                consumer_sequence: 47,
+            };
+            assert_eq!(AckSubject::parse(&subject.into()), Some(expected));
+        }
+    }
+
+    #[test]
+    fn other_subjects_are_not_ack_subjects() {
+        for subject in ["", "_INBOX.x", "$JS.ACK.a.b", "$JS.ACK.a.b.x.45.47.1.3"] {
+            assert_eq!(AckSubject::parse(&subject.into()), None, "{subject}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Outages of the connection or the server, and which of them the reader has seen as errors.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use driver_events_core::{SourceError, SourceErrorKind};
+use tokio::time::Instant;
+
+use crate::SetupError;
+use crate::connection::Connection;
+
+/// An outage is reported after this time.
+const REPORT_AFTER: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Default)]
+pub(super) struct Outage {
+    since: Option<Instant>,
+    cause: Option<SetupError>,
+    is_reported: bool,
+    /// Authorization error reported last: each is reported once.
+    reported_auth_error: Option<Arc<str>>,
+    /// Number of denied publishes when the reader was last informed.
+    reported_denials: u64,
+}
+
+impl Outage {
+    /// Starts an outage, unless one is in progress.
+    pub(super) fn start(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    /// Starts an outage, unless one is in progress, and sets its cause.
+    pub(super) fn start_with_cause(&mut self, cause: SetupError) {
+        self.start();
+        self.cause = Some(cause);
+    }
+
+    /// Ends the outage: the server has sent something.
+    pub(super) fn end(&mut self) {
+        if self.since.take().is_some() {
+            self.cause = None;
+            self.is_reported = false;
+        }
+    }
+
+    /// Returns the error that the reader has not seen yet, if there is one. Short outages are not reported.
+    pub(super) fn report(&mut self, connection: &Connection) -> Option<SourceError> {
+        if let Some(error) = self.report_auth_error(connection) {
+            return Some(error);
+        }
+        if !connection.is_connected() {
+            self.start();
+        }
+        let is_due = self.since.is_some_and(|since| since.elapsed() >= REPORT_AFTER);
+        if self.is_reported || !is_due {
+            return None;
+        }
+        self.is_reported = true;
+        let message = match connection.is_connected() {
+            true => "JetStream does not serve the consumer: the source retries",
+            false => "the connection to NATS is down: the source reconnects",
+        };
+        let error = SourceError::new(SourceErrorKind::Disconnected, message);
+        Some(match self.cause.take() {
+            Some(cause) => error.with_source(cause),
+            None => error,
+        })
+    }
+
+    /// Returns an error if the server has denied publishing to a subject of this reader since the last call.
+    pub(super) fn report_denied_publish(
+        &mut self,
+        connection: &Connection,
+        is_own_subject: impl Fn(&str) -> bool,
+    ) -> Option<SourceError> {
+        let state = connection.state()?;
+        if !state.has_violations() {
+            return None;
+        }
+        let (denials, subject) = state.publish_violations(is_own_subject);
+        let is_new = denials > std::mem::replace(&mut self.reported_denials, denials);
+        let subject = subject.filter(|_| is_new)?;
+        let message = format!("no permission to publish to `{subject}`: grant it to the reader");
+        Some(SourceError::new(SourceErrorKind::Unauthorized, message))
+    }
+
+    fn report_auth_error(&mut self, connection: &Connection) -> Option<SourceError> {
+        let auth_error = connection.auth_error();
+        if auth_error == self.reported_auth_error {
+            return None;
+        }
+        self.reported_auth_error.clone_from(&auth_error);
+        let message = format!("the NATS server rejected the credentials: {}", auth_error?);
+        Some(SourceError::new(SourceErrorKind::Unauthorized, message))
+    }
+}
