@@ -203,7 +203,7 @@ fn missing_stream_is_reported() {
     let ended = run(["tail", "--from", &url]);
     assert_eq!(ended.code, 1);
     assert!(
-        ended.stderr.contains("the stream \"DRIVER\" does not exist"),
+        ended.stderr.contains("stream `DRIVER` does not exist"),
         "{}",
         ended.stderr
     );

@@ -1,4 +1,4 @@
-//! What the stream has, and what the receipts say.
+//! Stored messages and receipts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ use crate::jetstream_support::{
 };
 use crate::support::{client, in_time, options};
 
-/// A stream of its own for each sink, so that all can share a server.
+/// Creates a stream for each sink, on a shared server.
 struct JetStream {
     server: NatsServer,
     started: AtomicUsize,
@@ -80,7 +80,7 @@ async fn conforms_with_headers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn conforms_bare_with_a_small_max_payload() {
-    // The header with the id counts too.
+    // The limit includes the header with the id.
     let config = NatsConfig::new().jetstream().max_payload(100_063);
     let mut fixture = JetStream::new(NatsServer::start(config).unwrap());
     (fixture.is_bare, fixture.max_bytes) = (true, Some(100_000));
@@ -88,26 +88,26 @@ async fn conforms_bare_with_a_small_max_payload() {
 }
 
 #[tokio::test]
-async fn conforms_by_a_client_of_the_caller_on_one_thread() {
+async fn conforms_with_the_callers_client_on_one_thread() {
     let mut fixture = JetStream::new(jetstream_server());
     fixture.owns_connection = false;
     conformance::run(&fixture).await;
 }
 
 #[tokio::test]
-async fn both_fixtures_are_stored_byte_for_byte_on_their_subjects() {
+async fn fixtures_are_stored_byte_for_byte_on_their_subjects() {
     for name in ["goal-run.ndjson", "upstream-events.ndjson"] {
         let (_server, client) = server_with_stream().await;
         let sink = JetStreamEventSink::new(client.clone(), STREAM).await.unwrap();
         let lines = fixture(name);
         let event = |line: &String| Envelope::new(DriverEvent::from_json(line.as_bytes()).unwrap());
         let sent: Vec<_> = lines.iter().map(event).collect();
-        let answers = in_time(sink.send_batch(sent.clone())).await;
+        let results = in_time(sink.send_batch(sent.clone())).await;
         let messages = read_stream(&client, STREAM).await;
-        check_stored(&sent, &answers, &messages);
+        check_stored(&sent, &results, &messages);
         assert_eq!(messages.len(), lines.len());
-        for ((line, envelope), answer) in lines.iter().zip(&sent).zip(&answers) {
-            let stored = stored(answer.as_ref().unwrap());
+        for ((line, envelope), result) in lines.iter().zip(&sent).zip(&results) {
+            let stored = stored(result.as_ref().unwrap());
             assert_eq!(
                 (&*stored.log, stored.partition, stored.duplicate),
                 (STREAM, None, false)
@@ -118,21 +118,21 @@ async fn both_fixtures_are_stored_byte_for_byte_on_their_subjects() {
         }
 
         let again = in_time(sink.send_batch(sent.clone())).await;
-        for (first, second) in answers.iter().zip(&again) {
+        for (first, second) in results.iter().zip(&again) {
             let (first, second) = (stored(first.as_ref().unwrap()), stored(second.as_ref().unwrap()));
             assert_eq!(
                 (first.offset, true),
                 (second.offset, second.duplicate),
-                "sent twice, stored once"
+                "the second copy is a duplicate of the first"
             );
         }
         assert_eq!(read_stream(&client, STREAM).await.len(), lines.len());
     }
 }
 
-/// The trap: the client's headers panic on a line break that is given as text.
+/// async-nats panics on a header value with a line break.
 #[tokio::test]
-async fn an_id_of_any_text_is_a_header_and_tells_duplicates() {
+async fn id_of_any_text_is_encoded_and_deduplicated() {
     let (_server, client) = server_with_stream().await;
     let sink = JetStreamEventSink::new(client.clone(), STREAM).await.unwrap();
     let envelope =
@@ -152,7 +152,7 @@ async fn an_id_of_any_text_is_a_header_and_tells_duplicates() {
 }
 
 #[tokio::test]
-async fn a_closed_sink_refuses_and_leaves_the_callers_client_open() {
+async fn closed_sink_fails_and_leaves_the_callers_client_open() {
     let (_server, client) = server_with_stream().await;
     let sink = JetStreamEventSink::new(client.clone(), STREAM).await.unwrap();
     let event = Envelope::new(samples::numbered(samples::goal(1), 1));
@@ -168,7 +168,7 @@ async fn a_closed_sink_refuses_and_leaves_the_callers_client_open() {
 }
 
 #[tokio::test]
-async fn an_ended_connection_is_told_at_once() {
+async fn send_fails_at_once_on_a_closed_connection() {
     let (server, _client) = server_with_stream().await;
     let connection = options(&server).connect().await.unwrap();
     let sink = JetStreamEventSink::builder(STREAM)

@@ -1,4 +1,4 @@
-//! What a stream has is read back, by readers that stay and by readers that come and go.
+//! Reading a stream with ephemeral and durable consumers.
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
@@ -15,8 +15,9 @@ use driver_events_nats::{
     ensure_stream,
 };
 use driver_events_types::EventKind;
+use futures_util::StreamExt;
 
-use crate::jetstream_support::{STREAM, make, read_stream, server_with_stream};
+use crate::jetstream_support::{STREAM, server_with_stream};
 use crate::support::{PATIENCE, in_time, options};
 
 const FIXTURES: [&str; 2] = [
@@ -40,8 +41,8 @@ pub(crate) fn numbered(goals: u32, numbers: std::ops::Range<u32>) -> Vec<Envelop
 
 pub(crate) async fn store(client: &Client, envelopes: &[Envelope]) {
     let sink = JetStreamEventSink::new(client.clone(), STREAM).await.unwrap();
-    for answer in in_time(sink.send_batch(envelopes.to_vec())).await {
-        answer.unwrap();
+    for result in in_time(sink.send_batch(envelopes.to_vec())).await {
+        result.unwrap();
     }
 }
 
@@ -49,7 +50,7 @@ pub(crate) async fn next(source: &mut JetStreamEventSource) -> Delivery {
     in_time(source.next()).await.unwrap().unwrap()
 }
 
-/// Reads so many events, acknowledges them, and gives their ids.
+/// Reads `count` events, acks them, and returns their ids.
 pub(crate) async fn ids(source: &mut JetStreamEventSource, count: usize) -> Vec<String> {
     let mut ids = Vec::with_capacity(count);
     while ids.len() < count {
@@ -64,20 +65,20 @@ pub(crate) fn ids_of(envelopes: &[Envelope]) -> Vec<String> {
     envelopes.iter().map(|envelope| envelope.id().to_string()).collect()
 }
 
-fn sequence(delivery: &Delivery) -> u64 {
+pub(crate) fn sequence(delivery: &Delivery) -> u64 {
     match delivery.position() {
         Position::Stream { stream, sequence } if &**stream == STREAM => *sequence,
         other => panic!("{other:?}"),
     }
 }
 
-pub(crate) async fn nothing_comes(source: &mut JetStreamEventSource) {
-    let quiet = tokio::time::timeout(Duration::from_millis(300), source.next()).await;
-    assert!(quiet.is_err(), "{quiet:?}");
+pub(crate) async fn assert_idle(source: &mut JetStreamEventSource) {
+    let next = tokio::time::timeout(Duration::from_millis(300), source.next()).await;
+    assert!(next.is_err(), "{next:?}");
 }
 
 #[tokio::test]
-async fn both_fixtures_come_back_byte_for_byte_and_in_order() {
+async fn fixtures_are_read_byte_for_byte_in_order() {
     for durable in [None, Some("audit")] {
         let (server, client) = server_with_stream().await;
         let lines: Vec<&str> = FIXTURES.iter().flat_map(|fixture| fixture.lines()).collect();
@@ -103,16 +104,20 @@ async fn both_fixtures_come_back_byte_for_byte_and_in_order() {
             assert_eq!(sequence(&delivery), u64::try_from(number).unwrap() + 1);
             delivery.ack().await.unwrap();
         }
-        nothing_comes(&mut source).await;
+        assert_idle(&mut source).await;
         in_time(source.close()).await.unwrap();
         let stream = jetstream::new(client).get_stream(STREAM).await.unwrap();
         let consumers = stream.get_info().await.unwrap().state.consumer_count;
-        assert_eq!(consumers, usize::from(durable.is_some()), "nothing else is left behind");
+        assert_eq!(
+            consumers,
+            usize::from(durable.is_some()),
+            "the ephemeral consumer is deleted"
+        );
     }
 }
 
 #[tokio::test]
-async fn events_of_older_publishers_read_as_well() {
+async fn messages_without_cloudevents_headers_are_read() {
     let (server, client) = server_with_stream().await;
     let context = jetstream::new(client);
     let json = r#"{"kind":"escalate","goal_id":"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01","reason":"x"}"#;
@@ -129,7 +134,7 @@ async fn events_of_older_publishers_read_as_well() {
 }
 
 #[tokio::test]
-async fn a_durable_consumer_goes_on_where_its_reader_ended() {
+async fn durable_consumer_continues_after_close() {
     let (server, client) = server_with_stream().await;
     let envelopes = numbered(3, 0..30);
     store(&client, &envelopes).await;
@@ -139,16 +144,16 @@ async fn a_durable_consumer_goes_on_where_its_reader_ended() {
         read.extend(ids(&mut source, 10).await);
         in_time(source.close()).await.unwrap();
     }
-    // What a reader had asked for and not delivered was given back when it ended.
+    // `close` has nak'd the prefetched events.
     assert_eq!(read.len(), 30);
     read.sort();
     let mut sent = ids_of(&envelopes);
     sent.sort();
-    assert_eq!(read, sent, "each is read once");
+    assert_eq!(read, sent, "each event is read once");
 }
 
 #[tokio::test]
-async fn reading_begins_where_it_is_asked_to() {
+async fn reading_starts_at_the_chosen_position() {
     let (server, client) = server_with_stream().await;
     let before = numbered(1, 0..5);
     store(&client, &before).await;
@@ -160,7 +165,7 @@ async fn reading_begins_where_it_is_asked_to() {
         .await;
     let last = SystemTime::from(info.unwrap().state.last_timestamp);
     let mut new = reader(&server).from_new().build().await.unwrap();
-    wait_until("time has passed", PATIENCE, async || {
+    wait_until("two milliseconds have passed", PATIENCE, async || {
         SystemTime::now() > last + Duration::from_millis(2)
     })
     .await;
@@ -178,7 +183,7 @@ async fn reading_begins_where_it_is_asked_to() {
 }
 
 #[tokio::test]
-async fn a_filter_selects_kinds_and_goals() {
+async fn filter_selects_kinds_and_goals() {
     for durable in [false, true] {
         let (server, client) = server_with_stream().await;
         let every = samples::every_kind(samples::goal(1));
@@ -199,10 +204,10 @@ async fn a_filter_selects_kinds_and_goals() {
         }
         let mut source = builder.build().await.unwrap();
         assert_eq!(ids(&mut source, 2).await, ids_of(&wanted));
-        nothing_comes(&mut source).await;
+        assert_idle(&mut source).await;
         in_time(source.close()).await.unwrap();
         if durable {
-            // What the filter left out is answered, and the rest was never asked for.
+            // The source acks events of other goals; the server does not send other kinds.
             let stream = jetstream::new(client).get_stream(STREAM).await.unwrap();
             let info = stream.consumer_info("audit").await.unwrap();
             assert_eq!((info.num_ack_pending, info.num_pending), (0, 0));
@@ -212,106 +217,7 @@ async fn a_filter_selects_kinds_and_goals() {
 }
 
 #[tokio::test]
-async fn what_was_not_acknowledged_comes_again() {
-    let (server, client) = server_with_stream().await;
-    let envelopes = numbered(1, 0..3);
-    store(&client, &envelopes).await;
-    let wait = Duration::from_millis(500);
-    let mut source = reader(&server).durable("audit").ack_wait(wait).build().await.unwrap();
-    next(&mut source).await.nack(Duration::ZERO).await.unwrap();
-    let unanswered = next(&mut source).await;
-    next(&mut source).await.ack().await.unwrap();
-    let mut again = ids(&mut source, 2).await;
-    again.sort();
-    let mut expected = ids_of(&envelopes[..2]);
-    expected.sort();
-    assert_eq!(again, expected);
-    // An answer that comes after all is no fault.
-    unanswered.ack().await.unwrap();
-    nothing_comes(&mut source).await;
-}
-
-#[tokio::test]
-async fn with_one_in_flight_the_order_holds_whatever_comes_again() {
-    let (server, client) = server_with_stream().await;
-    let envelopes = numbered(1, 0..10);
-    store(&client, &envelopes).await;
-    let mut source = reader(&server).durable("audit").max_in_flight(1).build().await.unwrap();
-    for (number, id) in ids_of(&envelopes).into_iter().enumerate() {
-        if number % 3 == 0 {
-            let delivery = next(&mut source).await;
-            assert_eq!(delivery.envelope().unwrap().id().as_str(), id);
-            delivery.nack(Duration::from_millis(20)).await.unwrap();
-        }
-        assert_eq!(ids(&mut source, 1).await, [id]);
-    }
-}
-
-#[tokio::test]
-async fn what_is_malformed_is_told_and_put_aside_and_reading_goes_on() {
-    let (server, client) = server_with_stream().await;
-    let dead = jetstream::stream::Config {
-        name: "DEAD".into(),
-        subjects: vec!["dead.>".into()],
-        ..Default::default()
-    };
-    make(&client, dead).await;
-    let context = jetstream::new(client.clone());
-    let hostile = "{\"kind\":\"escalate\"\u{1b}[2J";
-    let published = context.publish("agent.driver.escalate", hostile.into()).await;
-    published.unwrap().await.unwrap();
-    let envelopes = numbered(1, 0..1);
-    store(&client, &envelopes).await;
-    for (name, dead_letters) in [("first", false), ("second", true)] {
-        let mut builder = reader(&server).durable(name).ack_wait(Duration::from_secs(1));
-        if dead_letters {
-            builder = builder.dead_letters("dead.driver");
-        }
-        let mut source = builder.build().await.unwrap();
-        let delivery = next(&mut source).await;
-        assert_eq!(sequence(&delivery), 1);
-        let malformed = delivery.envelope().unwrap_err();
-        assert_eq!(malformed.raw(), hostile.as_bytes());
-        let why = format!("{malformed}\r\n");
-        assert!(!malformed.to_string().contains('\u{1b}'));
-        delivery.reject(&why).await.unwrap();
-        assert_eq!(ids(&mut source, 1).await, ids_of(&envelopes));
-        in_time(source.close()).await.unwrap();
-        let stream = context.get_stream(STREAM).await.unwrap();
-        let info = stream.consumer_info(name).await.unwrap();
-        assert_eq!(
-            (info.num_ack_pending, info.num_pending),
-            (0, 0),
-            "it does not come again"
-        );
-        let letters = read_stream(&client, "DEAD").await;
-        assert_eq!(letters.len(), usize::from(dead_letters));
-        for letter in letters {
-            assert_eq!(letter.payload, hostile.as_bytes());
-            let headers = letter.headers.as_ref().unwrap();
-            assert_eq!(
-                headers.get("Dead-Letter-Subject").unwrap().as_str(),
-                "agent.driver.escalate"
-            );
-            assert!(headers.get("Dead-Letter-Reason").is_some());
-        }
-    }
-}
-
-/// Nothing is terminated before it is kept.
-#[tokio::test]
-async fn a_dead_letter_that_nobody_takes_comes_again() {
-    let (server, client) = server_with_stream().await;
-    store(&client, &numbered(1, 0..1)).await;
-    let builder = reader(&server).durable("audit").ack_wait(Duration::from_millis(300));
-    let mut source = builder.dead_letters("dead.driver").build().await.unwrap();
-    let error = in_time(next(&mut source).await.reject("no")).await.unwrap_err();
-    assert_eq!(error.kind(), SourceErrorKind::Disconnected);
-    next(&mut source).await.ack().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_consumer_that_is_another_is_refused_and_never_changed() {
+async fn unfit_consumer_is_refused_and_never_changed() {
     let (server, client) = server_with_stream().await;
     let stream = jetstream::new(client).get_stream(STREAM).await.unwrap();
     let config = jetstream::consumer::pull::Config {
@@ -328,7 +234,7 @@ async fn a_consumer_that_is_another_is_refused_and_never_changed() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_told_at_the_start() {
+async fn missing_stream_and_invalid_settings_fail_the_build() {
     let (server, _client) = server_with_stream().await;
     let missing = JetStreamEventSource::builder("OTHER")
         .options(options(&server))
@@ -338,6 +244,7 @@ async fn what_cannot_be_read_is_told_at_the_start() {
     for invalid in [
         reader(&server).durable("a.b"),
         reader(&server).durable("a").max_in_flight(0),
+        reader(&server).durable("a").ack_wait(Duration::ZERO),
         reader(&server).prefix("a b"),
         reader(&server).dead_letters("a.*"),
         JetStreamEventSource::builder(STREAM),
@@ -350,7 +257,7 @@ async fn what_cannot_be_read_is_told_at_the_start() {
 }
 
 #[tokio::test]
-async fn what_is_deleted_is_told_and_ends_the_source() {
+async fn deleted_stream_or_durable_consumer_closes_the_source() {
     for durable in [false, true] {
         let (server, client) = server_with_stream().await;
         let mut builder = reader(&server);
@@ -358,7 +265,7 @@ async fn what_is_deleted_is_told_and_ends_the_source() {
             builder = builder.durable("audit");
         }
         let mut source = builder.build().await.unwrap();
-        nothing_comes(&mut source).await;
+        assert_idle(&mut source).await;
         let context = jetstream::new(client);
         if durable {
             context
@@ -377,8 +284,23 @@ async fn what_is_deleted_is_told_and_ends_the_source() {
     }
 }
 
-/// Sees every event once, in order.
-pub(crate) async fn reads_through(source: &mut JetStreamEventSource, envelopes: &[Envelope]) {
+#[tokio::test(flavor = "multi_thread")]
+async fn deleted_ephemeral_consumer_is_recreated() {
+    let (server, client) = server_with_stream().await;
+    let envelopes = numbered(1, 0..10);
+    store(&client, &envelopes[..5]).await;
+    let mut source = reader(&server).build().await.unwrap();
+    assert_reads_in_order(&mut source, &envelopes[..5]).await;
+    let stream = jetstream::new(client.clone()).get_stream(STREAM).await.unwrap();
+    let names: Vec<String> = stream.consumer_names().map(Result::unwrap).collect().await;
+    assert_eq!(names.len(), 1);
+    stream.delete_consumer(&names[0]).await.unwrap();
+    store(&client, &envelopes[5..]).await;
+    assert_reads_in_order(&mut source, &envelopes[5..]).await;
+}
+
+/// Asserts that every event is delivered once, in order. Retryable errors are skipped.
+pub(crate) async fn assert_reads_in_order(source: &mut JetStreamEventSource, envelopes: &[Envelope]) {
     let mut read = Vec::with_capacity(envelopes.len());
     while read.len() < envelopes.len() {
         match in_time(source.next()).await.unwrap() {
@@ -389,8 +311,8 @@ pub(crate) async fn reads_through(source: &mut JetStreamEventSource, envelopes: 
     assert!(read == ids_of(envelopes), "every event once, in order");
 }
 
-/// Reads and acknowledges until all of these were seen. What was acknowledged to a server that died may come twice.
-async fn reads_all(source: &mut JetStreamEventSource, envelopes: &[Envelope]) {
+/// Reads and acks until all events were delivered. Acks may be lost with a killed server, so duplicates are allowed.
+async fn assert_reads_all(source: &mut JetStreamEventSource, envelopes: &[Envelope]) {
     let mut missing: HashSet<String> = ids_of(envelopes).into_iter().collect();
     while !missing.is_empty() {
         match in_time(source.next()).await.unwrap() {
@@ -404,7 +326,7 @@ async fn reads_all(source: &mut JetStreamEventSource, envelopes: &[Envelope]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_goes_on_by_itself_when_a_server_that_was_killed_is_back() {
+async fn sources_continue_after_a_server_restart() {
     let (mut server, client) = server_with_stream().await;
     let mut source = reader(&server).build().await.unwrap();
     let wait = Duration::from_secs(1);
@@ -412,12 +334,12 @@ async fn a_reader_goes_on_by_itself_when_a_server_that_was_killed_is_back() {
     for round in 0..3 {
         let envelopes = numbered(1, round * 1_000..(round + 1) * 1_000);
         store(&client, &envelopes).await;
-        reads_through(&mut source, &envelopes[..300]).await;
-        reads_all(&mut durable, &envelopes).await;
+        assert_reads_in_order(&mut source, &envelopes[..300]).await;
+        assert_reads_all(&mut durable, &envelopes).await;
         server.kill().unwrap();
         server.restart().unwrap();
-        reads_through(&mut source, &envelopes[300..]).await;
-        wait_until("the publisher is back", PATIENCE, async || {
+        assert_reads_in_order(&mut source, &envelopes[300..]).await;
+        wait_until("the publisher is reconnected", PATIENCE, async || {
             client.connection_state() == async_nats::connection::State::Connected
         })
         .await;
@@ -425,7 +347,7 @@ async fn a_reader_goes_on_by_itself_when_a_server_that_was_killed_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_that_are_cut_lose_a_reader_nothing_and_change_no_order() {
+async fn cut_connections_lose_nothing_and_keep_the_order() {
     let (server, client) = server_with_stream().await;
     let envelopes = numbered(1, 0..20_000);
     store(&client, &envelopes).await;
@@ -453,9 +375,9 @@ async fn links_that_are_cut_lose_a_reader_nothing_and_change_no_order() {
     assert!(read == ids_of(&envelopes), "every event once, in order");
 }
 
-/// The server sends on, and the client hears nothing: only the missing heartbeats tell.
+/// The connection stays open, so only missing pings reveal the stall.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_that_is_stalled_does_not_end_the_reading() {
+async fn reading_continues_after_a_stalled_connection() {
     let (server, client) = server_with_stream().await;
     let proxy = Proxy::start(server.client_address()).unwrap();
     let options = quick(NatsOptions::new(proxy.address().to_string())).ping_interval(Duration::from_millis(300));
@@ -467,13 +389,13 @@ async fn a_link_that_is_stalled_does_not_end_the_reading() {
     proxy.stall();
     let envelopes = numbered(1, 0..1_000);
     store(&client, &envelopes).await;
-    nothing_comes(&mut source).await;
+    assert_idle(&mut source).await;
     proxy.heal();
-    reads_through(&mut source, &envelopes).await;
+    assert_reads_in_order(&mut source, &envelopes).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_goes_on_when_the_leader_of_its_stream_is_killed() {
+async fn sources_continue_after_the_stream_leader_is_killed() {
     let mut cluster = NatsCluster::start(3, NatsConfig::new().jetstream()).unwrap();
     let client = async_nats::connect(cluster.client_url().split(',').collect::<Vec<_>>())
         .await
@@ -497,8 +419,8 @@ async fn a_reader_goes_on_when_the_leader_of_its_stream_is_killed() {
         .build()
         .await
         .unwrap();
-    reads_through(&mut source, &envelopes[..1_000]).await;
-    reads_all(&mut durable, &envelopes[..1_000]).await;
+    assert_reads_in_order(&mut source, &envelopes[..1_000]).await;
+    assert_reads_all(&mut durable, &envelopes[..1_000]).await;
     let info = jetstream::new(client)
         .get_stream(STREAM)
         .await
@@ -508,6 +430,6 @@ async fn a_reader_goes_on_when_the_leader_of_its_stream_is_killed() {
         .unwrap();
     let leader = info.cluster.unwrap().leader.unwrap();
     cluster.server(&leader).unwrap().kill().unwrap();
-    reads_through(&mut source, &envelopes[1_000..]).await;
-    reads_all(&mut durable, &envelopes[1_000..]).await;
+    assert_reads_in_order(&mut source, &envelopes[1_000..]).await;
+    assert_reads_all(&mut durable, &envelopes[1_000..]).await;
 }

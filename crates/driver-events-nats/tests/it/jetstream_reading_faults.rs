@@ -1,4 +1,4 @@
-//! What a reader of a stream is not told wrongly, and does not miss, whatever happens around it.
+//! Sources of a stream during outages, with rejected credentials, and with unfit consumers.
 
 use std::time::{Duration, Instant};
 
@@ -7,13 +7,13 @@ use driver_events_core::{DriverEventSource, SourceErrorKind};
 use driver_events_harness::{NatsConfig, NatsServer, NatsUser, Proxy, wait_until};
 use driver_events_nats::{JetStreamEventSource, NatsOptions, SetupErrorKind, StreamSettings, ensure_stream};
 
-use crate::jetstream_reading::{ids, ids_of, next, nothing_comes, numbered, quick, reader, reads_through, store};
+use crate::jetstream_reading::{assert_idle, assert_reads_in_order, ids, ids_of, next, numbered, quick, reader, store};
 use crate::jetstream_support::{STREAM, server_with_stream};
 use crate::support::{PATIENCE, client, in_time, options};
 
-/// The place of a reader that begins with what is new is that of its start, and not that of its first event.
+/// The position of `from_new` is that of the start, not that of the first event.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_stored_while_the_link_is_down_is_new_to_who_reads_what_is_new() {
+async fn from_new_reads_events_stored_while_disconnected() {
     let (server, client) = server_with_stream().await;
     store(&client, &numbered(1, 0..5)).await;
     let proxy = Proxy::start(server.client_address()).unwrap();
@@ -27,19 +27,19 @@ async fn what_is_stored_while_the_link_is_down_is_new_to_who_reads_what_is_new()
     assert_eq!(proxy.cut(), 1);
     let envelopes = numbered(1, 5..10);
     store(&client, &envelopes).await;
-    nothing_comes(&mut source).await;
+    assert_idle(&mut source).await;
     proxy.refuse(false);
-    reads_through(&mut source, &envelopes).await;
+    assert_reads_in_order(&mut source, &envelopes).await;
     in_time(source.close()).await.unwrap();
     let stream = jetstream::new(client).get_stream(STREAM).await.unwrap();
-    wait_until("nothing is left behind", PATIENCE, async || {
+    wait_until("the ephemeral consumer is deleted", PATIENCE, async || {
         stream.get_info().await.unwrap().state.consumer_count == 0
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_that_is_down_for_long_is_told_once_and_a_short_while_never() {
+async fn long_outage_is_reported_once_and_a_short_one_never() {
     let (server, client) = server_with_stream().await;
     let proxy = Proxy::start(server.client_address()).unwrap();
     let options = quick(NatsOptions::new(proxy.address().to_string()));
@@ -49,24 +49,30 @@ async fn a_link_that_is_down_for_long_is_told_once_and_a_short_while_never() {
     assert_eq!(proxy.cut(), 1);
     let error = in_time(source.next()).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), SourceErrorKind::Disconnected, "{error}");
-    nothing_comes(&mut source).await;
+    assert_idle(&mut source).await;
     proxy.refuse(false);
     let connection = source.connection().unwrap().clone();
-    wait_until("the link is back", PATIENCE, async || connection.is_connected()).await;
-    nothing_comes(&mut source).await;
+    wait_until("the client is reconnected", PATIENCE, async || {
+        connection.is_connected()
+    })
+    .await;
+    assert_idle(&mut source).await;
     proxy.refuse(true);
     assert_eq!(proxy.cut(), 1);
-    wait_until("the link is down", PATIENCE, async || !connection.is_connected()).await;
-    nothing_comes(&mut source).await;
+    wait_until("the client is disconnected", PATIENCE, async || {
+        !connection.is_connected()
+    })
+    .await;
+    assert_idle(&mut source).await;
     proxy.refuse(false);
     let envelopes = numbered(1, 0..5);
     store(&client, &envelopes).await;
     assert_eq!(ids(&mut source, 5).await, ids_of(&envelopes));
 }
 
-/// Its numbers begin again, so that a place in the old one means nothing.
+/// Sequences of the old stream are meaningless in the new one.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_that_was_made_anew_is_not_taken_for_the_old_one() {
+async fn recreated_stream_closes_the_source() {
     let (server, client) = server_with_stream().await;
     store(&client, &numbered(1, 0..10)).await;
     let proxy = Proxy::start(server.client_address()).unwrap();
@@ -88,7 +94,7 @@ async fn a_stream_that_was_made_anew_is_not_taken_for_the_old_one() {
 }
 
 #[tokio::test]
-async fn what_a_slow_reader_has_waiting_does_not_come_twice() {
+async fn prefetch_of_a_slow_reader_is_not_redelivered() {
     let (server, client) = server_with_stream().await;
     let envelopes = numbered(1, 0..150);
     store(&client, &envelopes).await;
@@ -102,11 +108,11 @@ async fn what_a_slow_reader_has_waiting_does_not_come_twice() {
         delivery.ack().await.unwrap();
     }
     assert!(read == ids_of(&envelopes), "every event once, in order");
-    nothing_comes(&mut source).await;
+    assert_idle(&mut source).await;
 }
 
 #[tokio::test]
-async fn next_may_be_dropped_at_any_time() {
+async fn dropped_next_loses_nothing() {
     for durable in [false, true] {
         let (server, client) = server_with_stream().await;
         let envelopes = numbered(3, 0..3_000);
@@ -142,44 +148,44 @@ async fn readers_of_one_durable_consumer_share_its_events() {
     let envelopes = numbered(3, 0..2_000);
     let mut one = reader(&server).durable("audit").build().await.unwrap();
     let mut other = reader(&server).durable("audit").build().await.unwrap();
-    // Both ask before there is anything.
-    nothing_comes(&mut one).await;
-    nothing_comes(&mut other).await;
+    // Both have sent a pull request before the first event.
+    assert_idle(&mut one).await;
+    assert_idle(&mut other).await;
     store(&client, &envelopes).await;
     let mut read = [Vec::new(), Vec::new()];
     while read[0].len() + read[1].len() < envelopes.len() {
-        let (who, delivery) = tokio::select! {
+        let (reader, delivery) = tokio::select! {
             delivery = in_time(one.next()) => (0, delivery),
             delivery = in_time(other.next()) => (1, delivery),
         };
         let delivery = delivery.unwrap().unwrap();
-        read[who].push(delivery.envelope().unwrap().id().to_string());
+        read[reader].push(delivery.envelope().unwrap().id().to_string());
         delivery.ack().await.unwrap();
     }
-    assert!(read.iter().all(|read| !read.is_empty()), "both have some");
+    assert!(read.iter().all(|read| !read.is_empty()), "both readers have events");
     let mut all = read.concat();
     all.sort();
     let mut sent = ids_of(&envelopes);
     sent.sort();
-    assert!(all == sent, "each went to one of them");
+    assert!(all == sent, "each event went to one reader");
 }
 
 #[tokio::test]
-async fn a_durable_consumer_with_other_limits_than_were_asked_for_is_refused() {
+async fn durable_consumer_with_other_settings_is_refused() {
     let (server, client) = server_with_stream().await;
     store(&client, &numbered(1, 0..1)).await;
     reader(&server).durable("audit").build().await.unwrap();
-    for (other, what) in [
+    for (builder, setting) in [
         (reader(&server).max_in_flight(1), "max_ack_pending"),
         (reader(&server).ack_wait(Duration::from_secs(7)), "ack_wait"),
     ] {
-        let error = other.durable("audit").build().await.unwrap_err();
+        let error = builder.durable("audit").build().await.unwrap_err();
         assert_eq!(error.kind(), SetupErrorKind::UnfitConsumer, "{error}");
-        assert!(error.to_string().contains(what), "{error}");
+        assert!(error.to_string().contains(setting), "{error}");
     }
-    // Who asks for nothing takes it as it is.
-    let mut as_it_is = reader(&server).durable("audit").build().await.unwrap();
-    ids(&mut as_it_is, 1).await;
+    // Without explicit settings any value is accepted.
+    let mut source = reader(&server).durable("audit").build().await.unwrap();
+    ids(&mut source, 1).await;
     let headers_only = jetstream::consumer::pull::Config {
         durable_name: Some("headers".into()),
         headers_only: true,
@@ -214,7 +220,7 @@ async fn server_of_ada() -> (NatsServer, async_nats::Client) {
 }
 
 #[tokio::test]
-async fn credentials_that_turn_bad_are_told_to_a_reader() {
+async fn rejected_credentials_are_reported_and_reading_recovers() {
     let (mut server, client) = server_of_ada().await;
     let builder = JetStreamEventSource::builder(STREAM).options(ada_at(&server));
     let mut source = builder.build().await.unwrap();
@@ -225,18 +231,18 @@ async fn credentials_that_turn_bad_are_told_to_a_reader() {
     assert_eq!(error.kind(), SourceErrorKind::Unauthorized, "{error}");
     assert!(!format!("{error:?}").contains("s3cret"));
     server.reload(config(ada())).unwrap();
-    wait_until("the publisher is back", PATIENCE, async || {
+    wait_until("the publisher is reconnected", PATIENCE, async || {
         client.connection_state() == async_nats::connection::State::Connected
     })
     .await;
     let envelopes = numbered(1, 0..5);
     store(&client, &envelopes).await;
-    reads_through(&mut source, &envelopes).await;
+    assert_reads_in_order(&mut source, &envelopes).await;
 }
 
-/// The server says nothing to who may not ask: that would be a silence without end.
+/// The server does not reply to denied pull requests.
 #[tokio::test]
-async fn a_reader_that_may_not_ask_for_messages_is_told() {
+async fn denied_pull_requests_are_reported() {
     for durable in [false, true] {
         let (mut server, _client) = server_of_ada().await;
         let mut builder = JetStreamEventSource::builder(STREAM).options(ada_at(&server));
@@ -253,9 +259,9 @@ async fn a_reader_that_may_not_ask_for_messages_is_told() {
     }
 }
 
-/// Else everything would come again and again, and nobody would know why.
+/// Without acks the server redelivers everything.
 #[tokio::test]
-async fn a_reader_that_may_not_answer_is_told() {
+async fn denied_acks_are_reported() {
     let (mut server, client) = server_of_ada().await;
     store(&client, &numbered(1, 0..3)).await;
     server.reload(config(ada().may_not_publish(&["$JS.ACK.>"]))).unwrap();
@@ -268,7 +274,7 @@ async fn a_reader_that_may_not_answer_is_told() {
 }
 
 #[tokio::test]
-async fn a_reader_is_closed_in_time_while_no_server_is_there() {
+async fn close_fails_in_time_without_a_server() {
     let (mut server, client) = server_with_stream().await;
     store(&client, &numbered(1, 0..100)).await;
     let mut source = reader(&server).durable("audit").build().await.unwrap();
@@ -281,30 +287,7 @@ async fn a_reader_is_closed_in_time_while_no_server_is_there() {
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_sent_is_told_in_time() {
-    let (mut server, client) = server_with_stream().await;
-    store(&client, &numbered(1, 0..1)).await;
-    let connection = quick(options(&server)).connect().await.unwrap();
-    let builder = JetStreamEventSource::builder(STREAM).connection(connection.clone());
-    let mut source = builder.durable("audit").build().await.unwrap();
-    let delivery = next(&mut source).await;
-    server.kill().unwrap();
-    wait_until("the link is down", PATIENCE, async || !connection.is_connected()).await;
-    // Others fill what the client has room for.
-    let fill = async {
-        loop {
-            connection.client().publish("other", "".into()).await.unwrap();
-        }
-    };
-    tokio::time::timeout(Duration::from_millis(500), fill)
-        .await
-        .unwrap_err();
-    let error = in_time(delivery.ack()).await.unwrap_err();
-    assert_eq!(error.kind(), SourceErrorKind::Disconnected, "{error}");
-}
-
-#[tokio::test]
-async fn a_time_that_no_server_knows_is_refused() {
+async fn start_time_after_year_9999_is_refused() {
     let server = NatsServer::start(NatsConfig::new().jetstream()).unwrap();
     ensure_stream(&client(&server).await, &StreamSettings::new(STREAM))
         .await
@@ -316,9 +299,8 @@ async fn a_time_that_no_server_knows_is_refused() {
     reader(&server).from_time(long_ago).build().await.unwrap();
 }
 
-/// As with a wrong prefix.
 #[tokio::test]
-async fn a_stream_that_never_has_such_events_is_refused() {
+async fn wrong_prefix_is_refused() {
     let (server, _client) = server_with_stream().await;
     for durable in [false, true] {
         let mut builder = reader(&server).prefix("tenant-7");

@@ -1,4 +1,4 @@
-//! What the stream or the server does not take, while the sink is in use.
+//! Errors of the stream and the server while the sink is in use.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use driver_events_harness::{NatsConfig, NatsServer, NatsUser, wait_until};
 use driver_events_nats::{JetStreamEventSink, StreamSettings, ensure_stream};
 
 use crate::jetstream_support::{
-    STREAM, check_stored, jetstream_server, make, plain, read_stream, send, server_with_stream,
+    STREAM, check_stored, create_stream, default_config, jetstream_server, read_stream, send, server_with_stream,
 };
 use crate::support::{PATIENCE, client, in_time, options};
 
@@ -19,30 +19,27 @@ fn event(goal: u32, number: u32) -> Envelope {
 }
 
 #[tokio::test]
-async fn a_full_stream_is_told_and_takes_again_when_there_is_room() {
+async fn full_stream_fails_at_once_and_recovers_after_a_purge() {
     let server = jetstream_server();
     let client = client(&server).await;
     let config = Config {
         max_messages: 5,
         discard: DiscardPolicy::New,
-        ..plain()
+        ..default_config()
     };
-    make(&client, config).await;
+    create_stream(&client, config).await;
     let sink = JetStreamEventSink::new(client.clone(), STREAM).await.unwrap();
     let sent: Vec<_> = (0..9).map(|number| event(1, number)).collect();
     let start = Instant::now();
-    let answers = in_time(sink.send_batch(sent.clone())).await;
-    assert!(start.elapsed() < Duration::from_secs(5), "it is not tried again");
-    for (number, answer) in answers.iter().enumerate() {
-        let failed = answer.as_ref().err().map(|error| (error.kind(), error.fate()));
+    let results = in_time(sink.send_batch(sent.clone())).await;
+    assert!(start.elapsed() < Duration::from_secs(5), "a full stream is not retried");
+    for (number, result) in results.iter().enumerate() {
+        let failed = result.as_ref().err().map(|error| (error.kind(), error.fate()));
         assert_eq!(failed, (number >= 5).then_some((SinkErrorKind::Full, Fate::NotSent)));
     }
-    check_stored(&sent, &answers, &read_stream(&client, STREAM).await);
+    check_stored(&sent, &results, &read_stream(&client, STREAM).await);
     let error = send(&sink, &event(2, 0)).await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the stream is full: maximum messages exceeded (10077)"
-    );
+    assert_eq!(error.to_string(), "stream is full: maximum messages exceeded (10077)");
 
     jetstream::new(client.clone())
         .get_stream(STREAM)
@@ -55,14 +52,14 @@ async fn a_full_stream_is_told_and_takes_again_when_there_is_room() {
 }
 
 #[tokio::test]
-async fn failures_in_the_middle_of_a_batch_are_answered_in_their_places() {
+async fn results_of_a_batch_are_in_the_order_of_its_events() {
     let server = jetstream_server();
     let client = client(&server).await;
-    make(
+    create_stream(
         &client,
         Config {
             max_message_size: 10_000,
-            ..plain()
+            ..default_config()
         },
     )
     .await;
@@ -78,10 +75,10 @@ async fn failures_in_the_middle_of_a_batch_are_answered_in_their_places() {
         event(2, 1),
         samples::unknown_kind(samples::goal(2)),
     ];
-    let answers = in_time(sink.send_batch(batch.clone())).await;
-    let kinds: Vec<_> = answers
+    let results = in_time(sink.send_batch(batch.clone())).await;
+    let kinds: Vec<_> = results
         .iter()
-        .map(|answer| answer.as_ref().err().map(|error| error.kind()))
+        .map(|result| result.as_ref().err().map(|error| error.kind()))
         .collect();
     let (too_large, encode, rejected) = (
         Some(SinkErrorKind::TooLarge),
@@ -91,15 +88,15 @@ async fn failures_in_the_middle_of_a_batch_are_answered_in_their_places() {
     assert_eq!(
         kinds,
         [None, too_large, None, None, encode, too_large, None, None, rejected],
-        "{answers:?}"
+        "{results:?}"
     );
-    check_stored(&batch, &answers, &read_stream(&client, STREAM).await);
+    check_stored(&batch, &results, &read_stream(&client, STREAM).await);
 }
 
-/// The trap: where somebody listens to the subjects, a stream that is missing is as silent as a slow one.
+/// With a core subscriber the server does not report "no responders", and a deleted stream looks like a slow one.
 #[tokio::test]
-async fn a_stream_that_is_deleted_under_way_is_not_taken_for_a_slow_one() {
-    for listens in [false, true] {
+async fn deleted_stream_is_fatal_until_it_is_created_again() {
+    for has_subscriber in [false, true] {
         let (_server, client) = server_with_stream().await;
         let sink = JetStreamEventSink::builder(STREAM)
             .client(client.clone())
@@ -108,26 +105,23 @@ async fn a_stream_that_is_deleted_under_way_is_not_taken_for_a_slow_one() {
             .await
             .unwrap();
         send(&sink, &event(1, 0)).await.unwrap();
-        let _subscriber = match listens {
+        let _subscriber = match has_subscriber {
             true => Some(client.subscribe("agent.driver.>").await.unwrap()),
             false => None,
         };
         jetstream::new(client.clone()).delete_stream(STREAM).await.unwrap();
         let start = Instant::now();
-        let answers = in_time(sink.send_batch((0..100).map(|number| event(number % 5, number)).collect())).await;
+        let results = in_time(sink.send_batch((0..100).map(|number| event(number % 5, number)).collect())).await;
         assert!(start.elapsed() < Duration::from_secs(4));
-        for answer in answers {
-            let error = answer.unwrap_err();
+        for result in results {
+            let error = result.unwrap_err();
             assert_eq!(error.kind(), SinkErrorKind::Fatal, "{error}");
         }
         let error = send(&sink, &event(1, 1)).await.unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the stream \"DRIVER\" does not exist any more: make it anew"
-        );
+        assert_eq!(error.to_string(), "stream `DRIVER` was deleted: create it again");
 
         ensure_stream(&client, &StreamSettings::new(STREAM)).await.unwrap();
-        wait_until("the sink goes on with the new stream", PATIENCE, async || {
+        wait_until("the sink publishes to the new stream", PATIENCE, async || {
             sink.send(event(1, 2)).await.is_ok()
         })
         .await;
@@ -143,7 +137,7 @@ fn config(user: NatsUser) -> NatsConfig {
 }
 
 #[tokio::test]
-async fn a_permission_that_is_revoked_while_connected_is_told_and_so_is_its_return() {
+async fn revoked_permission_fails_until_it_is_granted_again() {
     let mut server = NatsServer::start(config(ada())).unwrap();
     let options = options(&server)
         .user_and_password("ada", "s3cret")
@@ -167,7 +161,7 @@ async fn a_permission_that_is_revoked_while_connected_is_told_and_so_is_its_retu
     assert_eq!(error.kind(), SinkErrorKind::Unauthorized, "{error}");
     assert!(
         start.elapsed() < Duration::from_secs(3),
-        "it is told when the server says so, not when the time is over"
+        "fails before the retry timeout"
     );
     assert!(error.to_string().contains("agent.driver.compact.completed"), "{error}");
     let allowed = samples::every_kind(samples::goal(1)).remove(0);
@@ -175,16 +169,16 @@ async fn a_permission_that_is_revoked_while_connected_is_told_and_so_is_its_retu
 
     server.reload(config(ada())).unwrap();
     let mut number = 1;
-    wait_until("events are taken again", PATIENCE, async || {
+    wait_until("publishing succeeds again", PATIENCE, async || {
         number += 1;
         sink.send(event(1, number)).await.is_ok()
     })
     .await;
 }
 
-/// The trap: credentials that turn bad are an endless silence to who does not look at the client's callback.
+/// async-nats reports rejected credentials only to its event callback.
 #[tokio::test]
-async fn credentials_that_turn_bad_are_told_under_way() {
+async fn rejected_credentials_fail_until_they_are_valid_again() {
     let mut server = NatsServer::start(config(ada())).unwrap();
     let options = options(&server)
         .user_and_password("ada", "s3cret")
@@ -202,7 +196,7 @@ async fn credentials_that_turn_bad_are_told_under_way() {
     server
         .reload(config(NatsUser::with_password("ada", "an0ther")))
         .unwrap();
-    wait_until("sending is refused", PATIENCE, async || {
+    wait_until("publishing is unauthorized", PATIENCE, async || {
         let start = Instant::now();
         let error = sink.send(event(1, 1)).await.err();
         assert!(start.elapsed() < Duration::from_secs(5));
@@ -212,7 +206,7 @@ async fn credentials_that_turn_bad_are_told_under_way() {
     })
     .await;
     server.reload(config(ada())).unwrap();
-    wait_until("sending goes on", PATIENCE, async || {
+    wait_until("publishing succeeds again", PATIENCE, async || {
         sink.send(event(1, 1)).await.is_ok()
     })
     .await;

@@ -1,4 +1,4 @@
-//! Streams that are fit for a sink, and those that are not.
+//! Stream checks, warnings and `ensure_stream`.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use driver_events_nats::{
     JetStreamEventSink, SetupError, SetupErrorKind, StreamSettings, StreamWarning, ensure_stream,
 };
 
-use crate::jetstream_support::{STREAM, jetstream_server, make, plain};
+use crate::jetstream_support::{STREAM, create_stream, default_config, jetstream_server};
 use crate::support::{client, in_time, options};
 
 async fn build(client: &Client) -> Result<JetStreamEventSink, SetupError> {
@@ -22,9 +22,9 @@ async fn config(client: &Client) -> Config {
     stream.cached_info().config.clone()
 }
 
-/// The trap: where somebody listens to the subjects, a stream that is missing is as silent as a slow one.
+/// With a core subscriber the server does not report "no responders", and a missing stream looks like a slow one.
 #[tokio::test]
-async fn a_missing_stream_is_told_at_the_start_also_beside_a_core_subscriber() {
+async fn build_fails_without_a_stream_despite_a_core_subscriber() {
     let server = jetstream_server();
     let client = client(&server).await;
     let _subscriber = client.subscribe("agent.driver.>").await.unwrap();
@@ -32,84 +32,95 @@ async fn a_missing_stream_is_told_at_the_start_also_beside_a_core_subscriber() {
     assert_eq!(error.kind(), SetupErrorKind::NoStream);
     assert_eq!(
         error.to_string(),
-        "the stream \"DRIVER\" does not exist: make it, or correct the name"
+        "stream `DRIVER` does not exist: create it, or correct the name"
     );
 }
 
 #[tokio::test]
-async fn a_stream_that_cannot_keep_the_promise_is_refused() {
+async fn unfit_streams_are_refused_with_the_remedy() {
     let server = jetstream_server();
     let client = client(&server).await;
     let short = Duration::from_secs(30);
-    for (unfit, told) in [
+    for (unfit, remedy) in [
         (
             Config {
                 subjects: vec!["agent.driver.goal.>".into()],
-                ..plain()
+                ..default_config()
             },
-            "add \"agent.driver.>\" to its subjects",
+            "add `agent.driver.>` to its subjects",
         ),
         (
             Config {
                 subjects: vec!["agent.driver.*".into()],
-                ..plain()
+                ..default_config()
             },
-            "does not take \"agent.driver.goal.started\"",
+            "does not capture `agent.driver.goal.started`",
         ),
         (
             Config {
                 duplicate_window: short,
-                ..plain()
+                ..default_config()
             },
-            "widen its duplicate window",
+            "use a longer duplicate window",
         ),
         (
             Config {
                 no_ack: true,
-                ..plain()
+                ..default_config()
             },
-            "does not acknowledge events",
+            "does not acknowledge messages",
         ),
     ] {
-        make(&client, unfit).await;
+        create_stream(&client, unfit).await;
         let error = build(&client).await.unwrap_err();
         assert_eq!(error.kind(), SetupErrorKind::UnfitStream, "{error}");
-        assert!(error.to_string().contains(told), "{error}");
+        assert!(error.to_string().contains(remedy), "{error}");
         jetstream::new(client.clone()).delete_stream(STREAM).await.unwrap();
     }
-    make(
+    let sealed = Config {
+        sealed: true,
+        ..default_config()
+    };
+    create_stream(&client, default_config()).await;
+    let context = jetstream::new(client.clone());
+    context.update_stream(sealed).await.unwrap();
+    let error = build(&client).await.unwrap_err();
+    assert_eq!(error.kind(), SetupErrorKind::UnfitStream, "{error}");
+    assert!(error.to_string().contains("is sealed"), "{error}");
+    context.delete_stream(STREAM).await.unwrap();
+    create_stream(
         &client,
         Config {
             duplicate_window: short,
-            ..plain()
+            ..default_config()
         },
     )
     .await;
-    let patient = JetStreamEventSink::builder(STREAM)
+    let builder = JetStreamEventSink::builder(STREAM)
         .client(client.clone())
         .retry_timeout(Duration::from_secs(29));
-    in_time(patient.build()).await.unwrap();
+    in_time(builder.build()).await.unwrap();
 }
 
 #[tokio::test]
-async fn what_the_owner_of_a_stream_should_know_are_warnings() {
+async fn risky_stream_settings_are_warnings() {
     let server = jetstream_server();
     let client = client(&server).await;
     let hour = Duration::from_secs(3_600);
-    let every_known = ["agent.driver.*", "agent.driver.*.*"].map(String::from).to_vec();
+    let known_kinds = ["agent.driver.*", "agent.driver.*.*"].map(String::from).to_vec();
     for (config, warnings) in [
-        (plain(), vec![]),
+        (default_config(), vec![]),
         (
             Config {
                 max_age: hour,
-                ..plain()
+                ..default_config()
             },
-            vec![StreamWarning::ForgetsByAge { max_age: hour }],
+            vec![StreamWarning::DeletesByAge { max_age: hour }],
         ),
         (
             Config {
                 max_bytes: 1 << 20,
-                ..plain()
+                ..default_config()
             },
             vec![StreamWarning::DiscardsOld],
         ),
@@ -117,54 +128,54 @@ async fn what_the_owner_of_a_stream_should_know_are_warnings() {
             Config {
                 max_bytes: 1 << 20,
                 discard: DiscardPolicy::New,
-                ..plain()
+                ..default_config()
             },
             vec![],
         ),
         (
             Config {
                 max_messages_per_subject: 9,
-                ..plain()
+                ..default_config()
             },
             vec![StreamWarning::DiscardsOld],
         ),
         (
             Config {
                 retention: RetentionPolicy::WorkQueue,
-                ..plain()
+                ..default_config()
             },
-            vec![StreamWarning::ForgetsWhatWasRead],
+            vec![StreamWarning::DeletesAcked],
         ),
         (
             Config {
                 storage: StorageType::Memory,
-                ..plain()
+                ..default_config()
             },
             vec![StreamWarning::InMemory],
         ),
         (
             Config {
-                subjects: every_known,
-                ..plain()
+                subjects: known_kinds,
+                ..default_config()
             },
             vec![StreamWarning::MissesUnknownKinds {
                 wildcard: "agent.driver.>".into(),
             }],
         ),
     ] {
-        make(&client, config).await;
+        create_stream(&client, config).await;
         assert_eq!(build(&client).await.unwrap().warnings(), warnings);
         jetstream::new(client.clone()).delete_stream(STREAM).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_stream_is_made_with_sound_settings_and_never_changed() {
+async fn ensure_stream_creates_a_stream_and_never_changes_it() {
     let server = jetstream_server();
     let client = client(&server).await;
     let settings = StreamSettings::new(STREAM).max_bytes(1 << 20);
-    let made = in_time(ensure_stream(&client, &settings)).await.unwrap();
-    assert!(made.is_new && made.warnings.is_empty(), "{made:?}");
+    let created = in_time(ensure_stream(&client, &settings)).await.unwrap();
+    assert!(created.is_new && created.warnings.is_empty(), "{created:?}");
     let before = config(&client).await;
     assert_eq!(before.subjects, ["agent.driver.>"]);
     assert_eq!(
@@ -178,23 +189,27 @@ async fn a_stream_is_made_with_sound_settings_and_never_changed() {
     assert!(before.allow_direct && before.allow_atomic_publish);
 
     let other = StreamSettings::new(STREAM)
+        .replicas(3)
         .duplicate_window(Duration::from_secs(600))
         .max_age(Duration::from_secs(900));
     let found = in_time(ensure_stream(&client, &other)).await.unwrap();
     assert!(!found.is_new);
-    let shorter = StreamWarning::ShorterDuplicateWindow {
-        found: Duration::from_secs(120),
-        wanted: Duration::from_secs(600),
-    };
-    assert_eq!(found.warnings, [shorter]);
-    assert_eq!(config(&client).await, before, "one that exists is never changed");
+    let expected = [
+        StreamWarning::FewerReplicas { found: 1, wanted: 3 },
+        StreamWarning::ShorterDuplicateWindow {
+            found: Duration::from_secs(120),
+            wanted: Duration::from_secs(600),
+        },
+    ];
+    assert_eq!(found.warnings, expected);
+    assert_eq!(config(&client).await, before, "an existing stream is never changed");
 
     let error = in_time(ensure_stream(&client, &StreamSettings::new("OTHER")))
         .await
         .unwrap_err();
     assert_eq!(error.kind(), SetupErrorKind::UnfitStream);
     assert!(
-        error.to_string().contains("another stream takes these events already"),
+        error.to_string().contains("another stream captures these subjects"),
         "{error}"
     );
     let error = in_time(ensure_stream(&client, &StreamSettings::new("a.b")))
@@ -204,7 +219,7 @@ async fn a_stream_is_made_with_sound_settings_and_never_changed() {
 }
 
 #[tokio::test]
-async fn two_that_make_a_stream_at_once_both_have_it() {
+async fn concurrent_ensure_stream_calls_both_succeed() {
     let server = jetstream_server();
     let client = client(&server).await;
     let settings = StreamSettings::new(STREAM);
@@ -215,7 +230,7 @@ async fn two_that_make_a_stream_at_once_both_have_it() {
 }
 
 #[tokio::test]
-async fn a_server_without_jetstream_and_a_user_who_may_not_look_are_told() {
+async fn build_fails_without_jetstream_or_permission() {
     let server = crate::support::server();
     let error = build(&client(&server).await).await.unwrap_err();
     assert_eq!(error.kind(), SetupErrorKind::Unreachable, "{error}");

@@ -1,4 +1,4 @@
-//! What the tests of JetStream need.
+//! Helpers of the JetStream tests.
 
 use std::collections::HashMap;
 
@@ -15,10 +15,10 @@ use crate::support::{client, in_time};
 pub(crate) const STREAM: &str = "DRIVER";
 
 pub(crate) fn jetstream_server() -> NatsServer {
-    NatsServer::start(NatsConfig::new().jetstream()).expect("a nats-server must be there")
+    NatsServer::start(NatsConfig::new().jetstream()).expect("nats-server must start")
 }
 
-/// A server with the stream, and a client of the test's own.
+/// Starts a server with the stream, and connects a plain client.
 pub(crate) async fn server_with_stream() -> (NatsServer, Client) {
     let server = jetstream_server();
     let client = client(&server).await;
@@ -26,14 +26,14 @@ pub(crate) async fn server_with_stream() -> (NatsServer, Client) {
     (server, client)
 }
 
-/// Makes a stream that `ensure_stream` would not.
-pub(crate) async fn make(client: &Client, config: jetstream::stream::Config) {
+/// Creates a stream with settings that `ensure_stream` does not use.
+pub(crate) async fn create_stream(client: &Client, config: jetstream::stream::Config) {
     let context = jetstream::new(client.clone());
     context.create_stream(config).await.unwrap();
 }
 
-/// For all events, with the server's defaults.
-pub(crate) fn plain() -> jetstream::stream::Config {
+/// Captures all events, with the server's default settings.
+pub(crate) fn default_config() -> jetstream::stream::Config {
     jetstream::stream::Config {
         name: STREAM.into(),
         subjects: vec!["agent.driver.>".into()],
@@ -41,7 +41,7 @@ pub(crate) fn plain() -> jetstream::stream::Config {
     }
 }
 
-/// Everything that the stream has, in its order.
+/// Returns all messages of the stream, in order.
 pub(crate) async fn read_stream(client: &Client, stream: &str) -> Vec<Message> {
     let read = async {
         let stream = jetstream::new(client.clone()).get_stream(stream).await.unwrap();
@@ -53,7 +53,7 @@ pub(crate) async fn read_stream(client: &Client, stream: &str) -> Vec<Message> {
     in_time(read).await
 }
 
-/// The envelope as a consumer sees it that knows nothing of this library.
+/// Decodes a message without the code under test.
 pub(crate) fn envelope_of(message: &Message) -> Envelope {
     let envelope = Envelope::from_json(message.payload.clone()).unwrap();
     let mut attributes = ReceivedAttributes::default();
@@ -67,7 +67,7 @@ pub(crate) fn envelope_of(message: &Message) -> Envelope {
     attributes.apply_to(envelope).unwrap()
 }
 
-fn percent_decode(value: &str) -> String {
+pub(crate) fn percent_decode(value: &str) -> String {
     let mut parts = value.split('%');
     let mut bytes = parts.next().unwrap().as_bytes().to_vec();
     for part in parts {
@@ -91,30 +91,29 @@ pub(crate) fn stored(receipt: &Receipt) -> Stored {
     }
 }
 
-/// What every fault must leave true: the stream has all that was acknowledged, nothing twice, and the events of each
-/// goal in the order in which they were sent.
-pub(crate) fn check_stored(sent: &[Envelope], answers: &[Result<Receipt, SinkError>], messages: &[Message]) {
-    assert_eq!(sent.len(), answers.len());
-    let mut places: HashMap<EventId, u64> = HashMap::new();
+/// Asserts that the stream has every acked event, no duplicates, and the events of each goal in order.
+pub(crate) fn check_stored(sent: &[Envelope], results: &[Result<Receipt, SinkError>], messages: &[Message]) {
+    assert_eq!(sent.len(), results.len());
+    let mut sequences: HashMap<EventId, u64> = HashMap::new();
     for message in messages {
         let id = envelope_of(message).id().clone();
         let sequence = message.info().unwrap().stream_sequence;
-        assert_eq!(places.insert(id.clone(), sequence), None, "{id:?} is stored twice");
+        assert_eq!(sequences.insert(id.clone(), sequence), None, "duplicate of {id:?}");
     }
     let mut last_of_goal = HashMap::new();
-    for (envelope, answer) in sent.iter().zip(answers) {
-        let place = places.remove(envelope.id());
-        match answer {
-            Ok(receipt) => assert_eq!(Some(stored(receipt).offset), place, "acknowledged, and not there"),
+    for (envelope, result) in sent.iter().zip(results) {
+        let sequence = sequences.remove(envelope.id());
+        match result {
+            Ok(receipt) => assert_eq!(Some(stored(receipt).offset), sequence, "acked event is missing"),
             Err(error) => assert!(
-                place.is_none() || error.fate() != driver_events_core::Fate::NotSent,
+                sequence.is_none() || error.fate() != driver_events_core::Fate::NotSent,
                 "{error}"
             ),
         }
-        if let Some(place) = place {
-            let last = last_of_goal.insert(envelope.goal_id(), place);
-            assert!(last < Some(place), "{envelope:?} is out of order");
+        if let Some(sequence) = sequence {
+            let last = last_of_goal.insert(envelope.goal_id(), sequence);
+            assert!(last < Some(sequence), "{envelope:?} is out of order");
         }
     }
-    assert!(places.is_empty(), "what nobody sent is stored");
+    assert!(sequences.is_empty(), "unexpected events: {sequences:?}");
 }

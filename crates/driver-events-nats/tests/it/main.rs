@@ -19,6 +19,7 @@ mod jetstream_faults;
 mod jetstream_reading;
 mod jetstream_reading_faults;
 mod jetstream_refusals;
+mod jetstream_settle;
 mod jetstream_streams;
 mod jetstream_support;
 mod reading;
