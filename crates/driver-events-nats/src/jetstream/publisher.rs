@@ -109,7 +109,7 @@ impl Publisher {
             if next_attempt >= deadline.of(first_attempt) {
                 return Err(error);
             }
-            tracing::debug!(id = %event.envelope.id(), %error, "retrying publish");
+            tracing::debug!(id = %event.envelope.id(), %error, "retrying event");
             sleep_until(next_attempt).await;
         }
     }

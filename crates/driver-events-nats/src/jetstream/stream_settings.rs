@@ -247,7 +247,7 @@ fn check_existing(found: &Config, wanted: &Config, subjects: &Subjects) -> Resul
 
 pub(super) fn log_warnings(stream: &str, warnings: &[StreamWarning]) {
     for warning in warnings {
-        tracing::warn!(stream, %warning, "unexpected stream settings");
+        tracing::warn!(stream, %warning, "stream check warning");
     }
 }
 
