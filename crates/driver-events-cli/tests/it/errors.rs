@@ -2,10 +2,7 @@
 //!
 //! [`run`] itself checks that no cause is repeated.
 
-use std::fs::{self, File, OpenOptions};
-use std::path::Path;
-
-use tempfile::tempdir;
+use std::fs::File;
 
 use crate::support::{Ended, run};
 
@@ -32,7 +29,7 @@ fn missing_file_is_reported_once() {
 #[test]
 fn permission_denied_is_reported_once() {
     let path = "/proc/sys/kernel/osrelease";
-    let cause = OpenOptions::new().append(true).open(path).unwrap_err().to_string();
+    let cause = File::options().append(true).open(path).unwrap_err().to_string();
     assert_fails(1, &run(["publish", "--to", &format!("file:{path}")]), &cause);
     assert_fails(1, &run(["publish", "--to", "stdout:", "--rejects", path]), &cause);
 }
@@ -70,13 +67,12 @@ fn unusable_nats_file_is_reported_once() {
     for option in ["--nats-ca", "--nats-creds", "--nats-nkey"] {
         assert_fails(2, &run(["publish", "--to", url, option, "/missing/x"]), &missing);
     }
-    let folder = tempdir().unwrap();
+    let (folder, file) = invalid_certificate();
     let directory = folder.path().to_str().unwrap();
-    let is_directory = fs::read(directory).unwrap_err().to_string();
+    let is_directory = std::fs::read(directory).unwrap_err().to_string();
     for option in ["--nats-ca", "--nats-creds", "--nats-nkey"] {
         assert_fails(2, &run(["publish", "--to", url, option, directory]), &is_directory);
     }
-    let file = write(folder.path(), "bad.pem");
     let reason = format!("{file} holds no certificate");
     assert_fails(2, &run(["publish", "--to", url, "--nats-ca", &file]), &reason);
 }
@@ -84,17 +80,19 @@ fn unusable_nats_file_is_reported_once() {
 #[cfg(feature = "kafka-tls")]
 #[test]
 fn unusable_kafka_file_is_reported_once() {
-    let folder = tempdir().unwrap();
-    let file = write(folder.path(), "bad.pem");
+    let (_folder, file) = invalid_certificate();
     for path in ["/missing/x", &file] {
         let ended = run(["publish", "--to", "kafka://127.0.0.1:1", "--kafka-ca", path]);
         assert_fails(2, &ended, "ssl.ca.location failed");
     }
 }
 
+/// Returns a directory and the path of a file in it that is no certificate.
 #[cfg(any(feature = "nats", feature = "kafka-tls"))]
-fn write(folder: &Path, name: &str) -> String {
-    let path = folder.join(name);
-    fs::write(&path, "not a certificate\n").unwrap();
-    path.to_str().unwrap().to_owned()
+fn invalid_certificate() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bad.pem");
+    std::fs::write(&path, "not a certificate\n").unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (folder, path)
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::tempdir;
 
-use crate::support::{Ended, GOAL_RUN, finish, run};
+use crate::support::{Ended, GOAL_RUN, finish};
 
 const README: &str = include_str!("../../README.md");
 
@@ -113,7 +113,7 @@ fn server_examples_are_valid_commands() {
     assert!(examples.len() >= 4, "{examples:?}");
     for example in examples {
         let example = example.replace(":4222", ":1").replace(":9092", ":1");
-        let ended = run(example.split(' '));
+        let ended = crate::support::run(example.split(' '));
         assert_eq!(ended.code, 1, "{example}: {}", ended.stderr);
         assert!(ended.stderr.starts_with("error: cannot open `"), "{}", ended.stderr);
     }
