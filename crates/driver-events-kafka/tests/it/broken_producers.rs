@@ -1,4 +1,4 @@
-//! Errors that a real broker cannot be made to give, from librdkafka's own mock of a cluster.
+//! Fatal producer errors from librdkafka's mock cluster, full queues, and the waits of flush and close.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use driver_events_core::conformance::samples;
-use driver_events_core::{DriverEventSink, Receipt, SinkErrorKind};
+use driver_events_core::{DriverEventSink, Fate, Receipt, SinkErrorKind};
 use driver_events_kafka::{KafkaEventSink, KafkaEventSource};
 use driver_events_types::GoalId;
 use futures_util::StreamExt;
@@ -15,8 +15,9 @@ use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use tokio::time::Instant;
 
-use crate::support::{events, next};
+use crate::support::{events, next_delivery};
 
 fn cluster() -> MockCluster<'static, DefaultProducerContext> {
     let cluster = MockCluster::new(1).unwrap();
@@ -30,9 +31,9 @@ fn config(cluster: &MockCluster<'static, DefaultProducerContext>) -> ClientConfi
     config
 }
 
-/// The head of what is under way being out of order is fatal to an idempotent producer: it takes no more records.
+/// This error of the first record in flight is fatal to an idempotent producer.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_producer_that_broke_down_is_made_anew_and_sends_what_has_no_report() {
+async fn fatal_error_recreates_producer_and_resends_unreported() {
     let cluster = cluster();
     let sink = KafkaEventSink::new(config(&cluster)).unwrap();
     let goal = GoalId::new();
@@ -42,15 +43,15 @@ async fn a_producer_that_broke_down_is_made_anew_and_sends_what_has_no_report() 
     let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER; 1];
     cluster.request_errors(RDKafkaApiKey::Produce, &errors);
     let sent = events(goal, 50);
-    for answer in sink.send_batch(sent.clone()).await {
-        assert!(matches!(answer, Ok(Receipt::Stored(_))), "{answer:?}");
+    for result in sink.send_batch(sent.clone()).await {
+        assert!(matches!(result, Ok(Receipt::Stored(_))), "{result:?}");
     }
     assert_eq!(sink.state().producer_recreations(), 1);
-    // They are the records that they were: key, value, time and headers.
+    // The resent records are unchanged.
     let mut source = KafkaEventSource::builder(config(&cluster)).build().await.unwrap();
     let mut read = Vec::new();
     while read.len() < 53 {
-        read.push(next(&mut source).await.envelope().unwrap().clone());
+        read.push(next_delivery(&mut source).await.envelope().unwrap().clone());
     }
     for (sent, read) in sent.iter().zip(&read[3..]) {
         assert_eq!(sent.json().unwrap(), read.json().unwrap());
@@ -64,10 +65,10 @@ async fn a_producer_that_broke_down_is_made_anew_and_sends_what_has_no_report() 
         "{:?}",
         sink.state()
     );
-    // What was acknowledged before is not sent again, and the new producer works.
-    let answer = sink.send(events(goal, 1).remove(0)).await.unwrap();
-    let Receipt::Stored(stored) = answer else {
-        panic!("{answer:?}");
+    // Acknowledged events were not sent again, and the new producer works.
+    let result = sink.send(events(goal, 1).remove(0)).await.unwrap();
+    let Receipt::Stored(stored) = result else {
+        panic!("{result:?}");
     };
     assert_eq!(stored.offset, 53);
     assert_eq!(sink.state().producer_recreations(), 1);
@@ -75,36 +76,52 @@ async fn a_producer_that_broke_down_is_made_anew_and_sends_what_has_no_report() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_queue_is_waited_for() {
+async fn send_waits_while_queue_is_full() {
     let cluster = cluster();
     let mut config = config(&cluster);
     config.set("queue.buffering.max.messages", "10");
     let sink = KafkaEventSink::new(config).unwrap();
     let goal = GoalId::new();
-    for (place, answer) in sink.send_batch(events(goal, 500)).await.into_iter().enumerate() {
-        let Ok(Receipt::Stored(stored)) = answer else {
-            panic!("{answer:?}");
+    for (index, result) in sink.send_batch(events(goal, 500)).await.into_iter().enumerate() {
+        let Ok(Receipt::Stored(stored)) = result else {
+            panic!("{result:?}");
         };
-        assert_eq!(usize::try_from(stored.offset).unwrap(), place);
+        assert_eq!(usize::try_from(stored.offset).unwrap(), index);
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_queue_that_stays_full_is_told_in_time() {
+/// Paused time skips the sink's waits, so it ends before librdkafka, with real time, times out the queued records and
+/// frees the queue.
+#[tokio::test(start_paused = true)]
+async fn full_queue_fails_with_full_at_message_timeout() {
+    const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", "127.0.0.1:1")
-        .set("message.timeout.ms", "500")
+        .set("message.timeout.ms", MESSAGE_TIMEOUT.as_millis().to_string())
         .set("queue.buffering.max.messages", "2");
     let sink = KafkaEventSink::new(config).unwrap();
-    let answers = tokio::time::timeout(Duration::from_secs(20), sink.send_batch(events(GoalId::new(), 20))).await;
-    for answer in answers.unwrap() {
-        let kind = answer.unwrap_err().kind();
-        assert!(matches!(kind, SinkErrorKind::Timeout | SinkErrorKind::Full), "{kind:?}");
+    let mut queued = sink.send_batch(events(GoalId::new(), 2));
+    assert!(futures_util::poll!(&mut queued).is_pending());
+    let start = Instant::now();
+    for result in sink.send_batch(events(GoalId::new(), 20)).await {
+        let error = result.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.fate()),
+            (SinkErrorKind::Full, Fate::NotSent),
+            "{error}"
+        );
     }
+    let waited = start.elapsed();
+    assert!(waited >= MESSAGE_TIMEOUT, "{waited:?}");
+    assert!(waited < MESSAGE_TIMEOUT + Duration::from_secs(1), "{waited:?}");
+    assert!(
+        futures_util::poll!(&mut queued).is_pending(),
+        "the queued events have no report yet"
+    );
 }
 
-/// Dropping a producer of librdkafka's purges its queue.
+/// Dropping a librdkafka producer purges its queue.
 #[tokio::test(flavor = "multi_thread")]
 async fn close_waits_for_events_whose_send_was_dropped() {
     let cluster = cluster();
@@ -113,7 +130,7 @@ async fn close_waits_for_events_whose_send_was_dropped() {
     let sink = KafkaEventSink::new(config.clone()).unwrap();
     for envelope in events(GoalId::new(), 100) {
         let mut send = sink.send(envelope);
-        // Polled once, so that the record is in the queue.
+        // The first poll queues the record.
         assert!(futures_util::poll!(&mut send).is_pending());
     }
     sink.close().await.unwrap();
@@ -128,9 +145,9 @@ async fn close_waits_for_events_whose_send_was_dropped() {
     assert_eq!(stored.offset, 100);
 }
 
-/// The others wait for their turn: together they try some hundred times a second, not each.
+/// Only the holder of the permit retries, a few hundred times a second.
 #[tokio::test(flavor = "multi_thread")]
-async fn many_that_wait_for_room_are_no_busy_loop() {
+async fn waiting_for_queue_space_is_not_a_busy_loop() {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", "127.0.0.1:1")
@@ -147,19 +164,19 @@ async fn many_that_wait_for_room_are_no_busy_loop() {
         })
     });
     let sends: Vec<_> = sends.map(tokio::task::unconstrained).collect();
-    let mut answers = sends.into_iter().collect::<FuturesUnordered<_>>();
-    while let Some(answer) = tokio::time::timeout(Duration::from_secs(20), answers.next())
+    let mut results = sends.into_iter().collect::<FuturesUnordered<_>>();
+    while let Some(result) = tokio::time::timeout(Duration::from_secs(20), results.next())
         .await
         .unwrap()
     {
-        assert!(answer.is_err());
+        assert!(result.is_err());
     }
     let polls = polls.load(Ordering::Relaxed);
     assert!(polls < 4_000, "{polls} polls for 200 events in a second or two");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn flush_does_not_wait_for_events_that_follow() {
+async fn flush_does_not_wait_for_later_events() {
     let cluster = cluster();
     let sink = Arc::new(KafkaEventSink::new(config(&cluster)).unwrap());
     let senders: Vec<_> = (0..8)
@@ -168,8 +185,8 @@ async fn flush_does_not_wait_for_events_that_follow() {
             tokio::spawn(async move {
                 let goal = GoalId::new();
                 loop {
-                    for answer in sink.send_batch(events(goal, 100)).await {
-                        answer.unwrap();
+                    for result in sink.send_batch(events(goal, 100)).await {
+                        result.unwrap();
                     }
                 }
             })
@@ -189,9 +206,9 @@ async fn flush_does_not_wait_for_events_that_follow() {
     }
 }
 
-/// On one thread: whoever sends again at once what is refused must let the others come to their turn.
+/// On a single thread, a caller that retries refused events in a loop must yield to other tasks.
 #[tokio::test]
-async fn events_that_are_refused_at_once_do_not_keep_the_thread() {
+async fn retry_loop_of_refused_events_yields_to_other_tasks() {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", "127.0.0.1:1")
@@ -200,9 +217,9 @@ async fn events_that_are_refused_at_once_do_not_keep_the_thread() {
     let other = tokio::spawn(async {});
     let mut refusals = 0;
     while !other.is_finished() {
-        let answer = sink.send(samples::sized(GoalId::new(), 2_000)).await;
-        assert_eq!(answer.unwrap_err().kind(), SinkErrorKind::TooLarge);
+        let result = sink.send(samples::sized(GoalId::new(), 2_000)).await;
+        assert_eq!(result.unwrap_err().kind(), SinkErrorKind::TooLarge);
         refusals += 1;
-        assert!(refusals < 10_000, "the other task has waited all the time");
+        assert!(refusals < 10_000, "the other task never ran");
     }
 }

@@ -1,8 +1,8 @@
-//! Topics that change while they are in use.
+//! Topics that change while they are read and written.
 
 use std::time::Duration;
 
-use driver_events_core::{DriverEventSink, DriverEventSource, SourceErrorKind};
+use driver_events_core::{DriverEventSink, DriverEventSource, Receipt, SourceErrorKind};
 use driver_events_harness::wait_until;
 use driver_events_kafka::{KafkaEventSink, KafkaEventSource};
 use driver_events_types::GoalId;
@@ -11,10 +11,12 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
 use tokio::task::block_in_place;
 
-use crate::support::{PATIENCE, broker, config, events, ids, ids_of, in_time, next, prefix, topic};
+use crate::support::{
+    TEST_TIMEOUT, broker, config, create_topic, events, ids_of, in_time, next_delivery, read_ids, unique_prefix,
+};
 
-/// Metadata is five minutes old at most, unless the caller says otherwise.
-fn curious() -> ClientConfig {
+/// Refreshes metadata more often than every five minutes, the default.
+fn fresh_metadata_config() -> ClientConfig {
     let mut config = config();
     config.set("topic.metadata.refresh.interval.ms", "500");
     config
@@ -28,60 +30,68 @@ async fn add_partitions(topic: &str, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_reads_partitions_that_are_added_from_their_first_record() {
-    let name = prefix();
-    topic(&config(), &name, 1).await;
-    let sink = KafkaEventSink::builder(curious()).topic(name.as_str()).build().unwrap();
-    let source = KafkaEventSource::builder(curious()).topic(name.as_str()).group(&*name);
-    // The latest is what was there at the start; this comes later.
+async fn group_reads_added_partitions_from_the_first_record() {
+    let name = unique_prefix();
+    create_topic(&config(), &name, 1).await;
+    let sink = KafkaEventSink::builder(fresh_metadata_config())
+        .topic(name.as_str())
+        .build()
+        .unwrap();
+    let source = KafkaEventSource::builder(fresh_metadata_config())
+        .topic(name.as_str())
+        .group(&*name);
+    // `Latest` is resolved at the start; the partitions are added later.
     let source = source.start_from(driver_events_kafka::StartFrom::Latest);
     let mut source = in_time(source.build()).await.unwrap();
     let first = events(GoalId::new(), 1);
     in_time(sink.send(first[0].clone())).await.unwrap();
-    assert_eq!(ids(&mut source, 1).await, ids_of(&first));
+    assert_eq!(read_ids(&mut source, 1).await, ids_of(&first));
     add_partitions(&name, 4).await;
-    // Until the sink uses the new ones.
+    // Sends until the sink uses the last new partition.
     let mut sent = Vec::new();
-    wait_until("a new partition is used", PATIENCE, async || {
+    wait_until("a new partition is used", TEST_TIMEOUT, async || {
         let envelope = events(GoalId::new(), 1).remove(0);
         sent.push(envelope.id().to_string());
         let receipt = in_time(sink.send(envelope)).await.unwrap();
-        format!("{receipt:?}").contains("partition: Some(3)")
+        matches!(receipt, Receipt::Stored(stored) if stored.partition == Some(3))
     })
     .await;
-    let mut read = ids(&mut source, sent.len()).await;
+    let mut read = read_ids(&mut source, sent.len()).await;
     read.sort();
     sent.sort();
     assert_eq!(read, sent);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_that_is_deleted_and_made_anew_is_written_and_read_on() {
+async fn recreated_topic_is_written_and_read() {
     for grouped in [true, false] {
-        let name = prefix();
-        topic(&config(), &name, 1).await;
-        let sink = KafkaEventSink::builder(curious()).topic(name.as_str()).build().unwrap();
-        let mut builder = KafkaEventSource::builder(curious()).topic(name.as_str());
+        let name = unique_prefix();
+        create_topic(&config(), &name, 1).await;
+        let sink = KafkaEventSink::builder(fresh_metadata_config())
+            .topic(name.as_str())
+            .build()
+            .unwrap();
+        let mut builder = KafkaEventSource::builder(fresh_metadata_config()).topic(name.as_str());
         if grouped {
             builder = builder.group(&*name);
         }
         let mut source = in_time(builder.clone().build()).await.unwrap();
         let before = events(GoalId::new(), 20);
-        for answer in in_time(sink.send_batch(before.clone())).await {
-            answer.unwrap();
+        for result in in_time(sink.send_batch(before.clone())).await {
+            result.unwrap();
         }
-        assert_eq!(ids(&mut source, 20).await, ids_of(&before));
+        assert_eq!(read_ids(&mut source, 20).await, ids_of(&before));
         block_in_place(|| broker().admin().delete_topic(&name)).unwrap();
-        topic(&config(), &name, 1).await;
+        create_topic(&config(), &name, 1).await;
         let after = events(GoalId::new(), 5);
         for envelope in &after {
-            // Told that the topic is not there, a driver tries again.
-            wait_until("the event is stored", PATIENCE, async || {
+            // The event is rejected until the sink has the new topic's metadata.
+            wait_until("the event is stored", TEST_TIMEOUT, async || {
                 in_time(sink.send(envelope.clone())).await.is_ok()
             })
             .await;
         }
-        // Those of the old topic are gone; the new one's come, from the first on.
+        // Reads the new topic from its first record.
         let mut read = Vec::new();
         while read.len() < 5 {
             match in_time(source.next()).await.unwrap() {
@@ -89,7 +99,7 @@ async fn a_topic_that_is_deleted_and_made_anew_is_written_and_read_on() {
                     read.push(delivery.envelope().unwrap().id().to_string());
                     delivery.ack().await.unwrap();
                 }
-                // It may look while there is no such topic.
+                // The consumer may notice that the topic was deleted.
                 Err(error) => assert!(
                     error.is_retryable() || error.kind() == SourceErrorKind::Closed,
                     "{error}"
@@ -102,7 +112,7 @@ async fn a_topic_that_is_deleted_and_made_anew_is_written_and_read_on() {
             let more = events(GoalId::new(), 1);
             in_time(sink.send(more[0].clone())).await.unwrap();
             let mut again = in_time(builder.build()).await.unwrap();
-            let delivery = tokio::time::timeout(Duration::from_secs(30), next(&mut again))
+            let delivery = tokio::time::timeout(Duration::from_secs(30), next_delivery(&mut again))
                 .await
                 .unwrap();
             assert_eq!(delivery.envelope().unwrap().id(), more[0].id());

@@ -1,4 +1,4 @@
-//! A cluster of three: a leader that is killed under load, and too few replicas in sync.
+//! A cluster of three brokers: the leader is killed under load, and too few replicas are in sync.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use driver_events_kafka::{DEFAULT_TOPIC, KafkaEventSink, TopicSettings, ensure_t
 use driver_events_types::GoalId;
 use rdkafka::ClientConfig;
 
-use crate::support::load::{Load, are_stored_once_in_order};
-use crate::support::{PATIENCE, events, in_time};
+use crate::support::load::{Load, expect_stored_once_in_order};
+use crate::support::{TEST_TIMEOUT, events, in_time};
 
 fn config(cluster: &KafkaCluster) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -21,7 +21,7 @@ fn config(cluster: &KafkaCluster) -> ClientConfig {
     config
 }
 
-/// Does what blocks elsewhere, and gives the cluster back.
+/// Runs blocking work on the cluster and returns the cluster.
 async fn with_cluster(cluster: KafkaCluster, work: impl FnOnce(&mut KafkaCluster) + Send + 'static) -> KafkaCluster {
     let work = tokio::task::spawn_blocking(move || {
         let mut cluster = cluster;
@@ -32,7 +32,7 @@ async fn with_cluster(cluster: KafkaCluster, work: impl FnOnce(&mut KafkaCluster
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_leader_is_killed_and_too_few_replicas_are_told() {
+async fn leader_crash_loses_none_and_too_few_replicas_time_out() {
     let mut cluster = tokio::task::spawn_blocking(|| KafkaCluster::start(3, KafkaConfig::new()).unwrap())
         .await
         .unwrap();
@@ -45,7 +45,7 @@ async fn a_leader_is_killed_and_too_few_replicas_are_told() {
             .warnings
             .is_empty()
     );
-    // Made while all are there.
+    // Created while all brokers run.
     let strict = TopicSettings::named("strict")
         .partitions(1)
         .replication(3)
@@ -54,25 +54,25 @@ async fn a_leader_is_killed_and_too_few_replicas_are_told() {
 
     let sink = Arc::new(KafkaEventSink::new(config.clone()).unwrap());
     let load = Load::start(&sink, 50);
-    load.goes_on(500).await;
+    load.wait_for_acks(500).await;
     cluster = with_cluster(cluster, |cluster| {
         let leader = cluster.admin().unwrap().leader(DEFAULT_TOPIC, 0).unwrap();
         cluster.broker(leader).unwrap().kill().unwrap();
     })
     .await;
-    // By the other two.
-    load.goes_on(2_000).await;
+    // By the remaining two brokers.
+    load.wait_for_acks(2_000).await;
     cluster = with_cluster(cluster, |cluster| cluster.restart().unwrap()).await;
-    load.goes_on(500).await;
-    let sent = load.end().await;
+    load.wait_for_acks(500).await;
+    let sent = load.stop().await;
     assert_eq!(sink.state().producer_recreations(), 0);
     in_time(sink.close()).await.unwrap();
-    are_stored_once_in_order(config.clone(), &sent).await;
+    expect_stored_once_in_order(config.clone(), &sent).await;
 
     too_few_replicas(cluster, config).await;
 }
 
-/// Nothing is acknowledged that too few replicas have. It is told in time, and goes on by itself.
+/// Events are not acknowledged with too few replicas in sync, and are once the replica is back.
 async fn too_few_replicas(mut cluster: KafkaCluster, mut config: ClientConfig) {
     cluster = with_cluster(cluster, |cluster| {
         let leader = cluster.admin().unwrap().leader("strict", 0).unwrap();
@@ -81,30 +81,32 @@ async fn too_few_replicas(mut cluster: KafkaCluster, mut config: ClientConfig) {
     })
     .await;
     let admin = cluster.admin().unwrap();
-    wait_until("a replica is out of sync", PATIENCE, async || {
+    wait_until("a replica is out of sync", TEST_TIMEOUT, async || {
         let partitions = admin.partitions().unwrap();
         partitions
             .iter()
             .any(|found| found.topic == "strict" && found.in_sync.len() == 2)
     })
     .await;
-    let patient = KafkaEventSink::builder(config.clone()).topic("strict").build().unwrap();
-    let hasty = KafkaEventSink::builder(config.set("message.timeout.ms", "3000").clone())
+    let default_timeout = KafkaEventSink::builder(config.clone()).topic("strict").build().unwrap();
+    let short_timeout = KafkaEventSink::builder(config.set("message.timeout.ms", "3000").clone())
         .topic("strict")
         .build()
         .unwrap();
-    let error = in_time(hasty.send(events(GoalId::new(), 1).remove(0)))
+    let error = in_time(short_timeout.send(events(GoalId::new(), 1).remove(0)))
         .await
         .unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::Timeout, "{error}");
     assert!(error.is_retryable());
-    let waiting = tokio::spawn(async move { patient.send(events(GoalId::new(), 1).remove(0)).await });
-    assert!(
-        tokio::time::timeout(Duration::from_millis(300), hasty.flush())
-            .await
-            .is_ok()
-    );
+    let waiting = tokio::spawn(async move { default_timeout.send(events(GoalId::new(), 1).remove(0)).await });
+    // The event that timed out is not in flight any more.
+    let flushed = tokio::time::timeout(Duration::from_millis(300), short_timeout.flush()).await;
+    assert!(matches!(flushed, Ok(Ok(()))), "{flushed:?}");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!waiting.is_finished(), "acknowledged with too few replicas");
     let _cluster = with_cluster(cluster, |cluster| cluster.restart().unwrap()).await;
     in_time(waiting).await.unwrap().unwrap();
-    in_time(hasty.send(events(GoalId::new(), 1).remove(0))).await.unwrap();
+    in_time(short_timeout.send(events(GoalId::new(), 1).remove(0)))
+        .await
+        .unwrap();
 }

@@ -1,16 +1,17 @@
-//! The sink holds to what every sink holds to.
+//! The conformance suite. Records are read with librdkafka's own consumer and decoded here, then with the crate's source.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use driver_events_core::conformance::{self, Capabilities, Fixture};
-use driver_events_core::{DriverEventSink, Envelope, Guarantee};
+use driver_events_core::{DriverEventSink, Envelope, EventId, Guarantee, Stamp};
 use driver_events_kafka::{KafkaEventSink, KafkaEventSource};
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message, OwnedMessage, Timestamp};
 
-use crate::support::{PATIENCE, config, next, tenant};
+use crate::support::{config, create_tenant, next_delivery, raw_records, topic_of};
 
-/// A topic of its own for each sink.
+/// Creates a topic for each sink.
 struct Kafka {
     is_bare: bool,
 }
@@ -20,7 +21,7 @@ impl Fixture for Kafka {
     type Store = String;
 
     async fn start(&self) -> (Arc<dyn DriverEventSink>, String) {
-        let prefix = tenant(2).await;
+        let prefix = create_tenant(2).await;
         let mut builder = KafkaEventSink::builder(config()).prefix(&prefix);
         if self.is_bare {
             builder = builder.bare();
@@ -29,25 +30,10 @@ impl Fixture for Kafka {
     }
 
     async fn stored(&self, prefix: &String) -> Vec<Envelope> {
-        let topic = format!("{prefix}.agent.driver");
-        let count = tokio::task::spawn_blocking(move || {
-            let mut config = config();
-            config.set("group.id", "marks");
-            let consumer: BaseConsumer = config.create().unwrap();
-            let ends = (0..2).map(|partition| consumer.fetch_watermarks(&topic, partition, PATIENCE).unwrap().1);
-            ends.sum::<i64>()
-        });
-        let count = count.await.unwrap();
-        let mut source = KafkaEventSource::builder(config())
-            .prefix(prefix)
-            .build()
-            .await
-            .unwrap();
-        let mut envelopes = Vec::new();
-        for _ in 0..count {
-            envelopes.push(next(&mut source).await.envelope().unwrap().clone());
-        }
-        envelopes
+        let records = raw_records(&topic_of(prefix)).await;
+        let stored: Vec<_> = records.iter().map(|record| decode(record, self.is_bare)).collect();
+        expect_source_reads(prefix, &stored, self.is_bare).await;
+        stored
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -56,6 +42,83 @@ impl Fixture for Kafka {
         capabilities.accepts_unknown_without_subject = self.is_bare;
         capabilities
     }
+}
+
+/// Checks key, timestamp and headers of a record, and decodes it without the crate's code.
+fn decode(record: &OwnedMessage, is_bare: bool) -> Envelope {
+    let envelope = Envelope::from_json(record.payload().unwrap().to_vec()).unwrap();
+    let goal_id = envelope.goal_id().map(|goal_id| goal_id.to_string());
+    let key = record.key().map(|key| std::str::from_utf8(key).unwrap());
+    assert_eq!(key, goal_id.as_deref(), "the key");
+    let mut headers = BTreeMap::new();
+    for header in record.headers().into_iter().flat_map(Headers::iter) {
+        let value = std::str::from_utf8(header.value.unwrap()).unwrap();
+        assert_eq!(
+            headers.insert(header.key, value),
+            None,
+            "duplicate header {}",
+            header.key
+        );
+    }
+    if is_bare {
+        assert_eq!(headers, BTreeMap::new());
+        return envelope;
+    }
+    let mut header = |name: &str| headers.remove(name);
+    assert_eq!(header("ce_specversion"), Some("1.0"));
+    assert_eq!(header("content-type"), Some("application/json"));
+    assert_eq!(header("ce_subject"), goal_id.as_deref());
+    assert_eq!(header("ce_partitionkey"), goal_id.as_deref());
+    let mut envelope = envelope
+        .with_event_type(header("ce_type").unwrap())
+        .and_then(|envelope| envelope.with_source(header("ce_source").unwrap()))
+        .unwrap()
+        .with_id(EventId::new(header("ce_id").unwrap()).unwrap());
+    if let Some(time) = header("ce_time") {
+        let time = chrono::DateTime::parse_from_rfc3339(time).unwrap();
+        let timestamp = Timestamp::CreateTime(time.timestamp_millis());
+        assert_eq!(record.timestamp(), timestamp, "the timestamp");
+        envelope = envelope.with_time(time.into()).unwrap();
+    }
+    if let (Some(run), Some(sequence)) = (header("ce_producerrun"), header("ce_sequence")) {
+        assert_eq!(sequence.len(), 20, "{sequence}");
+        let (run, sequence) = (run.into(), sequence.parse().unwrap());
+        envelope = envelope.with_stamp(Stamp { run, sequence }).unwrap();
+    }
+    if let Some(traceparent) = header("ce_traceparent") {
+        envelope = envelope.with_traceparent(traceparent).unwrap();
+    }
+    assert_eq!(headers, BTreeMap::new(), "other headers");
+    envelope
+}
+
+/// Checks that the crate's source delivers the same events, in any order of the partitions.
+async fn expect_source_reads(prefix: &str, stored: &[Envelope], is_bare: bool) {
+    let source = KafkaEventSource::builder(config()).prefix(prefix).build();
+    let mut source = source.await.unwrap();
+    let attributes = |envelope: &Envelope| {
+        (
+            envelope.id().to_string(),
+            envelope.source().to_owned(),
+            envelope.time(),
+            envelope.stamp().cloned(),
+            envelope.traceparent().map(str::to_owned),
+            envelope.subject().map(str::to_owned),
+        )
+    };
+    // The id of a bare event is generated by each reader.
+    let content = |envelope: &Envelope| {
+        let attributes = (!is_bare).then(|| attributes(envelope));
+        (envelope.json().unwrap().to_vec(), format!("{attributes:?}"))
+    };
+    let mut read = Vec::new();
+    for _ in stored {
+        read.push(content(next_delivery(&mut source).await.envelope().unwrap()));
+    }
+    let mut stored: Vec<_> = stored.iter().map(content).collect();
+    read.sort();
+    stored.sort();
+    assert_eq!(read, stored);
 }
 
 #[tokio::test(flavor = "multi_thread")]

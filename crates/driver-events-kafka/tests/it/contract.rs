@@ -1,12 +1,12 @@
-//! What is in the topic are the bytes, with keys, headers and times, as an independent consumer sees them.
+//! The wire contract: bytes, key, headers and timestamp of the records.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use driver_events_core::{DriverEventSink, DriverEventSinkExt, Envelope, Position, Receipt};
 use driver_events_kafka::{Acks, KafkaEventSink, KafkaEventSource};
 use driver_events_types::GoalId;
 
-use crate::support::{broker, config, events, ids, ids_of, in_time, next, tenant};
+use crate::support::{broker, config, create_tenant, events, ids_of, in_time, next_delivery, read_ids};
 
 const FIXTURES: [&str; 2] = [
     include_str!("../../../driver-events-types/tests/fixtures/goal-run.ndjson"),
@@ -14,8 +14,8 @@ const FIXTURES: [&str; 2] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_fixtures_come_back_byte_for_byte_and_in_the_order_of_their_goals() {
-    let prefix = tenant(3).await;
+async fn fixtures_are_read_back_byte_for_byte_in_goal_order() {
+    let prefix = create_tenant(3).await;
     let lines: Vec<&str> = FIXTURES.iter().flat_map(|fixture| fixture.lines()).collect();
     let sink = KafkaEventSink::builder(config()).prefix(&prefix).build().unwrap();
     sink.check().await.unwrap();
@@ -24,8 +24,8 @@ async fn both_fixtures_come_back_byte_for_byte_and_in_the_order_of_their_goals()
         .iter()
         .map(|line| Envelope::from_json((*line).to_owned()).unwrap())
         .collect();
-    for answer in in_time(sink.send_batch(envelopes.clone())).await {
-        assert!(matches!(answer, Ok(Receipt::Stored(_))), "{answer:?}");
+    for result in in_time(sink.send_batch(envelopes.clone())).await {
+        assert!(matches!(result, Ok(Receipt::Stored(_))), "{result:?}");
     }
     let mut source = KafkaEventSource::builder(config())
         .prefix(&prefix)
@@ -34,7 +34,7 @@ async fn both_fixtures_come_back_byte_for_byte_and_in_the_order_of_their_goals()
         .unwrap();
     let mut read: HashMap<_, Vec<_>> = HashMap::new();
     for _ in &lines {
-        let delivery = next(&mut source).await;
+        let delivery = next_delivery(&mut source).await;
         let envelope = delivery.envelope().unwrap().clone();
         assert_eq!(envelope.source(), "urn:test");
         let Position::Partition { topic, .. } = delivery.position() else {
@@ -59,8 +59,8 @@ async fn both_fixtures_come_back_byte_for_byte_and_in_the_order_of_their_goals()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_independent_consumer_sees_key_headers_and_time() {
-    let prefix = tenant(1).await;
+async fn kafka_console_consumer_sees_key_headers_and_timestamp() {
+    let prefix = create_tenant(1).await;
     let sink = KafkaEventSink::builder(config()).prefix(&prefix).build().unwrap();
     let goal_id = GoalId::new();
     let time = chrono::DateTime::from_timestamp_millis(1_700_000_000_123).unwrap();
@@ -72,22 +72,25 @@ async fn an_independent_consumer_sees_key_headers_and_time() {
     assert_eq!(record.key.as_deref(), Some(&*goal_id.to_string()));
     assert_eq!(record.value.as_deref().unwrap().as_bytes(), envelope.json().unwrap());
     assert_eq!(record.timestamp, Some(1_700_000_000_123));
-    let headers: HashMap<_, _> = record
-        .headers
-        .iter()
-        .map(|(key, value)| (&**key, Some(&**value)))
-        .collect();
-    assert_eq!(headers["ce_specversion"], Some("1.0"));
-    assert_eq!(headers["ce_id"], Some(envelope.id().as_str()));
-    assert_eq!(headers["ce_type"], Some("agent.driver.escalate"));
-    assert_eq!(headers["ce_subject"], Some(&*goal_id.to_string()));
-    assert_eq!(headers["ce_time"], Some("2023-11-14T22:13:20.123Z"));
-    assert_eq!(headers["content-type"], Some("application/json"));
+    let headers: BTreeMap<_, _> = record.headers.iter().map(|(key, value)| (&**key, &**value)).collect();
+    let goal_id = goal_id.to_string();
+    let expected = [
+        ("ce_specversion", "1.0"),
+        ("ce_id", envelope.id().as_str()),
+        ("ce_source", envelope.source()),
+        ("ce_type", "agent.driver.escalate"),
+        ("ce_subject", &goal_id),
+        ("ce_partitionkey", &goal_id),
+        ("ce_time", "2023-11-14T22:13:20.123Z"),
+        ("content-type", "application/json"),
+    ];
+    assert_eq!(headers, BTreeMap::from(expected));
+    assert_eq!(record.headers.len(), expected.len(), "no header twice");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_weaker_promise_has_a_weaker_receipt() {
-    let prefix = tenant(1).await;
+async fn weaker_acks_return_weaker_receipts() {
+    let prefix = create_tenant(1).await;
     let goal = GoalId::new();
     for (acks, is_stored) in [(Acks::All, true), (Acks::Leader, true), (Acks::None, false)] {
         let sink = KafkaEventSink::builder(config())
@@ -106,8 +109,8 @@ async fn a_weaker_promise_has_a_weaker_receipt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_codec_that_is_built_in_is_written_and_read() {
-    let prefix = tenant(1).await;
+async fn every_compiled_in_codec_is_written_and_read() {
+    let prefix = create_tenant(1).await;
     let has = |feature: bool, codec: &'static str| feature.then_some(codec);
     let codecs = [
         Some("none"),
@@ -123,12 +126,12 @@ async fn every_codec_that_is_built_in_is_written_and_read() {
         let sink = KafkaEventSink::builder(config).prefix(&prefix).build().unwrap();
         let events = events(GoalId::new(), 20);
         sent.extend(ids_of(&events));
-        for answer in in_time(sink.send_batch(events)).await {
-            answer.unwrap();
+        for result in in_time(sink.send_batch(events)).await {
+            result.unwrap();
         }
         in_time(sink.close()).await.unwrap();
     }
     let builder = KafkaEventSource::builder(config()).prefix(&prefix);
     let mut source = in_time(builder.build()).await.unwrap();
-    assert_eq!(ids(&mut source, sent.len()).await, sent);
+    assert_eq!(read_ids(&mut source, sent.len()).await, sent);
 }

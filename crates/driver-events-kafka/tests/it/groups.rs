@@ -1,4 +1,4 @@
-//! Members that come and go while a group reads.
+//! Members join and leave a group under load.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use driver_events_types::GoalId;
 use tokio::sync::{Mutex, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::support::{PATIENCE, config, events, ids_of, in_time, nothing_comes, tenant};
+use crate::support::{TEST_TIMEOUT, config, create_tenant, events, expect_all_committed, ids_of, in_time};
 
 const GOALS: usize = 20;
 const ROUNDS: usize = 40;
 
-/// A member that reads and answers until it is told to leave.
+/// A member that reads and acks until it leaves.
 struct Reader {
     leave: oneshot::Sender<bool>,
     task: JoinHandle<()>,
@@ -28,13 +28,13 @@ impl Reader {
         let (leave, mut leaving) = oneshot::channel();
         let seen = Arc::clone(seen);
         let task = tokio::spawn(async move {
-            // Of each partition, by its number: the last offset that came.
+            // The last acked offset of each partition.
             let mut last: HashMap<i32, u64> = HashMap::new();
             loop {
                 let delivery = tokio::select! {
                     delivery = source.next() => delivery.unwrap().unwrap(),
-                    politely = &mut leaving => {
-                        if politely.unwrap() {
+                    closes = &mut leaving => {
+                        if closes.unwrap() {
                             in_time(source.close()).await.unwrap();
                         }
                         return;
@@ -45,7 +45,7 @@ impl Reader {
                     _ => unreachable!("Kafka has partitions"),
                 };
                 let id = delivery.envelope().unwrap().id().to_string();
-                // One that comes again after a rebalance was answered too late.
+                // An ack after a rebalance is stale, and the record is redelivered.
                 if delivery.ack().await.is_ok() {
                     let before = last.insert(partition, offset);
                     assert!(before.is_none_or(|before| before < offset), "{before:?}, then {offset}");
@@ -56,15 +56,15 @@ impl Reader {
         Self { leave, task }
     }
 
-    async fn leave(self, politely: bool) {
-        self.leave.send(politely).unwrap();
+    async fn leave(self, closes: bool) {
+        self.leave.send(closes).unwrap();
         in_time(self.task).await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn members_come_and_go_under_load_and_nothing_is_missed() {
-    let prefix = tenant(6).await;
+async fn members_join_and_leave_under_load_and_none_is_missed() {
+    let prefix = create_tenant(6).await;
     let sink = KafkaEventSink::builder(config()).prefix(&prefix).build().unwrap();
     let goals: Vec<_> = (0..GOALS).map(|_| GoalId::new()).collect();
     let seen = Arc::<Mutex<Vec<String>>>::default();
@@ -72,8 +72,8 @@ async fn members_come_and_go_under_load_and_nothing_is_missed() {
     let mut sent = Vec::new();
     for round in 0..ROUNDS {
         let batch: Vec<_> = goals.iter().flat_map(|goal| events(*goal, 5)).collect();
-        for answer in in_time(sink.send_batch(batch.clone())).await {
-            answer.unwrap();
+        for result in in_time(sink.send_batch(batch.clone())).await {
+            result.unwrap();
         }
         sent.extend(ids_of(&batch));
         match round % 8 {
@@ -83,7 +83,7 @@ async fn members_come_and_go_under_load_and_nothing_is_missed() {
             _ => {}
         }
     }
-    wait_until("every event is read", PATIENCE, async || {
+    wait_until("every event is read", TEST_TIMEOUT, async || {
         let seen = seen.lock().await;
         let seen: HashSet<_> = seen.iter().collect();
         sent.iter().all(|id| seen.contains(id))
@@ -92,7 +92,5 @@ async fn members_come_and_go_under_load_and_nothing_is_missed() {
     for reader in readers {
         reader.leave(true).await;
     }
-    // What was answered last is committed.
-    let builder = KafkaEventSource::builder(config()).prefix(&prefix).group(&prefix);
-    nothing_comes(&mut in_time(builder.build()).await.unwrap()).await;
+    expect_all_committed(&prefix).await;
 }

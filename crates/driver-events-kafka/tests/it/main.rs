@@ -1,16 +1,17 @@
-//! The sink and the source, against a real broker and, for what that cannot be made to do, librdkafka's mock.
+//! Tests of the sink and the source with real brokers, and with librdkafka's mock cluster for errors that a real broker
+//! does not return on demand.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panics")]
 
 mod broken_producers;
+mod broker_crashes;
 mod changed_topics;
 mod cluster;
 mod conformance;
+mod connection_faults;
 mod contract;
-mod faults;
 mod groups;
-mod links;
-mod members;
+mod member_processes;
 mod outages;
 mod reading;
 #[cfg(feature = "tls")]

@@ -1,4 +1,4 @@
-//! Brokers that cannot be reached for a while.
+//! Unreachable brokers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,14 +13,15 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber, span};
 
 use crate::support::{
-    config_of, events, ids, ids_of, in_time, next, nothing_comes, prefix, proxied_config_of, rough_broker, topic,
+    config_of, create_topic, events, expect_no_delivery, ids_of, in_time, next_delivery, proxied_broker,
+    proxied_config_of, read_ids, unique_prefix,
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_is_told_once_that_no_broker_can_be_reached_and_reads_on() {
-    let broker = rough_broker().await;
-    let name = prefix();
-    topic(&config_of(&broker), &name, 1).await;
+async fn outage_is_reported_once_and_reader_reconnects() {
+    let broker = proxied_broker().await;
+    let name = unique_prefix();
+    create_topic(&config_of(&broker), &name, 1).await;
     let sink = KafkaEventSink::builder(config_of(&broker)).topic(name.as_str()).build();
     let sink = sink.unwrap();
     let mut config = proxied_config_of(&broker);
@@ -32,7 +33,7 @@ async fn a_reader_is_told_once_that_no_broker_can_be_reached_and_reads_on() {
     let proxy = broker.proxy().unwrap();
     for envelope in events(GoalId::new(), 2) {
         in_time(sink.send(envelope.clone())).await.unwrap();
-        let delivery = next(&mut source).await;
+        let delivery = next_delivery(&mut source).await;
         assert_eq!(delivery.envelope().unwrap().id().to_string(), ids_of(&[envelope])[0]);
         in_time(delivery.ack()).await.unwrap();
 
@@ -40,18 +41,18 @@ async fn a_reader_is_told_once_that_no_broker_can_be_reached_and_reads_on() {
         assert!(proxy.cut() > 0);
         let error = in_time(source.next()).await.unwrap().unwrap_err();
         assert_eq!(error.kind(), SourceErrorKind::Disconnected, "{error}");
-        // Meanwhile it tries to connect some twenty times.
-        nothing_comes(&mut source).await;
+        // About twenty connection attempts fail meanwhile.
+        expect_no_delivery(&mut source).await;
         proxy.refuse(false);
     }
 }
 
-/// The other side is gone, and nobody says so.
+/// The peer is gone without closing the connection.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_that_swallows_everything_is_given_up_and_the_event_comes_through() {
-    let broker = rough_broker().await;
-    let name = prefix();
-    topic(&config_of(&broker), &name, 1).await;
+async fn half_open_connection_times_out_and_sink_reconnects() {
+    let broker = proxied_broker().await;
+    let name = unique_prefix();
+    create_topic(&config_of(&broker), &name, 1).await;
     let mut config = proxied_config_of(&broker);
     config.set("message.timeout.ms", "3000");
     let sink = KafkaEventSink::builder(config).topic(name.as_str()).build().unwrap();
@@ -67,23 +68,23 @@ async fn a_link_that_swallows_everything_is_given_up_and_the_event_comes_through
     let source = KafkaEventSource::builder(config_of(&broker)).topic(name.as_str());
     let mut source = in_time(source.build()).await.unwrap();
     assert_eq!(
-        ids(&mut source, 2).await,
+        read_ids(&mut source, 2).await,
         ids_of(&[envelopes[0].clone(), envelopes[2].clone()])
     );
 }
 
-/// What commits and leaves waits for a broker in librdkafka, for minutes.
+/// Commit and leave block in librdkafka for minutes.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_source_that_no_broker_answers_closes_in_time_and_says_so() {
-    let broker = rough_broker().await;
-    let name = prefix();
-    topic(&config_of(&broker), &name, 1).await;
+async fn source_close_times_out_with_stalled_broker() {
+    let broker = proxied_broker().await;
+    let name = unique_prefix();
+    create_topic(&config_of(&broker), &name, 1).await;
     let sink = KafkaEventSink::builder(config_of(&broker)).topic(name.as_str()).build();
     let sink = sink.unwrap();
     in_time(sink.send(events(GoalId::new(), 1).remove(0))).await.unwrap();
     let source = KafkaEventSource::builder(proxied_config_of(&broker)).topic(name.as_str());
     let mut source = in_time(source.group(&*name).build()).await.unwrap();
-    let delivery = next(&mut source).await;
+    let delivery = next_delivery(&mut source).await;
     let proxy = broker.proxy().unwrap();
     proxy.stall();
     in_time(delivery.ack()).await.unwrap();
@@ -100,10 +101,9 @@ fn unreachable() -> KafkaEventSink {
     KafkaEventSink::new(config).unwrap()
 }
 
-/// Time stands still while something goes on, and passes at once where nothing does: it all happens before librdkafka
-/// gives up.
+/// Paused time skips the sink's waits, so it ends before librdkafka, with real time, times out the records.
 #[tokio::test(start_paused = true)]
-async fn flush_and_close_end_in_time_and_say_how_many_events_are_left() {
+async fn flush_and_close_time_out_with_undelivered_count() {
     let sink = unreachable();
     for envelope in events(GoalId::new(), 7) {
         let mut send = sink.send(envelope);
@@ -116,7 +116,7 @@ async fn flush_and_close_end_in_time_and_say_how_many_events_are_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn close_says_how_many_events_are_still_being_sent() {
+async fn close_times_out_with_count_of_events_being_sent() {
     let sink = unreachable();
     let mut batch = sink.send_batch(events(GoalId::new(), 3));
     assert!(futures_util::poll!(&mut batch).is_pending());
@@ -126,24 +126,24 @@ async fn close_says_how_many_events_are_still_being_sent() {
 }
 
 #[tokio::test]
-async fn a_sink_that_is_dropped_says_how_many_events_it_gives_up() {
+async fn dropped_sink_logs_undelivered_count() {
     let sink = unreachable();
     for envelope in events(GoalId::new(), 5) {
         let mut send = sink.send(envelope);
         assert!(futures_util::poll!(&mut send).is_pending());
     }
-    let told = Records::default();
-    tracing::subscriber::with_default(told.clone(), || drop(sink));
-    assert_eq!(told.records.load(Ordering::Relaxed), 5);
+    let logged = RecordsField::default();
+    tracing::subscriber::with_default(logged.clone(), || drop(sink));
+    assert_eq!(logged.records.load(Ordering::Relaxed), 5);
 }
 
-/// The field `records` of what is told.
+/// Captures the field `records` of log events.
 #[derive(Clone, Default)]
-struct Records {
+struct RecordsField {
     records: Arc<AtomicUsize>,
 }
 
-impl Visit for Records {
+impl Visit for RecordsField {
     fn record_u64(&mut self, field: &Field, value: u64) {
         if field.name() == "records" {
             self.records.store(value.try_into().unwrap(), Ordering::Relaxed);
@@ -153,7 +153,7 @@ impl Visit for Records {
     fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
 }
 
-impl Subscriber for Records {
+impl Subscriber for RecordsField {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }

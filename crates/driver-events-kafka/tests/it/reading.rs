@@ -1,6 +1,7 @@
-//! What a topic has is read back, in groups and alone, and nothing is committed before it is answered.
+//! Reading in groups and standalone: start positions, filters, acks, nacks, rejections, commits and lag.
 
-use std::time::{Duration, SystemTime};
+use std::collections::HashSet;
+use std::time::{Duration, Instant, SystemTime};
 
 use driver_events_core::{DriverEventSink, DriverEventSource, Envelope, EventFilter, Position};
 use driver_events_harness::wait_until;
@@ -9,13 +10,17 @@ use driver_events_kafka::{
 };
 use driver_events_types::{EventKind, GoalId};
 use rdkafka::producer::{FutureProducer, FutureRecord};
+use tokio::time::{sleep, timeout};
 
-use crate::support::{PATIENCE, broker, config, events, ids, ids_of, in_time, next, nothing_comes, tenant};
+use crate::support::{
+    TEST_TIMEOUT, broker, committed_offsets, config, create_tenant, events, expect_all_committed, expect_no_delivery,
+    ids_of, in_time, next_delivery, read_ids, topic_of,
+};
 
 async fn produce(prefix: &str, envelopes: &[Envelope]) {
     let sink = KafkaEventSink::builder(config()).prefix(prefix).build().unwrap();
-    for answer in in_time(sink.send_batch(envelopes.to_vec())).await {
-        answer.unwrap();
+    for result in in_time(sink.send_batch(envelopes.to_vec())).await {
+        result.unwrap();
     }
 }
 
@@ -24,61 +29,60 @@ fn reader(prefix: &str) -> KafkaEventSourceBuilder {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_goes_on_where_it_was_and_another_sees_all_again() {
-    let prefix = tenant(1).await;
+async fn group_resumes_and_another_group_reads_all() {
+    let prefix = create_tenant(1).await;
     let envelopes = events(GoalId::new(), 30);
     produce(&prefix, &envelopes).await;
     for part in ids_of(&envelopes).chunks(10) {
         let mut source = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
-        assert_eq!(ids(&mut source, 10).await, part);
+        assert_eq!(read_ids(&mut source, 10).await, part);
         in_time(source.close()).await.unwrap();
     }
-    let mut same = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
-    nothing_comes(&mut same).await;
+    expect_all_committed(&prefix).await;
     let mut other = in_time(reader(&prefix).group(format!("{prefix}-2")).build())
         .await
         .unwrap();
-    assert_eq!(ids(&mut other, 30).await, ids_of(&envelopes));
+    assert_eq!(read_ids(&mut other, 30).await, ids_of(&envelopes));
 }
 
-/// A consumer that dies between the work and the answer.
+/// The consumer stops between processing and ack.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_not_answered_comes_again() {
-    let prefix = tenant(1).await;
+async fn unsettled_records_are_redelivered() {
+    let prefix = create_tenant(1).await;
     let envelopes = events(GoalId::new(), 5);
     produce(&prefix, &envelopes).await;
     let mut source = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
-    let first = next(&mut source).await;
-    let second = next(&mut source).await;
-    // Behind a gap nothing is committed.
+    let first = next_delivery(&mut source).await;
+    let second = next_delivery(&mut source).await;
+    // An ack after a gap is not committed.
     second.ack().await.unwrap();
     in_time(source.close()).await.unwrap();
     drop(first);
+    assert_eq!(committed_offsets(&prefix, &topic_of(&prefix)).await, [0]);
     let mut again = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
-    assert_eq!(ids(&mut again, 5).await, ids_of(&envelopes));
+    assert_eq!(read_ids(&mut again, 5).await, ids_of(&envelopes));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_asked_for_again_comes_in_order() {
-    let prefix = tenant(1).await;
+async fn nacked_record_and_later_ones_are_redelivered_in_order() {
+    let prefix = create_tenant(1).await;
     let envelopes = events(GoalId::new(), 5);
     produce(&prefix, &envelopes).await;
     let mut source = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
-    assert_eq!(ids(&mut source, 1).await, ids_of(&envelopes[..1]));
-    let delivery = next(&mut source).await;
-    let behind = next(&mut source).await;
+    assert_eq!(read_ids(&mut source, 1).await, ids_of(&envelopes[..1]));
+    let delivery = next_delivery(&mut source).await;
+    let later = next_delivery(&mut source).await;
     delivery.nack(Duration::from_millis(50)).await.unwrap();
-    assert_eq!(ids(&mut source, 4).await, ids_of(&envelopes[1..]));
-    // It came again, and this answer is for a delivery that is past.
-    assert!(behind.ack().await.is_err());
+    assert_eq!(read_ids(&mut source, 4).await, ids_of(&envelopes[1..]));
+    // This delivery is stale: its record was redelivered.
+    assert!(later.ack().await.is_err());
     in_time(source.close()).await.unwrap();
-    let mut rest = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
-    nothing_comes(&mut rest).await;
+    expect_all_committed(&prefix).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_malformed_is_told_with_its_place_and_becomes_a_dead_letter() {
-    let prefix = tenant(1).await;
+async fn malformed_record_is_delivered_and_dead_lettered() {
+    let prefix = create_tenant(1).await;
     let topic = format!("{prefix}.agent.driver");
     let dead = format!("{prefix}.dead");
     let settings = TopicSettings::named(&dead).partitions(1);
@@ -89,7 +93,7 @@ async fn what_is_malformed_is_told_with_its_place_and_becomes_a_dead_letter() {
     let mut source = in_time(reader(&prefix).group(&prefix).dead_letters(&dead).build())
         .await
         .unwrap();
-    let delivery = next(&mut source).await;
+    let delivery = next_delivery(&mut source).await;
     assert_eq!(
         *delivery.position(),
         Position::Partition {
@@ -98,22 +102,30 @@ async fn what_is_malformed_is_told_with_its_place_and_becomes_a_dead_letter() {
             offset: 0
         }
     );
-    let why = delivery.envelope().unwrap_err().to_string();
-    in_time(delivery.reject(&why)).await.unwrap();
-    assert_eq!(ids(&mut source, 1).await, ids_of(&envelopes));
+    let reason = delivery.envelope().unwrap_err().to_string();
+    in_time(delivery.reject(&reason)).await.unwrap();
+    assert_eq!(read_ids(&mut source, 1).await, ids_of(&envelopes));
     let letters = broker().read_with_console(&dead, 1).unwrap();
     assert_eq!(letters[0].key.as_deref(), Some("k"));
     assert_eq!(letters[0].value.as_deref(), Some("{\"kind\":1}"));
-    assert!(letters[0].headers.iter().any(|(key, _)| key == "dead-letter-reason"));
+    let expected = [
+        ("dead-letter-topic", &*topic),
+        ("dead-letter-partition", "0"),
+        ("dead-letter-offset", "0"),
+        ("dead-letter-reason", &reason),
+    ];
+    assert_eq!(
+        letters[0].headers,
+        expected.map(|(key, value)| (key.to_owned(), value.to_owned()))
+    );
     in_time(source.close()).await.unwrap();
-    let mut rest = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
-    nothing_comes(&mut rest).await;
+    expect_all_committed(&prefix).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reading_begins_where_it_is_asked_to() {
+async fn start_from_time_skips_earlier_events() {
     for grouped in [false, true] {
-        let prefix = tenant(2).await;
+        let prefix = create_tenant(2).await;
         let goal = GoalId::new();
         let at = |envelope: Envelope, seconds: u64| {
             let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds);
@@ -130,16 +142,16 @@ async fn reading_begins_where_it_is_asked_to() {
         let mut since = in_time(builder.build()).await.unwrap();
         let mut read = Vec::new();
         for _ in 0..3 {
-            read.push(next(&mut since).await.envelope().unwrap().id().to_string());
+            read.push(next_delivery(&mut since).await.envelope().unwrap().id().to_string());
         }
         assert_eq!(read, ids_of(&after), "grouped: {grouped}");
-        nothing_comes(&mut since).await;
+        expect_no_delivery(&mut since).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_filter_selects_and_what_it_leaves_out_is_answered() {
-    let prefix = tenant(1).await;
+async fn filter_delivers_selected_and_commits_the_rest() {
+    let prefix = create_tenant(1).await;
     let goal = GoalId::new();
     let envelopes = [events(GoalId::new(), 5), events(goal, 2), events(GoalId::new(), 3)].concat();
     produce(&prefix, &envelopes).await;
@@ -147,49 +159,71 @@ async fn a_filter_selects_and_what_it_leaves_out_is_answered() {
     let mut source = in_time(reader(&prefix).group(&prefix).filter(filter).build())
         .await
         .unwrap();
-    assert_eq!(ids(&mut source, 2).await, ids_of(&envelopes[5..7]));
-    nothing_comes(&mut source).await;
+    assert_eq!(read_ids(&mut source, 2).await, ids_of(&envelopes[5..7]));
+    expect_no_delivery(&mut source).await;
     in_time(source.close()).await.unwrap();
-    let mut rest = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
-    nothing_comes(&mut rest).await;
+    expect_all_committed(&prefix).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn members_share_a_group_and_nothing_is_lost_when_one_leaves() {
-    let prefix = tenant(4).await;
-    let goals: Vec<_> = (0..20).map(|_| GoalId::new()).collect();
-    let envelopes: Vec<_> = goals.iter().flat_map(|goal| events(*goal, 10)).collect();
+async fn members_share_partitions_and_unsettled_are_redelivered() {
+    let prefix = create_tenant(4).await;
     let mut first = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
-    nothing_comes(&mut first).await;
     let mut second = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
-    produce(&prefix, &envelopes).await;
-    let mut seen: Vec<String> = Vec::new();
-    let wanted = ids_of(&envelopes);
-    // The first leaves with work in hand.
-    for _ in 0..10 {
-        let delivery = tokio::select! {
-            delivery = first.next() => delivery,
-            delivery = second.next() => delivery,
-        };
-        if let Some(Ok(delivery)) = delivery {
-            seen.push(delivery.envelope().unwrap().id().to_string());
-            delivery.ack().await.unwrap();
+    let mut sent = Vec::new();
+    let (mut read_by_first, mut read_by_second) = (Vec::new(), Vec::new());
+    // Events of many goals, until both members have partitions.
+    let start = Instant::now();
+    while read_by_first.is_empty() || read_by_second.is_empty() {
+        assert!(
+            start.elapsed() < TEST_TIMEOUT,
+            "{} and {}",
+            read_by_first.len(),
+            read_by_second.len()
+        );
+        let batch: Vec<_> = (0..20).flat_map(|_| events(GoalId::new(), 1)).collect();
+        produce(&prefix, &batch).await;
+        sent.extend(ids_of(&batch));
+        for _ in &batch {
+            let (delivery, read) = tokio::select! {
+                delivery = next_delivery(&mut first) => (delivery, &mut read_by_first),
+                delivery = next_delivery(&mut second) => (delivery, &mut read_by_second),
+                () = sleep(Duration::from_millis(500)) => break,
+            };
+            read.push(delivery.envelope().unwrap().id().to_string());
+            // An ack after a rebalance is stale, and the record is redelivered.
+            let _ = delivery.ack().await;
         }
     }
-    let _unanswered = tokio::time::timeout(Duration::from_secs(1), first.next()).await;
+    // The first member leaves with an unsettled delivery.
+    let unsettled = loop {
+        let batch: Vec<_> = (0..20).flat_map(|_| events(GoalId::new(), 1)).collect();
+        produce(&prefix, &batch).await;
+        sent.extend(ids_of(&batch));
+        if let Ok(Some(Ok(delivery))) = timeout(Duration::from_secs(1), first.next()).await {
+            break delivery;
+        }
+        assert!(start.elapsed() < 2 * TEST_TIMEOUT, "the first member has no partition");
+    };
     in_time(first.close()).await.unwrap();
-    while wanted.iter().any(|id| !seen.contains(id)) {
-        let delivery = next(&mut second).await;
-        seen.push(delivery.envelope().unwrap().id().to_string());
-        // One that a rebalance made late comes again.
+    let unsettled_id = unsettled.envelope().unwrap().id().to_string();
+    let mut missing: HashSet<_> = sent.into_iter().collect();
+    for id in read_by_first.iter().chain(&read_by_second) {
+        missing.remove(id);
+    }
+    missing.insert(unsettled_id);
+    while !missing.is_empty() {
+        let delivery = next_delivery(&mut second).await;
+        missing.remove(&delivery.envelope().unwrap().id().to_string());
         let _ = delivery.ack().await;
     }
+    assert!(unsettled.ack().await.is_err(), "the delivery is stale");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_produced_once_a_reader_of_the_latest_is_there_is_read() {
+async fn start_from_latest_is_fixed_when_build_returns() {
     for grouped in [false, true] {
-        let prefix = tenant(3).await;
+        let prefix = create_tenant(3).await;
         produce(&prefix, &events(GoalId::new(), 5)).await;
         let mut builder = reader(&prefix).start_from(StartFrom::Latest);
         if grouped {
@@ -198,14 +232,14 @@ async fn what_is_produced_once_a_reader_of_the_latest_is_there_is_read() {
         let mut source = in_time(builder.clone().build()).await.unwrap();
         let after = events(GoalId::new(), 3);
         produce(&prefix, &after).await;
-        assert_eq!(ids(&mut source, 3).await, ids_of(&after), "grouped: {grouped}");
+        assert_eq!(read_ids(&mut source, 3).await, ids_of(&after), "grouped: {grouped}");
         in_time(source.close()).await.unwrap();
         if grouped {
-            // In partitions, too, where the group has answered nothing yet.
+            // Also in partitions in which the group has acked nothing.
             let meanwhile: Vec<_> = (0..30).flat_map(|_| events(GoalId::new(), 1)).collect();
             produce(&prefix, &meanwhile).await;
             let mut again = in_time(builder.build()).await.unwrap();
-            let mut read = ids(&mut again, 30).await;
+            let mut read = read_ids(&mut again, 30).await;
             let mut sent = ids_of(&meanwhile);
             read.sort();
             sent.sort();
@@ -215,9 +249,9 @@ async fn what_is_produced_once_a_reader_of_the_latest_is_there_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_lag_is_what_was_not_delivered() {
+async fn lag_counts_undelivered_records() {
     for grouped in [false, true] {
-        let prefix = tenant(2).await;
+        let prefix = create_tenant(2).await;
         let envelopes: Vec<_> = (0..40).flat_map(|_| events(GoalId::new(), 1)).collect();
         produce(&prefix, &envelopes).await;
         let mut config = config();
@@ -229,23 +263,23 @@ async fn the_lag_is_what_was_not_delivered() {
         let mut source = in_time(builder.build()).await.unwrap();
         assert_eq!(source.lag(), None);
         for number in 0..10 {
-            let delivery = next(&mut source).await;
-            // What is answered makes no difference.
+            let delivery = next_delivery(&mut source).await;
+            // Acks do not affect the lag.
             if number % 2 == 0 {
                 delivery.ack().await.unwrap();
             }
         }
-        // A pause in the reading: statistics come to one who asks for deliveries, and the queue has some.
+        // Statistics arrive only while `next` polls.
         let mut delivered = 10;
-        wait_until("the lag is known", PATIENCE, async || {
+        wait_until("the lag is known", TEST_TIMEOUT, async || {
             if source.lag() == Some(40 - delivered) {
                 return true;
             }
             if delivered < 39 {
-                let _ = next(&mut source).await;
+                let _ = next_delivery(&mut source).await;
                 delivered += 1;
             } else {
-                nothing_comes(&mut source).await;
+                expect_no_delivery(&mut source).await;
             }
             false
         })
@@ -253,46 +287,44 @@ async fn the_lag_is_what_was_not_delivered() {
     }
 }
 
-/// Many threads answer at the same time, in any order: what is stored last is the highest.
+/// Many threads ack at the same time, in any order.
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_are_given_at_once_are_all_committed() {
-    let prefix = tenant(1).await;
+async fn concurrent_acks_are_all_committed() {
+    let prefix = create_tenant(1).await;
     produce(&prefix, &events(GoalId::new(), 2_000)).await;
     let mut source = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
     for _ in 0..20 {
         let mut deliveries = Vec::new();
         for _ in 0..100 {
-            deliveries.push(next(&mut source).await);
+            deliveries.push(next_delivery(&mut source).await);
         }
-        let answers = deliveries.into_iter().map(|delivery| tokio::spawn(delivery.ack()));
-        for answer in answers.collect::<Vec<_>>() {
-            in_time(answer).await.unwrap().unwrap();
+        let results = deliveries.into_iter().map(|delivery| tokio::spawn(delivery.ack()));
+        for result in results.collect::<Vec<_>>() {
+            in_time(result).await.unwrap().unwrap();
         }
     }
     in_time(source.close()).await.unwrap();
-    let mut rest = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
-    nothing_comes(&mut rest).await;
+    expect_all_committed(&prefix).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delivery_that_is_past_is_not_asked_for_again() {
-    let prefix = tenant(1).await;
+async fn nack_of_stale_delivery_fails() {
+    let prefix = create_tenant(1).await;
     let envelopes = events(GoalId::new(), 4);
     produce(&prefix, &envelopes).await;
     let mut source = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
-    let past = [next(&mut source).await, next(&mut source).await];
-    let [first, second] = past;
+    let (first, second) = (next_delivery(&mut source).await, next_delivery(&mut source).await);
     first.nack(Duration::ZERO).await.unwrap();
-    assert_eq!(ids(&mut source, 3).await, ids_of(&envelopes[..3]));
-    // It would have what was answered since come again.
+    assert_eq!(read_ids(&mut source, 3).await, ids_of(&envelopes[..3]));
+    // It would redeliver records that were acked since.
     assert!(second.nack(Duration::ZERO).await.is_err());
-    assert_eq!(ids(&mut source, 1).await, ids_of(&envelopes[3..]));
-    nothing_comes(&mut source).await;
+    assert_eq!(read_ids(&mut source, 1).await, ids_of(&envelopes[3..]));
+    expect_no_delivery(&mut source).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_is_no_event_does_not_stop_its_partition() {
-    let prefix = tenant(1).await;
+async fn malformed_records_do_not_block_their_partition() {
+    let prefix = create_tenant(1).await;
     let topic = format!("{prefix}.agent.driver");
     let goal = GoalId::new();
     let (before, after) = (events(goal, 2), events(goal, 2));
@@ -300,22 +332,21 @@ async fn a_record_that_is_no_event_does_not_stop_its_partition() {
     let raw: FutureProducer = config().create().unwrap();
     for payload in [&b"\xff\xfe"[..], b"{", b"", b"{\"kind\":\"escalate\"}"] {
         let record = FutureRecord::<[u8], _>::to(&topic).payload(payload);
-        in_time(raw.send(record, PATIENCE)).await.unwrap();
+        in_time(raw.send(record, TEST_TIMEOUT)).await.unwrap();
     }
     produce(&prefix, &after).await;
     let mut source = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
-    assert_eq!(ids(&mut source, 2).await, ids_of(&before));
+    assert_eq!(read_ids(&mut source, 2).await, ids_of(&before));
     for offset in 2..6 {
-        let delivery = next(&mut source).await;
+        let delivery = next_delivery(&mut source).await;
         assert!(delivery.envelope().is_err());
         let Position::Partition { offset: found, .. } = delivery.position() else {
             panic!("{:?}", delivery.position());
         };
         assert_eq!(*found, offset);
-        delivery.reject("no event").await.unwrap();
+        delivery.reject("not an event").await.unwrap();
     }
-    assert_eq!(ids(&mut source, 2).await, ids_of(&after));
+    assert_eq!(read_ids(&mut source, 2).await, ids_of(&after));
     in_time(source.close()).await.unwrap();
-    let mut rest = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
-    nothing_comes(&mut rest).await;
+    expect_all_committed(&prefix).await;
 }

@@ -1,4 +1,4 @@
-//! Who may come, what they may do, and what is told of it: against a broker with TLS, passwords, tokens and access rules.
+//! Authentication and authorization, with a broker with TLS, passwords, tokens and ACLs.
 
 mod logins;
 mod permissions;
@@ -17,20 +17,20 @@ use driver_events_types::GoalId;
 use rdkafka::ClientConfig;
 use rdkafka::client::OAuthToken;
 
-use crate::support::{config_of, events, in_time, prefix};
+use crate::support::{config_of, events, in_time, unique_prefix};
 
-/// What a file of properties, a shell or a URL would trip over. Kafka's own tools do not take commas.
+/// Has special characters of properties files, shells and URLs; no comma, which Kafka's tools do not accept.
 const PASSWORD: &str = "s3cret \"q'u:o=t\\e;{d}[%41]@/?#&$HOME";
 
-/// What only people can mend is told long before events would be given up.
-const SOON: Duration = Duration::from_secs(8);
+/// Deadline for errors that need the operator, far below `message.timeout.ms`.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(8);
 
 struct Secured {
     broker: KafkaBroker,
     certificates: Certificates,
 }
 
-/// The broker that the tests of security share.
+/// The broker shared by the security tests.
 fn secured() -> &'static Secured {
     static SECURED: OnceLock<Secured> = OnceLock::new();
     SECURED.get_or_init(|| {
@@ -40,9 +40,9 @@ fn secured() -> &'static Secured {
             .mutual_tls(&certificates)
             .acls()
             .user("driver", PASSWORD)
-            // Connections by token end with their token, unless a newer one is shown.
+            // The broker closes a connection when its token expires, unless the client re-authenticates.
             .property("listener.name.sasl.oauthbearer.connections.max.reauth.ms", "3600000")
-            // By this password they prove every few seconds who they are.
+            // Clients re-authenticate every three seconds.
             .property("listener.name.sasl.scram-sha-512.connections.max.reauth.ms", "3000");
         let config = USERS.iter().fold(config, |config, user| config.user(user, "s3cret"));
         let broker = KafkaBroker::start(config).unwrap();
@@ -50,7 +50,7 @@ fn secured() -> &'static Secured {
     })
 }
 
-/// Each of one test, which gives and takes their permissions.
+/// One user for each test that grants and revokes permissions.
 const USERS: [&str; 7] = [
     "no-write",
     "no-read",
@@ -62,7 +62,7 @@ const USERS: [&str; 7] = [
 ];
 
 impl Secured {
-    /// Over TLS, and with no name yet.
+    /// TLS without credentials.
     fn config(&self, listener: KafkaListener, protocol: &str) -> ClientConfig {
         let mut config = ClientConfig::new();
         config
@@ -91,9 +91,9 @@ impl Secured {
         config
     }
 
-    /// A topic, which is given back, and its rules.
-    async fn topic(&self, rules: &[(&str, KafkaOperation)]) -> String {
-        let topic = format!("{}.agent.driver", prefix());
+    /// Creates a topic with ACLs, and returns its name.
+    async fn create_topic(&self, rules: &[(&str, KafkaOperation)]) -> String {
+        let topic = format!("{}.agent.driver", unique_prefix());
         let settings = TopicSettings::named(&topic).partitions(1);
         in_time(ensure_topic(&config_of(&self.broker), &settings))
             .await
@@ -115,7 +115,7 @@ impl Secured {
     }
 }
 
-/// A token as a broker without an identity provider takes it: unsigned.
+/// An unsigned token, which a broker without an identity provider accepts.
 fn token(user: &str, seconds: u64) -> OAuthToken {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let ends = now.as_secs() + seconds;
@@ -128,7 +128,7 @@ fn token(user: &str, seconds: u64) -> OAuthToken {
     }
 }
 
-async fn stores(sink: &KafkaEventSink) {
-    let answer = in_time(sink.send(events(GoalId::new(), 1).remove(0))).await;
-    assert!(matches!(answer, Ok(Receipt::Stored(_))), "{answer:?}");
+async fn expect_stored(sink: &KafkaEventSink) {
+    let result = in_time(sink.send(events(GoalId::new(), 1).remove(0))).await;
+    assert!(matches!(result, Ok(Receipt::Stored(_))), "{result:?}");
 }

@@ -1,4 +1,4 @@
-//! What is missing is told, with what to allow; what is taken away and given back interrupts, and loses nothing silently.
+//! ACLs: errors contain the command that grants a missing permission; after a grant the sink or source continues.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,14 +11,14 @@ use driver_events_kafka::{
 };
 use driver_events_types::GoalId;
 
-use super::{SOON, secured, stores};
-use crate::support::{PATIENCE, config_of, events, ids, ids_of, in_time, nothing_comes, prefix};
+use super::{REFUSAL_TIMEOUT, expect_stored, secured};
+use crate::support::{TEST_TIMEOUT, config_of, events, expect_no_delivery, ids_of, in_time, read_ids, unique_prefix};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_not_write_is_told_what_to_allow_and_goes_on_when_it_is_allowed() {
+async fn missing_write_fails_with_command_until_granted() {
     let secured = secured();
-    // Whoever may write to any topic may have an idempotent producer: this user may not.
-    let topic = secured.topic(&[("no-write", KafkaOperation::Describe)]).await;
+    // WRITE on any topic would allow an idempotent producer. This user has none.
+    let topic = secured.create_topic(&[("no-write", KafkaOperation::Describe)]).await;
     let sink = KafkaEventSink::builder(secured.user("no-write"))
         .topic(&*topic)
         .build()
@@ -26,8 +26,8 @@ async fn who_may_not_write_is_told_what_to_allow_and_goes_on_when_it_is_allowed(
     in_time(sink.check()).await.unwrap();
     for _ in 0..2 {
         let start = Instant::now();
-        for answer in in_time(sink.send_batch(events(GoalId::new(), 10))).await {
-            let error = answer.unwrap_err();
+        for result in in_time(sink.send_batch(events(GoalId::new(), 10))).await {
+            let error = result.unwrap_err();
             assert_eq!(error.kind(), SinkErrorKind::Unauthorized, "{error}");
             assert!(
                 error
@@ -36,23 +36,23 @@ async fn who_may_not_write_is_told_what_to_allow_and_goes_on_when_it_is_allowed(
                 "{error}"
             );
         }
-        assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+        assert!(start.elapsed() < REFUSAL_TIMEOUT, "{:?}", start.elapsed());
     }
     secured.allow("no-write", KafkaResource::Topic(&topic), KafkaOperation::Write);
-    wait_until("the user may write", PATIENCE, async || {
+    wait_until("WRITE is in force", TEST_TIMEOUT, async || {
         in_time(sink.send(events(GoalId::new(), 1).remove(0))).await.is_ok()
     })
     .await;
-    stores(&sink).await;
+    expect_stored(&sink).await;
     assert_eq!(sink.state().possible_duplicates(), 0);
     in_time(sink.close()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_write_elsewhere_only_is_told_of_the_topic() {
+async fn missing_write_on_one_topic_names_the_topic() {
     let secured = secured();
-    let elsewhere = secured.topic(&[("driver", KafkaOperation::Write)]).await;
-    let topic = secured.topic(&[("driver", KafkaOperation::Describe)]).await;
+    let elsewhere = secured.create_topic(&[("driver", KafkaOperation::Write)]).await;
+    let topic = secured.create_topic(&[("driver", KafkaOperation::Describe)]).await;
     let config = secured.by_password("PLAIN", "driver", super::PASSWORD);
     let sink = KafkaEventSink::builder(config)
         .topic_fn({
@@ -65,12 +65,12 @@ async fn who_may_write_elsewhere_only_is_told_of_the_topic() {
         })
         .build()
         .unwrap();
-    for (number, answer) in in_time(sink.send_batch(events(GoalId::new(), 10)))
+    for (number, result) in in_time(sink.send_batch(events(GoalId::new(), 10)))
         .await
         .into_iter()
         .enumerate()
     {
-        match answer {
+        match result {
             Ok(_) => assert_eq!(number % 2, 0),
             Err(error) => {
                 assert_eq!((number % 2, error.kind()), (1, SinkErrorKind::Unauthorized), "{error}");
@@ -82,9 +82,9 @@ async fn who_may_write_elsewhere_only_is_told_of_the_topic() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_not_see_a_topic_is_told_what_to_allow() {
+async fn missing_describe_fails_with_command() {
     let secured = secured();
-    let topic = secured.topic(&[]).await;
+    let topic = secured.create_topic(&[]).await;
     let sink = KafkaEventSink::builder(secured.user("no-describe"))
         .topic(&*topic)
         .build()
@@ -102,34 +102,34 @@ async fn who_may_not_see_a_topic_is_told_what_to_allow() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::Unauthorized, "{error}");
-    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    assert!(start.elapsed() < REFUSAL_TIMEOUT, "{:?}", start.elapsed());
     let source = KafkaEventSource::builder(secured.user("no-describe")).topic(&*topic);
     let error = in_time(source.build()).await.unwrap_err();
     assert_eq!(error.kind(), SetupErrorKind::NoTopic, "{error}");
 }
 
-/// The next error of a source that has nothing to deliver.
+/// Returns the source's next error.
 async fn error_of(source: &mut KafkaEventSource) -> SourceError {
     in_time(source.next()).await.unwrap().unwrap_err()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_not_read_a_topic_is_told_and_reads_when_it_is_allowed() {
+async fn missing_read_fails_with_command_until_granted() {
     let secured = secured();
-    let topic = secured.topic(&[("no-read", KafkaOperation::Describe)]).await;
+    let topic = secured.create_topic(&[("no-read", KafkaOperation::Describe)]).await;
     secured.allow("no-read", KafkaResource::Group("no-read"), KafkaOperation::Read);
     let writer = KafkaEventSink::builder(config_of(&secured.broker))
         .topic(&*topic)
         .build()
         .unwrap();
     let sent = events(GoalId::new(), 3);
-    for answer in in_time(writer.send_batch(sent.clone())).await {
-        answer.unwrap();
+    for result in in_time(writer.send_batch(sent.clone())).await {
+        result.unwrap();
     }
     let builder = KafkaEventSource::builder(secured.user("no-read")).topic(&*topic);
-    let mut alone = in_time(builder.clone().build()).await.unwrap();
+    let mut standalone = in_time(builder.clone().build()).await.unwrap();
     let mut grouped = in_time(builder.group("no-read").build()).await.unwrap();
-    for source in [&mut alone, &mut grouped] {
+    for source in [&mut standalone, &mut grouped] {
         let error = error_of(source).await;
         assert_eq!(error.kind(), SourceErrorKind::Unauthorized, "{error}");
         assert!(
@@ -140,24 +140,24 @@ async fn who_may_not_read_a_topic_is_told_and_reads_when_it_is_allowed() {
         );
     }
     secured.allow("no-read", KafkaResource::Topic(&topic), KafkaOperation::Read);
-    for source in [&mut alone, &mut grouped] {
-        assert_eq!(past_errors(source, sent.len()).await, ids_of(&sent));
+    for source in [&mut standalone, &mut grouped] {
+        assert_eq!(read_past_errors(source, sent.len()).await, ids_of(&sent));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_not_join_a_group_is_told_and_joins_when_it_is_allowed() {
+async fn missing_group_read_fails_with_command_until_granted() {
     let secured = secured();
-    let topic = secured.topic(&[("no-group", KafkaOperation::All)]).await;
+    let topic = secured.create_topic(&[("no-group", KafkaOperation::All)]).await;
     let sink = KafkaEventSink::builder(secured.user("no-group"))
         .topic(&*topic)
         .build()
         .unwrap();
-    stores(&sink).await;
+    expect_stored(&sink).await;
     let builder = KafkaEventSource::builder(secured.user("no-group"))
         .topic(&*topic)
         .group("no-group");
-    // It is told as soon as it is known.
+    // `build` reports it, or the first `next` if the coordinator was found later.
     let (built, is_unauthorized, error) = match in_time(builder.clone().build()).await {
         Ok(mut source) => {
             let error = error_of(&mut source).await;
@@ -173,11 +173,11 @@ async fn who_may_not_join_a_group_is_told_and_joins_when_it_is_allowed() {
         Some(source) => source,
         None => in_time(builder.build()).await.unwrap(),
     };
-    assert_eq!(past_errors(&mut source, 1).await.len(), 1);
+    assert_eq!(read_past_errors(&mut source, 1).await.len(), 1);
 }
 
-/// Reads so many events, whatever errors come before each.
-async fn past_errors(source: &mut KafkaEventSource, count: usize) -> Vec<String> {
+/// Reads this many events, and skips errors.
+async fn read_past_errors(source: &mut KafkaEventSource, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     while ids.len() < count {
         if let Ok(delivery) = in_time(source.next()).await.unwrap() {
@@ -189,10 +189,10 @@ async fn past_errors(source: &mut KafkaEventSource, count: usize) -> Vec<String>
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_is_made_where_that_is_allowed_and_checked_without() {
+async fn ensure_topic_needs_create_only_for_a_new_topic() {
     let secured = secured();
     let config = secured.user("no-create");
-    let topic = format!("{}.agent.driver", prefix());
+    let topic = format!("{}.agent.driver", unique_prefix());
     let settings = TopicSettings::named(&topic).partitions(1);
     let error = in_time(ensure_topic(&config, &settings)).await.unwrap_err();
     assert_eq!(error.kind(), SetupErrorKind::Unauthorized, "{error}");
@@ -204,10 +204,10 @@ async fn a_topic_is_made_where_that_is_allowed_and_checked_without() {
     );
     secured.allow("no-create", KafkaResource::Topic(&topic), KafkaOperation::Create);
     secured.allow("no-create", KafkaResource::Topic(&topic), KafkaOperation::Describe);
-    wait_until("the topic is made", PATIENCE, async || {
+    wait_until("CREATE is in force", TEST_TIMEOUT, async || {
         in_time(ensure_topic(&config, &settings))
             .await
-            .is_ok_and(|made| made.is_new)
+            .is_ok_and(|ensured| ensured.is_new)
     })
     .await;
     secured.revoke("no-create", KafkaResource::Topic(&topic), KafkaOperation::Create);
@@ -219,7 +219,7 @@ async fn a_topic_is_made_where_that_is_allowed_and_checked_without() {
         KafkaResource::Topic(&topic),
         KafkaOperation::DescribeConfigs,
     );
-    wait_until("its settings may be seen", PATIENCE, async || {
+    wait_until("DESCRIBE_CONFIGS is in force", TEST_TIMEOUT, async || {
         in_time(ensure_topic(&config, &settings))
             .await
             .unwrap()
@@ -230,9 +230,9 @@ async fn a_topic_is_made_where_that_is_allowed_and_checked_without() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_permission_that_is_revoked_under_load_and_given_back_loses_nothing_silently() {
+async fn revoked_write_under_load_loses_nothing_silently() {
     let secured = secured();
-    let topic = secured.topic(&[("revoked", KafkaOperation::Write)]).await;
+    let topic = secured.create_topic(&[("revoked", KafkaOperation::Write)]).await;
     let sink = KafkaEventSink::builder(secured.user("revoked"))
         .topic(&*topic)
         .build()
@@ -248,12 +248,12 @@ async fn a_permission_that_is_revoked_under_load_and_given_back_loses_nothing_si
             let mut kept = Vec::new();
             while !has_enough.load(Ordering::Relaxed) {
                 let batch = events(goal_id, 20);
-                for (answer, id) in in_time(sink.send_batch(batch.clone()))
+                for (result, id) in in_time(sink.send_batch(batch.clone()))
                     .await
                     .into_iter()
                     .zip(ids_of(&batch))
                 {
-                    match answer {
+                    match result {
                         Ok(_) => {
                             kept.push(id);
                             stored.fetch_add(1, Ordering::Relaxed);
@@ -270,7 +270,10 @@ async fn a_permission_that_is_revoked_under_load_and_given_back_loses_nothing_si
     });
     let more = async |what: &str, counter: &AtomicUsize| {
         let before = counter.load(Ordering::Relaxed);
-        wait_until(what, PATIENCE, async || counter.load(Ordering::Relaxed) > before + 100).await;
+        wait_until(what, TEST_TIMEOUT, async || {
+            counter.load(Ordering::Relaxed) > before + 100
+        })
+        .await;
     };
     for _ in 0..3 {
         more("events are stored", &stored).await;
@@ -282,12 +285,12 @@ async fn a_permission_that_is_revoked_under_load_and_given_back_loses_nothing_si
     has_enough.store(true, Ordering::Relaxed);
     let kept = in_time(sending).await.unwrap();
     in_time(sink.close()).await.unwrap();
-    // Nothing that was refused, and all that was stored: once, and in order.
+    // All acknowledged events, once and in order, and no refused ones.
     let mut source = KafkaEventSource::builder(config_of(&secured.broker))
         .topic(&*topic)
         .build()
         .await
         .unwrap();
-    assert_eq!(ids(&mut source, kept.len()).await, kept);
-    nothing_comes(&mut source).await;
+    assert_eq!(read_ids(&mut source, kept.len()).await, kept);
+    expect_no_delivery(&mut source).await;
 }

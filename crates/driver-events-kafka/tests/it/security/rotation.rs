@@ -1,18 +1,18 @@
-//! A password that is changed while events flow.
+//! A password that is changed under load.
 
 use driver_events_core::{DriverEventSink, DriverEventSource, SinkErrorKind, SourceErrorKind};
 use driver_events_harness::{KafkaOperation, KafkaResource, wait_until};
 use driver_events_kafka::{KafkaEventSink, KafkaEventSource};
 use driver_events_types::GoalId;
 
-use super::{secured, stores};
-use crate::support::{PATIENCE, events, ids, in_time};
+use super::{expect_stored, secured};
+use crate::support::{TEST_TIMEOUT, events, in_time, read_ids};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_password_is_told_and_a_sink_and_a_source_go_on_when_theirs_is_good_again() {
+async fn changed_password_interrupts_until_it_is_restored() {
     const MECHANISM: &str = "SCRAM-SHA-512";
     let secured = secured();
-    let topic = secured.topic(&[("rotated", KafkaOperation::All)]).await;
+    let topic = secured.create_topic(&[("rotated", KafkaOperation::All)]).await;
     secured.allow("rotated", KafkaResource::Group("rotated"), KafkaOperation::Read);
     let sink = |password| {
         let config = secured.by_password(MECHANISM, "rotated", password);
@@ -21,8 +21,8 @@ async fn a_changed_password_is_told_and_a_sink_and_a_source_go_on_when_theirs_is
     let old = sink("s3cret");
     let source = KafkaEventSource::builder(secured.by_password(MECHANISM, "rotated", "s3cret"));
     let mut source = in_time(source.topic(&*topic).group("rotated").build()).await.unwrap();
-    stores(&old).await;
-    ids(&mut source, 1).await;
+    expect_stored(&old).await;
+    read_ids(&mut source, 1).await;
 
     let change = async |password: &'static str| {
         let changed =
@@ -31,7 +31,7 @@ async fn a_changed_password_is_told_and_a_sink_and_a_source_go_on_when_theirs_is
     };
     change("n3wer").await;
     let mut stored = 0;
-    wait_until("the old password is refused", PATIENCE, async || {
+    wait_until("the old password is refused", TEST_TIMEOUT, async || {
         match in_time(old.send(events(GoalId::new(), 1).remove(0))).await {
             Ok(_) => {
                 stored += 1;
@@ -41,7 +41,7 @@ async fn a_changed_password_is_told_and_a_sink_and_a_source_go_on_when_theirs_is
         }
     })
     .await;
-    // What was stored before may be delivered yet.
+    // Events stored before may be delivered first.
     loop {
         match in_time(source.next()).await.unwrap() {
             Ok(delivery) => {
@@ -54,10 +54,10 @@ async fn a_changed_password_is_told_and_a_sink_and_a_source_go_on_when_theirs_is
     }
     let new = sink("n3wer");
     in_time(new.check()).await.unwrap();
-    stores(&new).await;
+    expect_stored(&new).await;
 
     change("s3cret").await;
-    wait_until("the old password is taken again", PATIENCE, async || {
+    wait_until("the old password is accepted again", TEST_TIMEOUT, async || {
         in_time(old.send(events(GoalId::new(), 1).remove(0))).await.is_ok()
     })
     .await;

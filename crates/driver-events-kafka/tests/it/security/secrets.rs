@@ -1,4 +1,4 @@
-//! Secrets are in no error, no log and no `Debug`, however talkative librdkafka is; what it tells is heard, and readable.
+//! Errors, logs and `Debug` contain no secrets, even with `debug=all`; statistics and errors are readable.
 
 use std::fs;
 
@@ -9,10 +9,10 @@ use driver_events_types::GoalId;
 use rdkafka::ClientConfig;
 use tracing::Level;
 
-use super::{PASSWORD, Secured, secured, stores, token};
-use crate::support::{PATIENCE, events, ids, in_time};
+use super::{PASSWORD, Secured, expect_stored, secured, token};
+use crate::support::{TEST_TIMEOUT, events, in_time, read_ids};
 
-/// What nobody may see, in clear and as it is sent.
+/// The secrets, in clear and in base64.
 fn secrets(secured: &Secured) -> Vec<String> {
     let key = fs::read_to_string(secured.certificates.client_key()).unwrap();
     let line = key.lines().nth(1).unwrap().to_owned();
@@ -20,7 +20,7 @@ fn secrets(secured: &Secured) -> Vec<String> {
     vec!["s3cret".into(), "wr0ng".into(), "t0ken".into(), line, sent]
 }
 
-/// Everybody who may come, and who may not.
+/// Properties with accepted and refused credentials, and invalid ones.
 fn configs(secured: &Secured) -> Vec<ClientConfig> {
     let mut certified = secured.config(KafkaListener::MutualTls, "SSL");
     let certificate = fs::read_to_string(secured.certificates.client()).unwrap();
@@ -55,11 +55,11 @@ fn configs(secured: &Secured) -> Vec<ClientConfig> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_is_told() {
+async fn errors_logs_and_debug_contain_no_secrets() {
     let tracing_log = CapturedTracing::install(&["librdkafka", "driver_events_kafka"], "").unwrap();
     let secured = secured();
     let topic = secured
-        .topic(&[("driver", KafkaOperation::All), ("CN=client", KafkaOperation::All)])
+        .create_topic(&[("driver", KafkaOperation::All), ("CN=client", KafkaOperation::All)])
         .await;
     for user in ["driver", "CN=client", "t0ken"] {
         secured.allow(user, KafkaResource::Group("secretive"), KafkaOperation::Read);
@@ -71,7 +71,7 @@ async fn no_secret_is_told() {
         Ok(token)
     };
     let mut shown = Vec::new();
-    let mut worked = 0;
+    let mut accepted = 0;
     for config in configs(secured) {
         let sink = KafkaEventSink::builder(config.clone())
             .topic(&*topic)
@@ -87,7 +87,7 @@ async fn no_secret_is_told() {
                     shown.push(error_report(&error));
                 }
                 match in_time(sink.send(events(GoalId::new(), 1).remove(0))).await {
-                    Ok(_) => worked += 1,
+                    Ok(_) => accepted += 1,
                     Err(error) => shown.push(error_report(&error)),
                 }
                 shown.push(format!("{sink:?} {:?}", sink.state()));
@@ -96,7 +96,7 @@ async fn no_secret_is_told() {
         }
         match in_time(source.build()).await {
             Ok(mut source) => {
-                ids(&mut source, 1).await;
+                read_ids(&mut source, 1).await;
                 shown.push(format!("{source:?} {:?}", source.state()));
                 in_time(source.close()).await.unwrap();
             }
@@ -106,7 +106,7 @@ async fn no_secret_is_told() {
             shown.push(error_report(&error));
         }
     }
-    assert_eq!(worked, 4, "a certificate and three passwords");
+    assert_eq!(accepted, 4, "a certificate and three passwords");
     shown.push(tracing_log.text());
     for secret in secrets(secured) {
         let found: Vec<_> = shown
@@ -121,15 +121,15 @@ async fn no_secret_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn statistics_and_errors_can_be_read() {
+async fn statistics_are_available_from_sink_and_source() {
     let secured = secured();
-    let topic = secured.topic(&[("driver", KafkaOperation::All)]).await;
+    let topic = secured.create_topic(&[("driver", KafkaOperation::All)]).await;
     let mut config = secured.by_password("PLAIN", "driver", PASSWORD);
     config.set("statistics.interval.ms", "50").set("client.id", "measured");
     let sink = KafkaEventSink::builder(config.clone()).topic(&*topic).build().unwrap();
     assert!(sink.state().last_error().is_none());
-    stores(&sink).await;
-    wait_until("the sink's statistics are there", PATIENCE, async || {
+    expect_stored(&sink).await;
+    wait_until("the sink has statistics", TEST_TIMEOUT, async || {
         let statistics = sink.state().statistics();
         statistics.is_some_and(|measured| measured.client_id == "measured" && measured.txmsgs == 1)
     })
@@ -137,10 +137,10 @@ async fn statistics_and_errors_can_be_read() {
     let mut source = in_time(KafkaEventSource::builder(config).topic(&*topic).build())
         .await
         .unwrap();
-    ids(&mut source, 1).await;
-    // They come while somebody reads.
+    read_ids(&mut source, 1).await;
+    // Statistics arrive only while `next` polls.
     let state = source.state().clone();
-    let measured = wait_until("the source's statistics are there", PATIENCE, async || {
+    let measured = wait_until("the source has statistics", TEST_TIMEOUT, async || {
         state.statistics().is_some_and(|measured| measured.rxmsgs == 1)
     });
     tokio::select! {

@@ -1,4 +1,4 @@
-//! Tokens that are fetched, renewed, refused, and late.
+//! OAUTHBEARER tokens: fetched, renewed, refused and missing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,17 +9,17 @@ use driver_events_harness::{KafkaOperation, KafkaResource, wait_until};
 use driver_events_kafka::{KafkaEventSink, KafkaEventSource, SetupErrorKind, TopicSettings, ensure_topic};
 use driver_events_types::GoalId;
 
-use super::{SOON, secured, stores, token};
-use crate::support::{PATIENCE, events, ids, in_time};
+use super::{REFUSAL_TIMEOUT, expect_stored, secured, token};
+use crate::support::{TEST_TIMEOUT, events, in_time, read_ids};
 
-/// Of a token. A broker takes no newer token within a second, so that it cannot be much shorter.
-const LIFE: Duration = Duration::from_secs(20);
+/// Brokers refuse re-authentication within a second, so it cannot be much shorter.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(20);
 
-/// On one thread, which the provider needs while it fetches: it must not wait on that thread.
+/// The provider needs the only runtime thread, which must not wait for the token.
 #[tokio::test(flavor = "current_thread")]
-async fn a_sink_and_a_source_go_on_with_tokens_that_are_renewed() {
+async fn sink_and_source_continue_with_renewed_tokens() {
     let secured = secured();
-    let topic = secured.topic(&[("token", KafkaOperation::All)]).await;
+    let topic = secured.create_topic(&[("token", KafkaOperation::All)]).await;
     secured.allow("token", KafkaResource::Group("token"), KafkaOperation::Read);
     let fetched = Arc::new(AtomicUsize::new(0));
     let provider = |fetched: &Arc<AtomicUsize>| {
@@ -29,7 +29,7 @@ async fn a_sink_and_a_source_go_on_with_tokens_that_are_renewed() {
             assert_eq!(config, Some("scope=events"));
             runtime.block_on(async { tokio::time::sleep(Duration::from_millis(20)).await });
             fetched.fetch_add(1, Ordering::Relaxed);
-            Ok(token("token", LIFE.as_secs()))
+            Ok(token("token", TOKEN_LIFETIME.as_secs()))
         }
     };
     let mut config = secured.by_token();
@@ -40,13 +40,13 @@ async fn a_sink_and_a_source_go_on_with_tokens_that_are_renewed() {
     in_time(sink.check()).await.unwrap();
     let source = KafkaEventSource::builder(config).topic(&*topic).group("token");
     let mut source = in_time(source.token_provider(provider(&read)).build()).await.unwrap();
-    // Longer than the first tokens live, and the broker ends connections with their tokens.
+    // Beyond the expiry of the first tokens, at which the broker closes connections.
     let start = Instant::now();
     let mut load = tokio::time::interval(Duration::from_millis(50));
-    while start.elapsed() < LIFE + LIFE / 4 {
+    while start.elapsed() < TOKEN_LIFETIME + TOKEN_LIFETIME / 4 {
         load.tick().await;
-        stores(&sink).await;
-        ids(&mut source, 1).await;
+        expect_stored(&sink).await;
+        read_ids(&mut source, 1).await;
     }
     assert!(fetched.load(Ordering::Relaxed) >= 2, "{fetched:?}");
     assert!(read.load(Ordering::Relaxed) >= 2, "{read:?}");
@@ -55,13 +55,13 @@ async fn a_sink_and_a_source_go_on_with_tokens_that_are_renewed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_provider_that_fails_is_told_at_once_and_asked_again() {
+async fn failing_provider_fails_send_at_once_and_is_retried() {
     let secured = secured();
-    let topic = secured.topic(&[("late", KafkaOperation::All)]).await;
-    let asked = Arc::new(AtomicUsize::new(0));
-    let provider = move |_: Option<&str>| match asked.fetch_add(1, Ordering::Relaxed) {
-        0 => Err("the identity provider is away".into()),
-        1 => panic!("the identity provider is odd"),
+    let topic = secured.create_topic(&[("late", KafkaOperation::All)]).await;
+    let calls = Arc::new(AtomicUsize::new(0));
+    let provider = move |_: Option<&str>| match calls.fetch_add(1, Ordering::Relaxed) {
+        0 => Err("identity provider unavailable".into()),
+        1 => panic!("identity provider bug"),
         _ => Ok(token("late", 3600)),
     };
     let sink = KafkaEventSink::builder(secured.by_token()).topic(&*topic);
@@ -71,10 +71,10 @@ async fn a_provider_that_fails_is_told_at_once_and_asked_again() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::Unauthorized, "{error}");
-    // Of the first try, or of the second, ten seconds later, where the first was before the event.
+    // Error of the first call, or of the second, ten seconds later, if the first was before the event.
     assert!(error.to_string().contains("cannot get a token"), "{error}");
-    assert!(start.elapsed() < 2 * SOON, "{:?}", start.elapsed());
-    wait_until("there is a token", PATIENCE, async || {
+    assert!(start.elapsed() < 2 * REFUSAL_TIMEOUT, "{:?}", start.elapsed());
+    wait_until("the provider returns a token", TEST_TIMEOUT, async || {
         in_time(sink.send(events(GoalId::new(), 1).remove(0))).await.is_ok()
     })
     .await;
@@ -83,16 +83,16 @@ async fn a_provider_that_fails_is_told_at_once_and_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_provider_that_fails_ends_the_start_of_a_source() {
+async fn failing_provider_fails_build_of_source() {
     let source = KafkaEventSource::builder(secured().by_token());
-    let source = source.token_provider(|_| Err("the identity provider is away".into()));
+    let source = source.token_provider(|_| Err("identity provider unavailable".into()));
     let error = in_time(source.build()).await.unwrap_err();
     assert_eq!(error.kind(), SetupErrorKind::Unauthorized, "{error}");
-    assert!(error.to_string().contains("the identity provider is away"), "{error}");
+    assert!(error.to_string().contains("identity provider unavailable"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tokens_that_are_refused_and_none_at_all_are_told_at_once() {
+async fn refused_and_missing_tokens_fail_at_once() {
     let config = secured().by_token();
     let forged = |_: Option<&str>| {
         let mut forged = token("token", 3600);
@@ -110,7 +110,7 @@ async fn tokens_that_are_refused_and_none_at_all_are_told_at_once() {
         .unwrap_err();
     let source = KafkaEventSource::builder(config.clone()).token_provider(forged);
     let built = in_time(source.build()).await.unwrap_err();
-    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    assert!(start.elapsed() < REFUSAL_TIMEOUT, "{:?}", start.elapsed());
     assert_eq!(sent.kind(), SinkErrorKind::Unauthorized, "{sent}");
     for error in [checked, built] {
         assert_eq!(error.kind(), SetupErrorKind::Unauthorized, "{error}");

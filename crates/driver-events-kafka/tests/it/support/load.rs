@@ -1,4 +1,4 @@
-//! Sinks under load, and what their topic must have afterwards.
+//! Sinks under load, and checks of the topic afterwards.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,23 +12,23 @@ use rdkafka::ClientConfig;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::{PATIENCE, events, in_time, next, nothing_comes};
+use super::{TEST_TIMEOUT, events, expect_no_delivery, in_time, next_delivery};
 
 const GOALS: usize = 4;
-/// The batches that may follow those that were waited for: what is under way when a fault comes.
-const MORE: usize = 4 * GOALS;
+/// Batches beyond those that a test waits for: they are in flight when the fault happens.
+const EXTRA_BATCHES: usize = 4 * GOALS;
 
-/// Tasks that send batches, each of a goal of its own, as many as are asked for and some more.
+/// Tasks that send batches on demand, each for its own goal.
 pub(crate) struct Load {
     tasks: Vec<JoinHandle<Vec<Envelope>>>,
     acknowledged: Arc<AtomicUsize>,
     batches: Arc<Semaphore>,
-    batch: usize,
+    batch_size: usize,
 }
 
 impl Load {
-    /// Batches of so many events. Each must be acknowledged in time, whatever happens.
-    pub(crate) fn start(sink: &Arc<KafkaEventSink>, batch: usize) -> Self {
+    /// Starts the tasks. Each event must be acknowledged in time, whatever fault happens.
+    pub(crate) fn start(sink: &Arc<KafkaEventSink>, batch_size: usize) -> Self {
         let acknowledged = Arc::<AtomicUsize>::default();
         let batches = Arc::new(Semaphore::new(0));
         let send = |_| {
@@ -39,9 +39,9 @@ impl Load {
                 let mut sent = Vec::new();
                 while let Ok(permit) = batches.acquire().await {
                     permit.forget();
-                    let events = events(goal, batch);
-                    for answer in in_time(sink.send_batch(events.clone())).await {
-                        answer.unwrap();
+                    let events = events(goal, batch_size);
+                    for result in in_time(sink.send_batch(events.clone())).await {
+                        result.unwrap();
                         acknowledged.fetch_add(1, Ordering::Relaxed);
                     }
                     sent.extend(events);
@@ -54,22 +54,23 @@ impl Load {
             tasks,
             acknowledged,
             batches,
-            batch,
+            batch_size,
         }
     }
 
-    /// Waits until so many more events are acknowledged.
-    pub(crate) async fn goes_on(&self, events: usize) {
+    /// Waits until this many more events are acknowledged.
+    pub(crate) async fn wait_for_acks(&self, events: usize) {
         let before = self.acknowledged.load(Ordering::Relaxed);
-        self.batches.add_permits(events.div_ceil(self.batch) + MORE);
-        wait_until("events are acknowledged", PATIENCE, async || {
+        self.batches
+            .add_permits(events.div_ceil(self.batch_size) + EXTRA_BATCHES);
+        wait_until("events are acknowledged", TEST_TIMEOUT, async || {
             self.acknowledged.load(Ordering::Relaxed) >= before + events
         })
         .await;
     }
 
-    /// Ends the load. All that it gives was acknowledged, a list for each goal.
-    pub(crate) async fn end(self) -> Vec<Vec<Envelope>> {
+    /// Stops the load and returns the acknowledged events of each goal.
+    pub(crate) async fn stop(self) -> Vec<Vec<Envelope>> {
         self.batches.close();
         let mut sent = Vec::new();
         for task in self.tasks {
@@ -79,15 +80,15 @@ impl Load {
     }
 }
 
-/// The default topic has each of these events once, those of a goal in their order, and no others.
-pub(crate) async fn are_stored_once_in_order(config: ClientConfig, sent: &[Vec<Envelope>]) {
+/// Checks that the default topic has each of these events once, in order within its goal, and no others.
+pub(crate) async fn expect_stored_once_in_order(config: ClientConfig, sent: &[Vec<Envelope>]) {
     let mut source = in_time(KafkaEventSource::builder(config).build()).await.unwrap();
-    are_read_once_in_order(&mut source, sent, |_| ()).await;
-    nothing_comes(&mut source).await;
+    expect_read_once_in_order(&mut source, sent, |_| ()).await;
+    expect_no_delivery(&mut source).await;
 }
 
-/// Calls `before_each` with how many events were read.
-pub(crate) async fn are_read_once_in_order(
+/// Calls `before_each` with the number of events read so far.
+pub(crate) async fn expect_read_once_in_order(
     source: &mut KafkaEventSource,
     sent: &[Vec<Envelope>],
     before_each: impl Fn(usize),
@@ -100,9 +101,9 @@ pub(crate) async fn are_read_once_in_order(
         .collect();
     for number in 0..sent.iter().map(Vec::len).sum() {
         before_each(number);
-        let delivery = next(source).await;
+        let delivery = next_delivery(source).await;
         let envelope = delivery.envelope().unwrap();
         let expected = missing.get_mut(&envelope.goal_id()).unwrap().pop();
-        assert_eq!(expected.as_ref(), Some(envelope.id()), "in order, each once");
+        assert_eq!(expected.as_ref(), Some(envelope.id()), "each event once, in order");
     }
 }

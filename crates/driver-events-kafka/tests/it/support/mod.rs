@@ -1,4 +1,4 @@
-//! What several tests need.
+//! Brokers, topics, events and independent readers.
 
 pub(crate) mod load;
 
@@ -10,19 +10,21 @@ use driver_events_core::{Delivery, DriverEventSource, Envelope};
 use driver_events_harness::{KafkaBroker, KafkaConfig, KafkaListener};
 use driver_events_kafka::{KafkaEventSource, TopicSettings, ensure_topic};
 use driver_events_types::{DriverEvent, GoalId};
-use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::OwnedMessage;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tokio::sync::{Mutex, MutexGuard};
 
-/// Longer than anything takes that works.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than any call takes that succeeds.
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The result of a call that must end.
+/// Awaits a call that must complete.
 pub(crate) async fn in_time<T>(call: impl Future<Output = T>) -> T {
-    let result = tokio::time::timeout(PATIENCE, call).await;
-    result.expect("every call must end in time")
+    let result = tokio::time::timeout(TEST_TIMEOUT, call).await;
+    result.expect("the call must complete in time")
 }
 
-/// Numbered events of one goal.
+/// Creates numbered events of one goal.
 pub(crate) fn events(goal_id: GoalId, count: usize) -> Vec<Envelope> {
     (0..count)
         .map(|number| {
@@ -36,41 +38,32 @@ pub(crate) fn ids_of(envelopes: &[Envelope]) -> Vec<String> {
     envelopes.iter().map(|envelope| envelope.id().to_string()).collect()
 }
 
-/// The broker that the tests share which do it no harm: it takes seconds to start. It ends with the process.
+/// The broker shared by all tests that do not disturb it, since it takes seconds to start. It ends with the process.
 pub(crate) fn broker() -> &'static KafkaBroker {
     static BROKER: OnceLock<KafkaBroker> = OnceLock::new();
-    BROKER.get_or_init(|| KafkaBroker::start(KafkaConfig::new()).expect("an Apache Kafka must be there"))
+    BROKER.get_or_init(|| KafkaBroker::start(KafkaConfig::new()).expect("Apache Kafka must be installed"))
 }
 
-/// The broker for tests that kill it, or cut it off: one at a time. It has a proxy.
-pub(crate) async fn rough_broker() -> MutexGuard<'static, KafkaBroker> {
+/// The broker with a proxy, for tests that break connections, one at a time.
+pub(crate) async fn proxied_broker() -> MutexGuard<'static, KafkaBroker> {
     static BROKER: OnceLock<Mutex<KafkaBroker>> = OnceLock::new();
-    let start = || Mutex::new(KafkaBroker::start(KafkaConfig::new().proxied()).expect("an Apache Kafka must be there"));
+    let start =
+        || Mutex::new(KafkaBroker::start(KafkaConfig::new().proxied()).expect("Apache Kafka must be installed"));
     BROKER.get_or_init(start).lock().await
 }
 
-/// How to reach a broker through its proxy.
+/// Returns properties that connect through the broker's proxy.
 pub(crate) fn proxied_config_of(broker: &KafkaBroker) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config.set(
-        "bootstrap.servers",
-        broker.bootstrap_servers(KafkaListener::Proxied).unwrap(),
-    );
-    config
-}
-
-/// A topic of this name.
-pub(crate) async fn topic(config: &ClientConfig, name: &str, partitions: i32) {
-    let settings = TopicSettings::named(name).partitions(partitions);
-    in_time(ensure_topic(config, &settings)).await.unwrap();
+    listener_config(broker, KafkaListener::Proxied)
 }
 
 pub(crate) fn config_of(broker: &KafkaBroker) -> ClientConfig {
+    listener_config(broker, KafkaListener::Plain)
+}
+
+fn listener_config(broker: &KafkaBroker, listener: KafkaListener) -> ClientConfig {
     let mut config = ClientConfig::new();
-    config.set(
-        "bootstrap.servers",
-        broker.bootstrap_servers(KafkaListener::Plain).unwrap(),
-    );
+    config.set("bootstrap.servers", broker.bootstrap_servers(listener).unwrap());
     config
 }
 
@@ -78,20 +71,29 @@ pub(crate) fn config() -> ClientConfig {
     config_of(broker())
 }
 
-/// A prefix that no other test has.
-pub(crate) fn prefix() -> String {
+pub(crate) async fn create_topic(config: &ClientConfig, name: &str, partitions: i32) {
+    let settings = TopicSettings::named(name).partitions(partitions);
+    in_time(ensure_topic(config, &settings)).await.unwrap();
+}
+
+/// Returns a prefix that no other test uses.
+pub(crate) fn unique_prefix() -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     format!("tenant-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The topic of a tenant of the test's own, which is given back.
-pub(crate) async fn tenant(partitions: i32) -> String {
-    let prefix = prefix();
-    topic(&config(), &format!("{prefix}.agent.driver"), partitions).await;
+/// Creates the topic of a new tenant and returns its prefix.
+pub(crate) async fn create_tenant(partitions: i32) -> String {
+    let prefix = unique_prefix();
+    create_topic(&config(), &topic_of(&prefix), partitions).await;
     prefix
 }
 
-pub(crate) async fn next(source: &mut KafkaEventSource) -> Delivery {
+pub(crate) fn topic_of(prefix: &str) -> String {
+    format!("{prefix}.agent.driver")
+}
+
+pub(crate) async fn next_delivery(source: &mut KafkaEventSource) -> Delivery {
     loop {
         match in_time(source.next()).await.unwrap() {
             Ok(delivery) => return delivery,
@@ -100,18 +102,93 @@ pub(crate) async fn next(source: &mut KafkaEventSource) -> Delivery {
     }
 }
 
-/// Reads so many events, acknowledges them, and gives their ids.
-pub(crate) async fn ids(source: &mut KafkaEventSource, count: usize) -> Vec<String> {
+/// Reads and acks this many events, and returns their ids.
+pub(crate) async fn read_ids(source: &mut KafkaEventSource, count: usize) -> Vec<String> {
     let mut ids = Vec::with_capacity(count);
     while ids.len() < count {
-        let delivery = next(source).await;
+        let delivery = next_delivery(source).await;
         ids.push(delivery.envelope().unwrap().id().to_string());
         delivery.ack().await.unwrap();
     }
     ids
 }
 
-pub(crate) async fn nothing_comes(source: &mut KafkaEventSource) {
-    let quiet = tokio::time::timeout(Duration::from_millis(500), source.next()).await;
-    assert!(quiet.is_err(), "{quiet:?}");
+/// Checks that a source with assigned partitions delivers nothing.
+pub(crate) async fn expect_no_delivery(source: &mut KafkaEventSource) {
+    let next = tokio::time::timeout(Duration::from_millis(500), source.next()).await;
+    assert!(next.is_err(), "{next:?}");
+}
+
+/// Checks that the tenant's group, named like its prefix, has committed all records of the topic.
+pub(crate) async fn expect_all_committed(prefix: &str) {
+    let topic = topic_of(prefix);
+    assert_eq!(
+        committed_offsets(prefix, &topic).await,
+        high_watermarks(&topic).await,
+        "committed offsets and high watermarks of {topic}"
+    );
+}
+
+/// Returns a group's committed offset in each partition, 0 if there is none.
+pub(crate) async fn committed_offsets(group: &str, topic: &str) -> Vec<i64> {
+    with_consumer(group, topic, |consumer, partitions| {
+        let committed = consumer.committed_offsets(partitions, TEST_TIMEOUT).unwrap();
+        let offset = |offset: Offset| {
+            if offset == Offset::Invalid {
+                0
+            } else {
+                offset.to_raw().unwrap()
+            }
+        };
+        let elements = committed.elements();
+        elements.iter().map(|partition| offset(partition.offset())).collect()
+    })
+    .await
+}
+
+pub(crate) async fn high_watermarks(topic: &str) -> Vec<i64> {
+    with_consumer("watermarks", topic, |consumer, partitions| {
+        let elements = partitions.elements();
+        let watermarks = elements.iter().map(|partition| {
+            let watermarks = consumer.fetch_watermarks(partition.topic(), partition.partition(), TEST_TIMEOUT);
+            watermarks.unwrap().1
+        });
+        watermarks.collect()
+    })
+    .await
+}
+
+/// Reads all records of a topic with librdkafka's own consumer, partition by partition.
+pub(crate) async fn raw_records(topic: &str) -> Vec<OwnedMessage> {
+    let count = high_watermarks(topic).await.into_iter().sum::<i64>();
+    let mut records = with_consumer("raw", topic, move |consumer, mut partitions| {
+        partitions.set_all_offsets(Offset::Beginning).unwrap();
+        consumer.assign(&partitions).unwrap();
+        let records = (0..count).map(|_| consumer.poll(TEST_TIMEOUT).expect("a record").unwrap().detach());
+        records.collect::<Vec<_>>()
+    })
+    .await;
+    records.sort_by_key(|record| (rdkafka::Message::partition(record), rdkafka::Message::offset(record)));
+    records
+}
+
+/// Calls blocking `work` with a plain consumer and the topic's partitions.
+async fn with_consumer<T: Send + 'static>(
+    group: &str,
+    topic: &str,
+    work: impl FnOnce(&BaseConsumer, TopicPartitionList) -> T + Send + 'static,
+) -> T {
+    let (group, topic) = (group.to_owned(), topic.to_owned());
+    let work = tokio::task::spawn_blocking(move || {
+        let mut config = config();
+        config.set("group.id", group);
+        let consumer: BaseConsumer = config.create().unwrap();
+        let metadata = consumer.fetch_metadata(Some(&topic), TEST_TIMEOUT).unwrap();
+        let mut partitions = TopicPartitionList::new();
+        for partition in metadata.topics().first().unwrap().partitions() {
+            partitions.add_partition(&topic, partition.id());
+        }
+        work(&consumer, partitions)
+    });
+    in_time(work).await.unwrap()
 }
