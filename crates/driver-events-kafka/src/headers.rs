@@ -15,7 +15,7 @@ const HEADERS_CAPACITY: usize = 8;
 /// Encodes the attributes as headers.
 ///
 /// # Errors
-/// Those of [`visit_attributes`].
+/// Returns the errors of [`visit_attributes`].
 pub(crate) fn write(envelope: &Envelope) -> Result<OwnedHeaders, SinkError> {
     let mut headers = Some(OwnedHeaders::new_with_capacity(HEADERS_CAPACITY));
     let mut key = String::from(PREFIX);

@@ -15,7 +15,7 @@ pub(crate) struct InFlight {
     flush: Mutex<()>,
 }
 
-/// One record in flight, until it is passed to [`InFlight::finish`], exactly once.
+/// A record in flight. Pass it to [`InFlight::finish`] exactly once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InFlightRecord {
     slot: usize,

@@ -31,7 +31,7 @@
 //! | part of the record | value |
 //! |---|---|
 //! | topic | `agent.driver`, or with the publisher's prefix: `tenant-7.agent.driver` |
-//! | key | the goal id; null if an unknown event has none |
+//! | key | the goal id; null for an unknown event without one |
 //! | value | the event's bare JSON |
 //! | timestamp | the event's time, in milliseconds |
 //! | header `ce_specversion` | `1.0` |

@@ -12,7 +12,7 @@ use crate::poll_thread::{Client, PolledProducer};
 use crate::record::Record;
 use crate::{SetupError, SetupErrorKind, client};
 
-/// One librdkafka producer, which is replaced after a fatal error.
+/// A librdkafka producer, replaced after a fatal error.
 pub(crate) struct ProducerHandle {
     /// The number of producers that the sink had before.
     pub(crate) epoch: u64,

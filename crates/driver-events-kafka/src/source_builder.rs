@@ -285,7 +285,7 @@ fn find_starts(
     }
 }
 
-/// Assigns all partitions at the start offsets, or joins the group if there are none.
+/// Assigns all partitions at the start offsets; without start offsets joins the group.
 fn start_reading(consumer: &Consumer, topics: &[String], starts: Option<&TopicPartitionList>) -> KafkaResult<()> {
     let Some(client) = consumer.client() else {
         return Ok(());

@@ -59,7 +59,7 @@ impl TokenCache {
     /// Creates the cache of a client with these properties; `None` without a provider.
     ///
     /// # Errors
-    /// The properties need a provider, and there is none.
+    /// The properties need a provider, and `provider` is `None`.
     pub(crate) fn new(provider: Option<Arc<TokenProvider>>, config: &ClientConfig) -> Result<Option<Self>, SetupError> {
         match provider {
             Some(provider) => Ok(Some(Self {

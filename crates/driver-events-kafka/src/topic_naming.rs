@@ -25,7 +25,7 @@ pub(crate) struct TopicNaming {
 pub(crate) enum TopicNameStrategy {
     /// All events in one topic; its name includes the prefix.
     Single(Arc<str>),
-    /// One topic for each subject, named like it.
+    /// A topic for each subject, named like it.
     PerSubject,
     /// The caller's function.
     Function(Arc<TopicFn>),

@@ -165,7 +165,7 @@ pub async fn ensure_topic(config: &ClientConfig, settings: &TopicSettings) -> Re
     let name = &settings.name;
     validate_topic_name(name).map_err(SetupError::invalid)?;
     if client::needs_token_provider(config) {
-        let message = "cannot create topics with OAUTHBEARER: use other credentials or Kafka's own tools";
+        let message = "cannot create topics with OAUTHBEARER tokens: use other credentials or Kafka's own tools";
         return Err(SetupError::invalid(message));
     }
     let state = KafkaState::default();

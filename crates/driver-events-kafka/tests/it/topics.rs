@@ -36,9 +36,9 @@ async fn ensure_topic_creates_once_and_never_changes() {
         .replication(1)
         .min_insync_replicas(1)
         .retention(Duration::from_secs(86_400));
-    let made = in_time(ensure_topic(&config(), &settings)).await.unwrap();
-    assert!(made.is_new);
-    assert_eq!((made.partitions, made.warnings.len()), (3, 0));
+    let created = in_time(ensure_topic(&config(), &settings)).await.unwrap();
+    assert!(created.is_new);
+    assert_eq!((created.partitions, created.warnings.len()), (3, 0));
     let found = in_time(ensure_topic(&config(), &settings)).await.unwrap();
     assert!(!found.is_new);
     assert!(found.warnings.is_empty(), "{:?}", found.warnings);

@@ -50,7 +50,7 @@ fn secured() -> &'static Secured {
     })
 }
 
-/// One user for each test that grants and revokes permissions.
+/// A user for each test that grants and revokes permissions.
 const USERS: [&str; 7] = [
     "no-write",
     "no-read",

@@ -17,7 +17,7 @@ use crate::support::{TEST_TIMEOUT, config_of, events, expect_no_delivery, ids_of
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_write_fails_with_command_until_granted() {
     let secured = secured();
-    // WRITE on any topic would allow an idempotent producer. This user has none.
+    // WRITE on any topic would allow an idempotent producer. This user may write to no topic.
     let topic = secured.create_topic(&[("no-write", KafkaOperation::Describe)]).await;
     let sink = KafkaEventSink::builder(secured.user("no-write"))
         .topic(&*topic)

@@ -11,7 +11,7 @@ use driver_events_harness::{KafkaBroker, KafkaConfig, KafkaListener};
 use driver_events_kafka::{KafkaEventSource, TopicSettings, ensure_topic};
 use driver_events_types::{DriverEvent, GoalId};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::OwnedMessage;
+use rdkafka::message::{Message as _, OwnedMessage};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -129,7 +129,7 @@ pub(crate) async fn expect_all_committed(prefix: &str) {
     );
 }
 
-/// Returns a group's committed offset in each partition, 0 if there is none.
+/// Returns a group's committed offset in each partition, 0 without a commit.
 pub(crate) async fn committed_offsets(group: &str, topic: &str) -> Vec<i64> {
     with_consumer(group, topic, |consumer, partitions| {
         let committed = consumer.committed_offsets(partitions, TEST_TIMEOUT).unwrap();
@@ -148,27 +148,31 @@ pub(crate) async fn committed_offsets(group: &str, topic: &str) -> Vec<i64> {
 
 pub(crate) async fn high_watermarks(topic: &str) -> Vec<i64> {
     with_consumer("watermarks", topic, |consumer, partitions| {
-        let elements = partitions.elements();
-        let watermarks = elements.iter().map(|partition| {
-            let watermarks = consumer.fetch_watermarks(partition.topic(), partition.partition(), TEST_TIMEOUT);
-            watermarks.unwrap().1
-        });
-        watermarks.collect()
+        fetch_high_watermarks(consumer, &partitions)
     })
     .await
 }
 
-/// Reads all records of a topic with librdkafka's own consumer, partition by partition.
+fn fetch_high_watermarks(consumer: &BaseConsumer, partitions: &TopicPartitionList) -> Vec<i64> {
+    let elements = partitions.elements();
+    let watermarks = elements.iter().map(|partition| {
+        let watermarks = consumer.fetch_watermarks(partition.topic(), partition.partition(), TEST_TIMEOUT);
+        watermarks.unwrap().1
+    });
+    watermarks.collect()
+}
+
+/// Reads all records of a topic with librdkafka's own consumer, by partition and offset.
 pub(crate) async fn raw_records(topic: &str) -> Vec<OwnedMessage> {
-    let count = high_watermarks(topic).await.into_iter().sum::<i64>();
-    let mut records = with_consumer("raw", topic, move |consumer, mut partitions| {
+    let mut records = with_consumer("raw", topic, |consumer, mut partitions| {
+        let count = fetch_high_watermarks(consumer, &partitions).into_iter().sum::<i64>();
         partitions.set_all_offsets(Offset::Beginning).unwrap();
         consumer.assign(&partitions).unwrap();
         let records = (0..count).map(|_| consumer.poll(TEST_TIMEOUT).expect("a record").unwrap().detach());
         records.collect::<Vec<_>>()
     })
     .await;
-    records.sort_by_key(|record| (rdkafka::Message::partition(record), rdkafka::Message::offset(record)));
+    records.sort_by_key(|record| (record.partition(), record.offset()));
     records
 }
 
