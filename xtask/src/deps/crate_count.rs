@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::layers::TYPES;
 use crate::command;
 
-/// Includes the types crate, excludes procedural macros.
+/// Limit that includes the types crate and excludes procedural macros.
 const MAX_CRATES: usize = 16;
 
 /// Returns a line if the types crate adds too many crates.

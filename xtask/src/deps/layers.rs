@@ -103,7 +103,7 @@ pub(super) fn of(metadata: &Metadata) -> Vec<Dependency<'_>> {
 
 /// Returns a line for each crate without a rule, and for each dependency that no rule allows.
 ///
-/// A crate may be its own dev-dependency: its tests enable its features so.
+/// A crate may be its own dev-dependency, so that its tests have its features.
 pub(super) fn check(crates: &[&str], dependencies: &[Dependency<'_>]) -> Vec<String> {
     let unknown = crates
         .iter()
