@@ -43,7 +43,10 @@ pub fn features(root: &Path, selection: &Selection) -> Result<()> {
         .filter(|transport| selection.builds(*transport));
     for features in [""].into_iter().chain(transports.map(Transport::name)) {
         let mut clippy = cargo(root);
-        clippy.arg("clippy").args(tool).args([features, "--all-targets", "--", "-D", "warnings"]);
+        clippy
+            .arg("clippy")
+            .args(tool)
+            .args([features, "--all-targets", "--", "-D", "warnings"]);
         run(&mut clippy)?;
     }
     let mut tests = cargo(root);
