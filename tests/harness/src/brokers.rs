@@ -86,11 +86,11 @@ pub struct Broker {
     pub folder: PathBuf,
     /// Process id, if the server runs.
     pub process_id: Option<u32>,
-    /// Who stops the server.
+    /// Owner that stops the server.
     pub ownership: Ownership,
 }
 
-/// Who stops a server.
+/// Owner that stops a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
     /// [`down`] stops the server, which was started by [`up_nats`] or [`up_kafka`].

@@ -39,7 +39,7 @@ async fn start() -> (Proxy, TcpStream) {
     (proxy, client)
 }
 
-/// What comes back is what was sent.
+/// The echo equals the input.
 async fn exchange(client: &mut TcpStream, text: &[u8]) {
     let (mut from, mut to) = client.split();
     let mut back = vec![0; text.len()];
@@ -196,7 +196,7 @@ async fn a_delay_holds_for_each_direction_and_keeps_the_order() {
     proxy.delay(Duration::from_secs(3600));
     client.write_all(b"late").await.unwrap();
     assert!(is_silent(&mut client).await);
-    // What is held back passes at once when the delay ends.
+    // Delayed bytes are forwarded at once when the delay ends.
     proxy.delay(Duration::ZERO);
     assert_eq!(receive(&mut client, 4).await, b"late");
 }

@@ -1,4 +1,4 @@
-//! The codec against the plain serde derive of the same contract.
+//! The codec compared with the plain serde derive of the same contract.
 
 use driver_events_types::DriverEvent;
 

@@ -4,7 +4,7 @@ use driver_events_types::DriverEvent;
 
 use crate::Failure;
 
-/// Ready envelopes that are not yet encoded, with their ids and times, in the mix in which drivers publish them.
+/// Envelopes with id and time, not yet encoded, in the mix of the realistic run.
 pub(crate) fn envelopes(count: usize) -> Result<Vec<Envelope>, Failure> {
     let envelopes: Vec<_> = events(count)?.into_iter().map(Envelope::new).collect();
     for envelope in &envelopes {
@@ -13,7 +13,7 @@ pub(crate) fn envelopes(count: usize) -> Result<Vec<Envelope>, Failure> {
     Ok(envelopes)
 }
 
-/// The same as events.
+/// Events in the mix of the realistic run.
 pub(crate) fn events(count: usize) -> Result<Vec<DriverEvent>, Failure> {
     let events: Vec<DriverEvent> = crate::GOAL_RUN
         .lines()
@@ -22,7 +22,7 @@ pub(crate) fn events(count: usize) -> Result<Vec<DriverEvent>, Failure> {
     Ok(events.iter().cycle().take(count).cloned().collect())
 }
 
-/// Envelopes of so many goals, in turn.
+/// Envelopes of `goals` goals, round-robin.
 pub(crate) fn of_goals(goals: u32, count: u32) -> Vec<Envelope> {
     (0..count)
         .map(|number| Envelope::new(samples::numbered(samples::goal(number % goals), number)))

@@ -1,7 +1,7 @@
 //! Benchmarks that print ratios: `cargo xtask bench codec`, `… stdout`, `… nats`, `… kafka`.
 //!
-//! Both sides of a ratio run in one process, in turn, on the same events, so that a machine whose speed drifts slows
-//! both. What counts is the median over the rounds; the spread tells how much to trust it.
+//! Both sides of a ratio alternate in one process, on the same events, so that changes in the speed of the machine affect
+//! both. The result is the median over the rounds; the spread shows its precision.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod codec;
@@ -15,10 +15,10 @@ mod stdout;
 
 use std::process::ExitCode;
 
-/// Why a benchmark could not be run.
+/// Reason why a benchmark cannot run.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// The realistic run: what drivers publish, in the mix in which they publish it.
+/// The realistic run: events in the mix that drivers publish.
 const GOAL_RUN: &str = include_str!("../../../../crates/driver-events-types/tests/fixtures/goal-run.ndjson");
 
 fn main() -> ExitCode {

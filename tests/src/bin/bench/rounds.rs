@@ -2,10 +2,10 @@ use std::time::{Duration, Instant};
 
 use crate::Failure;
 
-/// The rounds that count. One more is run first, to warm up.
+/// Number of measured rounds. One warm-up round precedes them.
 pub(crate) const ROUNDS: usize = 11;
 
-/// Prints the head of a table.
+/// Prints the header of a table.
 pub(crate) fn print_head() {
     println!(
         "{:<44} {:>12} {:>12} {:>8} {:>17}",
@@ -13,7 +13,7 @@ pub(crate) fn print_head() {
     );
 }
 
-/// Times both sides in turn and prints their medians, per event, and the ratio of `what` that the caller asks for.
+/// Times both sides alternately and prints their medians per event, and their ratio.
 pub(crate) fn compare(
     what: &str,
     events: usize,
@@ -25,7 +25,7 @@ pub(crate) fn compare(
     raw()?;
     let mut times = Vec::with_capacity(ROUNDS);
     for round in 0..ROUNDS {
-        // Each side goes first in every other round.
+        // The sides alternate in which goes first.
         times.push(if round % 2 == 0 {
             let ours = ours()?;
             (ours, raw()?)
@@ -54,16 +54,16 @@ pub(crate) fn compare(
     Ok(())
 }
 
-/// What a ratio compares.
+/// Quantity that a ratio compares.
 #[derive(Clone, Copy)]
 pub(crate) enum Ratio {
-    /// Our time by the other's: less is better.
+    /// Our time / theirs: less is better.
     Time,
-    /// Our events a second by the other's: more is better.
+    /// Our events per second / theirs: more is better.
     Speed,
 }
 
-/// The time that a piece of work takes.
+/// Measures the time that `work` takes.
 pub(crate) fn timed<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<Duration, Failure> {
     let start = Instant::now();
     let result = work()?;

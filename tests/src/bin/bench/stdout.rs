@@ -1,4 +1,4 @@
-//! The stdout sink against a `BufWriter` of 64 KiB, each into a pipe that a thread empties. Both sides encode.
+//! The stdout sink compared with a `BufWriter` of 64 KiB, each into a pipe that a thread drains. Both sides encode.
 
 use std::io::{self, BufWriter, PipeWriter, Read, Write};
 use std::thread::{self, JoinHandle};
@@ -13,7 +13,7 @@ use crate::rounds::{Ratio, compare, print_head, timed};
 
 const REPEATS: usize = 2_000;
 
-/// What the command-line tool and other bulk senders hand over at once.
+/// Batch size of the command-line tool and other bulk senders.
 const BATCH: usize = 256;
 
 pub(crate) fn run() -> Result<(), Failure> {
@@ -25,7 +25,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     let total = events.len() * REPEATS;
     println!("stdout: {total} events into a pipe, per event; ratio of speeds, more is better");
     print_head();
-    // Both sides own their events and drop each one after it was sent, as a driver does.
+    // Both sides own their events and drop each one after sending, as a driver does.
     let raw = || {
         let events: Vec<DriverEvent> = repeated(&events).collect();
         through_pipe(|pipe| write_buffered(events, pipe))
@@ -124,7 +124,7 @@ fn write_buffered(events: Vec<DriverEvent>, pipe: PipeWriter) -> Result<Duration
     })
 }
 
-/// Gives `work` one end of a pipe whose other end is read until it closes.
+/// Runs `work` with the write end of a pipe. A thread reads the other end until it closes.
 fn through_pipe(work: impl FnOnce(PipeWriter) -> Result<Duration, Failure>) -> Result<Duration, Failure> {
     let (mut reader, writer) = io::pipe()?;
     let emptied: JoinHandle<io::Result<u64>> = thread::spawn(move || {
@@ -143,6 +143,6 @@ fn through_pipe(work: impl FnOnce(PipeWriter) -> Result<Duration, Failure>) -> R
     if bytes == expected {
         Ok(time)
     } else {
-        Err(format!("{bytes} bytes came out of the pipe instead of {expected}").into())
+        Err(format!("read {bytes} bytes from the pipe, expected {expected}").into())
     }
 }

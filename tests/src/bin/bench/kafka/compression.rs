@@ -1,4 +1,4 @@
-//! What the codecs of librdkafka are worth on the realistic run.
+//! Compression ratio and cost of librdkafka's codecs on the realistic run.
 
 use std::fs;
 use std::path::Path;
@@ -16,14 +16,14 @@ use crate::rounds::{ROUNDS, median, timed};
 use crate::runtimes::many_threads;
 
 const EVENTS: usize = 44 * 250;
-/// What waits together is compressed together. All of them hold the same run again and again, which flatters every codec;
-/// the run once does not.
+/// Events queued together are compressed together. The large batch repeats the same run, which flatters every codec; the
+/// small one is the run once.
 const BATCHES: [usize; 2] = [EVENTS, 44];
-/// Those that librdkafka has without a library of the system.
+/// Codecs that librdkafka has built in.
 const CODECS: [&str; 3] = ["none", "lz4", "snappy"];
 
 pub(super) fn run(broker: &KafkaBroker) -> Result<(), Failure> {
-    println!("\nCompression: {EVENTS} events with headers by send_batch; bytes an event in the broker's log");
+    println!("\nCompression: {EVENTS} events with headers by send_batch; bytes per event in the broker's log");
     println!("{:<12} {:>10} {:>12} {:>12}", "codec", "batch", "time", "bytes");
     let runtime = many_threads()?;
     for batch in BATCHES {
@@ -35,7 +35,7 @@ pub(super) fn run(broker: &KafkaBroker) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The median time of an event, and its size.
+/// Median time and size per event.
 fn measure(
     broker: &KafkaBroker,
     runtime: &Runtime,
@@ -72,7 +72,7 @@ fn send(runtime: &Runtime, sink: &KafkaEventSink, batch: usize) -> Result<Durati
     })
 }
 
-/// The bytes of the topic's records.
+/// Bytes of the topic's records.
 fn log_size(data: &Path, topic: &str) -> Result<u64, Failure> {
     let mut size = 0;
     for partition in 0..PARTITIONS {

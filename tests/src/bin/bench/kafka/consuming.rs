@@ -1,5 +1,5 @@
-//! The source against librdkafka's consumer, which decodes the event and what attributes there are, too. The time begins with the first event: joining a group
-//! takes longer than reading.
+//! The source compared with librdkafka's consumer, which also decodes events and attributes. The time starts with the
+//! first event: joining a group takes longer than reading.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ use crate::rounds::{Ratio, compare, print_head};
 use crate::runtimes::many_threads;
 
 const EVENTS: usize = 44 * 2_000;
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) fn run(broker: &KafkaBroker) -> Result<(), Failure> {
     println!("\nReading: {EVENTS} events, per event; ratio of speeds, more is better");
@@ -33,7 +33,7 @@ pub(super) fn run(broker: &KafkaBroker) -> Result<(), Failure> {
         with_topic(broker, |topic| {
             let producer = CountingProducer::new(&raw::producer(config.clone()))?;
             producer.store(topic, envelopes(EVENTS)?.into_iter(), has_headers)?;
-            for (is_grouped, role) in [(false, "alone"), (true, "in a group, acknowledged")] {
+            for (is_grouped, role) in [(false, "standalone"), (true, "in a group, acknowledged")] {
                 compare(
                     &format!("{role}, {name} / BaseConsumer"),
                     EVENTS,
@@ -68,8 +68,8 @@ async fn read(config: &ClientConfig, topic: &str, is_grouped: bool) -> Result<Du
     Ok(time)
 }
 
-/// In a group it stores the offset of each event after the work on it, as who must lose none has to; librdkafka alone
-/// would do it before.
+/// In a group it stores the offset of each event after the work, as at-least-once consumers must; by default librdkafka
+/// stores it before.
 fn read_by_hand(runtime: &Runtime, config: &ClientConfig, topic: &str, is_grouped: bool) -> Result<Duration, Failure> {
     let consumer: BaseConsumer = config
         .clone()
@@ -80,7 +80,7 @@ fn read_by_hand(runtime: &Runtime, config: &ClientConfig, topic: &str, is_groupe
         .set("auto.commit.interval.ms", "1000")
         .create()?;
     consumer.subscribe(&[topic])?;
-    // On a thread of the runtime, as the source's reader.
+    // On a runtime thread, as the reader of the source.
     runtime.block_on(async {
         let mut start = None;
         for _ in 0..EVENTS {
@@ -96,7 +96,7 @@ fn read_by_hand(runtime: &Runtime, config: &ClientConfig, topic: &str, is_groupe
     })
 }
 
-/// What a reader by hand would look at: who sent the event, its id and its time.
+/// The attributes that a hand-written reader would use: source, id and time.
 #[derive(Default)]
 struct Attributes {
     id: String,
@@ -120,13 +120,13 @@ fn attributes(message: &BorrowedMessage<'_>) -> Result<Attributes, Failure> {
 
 fn next(consumer: &BaseConsumer) -> Result<BorrowedMessage<'_>, Failure> {
     let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        // It comes back with nothing when the group was rebalanced, too.
-        if let Some(message) = consumer.poll(PATIENCE) {
+    while start.elapsed() < TIMEOUT {
+        // Also returns `None` after a rebalance.
+        if let Some(message) = consumer.poll(TIMEOUT) {
             return Ok(message?);
         }
     }
-    Err("no event came".into())
+    Err("no event within the timeout".into())
 }
 
 fn new_group() -> String {

@@ -1,4 +1,4 @@
-//! Kafka against librdkafka's producers and consumer, as rdkafka has them, on a broker of the benchmark's own.
+//! Kafka compared with rdkafka's producers and consumer, on a dedicated broker.
 
 mod compression;
 mod consuming;
@@ -27,10 +27,10 @@ fn config(broker: &KafkaBroker) -> Result<ClientConfig, Failure> {
     Ok(config)
 }
 
-/// Does something with a new topic, which is gone afterwards.
+/// Runs `f` with a new topic, and deletes the topic.
 fn with_topic<T>(broker: &KafkaBroker, work: impl FnOnce(&str) -> Result<T, Failure>) -> Result<T, Failure> {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    // Clients remember a name for a while, and what stood in it.
+    // A new name each time: clients cache the metadata of a deleted topic.
     let topic = format!("bench-{}", NEXT.fetch_add(1, Ordering::Relaxed));
     broker.admin().create_topic(&topic, PARTITIONS, 1, &[])?;
     let result = work(&topic)?;

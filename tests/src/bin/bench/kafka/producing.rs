@@ -1,4 +1,4 @@
-//! The sink against librdkafka's producers. All sides encode, and end when every event has its delivery report.
+//! The sink compared with librdkafka's producers. All sides encode, and stop when every event has its delivery report.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -25,7 +25,7 @@ use crate::runtimes::many_threads;
 const EVENTS: usize = 44 * 2_000;
 const WINDOW: usize = 10_000;
 const TASKS: usize = 1_000;
-/// How often all events are sent before anything counts: until the broker's hot code is compiled.
+/// Unmeasured rounds at the start, until the JVM of the broker has compiled its hot code.
 const WARM_UPS: usize = 10;
 
 pub(super) fn run(broker: &KafkaBroker) -> Result<(), Failure> {
@@ -109,7 +109,7 @@ impl Producing {
         })
     }
 
-    /// Each receipt is waited for, in order, while so many events are under way.
+    /// Awaits each receipt in order, with [`WINDOW`] events in flight.
     fn window(&self) -> Result<Duration, Failure> {
         let envelopes = envelopes(EVENTS)?;
         timed(|| {
@@ -122,7 +122,7 @@ impl Producing {
                         first.await?;
                     }
                     let mut sending = self.sink.send(envelope);
-                    // It is sent when it is first polled.
+                    // The first poll sends it.
                     match poll_fn(|context| Poll::Ready(sending.as_mut().poll(context))).await {
                         Poll::Ready(answer) => drop(answer?),
                         Poll::Pending => under_way.push_back(sending),
@@ -141,7 +141,7 @@ impl Producing {
         timed(|| self.counting.store(&self.topic, envelopes, self.has_headers))
     }
 
-    /// `publish` takes the time and makes the id; so does this side.
+    /// Creates id and time, as `publish` does.
     fn events_by_callback(&self) -> Result<Duration, Failure> {
         let envelopes = events(EVENTS)?.into_iter().map(Envelope::new);
         timed(|| self.counting.store(&self.topic, envelopes, self.has_headers))
@@ -184,7 +184,7 @@ impl Producing {
         })
     }
 
-    /// Publishes the events from many tasks at once, each of which waits for one receipt after the other.
+    /// Publishes from many tasks at once; each awaits one receipt at a time.
     fn in_tasks<F>(&self, publish: impl Fn(Vec<DriverEvent>) -> F) -> Result<Duration, Failure>
     where
         F: Future<Output = Result<(), Failure>> + Send + 'static,

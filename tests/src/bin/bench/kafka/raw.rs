@@ -1,4 +1,4 @@
-//! What somebody would write by hand with rdkafka alone.
+//! A hand-written producer with rdkafka alone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,11 +13,11 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, ProducerContex
 
 use crate::Failure;
 
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How many records are sent before the delivery reports are looked after.
-const BETWEEN_POLLS: usize = 1_000;
+const STORE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Records sent between two polls for delivery reports.
+const RECORDS_PER_POLL: usize = 1_000;
 
-/// The properties that the sink has, too.
+/// The same properties as those of the sink.
 pub(super) fn producer(mut config: ClientConfig) -> ClientConfig {
     config
         .set("acks", "all")
@@ -29,7 +29,7 @@ pub(super) fn producer(mut config: ClientConfig) -> ClientConfig {
     config
 }
 
-/// Counts what was stored.
+/// Counts stored records.
 #[derive(Clone, Default)]
 pub(super) struct Stored(Arc<AtomicUsize>);
 
@@ -45,7 +45,7 @@ impl ProducerContext for Stored {
     }
 }
 
-/// A producer with a callback, and how often that was called.
+/// A producer with a delivery callback that counts.
 pub(super) struct CountingProducer {
     producer: BaseProducer<Stored>,
     stored: Stored,
@@ -58,7 +58,7 @@ impl CountingProducer {
         Ok(Self { producer, stored })
     }
 
-    /// Sends all of them, and waits until all are stored.
+    /// Sends all envelopes and waits until all are stored.
     pub(super) fn store(
         &self,
         topic: &str,
@@ -69,14 +69,14 @@ impl CountingProducer {
         let count = envelopes.len();
         for (number, envelope) in envelopes.enumerate() {
             self.send(topic, &envelope, has_headers)?;
-            if number % BETWEEN_POLLS == 0 {
+            if number % RECORDS_PER_POLL == 0 {
                 self.producer.poll(Duration::ZERO);
             }
         }
-        // `flush` of rdkafka comes back every 100 ms only.
+        // rdkafka's `flush` returns at intervals of 100 ms only.
         let start = Instant::now();
         while self.stored() - before < count {
-            if start.elapsed() > PATIENCE {
+            if start.elapsed() > STORE_TIMEOUT {
                 return Err("not all events were stored".into());
             }
             self.producer.poll(Duration::from_millis(1));
@@ -109,7 +109,7 @@ impl CountingProducer {
     }
 }
 
-/// The same headers as the sink's.
+/// The same headers as those of the sink.
 pub(super) fn headers(envelope: &Envelope) -> Result<OwnedHeaders, Failure> {
     let event = envelope.event().ok_or("a kind that is not known")?;
     let goal_id = event.goal_id().to_string();

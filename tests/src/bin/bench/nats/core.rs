@@ -1,4 +1,4 @@
-//! Core NATS: the sink against a loop over the client. Both end when the server has parsed everything.
+//! Core NATS: the sink compared with a loop over the client. Both stop when the server has parsed all events.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::rounds::{Ratio, compare, print_head, timed};
 use crate::runtimes::{many_threads, one_thread};
 
 const EVENTS: usize = 44 * 500;
-/// The tasks that send at once on many threads.
+/// Concurrent tasks on the multi-threaded runtime.
 const TASKS: usize = 16;
 
 pub(super) fn run(server: &NatsServer) -> Result<(), Failure> {
@@ -108,7 +108,7 @@ fn row(server: &NatsServer, runtime: &Runtime, tasks: usize, has_headers: bool, 
     )
 }
 
-/// One of them here, many of them as tasks.
+/// Runs one part on this task, several as spawned tasks.
 async fn all(
     sending: impl Iterator<Item = impl Future<Output = Result<(), Failure>> + Send + 'static>,
     tasks: usize,
@@ -126,7 +126,7 @@ async fn all(
     Ok(())
 }
 
-/// `publish` makes the id and the time too; so does the other side.
+/// Both sides create id and time, as `publish` does.
 fn publish(server: &NatsServer, runtime: &Runtime) -> Result<(), Failure> {
     let client = runtime.block_on(async_nats::connect(server.client_url()))?;
     compare(
@@ -161,7 +161,7 @@ fn publish(server: &NatsServer, runtime: &Runtime) -> Result<(), Failure> {
     )
 }
 
-/// What minting an id and taking the time cost, beside what sending costs.
+/// Cost of creating an envelope (id and time) relative to the cost of sending it.
 fn minting(server: &NatsServer, runtime: &Runtime) -> Result<(), Failure> {
     let client = runtime.block_on(async_nats::connect(server.client_url()))?;
     compare(

@@ -1,4 +1,4 @@
-//! JetStream: batches against one acknowledgement after the other, and against a window that is written by hand.
+//! JetStream: batches compared with one ack at a time, and with a hand-written window.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::runtimes::many_threads;
 
 const STREAM: &str = "BENCH";
 const EVENTS: u32 = 10_240;
-/// One acknowledgement after the other takes long: fewer events say as much.
+/// Fewer events, since waiting for one ack at a time is slow.
 const EVENTS_ONE_BY_ONE: u32 = 1_024;
 const WINDOW: usize = 1_024;
 
@@ -80,7 +80,7 @@ fn batch(runtime: &Runtime, client: &Client, sink: &JetStreamEventSink, goals: u
     })
 }
 
-/// The time of as many events as the others send.
+/// Scaled to the number of events of the other rows.
 fn one_by_one(runtime: &Runtime, client: &Client, sink: &JetStreamEventSink) -> Result<Duration, Failure> {
     runtime.block_on(empty(client))?;
     let envelopes = of_goals(1_024, EVENTS_ONE_BY_ONE);
@@ -99,7 +99,7 @@ fn window_by_hand(runtime: &Runtime, client: &Client) -> Result<Duration, Failur
     runtime.block_on(empty(client))?;
     let envelopes = of_goals(1_024, EVENTS);
     let context = {
-        // The client's context starts a task.
+        // Created here, since the client's context spawns a task.
         let _entered = runtime.enter();
         jetstream::new(client.clone())
     };

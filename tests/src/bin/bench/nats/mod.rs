@@ -1,4 +1,4 @@
-//! NATS against the client that lies beneath, on a server of the benchmark's own.
+//! NATS compared with the raw client, on a dedicated server.
 
 mod core;
 mod jetstream;

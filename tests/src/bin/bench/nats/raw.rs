@@ -1,15 +1,15 @@
-//! What somebody would write by hand with async-nats alone.
+//! A hand-written publisher with async-nats alone.
 
 use async_nats::{Client, HeaderMap, HeaderValue, RequestErrorKind};
 use driver_events_core::Envelope;
 
 use crate::Failure;
 
-/// Waits until the server has parsed all that was sent: it says that nobody serves the subject.
+/// Waits until the server has parsed all earlier messages: it replies that the subject has no responders.
 pub(super) async fn barrier(client: &Client) -> Result<(), Failure> {
-    match client.request("bench.nobody", "".into()).await {
+    match client.request("bench.barrier", "".into()).await {
         Err(error) if error.kind() == RequestErrorKind::NoResponders => Ok(()),
-        other => Err(format!("the barrier was answered: {other:?}").into()),
+        other => Err(format!("unexpected reply to the barrier: {other:?}").into()),
     }
 }
 
@@ -28,7 +28,7 @@ pub(super) async fn publish(client: &Client, envelope: &Envelope, has_headers: b
     Ok(())
 }
 
-/// The same headers as the sink's.
+/// The same headers as those of the sink.
 pub(super) fn headers(envelope: &Envelope) -> Result<HeaderMap, Failure> {
     let event = envelope.event().ok_or("a kind that is not known")?;
     let goal_id: HeaderValue = event.goal_id().to_string().parse()?;

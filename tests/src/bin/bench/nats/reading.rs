@@ -1,4 +1,4 @@
-//! The sources against the client's own subscription and consumer, which decode too.
+//! The sources compared with the client's subscription and consumer, which also decode.
 
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ fn subscribed_by_hand(runtime: &Runtime, client: &Client, has_headers: bool) -> 
     })
 }
 
-/// Puts the events into the stream, and nothing else.
+/// Fills the stream with the events.
 async fn fill(client: &Client, has_headers: bool) -> Result<(), Failure> {
     ensure_stream(client, &StreamSettings::new(STREAM)).await?;
     let mut stream = jetstream::new(client.clone()).get_stream(STREAM).await?;

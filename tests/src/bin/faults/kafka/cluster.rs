@@ -17,23 +17,23 @@ use crate::row::{Fault, Row};
 
 const EVENTS: u64 = 3_000;
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(25);
-/// Shorter than a broker is away.
+/// Shorter than the downtime of a broker.
 const SHORT_TIMEOUT: Duration = Duration::from_secs(4);
-/// No more than this: it goes on while a broker comes back, which takes its time.
+/// A light load, since it continues while a broker restarts.
 const SEND_MODE: SendMode = SendMode::SendBatch {
     goals: 32,
     events_per_goal: 2,
 };
 
-/// The two that are left go on, and the third catches up.
+/// Two of three brokers continue, and the third catches up.
 pub(super) async fn leader_killed(servers: &mut Servers, random: &mut Random, row: &mut Row) -> Result<()> {
     let mut cluster = servers.take_cluster()?;
-    let way = way(&cluster)?;
-    let topic = Topic::make(servers.topic(), way.clone(), |new| {
+    let direct = direct(&cluster)?;
+    let topic = Topic::create(servers.topic(), direct.clone(), |new| {
         new.partitions(3).replication(3).min_insync_replicas(2)
     })
     .await?;
-    let sink = topic.sink(way, MESSAGE_TIMEOUT)?;
+    let sink = topic.sink(direct, MESSAGE_TIMEOUT)?;
     let loaded: Arc<dyn DriverEventSink> = Arc::clone(&sink) as _;
     let load = Load::start(&loaded, &topic.recorder, SEND_MODE);
     let fault_timer = topic.fault_timer();
@@ -50,15 +50,15 @@ pub(super) async fn leader_killed(servers: &mut Servers, random: &mut Random, ro
     Ok(())
 }
 
-/// The leader refuses events until the other replica is back: callers are told in time.
+/// The leader rejects events until the other replica returns: calls fail within their timeout.
 pub(super) async fn too_few_replicas(servers: &mut Servers, random: &mut Random, row: &mut Row) -> Result<()> {
     let mut cluster = servers.take_cluster()?;
-    let way = way(&cluster)?;
-    let topic = Topic::make(servers.topic(), way.clone(), |new| {
+    let direct = direct(&cluster)?;
+    let topic = Topic::create(servers.topic(), direct.clone(), |new| {
         new.partitions(1).replication(2).min_insync_replicas(2)
     })
     .await?;
-    let sink = topic.sink(way, SHORT_TIMEOUT)?;
+    let sink = topic.sink(direct, SHORT_TIMEOUT)?;
     let loaded: Arc<dyn DriverEventSink> = Arc::clone(&sink) as _;
     let load = Load::start(&loaded, &topic.recorder, SEND_MODE);
     let fault_timer = topic.fault_timer();
@@ -67,7 +67,7 @@ pub(super) async fn too_few_replicas(servers: &mut Servers, random: &mut Random,
     block_in_place(|| cluster.broker(follower)?.kill())?;
     row.count_fault(Fault::Kill);
     let errors = || topic.recorder.recorded().errors.values().sum::<u64>();
-    wait_until("an error is told", || errors() > 0).await?;
+    wait_until("a call fails", || errors() > 0).await?;
     block_in_place(|| cluster.restart())?;
     fault_timer.wait(random, EVENTS).await?;
     load.finish().await?;
@@ -76,15 +76,15 @@ pub(super) async fn too_few_replicas(servers: &mut Servers, random: &mut Random,
     Ok(())
 }
 
-fn way(cluster: &KafkaCluster) -> Result<rdkafka::ClientConfig> {
+fn direct(cluster: &KafkaCluster) -> Result<rdkafka::ClientConfig> {
     Ok(config(&cluster.bootstrap_servers(KafkaListener::Plain)?))
 }
 
-/// Who holds the topic's first partition and does not lead it.
+/// A broker that has a replica of the topic's first partition and is not its leader.
 fn follower(cluster: &KafkaCluster, topic: &str) -> Result<i32> {
     let partitions = cluster.admin()?.partitions()?;
     let found = partitions.iter().find(|found| found.topic == topic);
-    let found = found.context("the topic is not there")?;
+    let found = found.context("the topic does not exist")?;
     let follower = found.replicas.iter().find(|id| found.leader != Some(**id));
     follower.copied().context("the partition has no follower")
 }

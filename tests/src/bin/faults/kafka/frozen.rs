@@ -1,4 +1,4 @@
-//! A broker that stands still under load, with its connections open, and goes on.
+//! A broker that freezes under load with open connections, and resumes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use crate::random::Random;
 use crate::row::{Fault, Row};
 
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Shorter and longer than an event may take: the second time errors are told, and events sent again.
-const STANDSTILLS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+/// Shorter and longer than `message.timeout.ms`: the second freeze causes errors and retries.
+const FREEZES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 const EVENTS: u64 = 3_000;
 
 pub(super) async fn run(servers: &mut Servers, random: &mut Random, row: &mut Row) -> Result<()> {
     let broker = servers.take_broker()?;
-    let topic = Topic::make(servers.topic(), broker.direct()?, |new| new.partitions(4)).await?;
+    let topic = Topic::create(servers.topic(), broker.direct()?, |new| new.partitions(4)).await?;
     let sink = topic.sink(broker.direct()?, MESSAGE_TIMEOUT)?;
     let loaded: Arc<dyn DriverEventSink> = Arc::clone(&sink) as _;
     let load = Load::start(
@@ -31,11 +31,11 @@ pub(super) async fn run(servers: &mut Servers, random: &mut Random, row: &mut Ro
         },
     );
     let fault_timer = topic.fault_timer();
-    for standstill in STANDSTILLS {
+    for freeze in FREEZES {
         fault_timer.wait(random, EVENTS).await?;
         broker.kafka.freeze()?;
         row.count_fault(Fault::Other);
-        tokio::time::sleep(standstill).await;
+        tokio::time::sleep(freeze).await;
         broker.kafka.thaw()?;
     }
     fault_timer.wait(random, EVENTS).await?;

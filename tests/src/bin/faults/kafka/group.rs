@@ -1,4 +1,4 @@
-//! Members of a consumer group, and what they have read together.
+//! Members of a consumer group, and the events that they have read together.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,52 +12,52 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::topic::{event, place};
+use super::topic::{event, partition_and_offset};
 use crate::event::Event;
 use crate::fault_timer::{STEP_TIMEOUT, wait_until};
 use crate::recorder::{Outcome, Recorder};
 use crate::row::Row;
 
 pub(super) const GROUP: &str = "readers";
-/// So many deliveries are answered at once, the last one first.
-const WINDOW: usize = 32;
-/// Or as many as there are when no more come.
-const QUIET: Duration = Duration::from_millis(20);
+/// Deliveries settled together, in reverse order.
+const ACK_BATCH: usize = 32;
+/// Settles a smaller batch after this time without a delivery.
+const ACK_BATCH_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// What the members of a group have read.
+/// Events that the members of a group have read.
 #[derive(Debug, Default)]
 pub(super) struct Ledger(Mutex<Read>);
 
 #[derive(Debug, Default)]
 struct Read {
-    /// Whose answers were taken.
-    answered: HashSet<Event>,
+    /// Events with a successful ack.
+    acked: HashSet<Event>,
     again: u64,
-    /// For each partition, the offset behind the last record that any member was given.
+    /// For each partition, the offset after the last record delivered to any member.
     ends: HashMap<usize, u64>,
-    /// How many records a partition went on behind, although no member was given them.
+    /// Number of records skipped: never delivered, although later ones were.
     skipped: u64,
     errors: BTreeMap<String, u64>,
 }
 
 impl Ledger {
-    pub(super) fn answered(&self) -> usize {
-        self.read().answered.len()
+    pub(super) fn acked(&self) -> usize {
+        self.read().acked.len()
     }
 
-    /// The work on this event is done.
-    pub(super) fn done(&self, event: Event) {
+    /// Records an ack.
+    pub(super) fn record_ack(&self, event: Event) {
         let mut read = self.read();
-        let is_new = read.answered.insert(event);
+        let is_new = read.acked.insert(event);
         read.again += u64::from(!is_new);
     }
 
-    /// Waits until the group has read all that was acknowledged.
-    pub(super) async fn has_all_of(&self, recorder: &Recorder) -> Result<()> {
+    /// Waits until the group has read all events that the sink acknowledged.
+    pub(super) async fn wait_until_complete(&self, recorder: &Recorder) -> Result<()> {
         wait_until("the group has read all events", || self.missing(recorder) == 0).await
     }
 
-    /// Every event that the sink acknowledged was read at least once, in the order of each partition.
+    /// Checks that every event that the sink acknowledged was read at least once, in partition order.
     pub(super) fn verify(&self, recorder: &Recorder, row: &mut Row) {
         let missing = self.missing(recorder);
         row.check(missing == 0, || {
@@ -67,7 +67,7 @@ impl Ledger {
         row.check(read.skipped == 0, || {
             format!("the group skipped {} records", read.skipped)
         });
-        row.read += read.answered.len() as u64;
+        row.read += read.acked.len() as u64;
         row.read_again += read.again;
         for (kind, count) in &read.errors {
             row.count_errors(kind, *count);
@@ -76,19 +76,19 @@ impl Ledger {
 
     fn missing(&self, recorder: &Recorder) -> usize {
         let (entries, read) = (recorder.recorded(), self.read());
-        if entries.acknowledged > read.answered.len() as u64 {
+        if entries.acknowledged > read.acked.len() as u64 {
             return usize::MAX;
         }
         let acknowledged = entries
             .outcomes
             .iter()
             .filter(|(_, outcome)| **outcome == Outcome::Acknowledged);
-        acknowledged.filter(|(event, _)| !read.answered.contains(event)).count()
+        acknowledged.filter(|(event, _)| !read.acked.contains(event)).count()
     }
 
-    /// A member begins where the group was: no record is delivered before those in front of it were.
-    fn delivered(&self, delivery: &Delivery) -> Result<()> {
-        let (partition, offset) = place(delivery)?;
+    /// Records a delivery. A member starts at the offsets of the group: no record may be skipped.
+    fn record_delivery(&self, delivery: &Delivery) -> Result<()> {
+        let (partition, offset) = partition_and_offset(delivery)?;
         let mut read = self.read();
         let end = read.ends.entry(partition).or_default();
         let skipped = offset.saturating_sub(*end);
@@ -97,7 +97,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn erred(&self, what: String) {
+    fn record_error(&self, what: String) {
         *self.read().errors.entry(what).or_default() += 1;
     }
 
@@ -113,12 +113,12 @@ pub(super) struct Member {
     reading: JoinHandle<Result<()>>,
 }
 
-/// How a member ends.
+/// How a member leaves.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum End {
-    /// It answers for what it has, and closes its source.
+    /// Settles its deliveries and closes its source.
     Closed,
-    /// Its source is dropped, and deliveries without answers with it.
+    /// Drops its source with unsettled deliveries.
     Dropped,
 }
 
@@ -131,66 +131,66 @@ impl Member {
     }
 
     pub(super) async fn leave(self, end: End) -> Result<()> {
-        // One that ended by itself says why.
+        // Fails if the member has stopped early: its result has the error.
         let _ = self.end.send(end);
         timeout(STEP_TIMEOUT, self.reading)
             .await
-            .context("a reader did not end")??
+            .context("a reader did not stop")??
     }
 }
 
-/// Known to be dead soon after it was killed, and told of a rebalance at once.
+/// A source with short timeouts, so that the group notices a killed member and a rebalance quickly.
 pub(super) async fn source(config: &ClientConfig, topic: &str) -> Result<KafkaEventSource> {
     let mut config = config.clone();
     config
         .set("session.timeout.ms", "3000")
         .set("heartbeat.interval.ms", "200");
     let builder = KafkaEventSource::builder(config).topic(topic).group(GROUP);
-    builder.build().await.context("a reader cannot begin")
+    builder.build().await.context("cannot build a source")
 }
 
 async fn read(mut source: KafkaEventSource, ledger: Arc<Ledger>, mut ended: oneshot::Receiver<End>) -> Result<()> {
-    let mut unanswered = Vec::new();
+    let mut unsettled = Vec::new();
     loop {
         tokio::select! {
-            next = source.next() => match next.context("a reader ended early")? {
+            next = source.next() => match next.context("a source ended early")? {
                 Ok(delivery) => {
-                    ledger.delivered(&delivery)?;
-                    unanswered.push(delivery);
+                    ledger.record_delivery(&delivery)?;
+                    unsettled.push(delivery);
                 }
                 Err(error) if error.kind() == SourceErrorKind::Disconnected => {
-                    ledger.erred(format!("{:?} while reading", error.kind()));
+                    ledger.record_error(format!("{:?} while reading", error.kind()));
                 }
                 Err(error) => return Err(error).context("a reader failed"),
             },
-            () = sleep(QUIET), if !unanswered.is_empty() => answer(&mut unanswered, &ledger).await?,
+            () = sleep(ACK_BATCH_TIMEOUT), if !unsettled.is_empty() => settle(&mut unsettled, &ledger).await?,
             end = &mut ended => return match end {
                 Ok(End::Closed) => {
-                    answer(&mut unanswered, &ledger).await?;
-                    let closed = timeout(STEP_TIMEOUT, source.close()).await.context("close did not end")?;
-                    // Another member that came or went at this moment: then what was answered comes again.
+                    settle(&mut unsettled, &ledger).await?;
+                    let closed = timeout(STEP_TIMEOUT, source.close()).await.context("close did not return")?;
+                    // A concurrent rebalance fails the commit, and acked events are redelivered.
                     if closed.is_err() {
-                        ledger.erred("closed without a commit".to_owned());
+                        ledger.record_error("closed without a commit".to_owned());
                     }
                     Ok(())
                 }
                 _ => Ok(()),
             },
         }
-        if unanswered.len() >= WINDOW {
-            answer(&mut unanswered, &ledger).await?;
+        if unsettled.len() >= ACK_BATCH {
+            settle(&mut unsettled, &ledger).await?;
         }
     }
 }
 
-async fn answer(unanswered: &mut Vec<Delivery>, ledger: &Ledger) -> Result<()> {
-    for delivery in unanswered.drain(..).rev() {
+async fn settle(unsettled: &mut Vec<Delivery>, ledger: &Ledger) -> Result<()> {
+    for delivery in unsettled.drain(..).rev() {
         let event = event(&delivery)?;
         match delivery.ack().await {
-            Ok(()) => ledger.done(event),
-            // The partition is another member's now, and the event comes again there.
+            Ok(()) => ledger.record_ack(event),
+            // The partition was revoked: the event is redelivered to its new owner.
             Err(error) if error.kind() == SourceErrorKind::Timeout => {}
-            Err(error) => bail!("an answer failed: {error}"),
+            Err(error) => bail!("ack failed: {error}"),
         }
     }
     Ok(())

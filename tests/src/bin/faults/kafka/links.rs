@@ -1,5 +1,5 @@
-//! Links that are there and do not work. An event that is sent again because of it may be stored twice, which the error
-//! told.
+//! Links that are open and do not pass data. An event that is retried because of that may be stored twice, as the error
+//! says.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::row::{Fault, Row};
 const EVENTS: u32 = 20;
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Every call ends in time, and what is sent again when the link works is stored.
+/// Every call returns within its timeout, and a retry after recovery stores the event.
 pub(super) async fn stall(servers: &mut Servers, row: &mut Row) -> Result<()> {
     let broker = servers.take_broker()?;
-    let topic = Topic::make(servers.topic(), broker.direct()?, |new| new.partitions(1)).await?;
+    let topic = Topic::create(servers.topic(), broker.direct()?, |new| new.partitions(1)).await?;
     let sink = topic.sink(broker.proxied()?, MESSAGE_TIMEOUT)?;
     for number in 0..2 * EVENTS {
         let event = Event { goal: 0, number };
@@ -37,10 +37,10 @@ pub(super) async fn stall(servers: &mut Servers, row: &mut Row) -> Result<()> {
     Ok(())
 }
 
-/// First what is sent vanishes, then what is answered: stored, and not told.
+/// First requests are lost, then responses: in the second case the event is stored without an ack.
 pub(super) async fn half_open(servers: &mut Servers, row: &mut Row) -> Result<()> {
     let broker = servers.take_broker()?;
-    let topic = Topic::make(servers.topic(), broker.direct()?, |new| new.partitions(1)).await?;
+    let topic = Topic::create(servers.topic(), broker.direct()?, |new| new.partitions(1)).await?;
     let sink = topic.sink(broker.proxied()?, MESSAGE_TIMEOUT)?;
     let proxy = broker.kafka.proxy()?;
     for (number, swallowed) in (0..).zip([None, Some(Direction::ToServer), None, Some(Direction::ToClient), None]) {

@@ -1,4 +1,4 @@
-//! A broker that is killed and a link that is cut, again and again, while events are stored.
+//! A broker is killed and a link is cut, repeatedly, under load.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::row::{Fault, Row};
 const PARTITIONS: i32 = 4;
 const KILLS: usize = 1;
 const CUTS: usize = 5;
-/// A fault hits before so many more events were given to the sink.
+/// Upper bound of the number of events sent before each fault.
 const EVENTS: u64 = 5_000;
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(25);
 
@@ -27,7 +27,7 @@ pub(super) async fn run(
     row: &mut Row,
 ) -> Result<()> {
     let mut broker = servers.take_broker()?;
-    let topic = Topic::make(servers.topic(), broker.direct()?, |new| new.partitions(PARTITIONS)).await?;
+    let topic = Topic::create(servers.topic(), broker.direct()?, |new| new.partitions(PARTITIONS)).await?;
     let sink = topic.sink(broker.proxied()?, MESSAGE_TIMEOUT)?;
     let loaded: Arc<dyn DriverEventSink> = Arc::clone(&sink) as _;
     let load = Load::start(&loaded, &topic.recorder, mode);
@@ -47,7 +47,7 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// So many of both, by chance one after the other; of these, one of every `share`.
+/// Kills and cuts in random order. Their number is divided by the divisor.
 pub(super) fn faults(random: &mut Random, kills: usize, cuts: usize, fault_divisor: usize) -> Vec<Fault> {
     let mut faults = [vec![Fault::Kill; kills], vec![Fault::Cut; cuts]].concat();
     random.shuffle(&mut faults);

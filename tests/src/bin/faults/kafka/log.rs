@@ -1,4 +1,4 @@
-//! What a topic has, read with the plain client.
+//! Reads the records of a topic with the plain client.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,23 +11,23 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use crate::event::Event;
 use crate::fault_timer::STEP_TIMEOUT;
 
-/// For each partition its events, in their order.
+/// The events of each partition, in order.
 pub(super) type Log = Vec<Vec<Event>>;
 
-/// How long the brokers have for each answer.
-const ANSWER: Duration = Duration::from_secs(20);
-const PAUSE: Duration = Duration::from_millis(50);
+/// Timeout of each request to the brokers.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Reads all that the topic has now. Blocks.
+/// Reads all current records of the topic. Blocks.
 pub(super) fn read(config: &ClientConfig, topic: &str) -> Result<Log> {
     let mut config = config.clone();
     config
-        .set("group.id", "witness")
+        .set("group.id", "read-back")
         .set("enable.auto.commit", "false")
         .set("queued.max.messages.kbytes", "4096");
     let consumer: BaseConsumer = config.create()?;
-    let metadata = consumer.fetch_metadata(Some(topic), ANSWER)?;
-    let found = metadata.topics().first().context("the topic is not there")?;
+    let metadata = consumer.fetch_metadata(Some(topic), REQUEST_TIMEOUT)?;
+    let found = metadata.topics().first().context("the topic does not exist")?;
     let mut log: Log = vec![Vec::new(); found.partitions().len()];
     let mut assigned = TopicPartitionList::new();
     let mut records = 0;
@@ -40,21 +40,21 @@ pub(super) fn read(config: &ClientConfig, topic: &str) -> Result<Log> {
     for _ in 0..records {
         let message = consumer
             .poll(STEP_TIMEOUT)
-            .context("the topic is not read to its end")??;
+            .context("cannot read the topic to its end")??;
         let partition = usize::try_from(message.partition())?;
-        let events = log.get_mut(partition).context("a partition too many")?;
+        let events = log.get_mut(partition).context("unknown partition")?;
         events.push(Event::parse(message.payload().unwrap_or_default())?);
     }
     Ok(log)
 }
 
-/// The offset of the first record, and that behind the last.
+/// The low and high watermarks of the partition.
 fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<(i64, i64)> {
     let start = Instant::now();
     loop {
-        match consumer.fetch_watermarks(topic, partition, ANSWER) {
-            // A partition of a broker that was away has no leader for a moment.
-            Err(_) if start.elapsed() < STEP_TIMEOUT => thread::sleep(PAUSE),
+        match consumer.fetch_watermarks(topic, partition, REQUEST_TIMEOUT) {
+            // After a broker restart, a partition has no leader for a moment.
+            Err(_) if start.elapsed() < STEP_TIMEOUT => thread::sleep(RETRY_INTERVAL),
             found => return Ok(found?),
         }
     }

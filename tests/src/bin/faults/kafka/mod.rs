@@ -1,6 +1,6 @@
 //! The scenarios of Kafka.
 //!
-//! A broker takes seconds to start: so all of a run have the same one, or the same cluster, each with a topic of its own.
+//! All scenarios of a run share one broker or cluster, since it takes seconds to start; each has its own topic.
 
 mod cluster;
 mod frozen;
@@ -24,7 +24,7 @@ use crate::load::SendMode;
 use crate::random::Random;
 use crate::row::Row;
 
-/// What is tried.
+/// A fault scenario.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Scenario {
     Single,
@@ -38,7 +38,7 @@ pub(crate) enum Scenario {
     HalfOpen,
     Revoked,
     Reading,
-    ComeAndGo,
+    MembersChange,
     ReaderKilled,
 }
 
@@ -53,7 +53,7 @@ impl Scenario {
         Self::HalfOpen,
         Self::Revoked,
         Self::Reading,
-        Self::ComeAndGo,
+        Self::MembersChange,
         Self::ReaderKilled,
         Self::LeaderKilled,
         Self::TooFewReplicas,
@@ -70,19 +70,19 @@ impl Scenario {
             Self::Frozen => "broker stopped and continued",
             Self::Stall => "stalled link",
             Self::HalfOpen => "half-open link",
-            Self::Revoked => "permission revoked and given back",
-            Self::Reading => "group: kills and cuts while it reads",
-            Self::ComeAndGo => "group: readers come and go",
-            Self::ReaderKilled => "group: a reader's process killed",
+            Self::Revoked => "permission revoked and restored",
+            Self::Reading => "group: kills and cuts while reading",
+            Self::MembersChange => "group: members join and leave",
+            Self::ReaderKilled => "group: reader process killed",
         }
     }
 
-    /// Three brokers take their time to start.
+    /// Whether the scenario needs three brokers, which are slow to start.
     pub(crate) fn needs_cluster(self) -> bool {
         matches!(self, Self::LeaderKilled | Self::TooFewReplicas)
     }
 
-    /// Runs it once, with one of every `share` faults under load.
+    /// Runs the scenario once. The number of faults under load is divided by `fault_divisor`.
     pub(crate) async fn run(
         self,
         servers: &mut Servers,
@@ -126,7 +126,7 @@ impl Scenario {
             Self::HalfOpen => links::half_open(servers, row).await,
             Self::Revoked => permissions::revoked(servers, random, row).await,
             Self::Reading => readers::kills_and_cuts(servers, random, fault_divisor, row).await,
-            Self::ComeAndGo => readers::come_and_go(servers, random, fault_divisor, row).await,
+            Self::MembersChange => readers::members_change(servers, random, fault_divisor, row).await,
             Self::ReaderKilled => readers::process_killed(servers, random, row).await,
         }
     }

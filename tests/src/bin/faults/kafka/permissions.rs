@@ -1,4 +1,4 @@
-//! A permission that is taken away under load, and given back.
+//! A permission is revoked under load, and granted again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +18,10 @@ const REVOCATIONS: usize = 2;
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
 const EVENTS: u64 = 1_000;
 
-/// What is refused is told so, and stored when it is sent again with the permission.
+/// Rejected events fail with `Unauthorized`, and a retry stores them once the permission is granted.
 pub(super) async fn revoked(servers: &mut Servers, random: &mut Random, row: &mut Row) -> Result<()> {
     let broker = servers.take_broker()?;
-    let topic = Topic::make(servers.topic(), broker.direct()?, |new| new.partitions(4)).await?;
+    let topic = Topic::create(servers.topic(), broker.direct()?, |new| new.partitions(4)).await?;
     let admin = broker.kafka.admin();
     let (user, resource) = (format!("User:{USER}"), KafkaResource::Topic(&topic.name));
     admin.allow(&user, resource, KafkaOperation::Write)?;
@@ -39,7 +39,7 @@ pub(super) async fn revoked(servers: &mut Servers, random: &mut Random, row: &mu
         let before = refused();
         admin.revoke(&user, resource, KafkaOperation::Write)?;
         row.count_fault(Fault::Other);
-        wait_until("an event is refused", || refused() > before).await?;
+        wait_until("an event is rejected", || refused() > before).await?;
         admin.allow(&user, resource, KafkaOperation::Write)?;
     }
     fault_timer.wait(random, EVENTS).await?;

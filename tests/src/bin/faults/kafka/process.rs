@@ -1,4 +1,4 @@
-//! A member of a consumer group that is a process of its own, so that it can be killed.
+//! A member of a consumer group in its own process, so that it can be killed.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
@@ -13,30 +13,29 @@ use super::servers::config;
 use super::topic::event;
 use crate::event::Event;
 
-/// What such a process does: it writes each event as a line, which is its work, and answers for it then. It never ends by
-/// itself.
+/// Main loop of the process: prints each event as a line and then acks it. Runs until the process is killed.
 pub(crate) async fn read_as_process(bootstrap_servers: &str, topic: &str) -> Result<()> {
     let mut source = source(&config(bootstrap_servers), topic).await?;
     let mut output = std::io::stdout();
     while let Some(delivery) = source.next().await {
-        // Whatever cannot be read now comes later.
+        // The source recovers from errors.
         let Ok(delivery) = delivery else {
             continue;
         };
         let Event { goal, number } = event(&delivery)?;
         writeln!(output, "{goal} {number}")?;
         output.flush()?;
-        // Taken or not: the line is there.
+        // The line is printed, whether the ack succeeds or not.
         let _ = delivery.ack().await;
     }
     Ok(())
 }
 
-/// Such a process, and who takes note of its lines.
+/// A reader process, and the thread that records its output.
 #[derive(Debug)]
 pub(super) struct ReaderProcess {
     child: Child,
-    notes: Option<JoinHandle<Result<()>>>,
+    output_thread: Option<JoinHandle<Result<()>>>,
 }
 
 impl ReaderProcess {
@@ -46,38 +45,38 @@ impl ReaderProcess {
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take().context("the reader has no output")?;
         let ledger = Arc::clone(ledger);
-        let notes = thread::spawn(move || {
+        let output_thread = thread::spawn(move || {
             for line in BufReader::new(output).split(b'\n') {
                 let line = String::from_utf8(line?)?;
-                let numbers = line.split_once(' ').context("the reader wrote something else")?;
-                // The last line of one that was killed may have no end.
+                let numbers = line.split_once(' ').context("unexpected output of the reader")?;
+                // The last line of a killed process may be incomplete.
                 let (Ok(goal), Ok(number)) = (numbers.0.parse(), numbers.1.parse()) else {
                     continue;
                 };
-                ledger.done(Event { goal, number });
+                ledger.record_ack(Event { goal, number });
             }
             Ok(())
         });
         Ok(Self {
             child,
-            notes: Some(notes),
+            output_thread: Some(output_thread),
         })
     }
 
-    /// Kills it as `kill -9` does, and takes note of what it had written.
+    /// Kills the process with SIGKILL, and records the rest of its output.
     pub(super) fn kill(mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
-        match self.notes.take().map(JoinHandle::join) {
-            Some(Ok(noted)) => noted,
-            _ => anyhow::bail!("the reader's lines were not read to the end"),
+        match self.output_thread.take().map(JoinHandle::join) {
+            Some(Ok(recorded)) => recorded,
+            _ => anyhow::bail!("cannot read the output of the reader"),
         }
     }
 }
 
 impl Drop for ReaderProcess {
     fn drop(&mut self) {
-        // There is nobody left to tell.
+        // Errors cannot be reported from drop.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! A group that reads under load, through faults: every event that the sink acknowledged is read at least once.
+//! A group reads under load, through faults: every event that the sink acknowledged is read at least once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,12 +24,12 @@ const MEMBERS: usize = 3;
 const KILLS: usize = 1;
 const CUTS: usize = 5;
 const CHANGES: usize = 10;
-/// A fault comes after so many more events were read at most.
+/// Upper bound of the number of events read before each fault.
 const EVENTS: u64 = 1_000;
 const SEND_MODE: SendMode = SendMode::Send { goals: 16 };
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// A group that has something to read all the time.
+/// A topic under load, and the events that the group has read.
 struct Reading {
     topic: Topic,
     sink: Arc<KafkaEventSink>,
@@ -39,7 +39,7 @@ struct Reading {
 
 impl Reading {
     async fn start(servers: &mut Servers, broker: &Broker) -> Result<Self> {
-        let topic = Topic::make(servers.topic(), broker.direct()?, |new| new.partitions(PARTITIONS)).await?;
+        let topic = Topic::create(servers.topic(), broker.direct()?, |new| new.partitions(PARTITIONS)).await?;
         let sink = topic.sink(broker.direct()?, MESSAGE_TIMEOUT)?;
         let loaded: Arc<dyn DriverEventSink> = Arc::clone(&sink) as _;
         Ok(Self {
@@ -50,21 +50,21 @@ impl Reading {
         })
     }
 
-    /// Until a random number of events was read from now on.
+    /// Waits until a random number of further events is read.
     async fn progress(&self, random: &mut Random) -> Result<()> {
-        let due = self.ledger.answered() as u64 + 1 + random.below(EVENTS);
-        wait_until("the group reads", || self.ledger.answered() as u64 >= due).await
+        let due = self.ledger.acked() as u64 + 1 + random.below(EVENTS);
+        wait_until("the group reads", || self.ledger.acked() as u64 >= due).await
     }
 
-    /// No more is sent: until all of it is read.
-    async fn read_to_the_end(self) -> Result<(Topic, Arc<KafkaEventSink>, Arc<Ledger>)> {
+    /// Stops the load and waits until all events are read.
+    async fn finish(self) -> Result<(Topic, Arc<KafkaEventSink>, Arc<Ledger>)> {
         self.load.finish().await?;
-        self.ledger.has_all_of(&self.topic.recorder).await?;
+        self.ledger.wait_until_complete(&self.topic.recorder).await?;
         Ok((self.topic, self.sink, self.ledger))
     }
 }
 
-/// The broker is killed, and the readers' links are cut.
+/// The broker is killed, and the links of the readers are cut.
 pub(super) async fn kills_and_cuts(
     servers: &mut Servers,
     random: &mut Random,
@@ -85,7 +85,7 @@ pub(super) async fn kills_and_cuts(
         }
         row.count_fault(fault);
     }
-    let (topic, sink, ledger) = reading.read_to_the_end().await?;
+    let (topic, sink, ledger) = reading.finish().await?;
     for member in members {
         member.leave(End::Closed).await?;
     }
@@ -95,8 +95,8 @@ pub(super) async fn kills_and_cuts(
     Ok(())
 }
 
-/// Members join, close, and are dropped with deliveries that they did not answer.
-pub(super) async fn come_and_go(
+/// Members join, close, and are dropped with unsettled deliveries.
+pub(super) async fn members_change(
     servers: &mut Servers,
     random: &mut Random,
     fault_divisor: usize,
@@ -124,7 +124,7 @@ pub(super) async fn come_and_go(
             members.push(join().await?);
         }
     }
-    let (topic, sink, ledger) = reading.read_to_the_end().await?;
+    let (topic, sink, ledger) = reading.finish().await?;
     for member in members {
         member.leave(End::Closed).await?;
     }
@@ -134,7 +134,7 @@ pub(super) async fn come_and_go(
     Ok(())
 }
 
-/// Of two processes, one is killed with -9 at its work, and what it had comes to the other.
+/// One of two reader processes is killed with SIGKILL, and its events are redelivered to the other.
 pub(super) async fn process_killed(servers: &mut Servers, random: &mut Random, row: &mut Row) -> Result<()> {
     let broker = servers.take_broker()?;
     let reading = Reading::start(servers, &broker).await?;
@@ -146,7 +146,7 @@ pub(super) async fn process_killed(servers: &mut Servers, random: &mut Random, r
     reading.progress(random).await?;
     block_in_place(|| first.kill())?;
     row.count_fault(Fault::Other);
-    let (topic, sink, ledger) = reading.read_to_the_end().await?;
+    let (topic, sink, ledger) = reading.finish().await?;
     block_in_place(|| second.kill())?;
     ledger.verify(&topic.recorder, row);
     topic.verify(&sink, MESSAGE_TIMEOUT, row).await?;

@@ -5,12 +5,12 @@ use tokio::task::block_in_place;
 
 use crate::fault_timer::cut_link;
 
-/// Of the broker, who may do nothing but what a scenario allows.
+/// User of the broker with only the permissions that a scenario grants.
 pub(super) const USER: &str = "driver";
 const PASSWORD: &str = "secret";
 
-/// The brokers of a run. A scenario takes what it needs and puts it back when it ends well: what it leaves broken ends
-/// with it, and the next one starts anew.
+/// Brokers of a run. A scenario takes a broker and returns it on success; a failed scenario drops it, and the next one
+/// starts a new broker.
 #[derive(Debug, Default)]
 pub(crate) struct Servers {
     broker: Option<Broker>,
@@ -18,7 +18,7 @@ pub(crate) struct Servers {
     topics: u32,
 }
 
-/// A broker with a link to it that can be broken, and a user.
+/// A broker with a proxy and a user.
 #[derive(Debug)]
 pub(super) struct Broker {
     pub(super) kafka: KafkaBroker,
@@ -50,7 +50,7 @@ impl Servers {
         self.cluster = Some(cluster);
     }
 
-    /// A name that no topic had.
+    /// A new topic name.
     pub(super) fn topic(&mut self) -> String {
         self.topics += 1;
         format!("faults-{}.agent.driver", self.topics)
@@ -65,13 +65,13 @@ impl Broker {
             .sasl(&certificates)
             .user(USER, PASSWORD)
             .acls()
-            // A reader that was killed is soon known to be dead.
+            // Lets a killed reader time out quickly.
             .property("group.min.session.timeout.ms", "1000");
         let kafka = KafkaBroker::start(config)?;
         Ok(Self { kafka, certificates })
     }
 
-    /// For clients past the proxy, where nothing fails but the broker.
+    /// Configuration that bypasses the proxy: only the broker can fail.
     pub(super) fn direct(&self) -> Result<ClientConfig> {
         Ok(config(&self.kafka.bootstrap_servers(KafkaListener::Plain)?))
     }
@@ -85,14 +85,14 @@ impl Broker {
         let authority = self.certificates.authority();
         config
             .set("security.protocol", "SASL_SSL")
-            .set("ssl.ca.location", authority.to_str().context("a path is text")?)
+            .set("ssl.ca.location", authority.to_str().context("the path is not UTF-8")?)
             .set("sasl.mechanism", "PLAIN")
             .set("sasl.username", USER)
             .set("sasl.password", PASSWORD);
         Ok(config)
     }
 
-    /// Kills it as `kill -9` does, and starts it again.
+    /// Kills the broker with SIGKILL and restarts it.
     pub(super) fn kill_and_restart(&mut self) -> Result<()> {
         block_in_place(|| {
             self.kafka.kill()?;
@@ -105,7 +105,7 @@ impl Broker {
     }
 }
 
-/// Connects again without waiting for long, so that there is more time for faults.
+/// Configuration with a short reconnect backoff, to leave more time for faults.
 pub(super) fn config(bootstrap_servers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config

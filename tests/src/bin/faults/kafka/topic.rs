@@ -1,4 +1,4 @@
-//! A topic that is tried: made by the crate, read back with the plain client, and with the crate's source too.
+//! A topic under test: created by the crate, read back with the plain client and with the crate's source.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,32 +18,32 @@ use crate::memory;
 use crate::recorder::Recorder;
 use crate::row::Row;
 
-/// What a call may take longer than it has.
-const GRACE: Duration = Duration::from_secs(2);
+/// Time that a call may take beyond its timeout.
+const CALL_GRACE: Duration = Duration::from_secs(2);
 
 pub(super) struct Topic {
     pub(super) name: String,
     pub(super) recorder: Arc<Recorder>,
-    /// Reaches the brokers by a way that does not fail by itself.
+    /// Bypasses the proxy.
     config: ClientConfig,
-    /// How much memory there was at the begin.
+    /// Resident memory at the start.
     memory: u64,
 }
 
 impl Topic {
-    /// `config` reaches the brokers by a way that does not fail by itself.
-    pub(super) async fn make(
+    /// Creates the topic. `config` bypasses the proxy.
+    pub(super) async fn create(
         name: String,
         config: ClientConfig,
         settings: impl Fn(TopicSettings) -> TopicSettings,
     ) -> Result<Self> {
         let memory = memory::resident();
         let start = Instant::now();
-        // A broker that has just come back is not given replicas for a moment.
+        // A broker that has just restarted is not assigned replicas for a moment.
         while let Err(error) = ensure_topic(&config, &settings(TopicSettings::named(&name))).await {
             ensure!(
                 start.elapsed() < STEP_TIMEOUT,
-                "no topic in {STEP_TIMEOUT:?}: {error:?}"
+                "no topic within {STEP_TIMEOUT:?}: {error:?}"
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -55,28 +55,28 @@ impl Topic {
         })
     }
 
-    /// What is not stored in `message_timeout` fails.
+    /// Creates a sink with this `message.timeout.ms`.
     pub(super) fn sink(&self, mut config: ClientConfig, message_timeout: Duration) -> Result<Arc<KafkaEventSink>> {
         config.set("message.timeout.ms", message_timeout.as_millis().to_string());
         let sink = KafkaEventSink::builder(config).topic(self.name.as_str()).build()?;
         Ok(Arc::new(sink))
     }
 
-    /// By what was given to the sink.
+    /// A timer that counts the attempts to send.
     pub(super) fn fault_timer(&self) -> FaultTimer {
         let recorder = Arc::clone(&self.recorder);
         FaultTimer::new(&self.recorder, move || recorder.recorded().attempts)
     }
 
-    /// Closes the sink, reads back what is stored, and compares.
+    /// Closes the sink, reads back the stored events, and checks them.
     pub(super) async fn verify(&self, sink: &KafkaEventSink, message_timeout: Duration, row: &mut Row) -> Result<()> {
-        // As long as the sink says that every call may take.
-        let limit = 2 * message_timeout + GRACE;
+        // The documented limit of every call.
+        let limit = 2 * message_timeout + CALL_GRACE;
         let called = Instant::now();
         timeout(STEP_TIMEOUT, sink.close())
             .await
-            .context("close did not end")?
-            .context("the sink could not be closed")?;
+            .context("close did not return")?
+            .context("cannot close the sink")?;
         self.recorder.record_duration(called.elapsed());
         let log = block_in_place(|| log::read(&self.config, &self.name))?;
         let read_by_source = self.read_by_source(&log).await?;
@@ -109,13 +109,13 @@ impl Topic {
                 .context("the source does not read to the end")?;
             let delivery = match next.context("the source ended early")? {
                 Ok(delivery) => delivery,
-                // It goes on by itself.
+                // The source reconnects.
                 Err(error) if error.kind() == SourceErrorKind::Disconnected => continue,
                 Err(error) => return Err(error).context("the source failed"),
             };
-            let (partition, _) = place(&delivery)?;
+            let (partition, _) = partition_and_offset(&delivery)?;
             read.get_mut(partition)
-                .context("a partition too many")?
+                .context("unknown partition")?
                 .push(event(&delivery)?);
             left -= 1;
         }
@@ -124,11 +124,11 @@ impl Topic {
     }
 }
 
-/// The partition and the offset.
-pub(super) fn place(delivery: &Delivery) -> Result<(usize, u64)> {
+/// Partition and offset of the delivery.
+pub(super) fn partition_and_offset(delivery: &Delivery) -> Result<(usize, u64)> {
     match delivery.position() {
         Position::Partition { partition, offset, .. } => Ok((usize::try_from(*partition)?, *offset)),
-        position => bail!("{position} is no place in a partition"),
+        position => bail!("{position} is not in a partition"),
     }
 }
 
@@ -139,8 +139,7 @@ pub(super) fn event(delivery: &Delivery) -> Result<Event> {
     }
 }
 
-/// Sends one event and takes note of the answer. Whether it is stored now. One that is not is sent again as the same
-/// envelope.
+/// Sends the event once and records the result. Returns whether it is stored; if not, retry with the same envelope.
 pub(super) async fn send(
     sink: &dyn DriverEventSink,
     recorder: &Recorder,
@@ -149,15 +148,15 @@ pub(super) async fn send(
 ) -> Result<bool> {
     recorder.record_attempts(1);
     let called = Instant::now();
-    let answer = timeout(STEP_TIMEOUT, sink.send(envelope.clone()))
+    let result = timeout(STEP_TIMEOUT, sink.send(envelope.clone()))
         .await
-        .context("a call did not end")?;
+        .context("a call did not return")?;
     recorder.record_duration(called.elapsed());
-    recorder.record_result(event, &answer);
-    Ok(answer.is_ok())
+    recorder.record_result(event, &result);
+    Ok(result.is_ok())
 }
 
-/// Sends it until it is stored.
+/// Retries until the event is stored.
 pub(super) async fn store(
     sink: &dyn DriverEventSink,
     recorder: &Recorder,
@@ -166,7 +165,7 @@ pub(super) async fn store(
 ) -> Result<()> {
     let start = Instant::now();
     while !send(sink, recorder, event, envelope).await? {
-        ensure!(start.elapsed() < STEP_TIMEOUT, "sent in vain for {STEP_TIMEOUT:?}");
+        ensure!(start.elapsed() < STEP_TIMEOUT, "not stored within {STEP_TIMEOUT:?}");
     }
     Ok(())
 }
