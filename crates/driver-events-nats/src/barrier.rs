@@ -1,29 +1,37 @@
 use std::time::Duration;
 
-use async_nats::{Request, RequestErrorKind};
+use async_nats::{Client, Request, RequestErrorKind};
 use driver_events_core::{SinkError, SinkErrorKind};
 use tokio::time::{Instant, timeout_at};
 
 use crate::connection::Connection;
+use crate::event_fence::{EventFence, EventFences};
 
-/// A subject that nobody serves.
+/// Default barrier subject. It has no subscribers.
 pub(crate) const DEFAULT_SUBJECT: &str = "_driver_events.barrier";
-/// How long the first attempt waits for an answer; every other waits twice as long, up to `LONGEST_ATTEMPT`.
-const SHORTEST_ATTEMPT: Duration = Duration::from_millis(250);
-const LONGEST_ATTEMPT: Duration = Duration::from_secs(2);
+/// Timeout of the first attempt. Doubles with each attempt, up to `MAX_ATTEMPT_TIMEOUT`.
+const MIN_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(250);
+const MAX_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Bounds the wait for a fence after the reply. It runs out only if the client dropped the fence because its event queue
+/// was full, or if the server does not report invalid subjects.
+const FENCE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Waits until the server has parsed everything that was sent on `connection`, or until that one is gone. Returns the
-/// number of the connection by which it is known.
+/// Waits until the server has parsed everything that was sent in `epoch`, or until that epoch has ended. Returns the
+/// current epoch.
 ///
-/// The client's own `flush` ends when the bytes are with the operating system, and says nothing of the server. But a
-/// server reads a connection in order, and answers a request on a subject that nobody serves by saying so. Where
-/// somebody listens there without answering, as those do who listen to everything, the answer does not come: so every
-/// other attempt is a message to ourselves.
+/// The client's own `flush` returns when the operating system has the bytes. A server parses a connection in order and
+/// replies to a request without subscribers with "no responders", so a reply proves that it has parsed everything before
+/// the request. A subscriber to `>` receives the request and does not reply. Therefore every second attempt is a message
+/// to our own inbox.
+///
+/// When this returns on a [`NatsConnection`](crate::NatsConnection), the event callback has seen every error that the
+/// server reported before the reply, except errors that the client dropped because its event queue was full.
 ///
 /// # Errors
-/// - `Timeout`, or `Disconnected` where the link is down: no answer before the deadline.
-/// - `Unauthorized`: the server does not let us ask, or refuses the credentials.
-/// - `Closed`: the connection has ended.
+/// - `Timeout`: no reply before the deadline.
+/// - `Disconnected`: no reply, and the connection is down.
+/// - `Unauthorized`: the server denies the request or its inbox, or rejects the credentials.
+/// - `Closed`: the connection is closed.
 pub(crate) async fn wait(
     connection: &Connection,
     subject: &str,
@@ -31,67 +39,81 @@ pub(crate) async fn wait(
     deadline: Instant,
 ) -> Result<u64, SinkError> {
     let client = connection.client();
-    let mut patience = SHORTEST_ATTEMPT;
-    let mut asks_itself = false;
+    let fences = connection.state().map(|state| state.fences());
+    let mut attempt_timeout = MIN_ATTEMPT_TIMEOUT;
+    let mut is_to_inbox = false;
     loop {
-        // An inbox of its own, which is forgotten with the attempt: the client never forgets a shared one's requests.
+        // A new inbox for each attempt: the client keeps a shared inbox's unanswered requests for ever.
         let inbox = client.new_inbox();
-        let asked = if asks_itself { inbox.clone() } else { subject.to_owned() };
-        let request = Request::new().inbox(inbox.clone()).timeout(None);
-        let end = deadline.min(Instant::now() + patience);
-        let answer = timeout_at(end, client.send_request(asked, request)).await;
+        let to = if is_to_inbox { inbox.clone() } else { subject.to_owned() };
+        let end = deadline.min(Instant::now() + attempt_timeout);
+        let reply = timeout_at(end, request(client, fences, to, inbox.clone())).await;
         let current = connection.epoch();
-        match answer {
-            Ok(Ok(_)) => return Ok(told(current).await),
-            Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => return Ok(told(current).await),
-            Ok(Err(error)) => {
-                return Err(
-                    SinkError::new(SinkErrorKind::Closed, "the connection to NATS has ended").with_source(error),
-                );
+        match reply {
+            Ok(Ok(fence)) => {
+                if let Some(fence) = fence
+                    && current == epoch
+                {
+                    wait_for_fence(fence, deadline).await;
+                }
+                return Ok(current);
             }
+            Ok(Err(error)) => return Err(error),
             Err(_) if current > epoch => return Ok(current),
             Err(_) => {}
         }
-        explain(connection, subject, &inbox, deadline)?;
-        asks_itself = !asks_itself;
-        patience = LONGEST_ATTEMPT.min(patience * 2);
+        check(connection, subject, &inbox, deadline)?;
+        is_to_inbox = !is_to_inbox;
+        attempt_timeout = MAX_ATTEMPT_TIMEOUT.min(attempt_timeout * 2);
     }
 }
 
-/// The server tells what it refused before it answers, but the client passes it on by another way, which gets a little
-/// time here. What comes later is told by the next call.
-async fn told(connection: u64) -> u64 {
-    for _ in 0..16 {
-        tokio::task::yield_now().await;
-    }
-    connection
-}
-
-/// Why no answer came, where that is known.
-fn explain(connection: &Connection, subject: &str, inbox: &str, deadline: Instant) -> Result<(), SinkError> {
-    if let Some(connection) = connection.nats_connection() {
-        if let Some(why) = connection.auth_error() {
-            return Err(unauthorized(&why));
+/// Sends a fence and a request, and waits for the reply to the request.
+async fn request<'a>(
+    client: &Client,
+    fences: Option<&'a EventFences>,
+    to: String,
+    inbox: String,
+) -> Result<Option<EventFence<'a>>, SinkError> {
+    let fence = match fences {
+        Some(fences) => fences.send(client).await,
+        None => None,
+    };
+    let request = Request::new().inbox(inbox).timeout(None);
+    match client.send_request(to, request).await {
+        Ok(_) => Ok(fence),
+        Err(error) if error.kind() == RequestErrorKind::NoResponders => Ok(fence),
+        Err(error) => {
+            Err(SinkError::new(SinkErrorKind::Closed, "the connection to NATS is closed").with_source(error))
         }
-        if connection.state().is_publish_denied(subject) {
+    }
+}
+
+async fn wait_for_fence(fence: EventFence<'_>, deadline: Instant) {
+    let end = deadline.min(Instant::now() + FENCE_TIMEOUT);
+    if timeout_at(end, fence.passed()).await.is_err() {
+        fence.give_up();
+    }
+}
+
+/// Returns why no reply arrived, if that is known or the deadline has passed.
+fn check(connection: &Connection, subject: &str, inbox: &str, deadline: Instant) -> Result<(), SinkError> {
+    if let Some(error) = connection.auth_error() {
+        return Err(unauthorized(&error));
+    }
+    if let Some(state) = connection.state() {
+        if state.is_publish_denied(subject) {
             return Err(SinkError::new(
                 SinkErrorKind::Unauthorized,
                 format!(
-                    "the server refuses to take messages on {subject:?}, by which a flush learns that it has all: \
-                     permit it, or set another barrier subject"
+                    "no permission to publish to the barrier subject `{subject}`: grant it, or set another barrier subject"
                 ),
             ));
         }
-        if connection
-            .state()
-            .is_subscribe_denied(|refused| inbox.starts_with(refused))
-        {
+        if state.is_subscribe_denied(|denied| inbox.starts_with(denied)) {
             return Err(SinkError::new(
                 SinkErrorKind::Unauthorized,
-                format!(
-                    "the server refuses the subscription to {inbox:?}, where the answer to a flush would come: permit \
-                     its prefix, or set another inbox prefix"
-                ),
+                format!("no permission to subscribe to the inbox `{inbox}`: grant it, or set another inbox prefix"),
             ));
         }
     }
@@ -100,21 +122,21 @@ fn explain(connection: &Connection, subject: &str, inbox: &str, deadline: Instan
     }
     if connection.is_connected() {
         let message = format!(
-            "the server did not answer in time whether it has all: it is too slow, or does not permit messages on \
-             {subject:?} and answers on {inbox:?}"
+            "no reply from the NATS server in time: it is slow, or denies publishing to `{subject}` or subscribing to \
+             `{inbox}`"
         );
         return Err(SinkError::new(SinkErrorKind::Timeout, message));
     }
     Err(SinkError::new(
         SinkErrorKind::Disconnected,
-        "the link to NATS is down, so that nothing can be flushed",
+        "cannot flush: the connection to NATS is down",
     ))
 }
 
-/// The error of a call that needs the server while it refuses the credentials.
-pub(crate) fn unauthorized(why: &str) -> SinkError {
+/// Error of a call that needs the server while it rejects the credentials.
+pub(crate) fn unauthorized(error: &str) -> SinkError {
     SinkError::new(
         SinkErrorKind::Unauthorized,
-        format!("the NATS server refuses the credentials: {why}"),
+        format!("the NATS server rejects the credentials: {error}"),
     )
 }

@@ -5,20 +5,20 @@ use tokio::sync::Notify;
 
 const CLOSED: usize = 1 << (usize::BITS - 1);
 
-/// Counts the calls that are under way, and lets none in once it is closed.
+/// Counts calls in flight, and fails new calls once closed.
 #[derive(Debug, Default)]
 pub(crate) struct CloseGuard {
-    /// The number of calls, and [`CLOSED`].
+    /// Number of calls in flight, and the flag [`CLOSED`].
     state: AtomicUsize,
     drained: Notify,
 }
 
-/// One call that is under way, until it is dropped.
+/// Call in flight, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct ActiveCall<'a>(&'a CloseGuard);
 
 impl CloseGuard {
-    /// Lets a call in.
+    /// Starts a call.
     ///
     /// # Errors
     /// [`Closed`](SinkErrorKind::Closed).
@@ -32,12 +32,12 @@ impl CloseGuard {
         }
     }
 
-    /// Lets no more calls in.
+    /// Fails all calls from now on.
     pub(crate) fn close(&self) {
         self.state.fetch_or(CLOSED, Ordering::AcqRel);
     }
 
-    /// Waits until the gate is closed and the calls that were let in have ended. What they did is then visible here.
+    /// Waits until the guard is closed and no call is in flight. The effects of the calls are then visible.
     pub(crate) async fn drained(&self) {
         loop {
             let notified = self.drained.notified();
@@ -67,21 +67,21 @@ mod tests {
     use super::CloseGuard;
 
     #[tokio::test]
-    async fn waits_for_those_within_and_lets_none_in() {
-        let close_guard = CloseGuard::default();
-        let within = close_guard.enter().unwrap();
-        close_guard.close();
-        assert!(close_guard.enter().is_err());
-        let mut drained = pin!(close_guard.drained());
+    async fn drains_calls_in_flight_and_fails_new_ones() {
+        let guard = CloseGuard::default();
+        let call = guard.enter().unwrap();
+        guard.close();
+        assert!(guard.enter().is_err());
+        let mut drained = pin!(guard.drained());
         poll_fn(|context| {
             assert!(drained.as_mut().poll(context).is_pending());
             Poll::Ready(())
         })
         .await;
-        drop(within);
+        drop(call);
         drained.await;
-        close_guard.drained().await;
-        assert!(close_guard.enter().is_err());
-        close_guard.drained().await;
+        guard.drained().await;
+        assert!(guard.enter().is_err());
+        guard.drained().await;
     }
 }

@@ -1,5 +1,3 @@
-//! The connection of a sink or a source, and who owns it.
-
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,7 +7,7 @@ use async_nats::{Client, Statistics};
 use crate::connection_state::ConnectionState;
 use crate::{NatsConnection, NatsOptions, SetupError};
 
-/// Where a builder takes the connection from.
+/// Connection setting of a builder.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum ConnectionConfig {
     #[default]
@@ -22,9 +20,7 @@ pub(crate) enum ConnectionConfig {
 impl ConnectionConfig {
     pub(crate) async fn connect(self) -> Result<Connection, SetupError> {
         match self {
-            Self::Missing => Err(SetupError::invalid(
-                "neither a client, nor a connection, nor options to connect with were given",
-            )),
+            Self::Missing => Err(SetupError::invalid("missing connection: set options, connection or client")),
             Self::Client(client) => Ok(Connection::of_client(client)),
             Self::Shared(connection) => Ok(Connection::of_connection(connection, false)),
             Self::Options(options) => Ok(Connection::of_connection(options.connect().await?, true)),
@@ -32,11 +28,12 @@ impl ConnectionConfig {
     }
 }
 
+/// Connection of a sink or a source.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     client: Client,
     statistics: Arc<Statistics>,
-    /// None where the caller made the client: then nobody sees what its callback is told.
+    /// `None` for a client of the caller: its event callback is not ours.
     nats_connection: Option<NatsConnection>,
     is_owned: bool,
 }
@@ -69,7 +66,7 @@ impl Connection {
         self.nats_connection.as_ref()
     }
 
-    /// The connection that ends with the sink or the source.
+    /// Returns the connection if it is closed together with the sink or source.
     pub(crate) fn owned(&self) -> Option<&NatsConnection> {
         self.nats_connection.as_ref().filter(|_| self.is_owned)
     }
@@ -78,7 +75,7 @@ impl Connection {
         self.client.connection_state() == State::Connected
     }
 
-    /// Why the server refuses the credentials, where that is so and can be known.
+    /// Returns why the server rejects the credentials, if it does and the event callback is ours.
     pub(crate) fn auth_error(&self) -> Option<Arc<str>> {
         self.nats_connection.as_ref().and_then(NatsConnection::auth_error)
     }
@@ -87,8 +84,8 @@ impl Connection {
         self.nats_connection.as_ref().map(NatsConnection::state)
     }
 
-    /// The number of the connection that is in use: from 1, also while the first is still to be made, since what is
-    /// sent meanwhile waits for that one.
+    /// Returns the number of the current epoch, which each connect increments. Starts at 1, before the first connect too:
+    /// messages sent until then are sent in epoch 1.
     pub(crate) fn epoch(&self) -> u64 {
         self.statistics.connects.load(Ordering::Acquire).max(1)
     }

@@ -1,4 +1,4 @@
-//! How a client says who it is.
+//! Credentials of a client.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -23,10 +23,10 @@ pub(crate) enum Credentials {
 }
 
 impl Credentials {
-    /// Checks them as far as that can be done without a server, and begins the options of the connection with them.
+    /// Validates the credentials without a server, and creates connect options with them.
     ///
-    /// A credentials file is read again for every connection, so that one that was renewed on disk is used.
-    pub(crate) async fn begin_options(self, state: &ConnectionState) -> Result<ConnectOptions, SetupError> {
+    /// A credentials file is read again at every connect, so that a replaced file is used.
+    pub(crate) async fn into_options(self, state: &ConnectionState) -> Result<ConnectOptions, SetupError> {
         match self {
             Self::None => Ok(ConnectOptions::new()),
             Self::UserAndPassword { user, password } => Ok(ConnectOptions::with_user_and_password(user, password)),
@@ -34,7 +34,7 @@ impl Credentials {
             Self::NkeySeed(seed) => {
                 let seed = seed.trim();
                 KeyPair::from_seed(seed)
-                    .map_err(|error| SetupError::invalid("the NKey seed is none").with_source(error))?;
+                    .map_err(|error| SetupError::invalid("invalid NKey seed").with_source(error))?;
                 Ok(ConnectOptions::with_nkey(seed.to_owned()))
             }
             Self::File(path) => {
@@ -48,7 +48,7 @@ impl Credentials {
     }
 }
 
-/// Tells which kind of credentials it is, never a secret.
+/// Shows the kind of the credentials and hides secrets.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -61,7 +61,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// What a credentials file holds.
+/// Content of a credentials file.
 struct UserCredentials {
     jwt: String,
     key_pair: KeyPair,
@@ -71,7 +71,7 @@ async fn sign_with_file(path: PathBuf, nonce: Vec<u8>, state: ConnectionState) -
     let signed = match read_file(path).await {
         Ok(credentials) => match credentials.key_pair.sign(&nonce) {
             Ok(signature) => Ok((credentials.jwt, signature)),
-            Err(error) => Err(SetupError::invalid("the seed of the credentials file cannot sign").with_source(error)),
+            Err(error) => Err(SetupError::invalid("cannot sign with the seed of the credentials file").with_source(error)),
         },
         Err(error) => Err(error),
     };
@@ -95,15 +95,15 @@ async fn read_file(path: PathBuf) -> Result<UserCredentials, SetupError> {
     let text = read
         .await
         .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-        .map_err(|error| SetupError::invalid(format!("cannot read the credentials file {shown}")).with_source(error))?;
+        .map_err(|error| SetupError::invalid(format!("cannot read the credentials file `{shown}`")).with_source(error))?;
     parse_file(&text).ok_or_else(|| {
         SetupError::invalid(format!(
-            "{shown} is no credentials file: it must hold a user JWT and an NKey seed, each below its heading"
+            "invalid credentials file `{shown}`: expected a user JWT and an NKey seed, each below its heading"
         ))
     })
 }
 
-/// The first line below each of the two headings, which are lines that begin with dashes:
+/// Takes the first line below each of the two headings:
 ///
 /// ```text
 /// -----BEGIN NATS USER JWT-----
@@ -128,7 +128,7 @@ mod tests {
     use super::{Credentials, parse_file};
 
     #[test]
-    fn a_credentials_file_has_two_parts() {
+    fn a_credentials_file_has_jwt_and_seed() {
         let seed = KeyPair::new_user().seed().unwrap();
         let text = format!(
             "-----BEGIN NATS USER JWT-----\r\neyJ0.e30.c2ln\r\n------END NATS USER JWT------\r\n\r\n\
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_not_shown() {
+    fn debug_hides_secrets() {
         let all = [
             Credentials::UserAndPassword {
                 user: "ada".into(),

@@ -1,4 +1,4 @@
-//! An envelope as a NATS message, and back: the bare JSON as the payload, the attributes as headers in CloudEvents'
+//! Conversion between envelopes and NATS messages: bare JSON as payload, attributes as headers in CloudEvents'
 //! [binary mode](https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/nats-protocol-binding.md#31-binary-content-mode).
 
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ use crate::percent;
 const PREFIX: &str = "ce-";
 const CONTENT_TYPE: &str = "content-type";
 
-/// The attributes as headers, and `Nats-Msg-Id`, by which JetStream tells duplicates.
+/// Returns the attributes as headers, with `Nats-Msg-Id` for JetStream's deduplication.
 ///
 /// # Errors
 /// As [`visit_attributes`].
@@ -31,7 +31,7 @@ pub(crate) fn write(envelope: &Envelope) -> Result<HeaderMap, SinkError> {
     Ok(headers)
 }
 
-/// Only `Nats-Msg-Id`, by which JetStream tells duplicates.
+/// Returns only `Nats-Msg-Id`, for JetStream's deduplication.
 ///
 /// # Errors
 /// As [`write`].
@@ -41,13 +41,12 @@ pub(crate) fn write_id(envelope: &Envelope) -> Result<HeaderMap, SinkError> {
     Ok(headers)
 }
 
-/// The envelope of a message that came on a subject of the contract, prefix stripped, or on another.
+/// Decodes a message. `subject` is a subject of the contract without prefix, or `None`.
 ///
-/// Where there are no CloudEvents headers the payload is a bare event of an older publisher: its id is `Nats-Msg-Id`,
-/// where it has one.
+/// A message without CloudEvents headers is a bare event of an older publisher. Its id is `Nats-Msg-Id`, if present.
 ///
 /// # Errors
-/// The message is no event; the offset is a place in the payload.
+/// The message is not an event. The offset is a position in the payload.
 pub(crate) fn read(
     subject: Option<&str>,
     headers: Option<&HeaderMap>,
@@ -77,15 +76,14 @@ pub(crate) fn read(
             continue;
         };
         let value = percent::decode(value.as_str())
-            .ok_or_else(|| malformed(format!("the attribute `{attribute}` is no UTF-8 text")))?;
+            .ok_or_else(|| malformed(format!("attribute `{attribute}` is not valid UTF-8")))?;
         received
             .set(&attribute, &value)
             .map_err(|error| malformed(error.to_string()))?;
         has_id |= attribute == "id";
     }
     if let (false, Some(id)) = (has_id, headers.get(NATS_MESSAGE_ID)) {
-        // Encoded as `write_id` does. An id that CloudEvents does not allow tells duplicates to the server all the same:
-        // it is no fault.
+        // Encoded as in `write_id`. An id that CloudEvents does not allow is ignored: the server deduplicates by it anyway.
         let id = percent::decode(id.as_str()).unwrap_or(Cow::Borrowed(id.as_str()));
         let _ = received.set("id", &id);
     }
@@ -96,7 +94,7 @@ pub(crate) fn read(
     Ok(with_type_of_subject(envelope, subject))
 }
 
-/// An unknown kind from a publisher without headers came on the subject on which it can be sent again.
+/// Gives an unknown kind without headers the subject as type, so that it can be published again.
 fn with_type_of_subject(envelope: Envelope, subject: Option<&str>) -> Envelope {
     match subject {
         Some(subject) if envelope.subject().is_none() => envelope.clone().with_event_type(subject).unwrap_or(envelope),
@@ -108,7 +106,7 @@ fn read_payload(payload: &Bytes, limits: Limits) -> Result<Envelope, Malformed> 
     Envelope::from_json_with(payload.clone(), limits).map_err(|error| Malformed::undecodable(payload.clone(), &error))
 }
 
-/// The attribute that a header holds, in lower case: the names of headers differ by case on the wire, but not in the
+/// Returns the attribute name of a header in lower case. Header names are case-sensitive on the wire, but not in the
 /// binding.
 fn attribute_name(header: &str) -> Option<Cow<'_, str>> {
     let (prefix, name) = header.split_at_checked(PREFIX.len())?;
@@ -122,14 +120,14 @@ fn attribute_name(header: &str) -> Option<Cow<'_, str>> {
 }
 
 fn value(attribute: &str, text: &str) -> Result<HeaderValue, SinkError> {
-    // What is encoded has no character that a header could not hold.
+    // The encoded text is printable ASCII, which every header accepts.
     percent::encode(text).parse().map_err(|error| {
-        let message = format!("the attribute `{attribute}` cannot be a header");
+        let message = format!("cannot write attribute `{attribute}` as a header");
         SinkError::new(SinkErrorKind::Rejected, message).with_source(error)
     })
 }
 
-/// The names as constants, so that sending an event copies none of them.
+/// Returns known names as constants, without allocation.
 fn header_name(attribute: &str) -> Result<HeaderName, SinkError> {
     let name = match attribute {
         "specversion" => "ce-specversion",
@@ -145,7 +143,7 @@ fn header_name(attribute: &str) -> Result<HeaderName, SinkError> {
         "traceparent" => "ce-traceparent",
         other => {
             return format!("{PREFIX}{other}").parse().map_err(|error| {
-                let message = format!("the attribute `{other}` cannot name a header");
+                let message = format!("cannot write attribute `{other}` as a header name");
                 SinkError::new(SinkErrorKind::Rejected, message).with_source(error)
             });
         }

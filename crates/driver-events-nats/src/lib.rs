@@ -75,9 +75,11 @@ mod subject;
 
 mod barrier;
 mod close_guard;
+mod connect_failures;
 mod connection;
 mod connection_state;
 mod credentials;
+mod event_fence;
 mod pluralize;
 mod servers;
 mod tls;

@@ -6,14 +6,13 @@ use std::time::Duration;
 use async_nats::connection::State;
 use async_nats::{Client, Statistics};
 use driver_events_core::{Fate, SinkError, SinkErrorKind};
-use tokio::time::timeout;
 
 use crate::connection_state::{ConnectionState, Status};
 
-/// A connection to NATS that knows how it is doing. Cheap to clone: all clones are the same connection.
+/// Monitored connection to NATS. Cheap to clone: all clones share the connection.
 ///
-/// Made by [`NatsOptions::connect`](crate::NatsOptions::connect). It can be shared by sinks and sources, and by the
-/// caller, through [`client`](Self::client).
+/// Created by [`NatsOptions::connect`](crate::NatsOptions::connect). Sinks, sources and the caller can share it; the
+/// caller uses its [`client`](Self::client).
 #[derive(Clone)]
 pub struct NatsConnection {
     client: Client,
@@ -30,33 +29,33 @@ impl NatsConnection {
         }
     }
 
-    /// The client beneath.
+    /// Returns the client of the connection.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Whether the link to a server is up, as far as the client knows: a link that died without a word is found by
+    /// Returns whether the connection is up. A connection that died silently is detected by
     /// [pings](crate::NatsOptions::ping_interval).
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.client.connection_state() == State::Connected && !self.state.status().is_closed
     }
 
-    /// What went wrong last, also where all is well again: what the server said, or why the last attempt to connect
-    /// failed.
+    /// Returns the last error: a server error, or the cause of the last failed attempt to connect. Kept after the
+    /// connection has recovered.
     #[must_use]
     pub fn last_error(&self) -> Option<Arc<str>> {
         self.state.status().last_error
     }
 
-    /// How often the connection was made again after it was lost.
+    /// Returns the number of reconnects.
     #[must_use]
     pub fn reconnects(&self) -> u64 {
         self.statistics.connects.load(Ordering::Relaxed).saturating_sub(1)
     }
 
-    /// Why the server refuses the credentials; none while it is connected, or when something else is wrong.
+    /// Returns why the server rejects the credentials. `None` while connected, or while attempts fail for other reasons.
     pub(crate) fn auth_error(&self) -> Option<Arc<str>> {
         if self.client.connection_state() == State::Connected {
             return None;
@@ -68,31 +67,33 @@ impl NatsConnection {
         &self.state
     }
 
-    /// Ends the connection, for all who share it, after what was sent before has left this process. Subscriptions end
-    /// too. May be called again.
+    /// Sends what the client has queued, then closes the connection and its subscriptions for all users. Idempotent.
     ///
-    /// Sinks have a `close` of their own, which makes sure that the server has everything, and only then calls this.
+    /// Does not wait for the server. To be sure that it has received all events, close the sink first.
     ///
     /// # Errors
-    /// [`Timeout`](SinkErrorKind::Timeout): the connection did not end in time; while no server answers it cannot.
+    /// [`Timeout`](SinkErrorKind::Timeout): the connection did not close in time. It cannot close while it is down.
     ///
     /// # Cancel safety
-    /// The connection ends all the same once the request for it is on its way.
-    pub async fn close(&self, patience: Duration) -> Result<(), SinkError> {
+    /// Once the request to close is queued, the connection closes even if the call is dropped.
+    pub async fn close(&self, timeout: Duration) -> Result<(), SinkError> {
         let mut status = self.state.watch();
         let close = async {
             if status.borrow().is_closed {
                 return;
             }
-            // A client that takes no more requests has ended already.
+            // The request fails if the client is closed already.
             if self.client.drain().await.is_ok() {
                 let _ = status.wait_for(|status: &Status| status.is_closed).await;
             }
         };
-        timeout(patience, close).await.map_err(|elapsed| {
-            SinkError::new(SinkErrorKind::Timeout, "the connection to NATS did not end in time")
-                .with_fate(Fate::Unknown)
-                .with_source(elapsed)
+        tokio::time::timeout(timeout, close).await.map_err(|elapsed| {
+            SinkError::new(
+                SinkErrorKind::Timeout,
+                "the connection to NATS did not close in time",
+            )
+            .with_fate(Fate::Unknown)
+            .with_source(elapsed)
         })
     }
 }

@@ -3,7 +3,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_nats::{ConnectOptions, ServerAddr};
-use tokio::time::timeout;
 
 use crate::connection_state::ConnectionState;
 use crate::credentials::Credentials;
@@ -12,9 +11,9 @@ use crate::subject::is_publishable;
 use crate::tls::Tls;
 use crate::{NatsConnection, SetupError, SetupErrorKind};
 
-/// How to connect to NATS: the servers, who the client is, whom it trusts, and what it does when the link breaks.
+/// Options of a NATS connection: servers, credentials, TLS, reconnects.
 ///
-/// Nothing is checked before [`connect`](Self::connect). `Debug` shows no secret.
+/// Options are validated by [`connect`](Self::connect). `Debug` hides secrets.
 ///
 /// ```no_run
 /// use driver_events_nats::NatsOptions;
@@ -46,10 +45,10 @@ pub struct NatsOptions {
 }
 
 impl NatsOptions {
-    /// Connects to this server: `nats://HOST:PORT`, or `tls://…` where TLS must be used. Port 4222 where it is left out.
+    /// Creates options for one server: `nats://HOST:PORT`, or `tls://HOST:PORT` to require TLS. Default port: 4222.
     ///
-    /// The user and password of `nats://USER:PASSWORD@HOST`, or the token of `nats://TOKEN@HOST`, are used unless
-    /// credentials are set; all servers must have the same.
+    /// Credentials in the URL (`nats://USER:PASSWORD@HOST` or `nats://TOKEN@HOST`) are used if none are set on the
+    /// options. They must be the same in all URLs.
     pub fn new(server: impl Into<String>) -> Self {
         Self {
             servers: vec![server.into()],
@@ -66,13 +65,13 @@ impl NatsOptions {
         }
     }
 
-    /// Adds a server of the same cluster. More servers are learnt from the one that is connected to.
+    /// Adds a server of the same cluster. The client discovers further servers from the cluster.
     pub fn server(mut self, server: impl Into<String>) -> Self {
         self.servers.push(server.into());
         self
     }
 
-    /// Presents a user's name and password.
+    /// Authenticates with user name and password.
     pub fn user_and_password(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         self.credentials = Credentials::UserAndPassword {
             user: user.into(),
@@ -81,118 +80,119 @@ impl NatsOptions {
         self
     }
 
-    /// Presents a token.
+    /// Authenticates with a token.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.credentials = Credentials::Token(token.into());
         self
     }
 
-    /// Proves to have an NKey: the seed, as in `SUA…`, stays here, and signs what the server sends.
+    /// Authenticates with an NKey. The seed (`SUA…`) signs the server's nonce and is never sent.
     pub fn nkey_seed(mut self, seed: impl Into<String>) -> Self {
         self.credentials = Credentials::NkeySeed(seed.into());
         self
     }
 
-    /// Presents the user of a credentials file (a JWT and an NKey seed), as `nsc` writes it.
+    /// Authenticates with a credentials file (user JWT and NKey seed), as written by `nsc`.
     ///
-    /// The file is read again whenever a connection is made, so that it can be renewed in place.
+    /// The file is read again at every connect, so it can be replaced in place.
     pub fn credentials_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.credentials = Credentials::File(path.into());
         self
     }
 
-    /// Uses TLS, also where the server does not ask for it. Its certificate must be trusted by the system.
+    /// Requires TLS, even if the server does not. Default roots: those of the system.
     pub fn require_tls(mut self) -> Self {
         self.tls.is_required = true;
         self
     }
 
-    /// Begins with TLS, before the server has said anything, as servers with `handshake_first` want it.
+    /// Starts with the TLS handshake, for servers with `handshake_first`. Implies [`require_tls`](Self::require_tls).
     pub fn tls_first(mut self) -> Self {
         self.tls.is_first = true;
         self.tls.is_required = true;
         self
     }
 
-    /// Trusts the authorities in this PEM file, and no others, instead of those of the system.
+    /// Trusts only the root certificates in a PEM file. Default: those of the system.
     pub fn root_certificates(mut self, path: impl Into<PathBuf>) -> Self {
         self.tls.root_certificates = Some(path.into());
         self
     }
 
-    /// Presents the certificate in this PEM file, with the private key in the other.
+    /// Sets the client certificate and its private key, both PEM files.
     pub fn client_certificate(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.tls.client_certificate = Some(certificate.into());
         self.tls.client_key = Some(key.into());
         self
     }
 
-    /// Names the connection, for those who look at the server or at events of `tracing`.
+    /// Sets the connection name, shown by the server and in log messages. Default: none.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// What the subjects begin with on which answers come back, instead of `_INBOX`: where the client's permission to
-    /// subscribe is narrower.
+    /// Sets the prefix of inboxes (reply subjects), for users with narrow subscribe permissions. Default: `_INBOX`.
     pub fn inbox_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.inbox_prefix = prefix.into();
         self
     }
 
-    /// How long one server has to answer. Begins as 5 seconds.
+    /// Sets the timeout for connecting to one server. Default: 5 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// Lets [`connect`](Self::connect) return at once, and makes the connection in the background, for as long as it
-    /// takes: a driver starts also while the broker is down.
+    /// Makes [`connect`](Self::connect) return at once and connects in the background, without a timeout, so that a driver
+    /// starts while NATS is down.
     ///
-    /// What is sent meanwhile waits in memory, [as when the link breaks](Self::queue_capacity). Whether the credentials
-    /// are right is told by the first calls after the server has answered.
+    /// Until then messages wait in memory, [as after a lost connection](Self::queue_capacity). Wrong credentials fail the
+    /// first calls after the server has rejected them.
     pub fn connect_in_background(mut self) -> Self {
         self.is_in_background = true;
         self
     }
 
-    /// How long to wait between attempts to connect again: `shortest` after the first that failed, twice as long after
-    /// every other, up to `longest`; each a little shortened by chance, so that clients do not come all at once. The
-    /// first attempt is made at once. Begins as 50 ms and 2 s.
-    pub fn reconnect_delay(mut self, shortest: Duration, longest: Duration) -> Self {
-        self.reconnect_delay = (shortest, longest);
+    /// Sets the backoff between attempts to reconnect: `min` after the first failed attempt, doubled each time up to `max`,
+    /// minus up to 30% jitter. The first attempt is made at once. Default: 50 ms and 2 s.
+    pub fn reconnect_delay(mut self, min: Duration, max: Duration) -> Self {
+        self.reconnect_delay = (min, max);
         self
     }
 
-    /// Gives up after so many attempts in a row, over all servers, when the connection is first made too; it is then
-    /// closed for good. Begins as never.
+    /// Sets the maximum number of failed attempts in a row, over all servers, before the connection closes for good. Applies
+    /// to the first connect too. Default: unlimited.
     pub fn max_attempts(mut self, attempts: usize) -> Self {
         self.max_attempts = Some(attempts);
         self
     }
 
-    /// How often a link on which nothing comes is tried: one that is dead is found after three times as long. Begins as
-    /// 20 seconds.
+    /// Sets the interval of pings on an idle connection. A dead connection is detected after three intervals. Default:
+    /// 20 s.
     pub fn ping_interval(mut self, interval: Duration) -> Self {
         self.ping_interval = interval;
         self
     }
 
-    /// How many messages wait in memory while the link is down or slow; more are not taken. Begins as 2,048.
+    /// Sets how many messages wait in memory while the connection is down or slow. Default: 2,048.
     pub fn queue_capacity(mut self, messages: usize) -> Self {
         self.queue_capacity = messages;
         self
     }
 
-    /// Connects, and tells what happens to the connection as events of `tracing`.
+    /// Validates the options and connects. Logs the events of the connection with `tracing`.
     ///
-    /// Returns within the [time that one server has](Self::connect_timeout), times the number of servers and one.
+    /// Returns within [`connect_timeout`](Self::connect_timeout) × (number of servers + 1).
     ///
     /// # Errors
-    /// See [`SetupErrorKind`].
+    /// - [`Invalid`](SetupErrorKind::Invalid): an option is invalid; correct it.
+    /// - [`Unauthorized`](SetupErrorKind::Unauthorized): the server rejects the credentials.
+    /// - [`Tls`](SetupErrorKind::Tls): the TLS handshake failed.
+    /// - [`Unreachable`](SetupErrorKind::Unreachable): no server accepted the connection in time; retry.
     ///
     /// # Cancel safety
-    /// An attempt that is cancelled leaves nothing behind.
+    /// Cancel safe: a dropped call closes the connection that it was opening.
     pub async fn connect(self) -> Result<NatsConnection, SetupError> {
         let (servers, credentials_of_servers) = servers::parse(&self.servers)?;
         let credentials = match self.credentials {
@@ -200,16 +200,16 @@ impl NatsOptions {
             set => set,
         };
         if self.queue_capacity == 0 {
-            return Err(SetupError::invalid("the queue must have room for one message"));
+            return Err(SetupError::invalid("the queue capacity must be at least 1"));
         }
         let prefix = self.inbox_prefix;
         if !is_publishable(&prefix) {
-            let message = format!("the inbox prefix {prefix:?} must be tokens without wildcards, separated by dots");
+            let message = format!("invalid inbox prefix `{prefix}`: it must be dot-separated tokens without wildcards");
             return Err(SetupError::invalid(message));
         }
         let state = ConnectionState::new(self.name.as_deref().unwrap_or_default(), &prefix);
         let mut options = credentials
-            .begin_options(&state)
+            .into_options(&state)
             .await?
             .connection_timeout(self.connect_timeout)
             .reconnect_delay_callback(reconnect_delays(self.reconnect_delay))
@@ -224,6 +224,14 @@ impl NatsOptions {
                     state.observe(event);
                     std::future::ready(())
                 }
+            })
+            // Called before every attempt. Only the list of servers has the cause of a failed one.
+            .reconnect_to_server_callback({
+                let state = state.clone();
+                move |servers, _| {
+                    state.observe_servers(&servers);
+                    std::future::ready(None)
+                }
             });
         if let Some(name) = self.name {
             options = options.name(name);
@@ -236,13 +244,13 @@ impl NatsOptions {
         }
         options = options.tls_client_config(self.tls.client_config().await?);
 
-        let patience = attempts_patience(self.connect_timeout, servers.len());
-        let client = connect(options, servers, patience).await?;
+        let timeout = total_timeout(self.connect_timeout, servers.len());
+        let client = connect(options, servers, timeout).await?;
         Ok(NatsConnection::new(client, state))
     }
 }
 
-/// Shows no secret: not those of the servers' URLs either.
+/// Hides secrets, including those in URLs.
 impl fmt::Debug for NatsOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let servers: Vec<_> = self
@@ -262,31 +270,31 @@ impl fmt::Debug for NatsOptions {
 async fn connect(
     options: ConnectOptions,
     servers: Vec<ServerAddr>,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<async_nats::Client, SetupError> {
     use async_nats::ConnectErrorKind as Kind;
 
-    let error = match timeout(patience, options.connect(servers)).await {
+    let error = match tokio::time::timeout(timeout, options.connect(servers)).await {
         Ok(Ok(client)) => return Ok(client),
         Ok(Err(error)) => error,
         Err(elapsed) => {
             return Err(
-                SetupError::new(SetupErrorKind::Unreachable, "no NATS server answered in time").with_source(elapsed),
+                SetupError::new(SetupErrorKind::Unreachable, "no NATS server replied in time").with_source(elapsed),
             );
         }
     };
     let (kind, message) = match error.kind() {
-        Kind::ServerParse => (SetupErrorKind::Invalid, "a server cannot be used"),
+        Kind::ServerParse => (SetupErrorKind::Invalid, "invalid NATS server"),
         Kind::Authentication | Kind::AuthorizationViolation => {
-            (SetupErrorKind::Unauthorized, "the NATS server refuses the credentials")
+            (SetupErrorKind::Unauthorized, "the NATS server rejects the credentials")
         }
-        _ if is_about_tls(&error) => (SetupErrorKind::Tls, "no TLS connection to NATS could be made"),
-        _ => (SetupErrorKind::Unreachable, "no NATS server could be connected to"),
+        _ if is_about_tls(&error) => (SetupErrorKind::Tls, "TLS handshake with NATS failed"),
+        _ => (SetupErrorKind::Unreachable, "cannot connect to NATS"),
     };
     Err(SetupError::new(kind, message).with_source(error))
 }
 
-/// A handshake that failed comes as an error of input and output.
+/// A failed handshake is an `io::Error` that wraps the error of rustls.
 fn is_about_tls(error: &async_nats::ConnectError) -> bool {
     use std::error::Error;
 
@@ -295,31 +303,31 @@ fn is_about_tls(error: &async_nats::ConnectError) -> bool {
         if error.is::<async_nats::rustls::Error>() {
             return true;
         }
-        // An `io::Error` shows the cause of what it wraps, not what it wraps.
+        // `io::Error::source` skips the error that it wraps.
         let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         cause = wrapped.map(|error| error as _).or_else(|| error.source());
     }
     matches!(error.kind(), async_nats::ConnectErrorKind::Tls)
 }
 
-/// Looking up the names of hosts has no limit of its own, so that one more attempt's time is given for it.
-fn attempts_patience(connect_timeout: Duration, servers: usize) -> Duration {
+/// Adds the time of one attempt for DNS lookups, which have no timeout.
+fn total_timeout(connect_timeout: Duration, servers: usize) -> Duration {
     let attempts = u32::try_from(servers).unwrap_or(u32::MAX).saturating_add(1);
     connect_timeout.saturating_mul(attempts)
 }
 
-fn reconnect_delays((shortest, longest): (Duration, Duration)) -> impl Fn(usize) -> Duration + Send + Sync {
+fn reconnect_delays((min, max): (Duration, Duration)) -> impl Fn(usize) -> Duration + Send + Sync {
     move |attempt| {
         let Some(doublings) = attempt.checked_sub(2) else {
             return Duration::ZERO;
         };
         let factor = 2_u32.saturating_pow(u32::try_from(doublings).unwrap_or(u32::MAX));
-        let delay = shortest.saturating_mul(factor).min(longest);
+        let delay = min.saturating_mul(factor).min(max);
         delay.mul_f64(1.0 - 0.3 * random_fraction())
     }
 }
 
-/// A number from 0 to 1, of no use for secrets.
+/// Returns a number from 0 to 1. Not cryptographically secure.
 fn random_fraction() -> f64 {
     use std::hash::{BuildHasher, RandomState};
 
@@ -334,7 +342,7 @@ mod tests {
     use super::{NatsOptions, reconnect_delays};
 
     #[test]
-    fn options_show_no_secret() {
+    fn debug_hides_secrets() {
         let options = NatsOptions::new("nats://ada:s3cret@h").server("s3cret@i");
         let all = [
             options.clone(),
@@ -348,15 +356,15 @@ mod tests {
     }
 
     #[test]
-    fn attempts_come_at_once_and_then_ever_later() {
+    fn the_reconnect_delay_doubles_up_to_its_maximum() {
         let delays = reconnect_delays((Duration::from_millis(100), Duration::from_secs(2)));
         assert_eq!(delays(0), Duration::ZERO);
         assert_eq!(delays(1), Duration::ZERO);
-        for (attempt, longest) in [(2, 100), (3, 200), (6, 1_600), (7, 2_000), (1_000_000, 2_000)] {
-            let longest = Duration::from_millis(longest);
+        for (attempt, max) in [(2, 100), (3, 200), (6, 1_600), (7, 2_000), (1_000_000, 2_000)] {
+            let max = Duration::from_millis(max);
             let delay = delays(attempt);
             assert!(
-                delay <= longest && delay >= longest.mul_f64(0.69),
+                delay <= max && delay >= max.mul_f64(0.69),
                 "{attempt}: {delay:?}"
             );
         }

@@ -1,10 +1,9 @@
-//! Texts as values of NATS headers, as the
-//! [CloudEvents binding for NATS](https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/nats-protocol-binding.md#3132-nats-header-values)
-//! has them.
+//! Percent-encoding of NATS header values, by the
+//! [CloudEvents binding for NATS](https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/nats-protocol-binding.md#3132-nats-header-values).
 
 use std::borrow::Cow;
 
-/// Writes a text with printable ASCII characters only: no line ending, no blank, nothing that a header could not hold.
+/// Encodes a text as printable ASCII, without spaces and line endings.
 pub(crate) fn encode(text: &str) -> Cow<'_, str> {
     if text.bytes().all(is_plain) {
         return Cow::Borrowed(text);
@@ -22,10 +21,10 @@ pub(crate) fn encode(text: &str) -> Cow<'_, str> {
     Cow::Owned(encoded)
 }
 
-/// Reads a value back: one in double quotes is unescaped first, then every `%xy` is a byte. A `%` without two digits
-/// stands for itself, since not every sender encodes.
+/// Decodes a value: removes double quotes and escapes, then decodes every `%xy`. Keeps a `%` without two hexadecimal
+/// digits, because not every sender encodes.
 ///
-/// None where the bytes are no UTF-8.
+/// Returns `None` if the bytes are not valid UTF-8.
 pub(crate) fn decode(value: &str) -> Option<Cow<'_, str>> {
     let value = unquote(value);
     if !value.contains('%') {
@@ -47,7 +46,7 @@ pub(crate) fn decode(value: &str) -> Option<Cow<'_, str>> {
     String::from_utf8(decoded).ok().map(Cow::Owned)
 }
 
-/// Space, double quote and percent are encoded, as is everything outside of printable ASCII.
+/// Returns whether a byte is not encoded: printable ASCII except space, double quote and percent.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'"' && byte != b'%'
 }
@@ -80,14 +79,14 @@ mod tests {
     use super::{decode, encode};
 
     #[test]
-    fn encodes_as_the_binding_says() {
+    fn encodes_the_examples_of_the_binding() {
         assert_eq!(encode("Euro \u{20ac} \u{1f600}"), "Euro%20%E2%82%AC%20%F0%9F%98%80");
         assert_eq!(encode("\"100%\"\r\n\0\u{7f}"), "%22100%25%22%0D%0A%00%7F");
         assert_eq!(encode("agent.driver.escalate~!"), "agent.driver.escalate~!");
     }
 
     #[test]
-    fn decodes_one_round_and_takes_what_others_send() {
+    fn decodes_once_and_accepts_unencoded_values() {
         assert_eq!(decode("Euro%20%e2%82%AC").as_deref(), Some("Euro \u{20ac}"));
         assert_eq!(decode("%2541").as_deref(), Some("%41"));
         assert_eq!(decode("100% of%2").as_deref(), Some("100% of%2"));

@@ -1,4 +1,4 @@
-//! The servers that a caller names, and the secrets in their URLs.
+//! Server URLs and the credentials in them.
 
 use async_nats::ServerAddr;
 
@@ -6,44 +6,44 @@ use crate::SetupError;
 use crate::credentials::Credentials;
 use crate::percent;
 
-/// Takes the secrets out of the servers' URLs, which the client writes to its log.
+/// Parses server URLs and moves the credentials out of them: the client logs URLs.
 pub(crate) fn parse(servers: &[String]) -> Result<(Vec<ServerAddr>, Credentials), SetupError> {
     let mut parsed = Vec::with_capacity(servers.len());
     let mut users: Vec<(String, Option<String>)> = Vec::new();
     for server in servers {
-        let not_a_server = |why: &str| {
+        let invalid = |why: &str| {
             let shown = without_user(server);
-            SetupError::invalid(format!("{shown:?} is no NATS server: {why}"))
+            SetupError::invalid(format!("invalid NATS server `{shown}`: {why}"))
         };
-        // The errors of URLs hold no part of the text.
+        // These errors do not quote the URL.
         let mut url = server
             .parse::<ServerAddr>()
-            .map_err(|error| not_a_server(&error.to_string()))?
+            .map_err(|error| invalid(&error.to_string()))?
             .into_inner();
         if !matches!(url.scheme(), "nats" | "tls") {
-            return Err(not_a_server("the URL must begin with nats:// or tls://"));
+            return Err(invalid("the scheme must be `nats://` or `tls://`"));
         }
         if url.host_str().is_none_or(str::is_empty) {
-            return Err(not_a_server("the URL names no host"));
+            return Err(invalid("missing host"));
         }
         if !url.username().is_empty() || url.password().is_some() {
             let decode = |text: &str| percent::decode(text).map(String::from);
-            let user = decode(url.username()).ok_or_else(|| not_a_server("the user is no UTF-8 text"))?;
+            let user = decode(url.username()).ok_or_else(|| invalid("the user is not valid UTF-8"))?;
             let password = match url.password() {
-                Some(password) => Some(decode(password).ok_or_else(|| not_a_server("the password is no UTF-8 text"))?),
+                Some(password) => Some(decode(password).ok_or_else(|| invalid("the password is not valid UTF-8"))?),
                 None => None,
             };
             if !users.contains(&(user.clone(), password.clone())) {
                 users.push((user, password));
             }
             if url.set_username("").is_err() || url.set_password(None).is_err() {
-                return Err(not_a_server("the URL names no host"));
+                return Err(invalid("missing host"));
             }
         }
-        parsed.push(ServerAddr::from_url(url).map_err(|error| not_a_server(&error.to_string()))?);
+        parsed.push(ServerAddr::from_url(url).map_err(|error| invalid(&error.to_string()))?);
     }
     let credentials = match (users.pop(), users.is_empty()) {
-        (Some(_), false) => return Err(SetupError::invalid("the servers have different users")),
+        (Some(_), false) => return Err(SetupError::invalid("server URLs with different credentials")),
         (Some((user, Some(password))), true) => Credentials::UserAndPassword { user, password },
         (Some((token, None)), true) => Credentials::Token(token),
         (None, _) => Credentials::None,
@@ -51,7 +51,7 @@ pub(crate) fn parse(servers: &[String]) -> Result<(Vec<ServerAddr>, Credentials)
     Ok((parsed, credentials))
 }
 
-/// The text without what stands before the last `@`, which may be a secret, however the text is broken.
+/// Removes everything before the last `@`, which may be a secret even in an invalid URL.
 pub(crate) fn without_user(server: &str) -> String {
     let Some((before, host)) = server.rsplit_once('@') else {
         return server.to_owned();
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_of_urls_become_credentials() {
+    fn userinfo_of_urls_becomes_credentials() {
         let (servers, credentials) = parsed(&["nats://ada:p%40ss@h:4222", "nats://ada:p%40ss@i"]).unwrap();
         assert_eq!(servers, ["nats://h:4222", "nats://i"]);
         assert!(
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_server_is_told_without_secrets() {
+    fn errors_for_invalid_urls_hide_secrets() {
         for server in [
             "http://ada:s3cret@h",
             "ws://ada:s3cret@h",
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_a_secret_is_not_shown() {
+    fn userinfo_is_removed_from_any_text() {
         assert_eq!(without_user("nats://a:b@c@d"), "nats://..@d");
         assert_eq!(without_user("a:b@d"), "..@d");
         assert_eq!(without_user("d:4222"), "d:4222");

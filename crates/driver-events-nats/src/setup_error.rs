@@ -3,10 +3,9 @@ use std::fmt;
 
 use driver_events_core::{Fate, SinkError, SinkErrorKind, SourceError, SourceErrorKind};
 
-/// Why a connection, a sink or a source could not be made.
+/// Error of creating a connection, a sink or a source.
 ///
-/// Opaque: [`kind`](Self::kind) says what the caller should do, [`source`](Error::source) what lies beneath. Secrets
-/// appear in neither.
+/// [`kind`](Self::kind) tells the caller how to react; [`source`](Error::source) is the cause. Contains no secrets.
 #[derive(Debug)]
 pub struct SetupError {
     kind: SetupErrorKind,
@@ -14,25 +13,24 @@ pub struct SetupError {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// What went wrong, by what the caller should do about it.
+/// Kind of a [`SetupError`], by the caller's reaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SetupErrorKind {
-    /// An option is wrong: a server that is no URL, a file that cannot be read, a prefix that is no subject. Correct it.
+    /// Invalid option, for example a server URL, a file or a prefix. Correct it.
     Invalid,
-    /// The server refuses the credentials, or a permission is missing. Tell a person.
+    /// The server rejects the credentials, or a permission is missing. Needs an operator.
     Unauthorized,
-    /// The server's certificate is not trusted, or the server does not trust the client's. Tell a person.
+    /// Untrusted certificate of the server or the client. Needs an operator.
     Tls,
-    /// No server answered. Try again later, or let the connection
-    /// [be made in the background](crate::NatsOptions::connect_in_background).
+    /// No server replied. Retry, or [connect in the background](crate::NatsOptions::connect_in_background).
     Unreachable,
-    /// The stream does not exist. [Make it](crate::ensure_stream), or correct the name.
+    /// The stream does not exist. [Create it](crate::ensure_stream), or correct the name.
     NoStream,
-    /// The stream does not take the events, never has those that are to be read, or would break what the sink promises.
-    /// The message says what to change.
+    /// The stream does not capture the events, or its settings break a guarantee of the sink. The message names the setting
+    /// to change.
     UnfitStream,
-    /// The durable consumer exists, and is another than is wanted. Choose another name, or delete it.
+    /// The durable consumer exists with other settings. Choose another name, or delete it.
     UnfitConsumer,
 }
 
@@ -54,7 +52,7 @@ impl SetupError {
         self
     }
 
-    /// What went wrong, by what the caller should do about it.
+    /// Returns the kind of the error.
     #[must_use]
     pub fn kind(&self) -> SetupErrorKind {
         self.kind
@@ -73,8 +71,9 @@ impl Error for SetupError {
     }
 }
 
-/// For callers who make a sink where they need it: unreachable is [`Disconnected`](SinkErrorKind::Disconnected), and
-/// what only a person can mend is [`Unauthorized`](SinkErrorKind::Unauthorized) or [`Fatal`](SinkErrorKind::Fatal).
+/// Converts [`Unreachable`](SetupErrorKind::Unreachable) to [`Disconnected`](SinkErrorKind::Disconnected),
+/// [`Unauthorized`](SetupErrorKind::Unauthorized) to [`Unauthorized`](SinkErrorKind::Unauthorized), every other kind to
+/// [`Fatal`](SinkErrorKind::Fatal).
 impl From<SetupError> for SinkError {
     fn from(error: SetupError) -> Self {
         let kind = match error.kind {
@@ -86,13 +85,13 @@ impl From<SetupError> for SinkError {
             | SetupErrorKind::UnfitStream
             | SetupErrorKind::UnfitConsumer => SinkErrorKind::Fatal,
         };
-        Self::new(kind, "the connection to NATS could not be made")
+        Self::new(kind, "cannot connect to NATS")
             .with_fate(Fate::NotSent)
             .with_source(error)
     }
 }
 
-/// As for sinks.
+/// Converts kinds as the conversion to [`SinkError`].
 impl From<SetupError> for SourceError {
     fn from(error: SetupError) -> Self {
         let kind = match error.kind {
@@ -104,6 +103,6 @@ impl From<SetupError> for SourceError {
             | SetupErrorKind::UnfitStream
             | SetupErrorKind::UnfitConsumer => SourceErrorKind::Fatal,
         };
-        Self::new(kind, "the connection to NATS could not be made").with_source(error)
+        Self::new(kind, "cannot connect to NATS").with_source(error)
     }
 }

@@ -1,4 +1,4 @@
-//! Where events are published: the subject of the event, under a prefix where there is one.
+//! Subjects of events, with an optional prefix.
 
 use async_nats::Subject;
 use driver_events_core::{Envelope, SinkError, SinkErrorKind};
@@ -6,33 +6,32 @@ use driver_events_types::{EventKind, SUBJECT_WILDCARD};
 
 use crate::SetupError;
 
-/// What all subjects of the contract begin with.
+/// Prefix of all subjects of the contract.
 const ROOT: &str = "agent.driver.";
 
-/// The subjects of one publisher: those of the contract, or those of the contract under a prefix, as in
-/// `tenant-7.agent.driver.escalate`.
+/// Subjects of the contract with an optional prefix, as in `tenant-7.agent.driver.escalate`.
 #[derive(Clone, Debug)]
 pub(crate) struct Subjects {
-    /// Empty, or it ends with a dot.
+    /// Empty, or ends with a dot.
     prefix: String,
-    /// By the place of the kind in [`EventKind::ALL`]: made once, and cloned without a copy.
+    /// By the index of the kind in [`EventKind::ALL`]. Cloning a subject does not copy it.
     of_kinds: Vec<Subject>,
 }
 
 impl Subjects {
-    /// The subjects as the contract has them.
+    /// Creates the subjects without a prefix.
     pub(crate) fn bare() -> Self {
         Self::with_dotted_prefix(String::new())
     }
 
-    /// The subjects under a prefix.
+    /// Creates the subjects with a prefix.
     ///
     /// # Errors
-    /// The prefix is no subject that can be published to.
+    /// The prefix is not a valid subject, or contains a wildcard.
     pub(crate) fn under(prefix: &str) -> Result<Self, SetupError> {
         if !is_publishable(prefix) {
             return Err(SetupError::invalid(format!(
-                "the prefix {prefix:?} must be tokens of printable characters without `*` and `>`, separated by dots"
+                "invalid prefix {prefix:?}: it must be dot-separated tokens without wildcards, spaces and control characters"
             )));
         }
         Ok(Self::with_dotted_prefix(format!("{prefix}.")))
@@ -50,18 +49,17 @@ impl Subjects {
         Self { prefix, of_kinds }
     }
 
-    /// Where the event is published.
+    /// Returns the subject of an event.
     ///
     /// # Errors
-    /// [`Rejected`](SinkErrorKind::Rejected): the event's kind is not known, and the CloudEvents type that it came with
-    /// is none, or is no subject of the contract's family. Such a type may come from anywhere, and must not reach the
-    /// subjects by which a server is governed.
+    /// [`Rejected`](SinkErrorKind::Rejected): the event's kind is unknown, and its CloudEvents type is missing or not a
+    /// subject below `agent.driver.`. A received type is untrusted: it must not become a subject such as `$JS.API.…`.
     pub(crate) fn of(&self, envelope: &Envelope) -> Result<Subject, SinkError> {
         if let Some(kind) = envelope.decoded().known_kind()
             && let Some(subject) = EventKind::ALL
                 .iter()
                 .position(|each| *each == kind)
-                .and_then(|place| self.of_kinds.get(place))
+                .and_then(|index| self.of_kinds.get(index))
         {
             return Ok(subject.clone());
         }
@@ -69,36 +67,36 @@ impl Subjects {
         let rejected = |why: String| SinkError::new(SinkErrorKind::Rejected, why);
         let Some(subject) = envelope.subject() else {
             return Err(rejected(format!(
-                "the kind {kind:?} is not known and the event came without a CloudEvents type, so it has no subject"
+                "unknown kind {kind:?} without a CloudEvents type: it has no subject"
             )));
         };
         if !subject.starts_with(ROOT) || !is_publishable(subject) {
             return Err(rejected(format!(
-                "the kind {kind:?} is not known and its CloudEvents type {subject:?} is no subject below {SUBJECT_WILDCARD}"
+                "unknown kind {kind:?}: its CloudEvents type {subject:?} is not a subject below {SUBJECT_WILDCARD}"
             )));
         }
         Ok(Subject::from(format!("{}{subject}", self.prefix)))
     }
 
-    /// Where events of a kind are published.
+    /// Returns the subject of a kind.
     pub(crate) fn of_kind(&self, kind: EventKind) -> String {
         format!("{}{}", self.prefix, kind.subject())
     }
 
-    /// What a reader subscribes to for all of them.
+    /// Returns the wildcard for all of the subjects.
     pub(crate) fn wildcard(&self) -> String {
         format!("{}{SUBJECT_WILDCARD}", self.prefix)
     }
 
-    /// The subject as the contract has it; none where it is not one of these.
+    /// Removes the prefix. Returns `None` if the subject is not one of these.
     pub(crate) fn strip<'a>(&self, subject: &'a str) -> Option<&'a str> {
         let subject = subject.strip_prefix(&self.prefix)?;
         subject.starts_with(ROOT).then_some(subject)
     }
 }
 
-/// Whether a text is a subject that can be published to: tokens separated by dots, none of them empty or a wildcard,
-/// without blanks and control characters.
+/// Returns whether a text is a valid subject without wildcards: dot-separated tokens, none of them empty, without
+/// whitespace and control characters.
 pub(crate) fn is_publishable(subject: &str) -> bool {
     subject.split('.').all(|token| {
         !token.is_empty()
@@ -121,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_stands_before_every_subject() {
+    fn the_prefix_precedes_every_subject() {
         let event = DriverEvent::Escalate {
             goal_id: GoalId::new(),
             reason: "x".into(),
@@ -145,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_that_is_no_subject_is_refused() {
+    fn an_invalid_prefix_is_an_error() {
         for prefix in [
             "",
             ".",
@@ -163,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_kind_stays_in_the_family() {
+    fn an_unknown_kind_stays_below_the_root() {
         let subjects = Subjects::under("t").unwrap();
         let subject = subjects.of(&unknown("agent.driver.goal.paused")).unwrap();
         assert_eq!(subject.as_str(), "t.agent.driver.goal.paused");
@@ -181,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn every_subject_of_the_contract_can_be_published_to() {
+    fn every_subject_of_the_contract_is_publishable() {
         assert!(EventKind::ALL.iter().all(|kind| is_publishable(kind.subject())));
     }
 }

@@ -1,4 +1,4 @@
-//! Whom a client trusts, and with which certificate it is trusted.
+//! TLS: root certificates and the client certificate.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,14 +19,13 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// Reads the files, so that a wrong one is found now, not at every attempt to connect.
+    /// Reads the certificate files once, so that an invalid one fails now and not at every attempt to connect.
     ///
-    /// The cryptography is named here: where other crates in a build bring another to rustls, its default is none, and
-    /// asking for it would panic.
+    /// Names the crypto provider: rustls has no default, and panics, if a build enables two of them.
     pub(crate) async fn client_config(self) -> Result<ClientConfig, SetupError> {
         tokio::task::spawn_blocking(move || self.read())
             .await
-            .map_err(|error| SetupError::invalid("the certificates could not be read").with_source(error))?
+            .map_err(|error| SetupError::invalid("cannot read the certificates").with_source(error))?
     }
 
     fn read(&self) -> Result<ClientConfig, SetupError> {
@@ -37,17 +36,17 @@ impl Tls {
         let provider = Arc::new(crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| SetupError::invalid("TLS cannot be set up").with_source(error))?
+            .map_err(|error| SetupError::invalid("cannot set up TLS").with_source(error))?
             .with_root_certificates(roots);
         let (Some(certificate), Some(key)) = (&self.client_certificate, &self.client_key) else {
             return Ok(builder.with_no_client_auth());
         };
         let chain = certificates(certificate)?;
         let private_key = PrivateKeyDer::from_pem_file(key)
-            .map_err(|error| unreadable("the key of the client certificate", key, error))?;
+            .map_err(|error| unreadable("the private key", key, error))?;
         builder.with_client_auth_cert(chain, private_key).map_err(|error| {
             let message = format!(
-                "{} is no certificate for the key in {}",
+                "client certificate `{}` does not match the private key `{}`",
                 certificate.display(),
                 key.display()
             );
@@ -60,18 +59,18 @@ fn own_roots(path: &Path) -> Result<RootCertStore, SetupError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
         roots.add(certificate).map_err(|error| {
-            SetupError::invalid(format!("a root certificate in {} is none", path.display())).with_source(error)
+            SetupError::invalid(format!("invalid root certificate in `{}`", path.display())).with_source(error)
         })?;
     }
     Ok(roots)
 }
 
-/// What the system trusts. A certificate that cannot be read is left out: the others may do.
+/// Loads the root certificates of the system. Skips invalid ones: the others may be sufficient.
 fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
-        tracing::warn!(%error, "a root certificate of the system cannot be read");
+        tracing::warn!(%error, "cannot read a root certificate of the system");
     }
     roots.add_parsable_certificates(found.certs);
     roots
@@ -82,12 +81,12 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SetupError>
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| unreadable("the certificates", path, error))?;
     if certificates.is_empty() {
-        let message = format!("{} holds no certificate in PEM form", path.display());
+        let message = format!("no PEM certificate in `{}`", path.display());
         return Err(SetupError::invalid(message));
     }
     Ok(certificates)
 }
 
 fn unreadable(what: &str, path: &Path, error: pem::Error) -> SetupError {
-    SetupError::invalid(format!("cannot read {what} in {}", path.display())).with_source(error)
+    SetupError::invalid(format!("cannot read {what} from `{}`", path.display())).with_source(error)
 }

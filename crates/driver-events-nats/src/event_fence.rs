@@ -1,0 +1,104 @@
+//! Fence in the client's event queue.
+//!
+//! async-nats hands messages to subscriptions and errors of the server to a task that runs the event callback. Both leave
+//! the connection in the order of the wire, but the task may run late: when a reply arrives, the callback may not have
+//! seen a permissions violation that the server reported before it. A fence is an error that the server reports on
+//! request: once the callback has seen it, it has seen every error before it, because the queue is first in, first out.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_nats::{Client, Subscriber};
+use tokio::sync::Notify;
+
+/// `>` is allowed only as the last token, so the server refuses the subscription and keeps the connection open. The
+/// subject is below an inbox, which the client may subscribe to.
+const INVALID_SUFFIX: &str = ".>.fence";
+/// Error text of the server for such a subject.
+const INVALID_SUBJECT: &str = "invalid subject";
+
+/// Numbers the fences of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct EventFences {
+    /// Held while a fence is sent, so that the numbers are in the order of the wire.
+    sending: tokio::sync::Mutex<()>,
+    progress: Mutex<Progress>,
+    passed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    sent: u64,
+    passed: u64,
+}
+
+/// One fence. Its subscription ends when it is dropped: a reconnect would send it again.
+#[derive(Debug)]
+pub(crate) struct EventFence<'a> {
+    fences: &'a EventFences,
+    number: u64,
+    _subscriber: Subscriber,
+}
+
+impl EventFences {
+    /// Sends a fence behind everything that the client has taken. `None` if the connection is closed.
+    ///
+    /// # Cancel safety
+    /// A fence is sent and counted, or neither.
+    pub(crate) async fn send(&self, client: &Client) -> Option<EventFence<'_>> {
+        let _order = self.sending.lock().await;
+        // A reconnect may have repeated a fence, so more may have passed than were sent.
+        let number = {
+            let progress = self.progress();
+            progress.sent.max(progress.passed) + 1
+        };
+        let subject = format!("{}{INVALID_SUFFIX}", client.new_inbox());
+        let subscriber = client.subscribe(subject).await.ok()?;
+        self.progress().sent = number;
+        Some(EventFence {
+            fences: self,
+            number,
+            _subscriber: subscriber,
+        })
+    }
+
+    /// Records a server error that belongs to a fence. Returns whether it does.
+    pub(crate) fn observe(&self, server_error: &str) -> bool {
+        let is_violation = server_error.contains(INVALID_SUFFIX);
+        if !is_violation && !server_error.eq_ignore_ascii_case(INVALID_SUBJECT) {
+            return false;
+        }
+        let mut progress = self.progress();
+        // An invalid subject may also be one of the caller's.
+        if !is_violation && progress.sent == 0 {
+            return false;
+        }
+        progress.passed += 1;
+        drop(progress);
+        self.passed.notify_waiters();
+        true
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        // Nothing panics while it holds the lock.
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl EventFence<'_> {
+    /// Waits until the event callback has seen the fence.
+    pub(crate) async fn passed(&self) {
+        loop {
+            let notified = self.fences.passed.notified();
+            if self.fences.progress().passed >= self.number {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Counts the fence as passed: a full event queue dropped it, or the server does not report it.
+    pub(crate) fn give_up(self) {
+        let mut progress = self.fences.progress();
+        progress.passed = progress.passed.max(self.number);
+    }
+}
