@@ -83,9 +83,7 @@ async fn request<'a>(
     match client.send_request(to, request).await {
         Ok(_) => Ok(fence),
         Err(error) if error.kind() == RequestErrorKind::NoResponders => Ok(fence),
-        Err(error) => {
-            Err(SinkError::new(SinkErrorKind::Closed, "the connection to NATS is closed").with_source(error))
-        }
+        Err(error) => Err(SinkError::new(SinkErrorKind::Closed, "the connection to NATS is closed").with_source(error)),
     }
 }
 

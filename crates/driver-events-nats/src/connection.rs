@@ -20,7 +20,9 @@ pub(crate) enum ConnectionConfig {
 impl ConnectionConfig {
     pub(crate) async fn connect(self) -> Result<Connection, SetupError> {
         match self {
-            Self::Missing => Err(SetupError::invalid("missing connection: set options, connection or client")),
+            Self::Missing => Err(SetupError::invalid(
+                "missing connection: set options, connection or client",
+            )),
             Self::Client(client) => Ok(Connection::of_client(client)),
             Self::Shared(connection) => Ok(Connection::of_connection(connection, false)),
             Self::Options(options) => Ok(Connection::of_connection(options.connect().await?, true)),

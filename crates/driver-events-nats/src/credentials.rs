@@ -71,7 +71,9 @@ async fn sign_with_file(path: PathBuf, nonce: Vec<u8>, state: ConnectionState) -
     let signed = match read_file(path).await {
         Ok(credentials) => match credentials.key_pair.sign(&nonce) {
             Ok(signature) => Ok((credentials.jwt, signature)),
-            Err(error) => Err(SetupError::invalid("cannot sign with the seed of the credentials file").with_source(error)),
+            Err(error) => {
+                Err(SetupError::invalid("cannot sign with the seed of the credentials file").with_source(error))
+            }
         },
         Err(error) => Err(error),
     };
@@ -95,7 +97,9 @@ async fn read_file(path: PathBuf) -> Result<UserCredentials, SetupError> {
     let text = read
         .await
         .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-        .map_err(|error| SetupError::invalid(format!("cannot read the credentials file `{shown}`")).with_source(error))?;
+        .map_err(|error| {
+            SetupError::invalid(format!("cannot read the credentials file `{shown}`")).with_source(error)
+        })?;
     parse_file(&text).ok_or_else(|| {
         SetupError::invalid(format!(
             "invalid credentials file `{shown}`: expected a user JWT and an NKey seed, each below its heading"

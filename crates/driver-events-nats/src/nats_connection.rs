@@ -88,12 +88,9 @@ impl NatsConnection {
             }
         };
         tokio::time::timeout(timeout, close).await.map_err(|elapsed| {
-            SinkError::new(
-                SinkErrorKind::Timeout,
-                "the connection to NATS did not close in time",
-            )
-            .with_fate(Fate::Unknown)
-            .with_source(elapsed)
+            SinkError::new(SinkErrorKind::Timeout, "the connection to NATS did not close in time")
+                .with_fate(Fate::Unknown)
+                .with_source(elapsed)
         })
     }
 }

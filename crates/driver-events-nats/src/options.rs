@@ -363,10 +363,7 @@ mod tests {
         for (attempt, max) in [(2, 100), (3, 200), (6, 1_600), (7, 2_000), (1_000_000, 2_000)] {
             let max = Duration::from_millis(max);
             let delay = delays(attempt);
-            assert!(
-                delay <= max && delay >= max.mul_f64(0.69),
-                "{attempt}: {delay:?}"
-            );
+            assert!(delay <= max && delay >= max.mul_f64(0.69), "{attempt}: {delay:?}");
         }
     }
 }

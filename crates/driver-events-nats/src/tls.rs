@@ -42,8 +42,8 @@ impl Tls {
             return Ok(builder.with_no_client_auth());
         };
         let chain = certificates(certificate)?;
-        let private_key = PrivateKeyDer::from_pem_file(key)
-            .map_err(|error| unreadable("the private key", key, error))?;
+        let private_key =
+            PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable("the private key", key, error))?;
         builder.with_client_auth_cert(chain, private_key).map_err(|error| {
             let message = format!(
                 "client certificate `{}` does not match the private key `{}`",

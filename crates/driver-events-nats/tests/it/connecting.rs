@@ -227,32 +227,50 @@ async fn a_connection_that_gives_up_is_closed_for_good() {
 }
 
 #[tokio::test]
-async fn what_happens_to_the_connection_is_told_as_events() {
-    // Of this test's connection. The client writes of servers and of credentials there, and not of every message.
-    let tracing_log = CapturedTracing::install(&["driver_events_nats", "async_nats::connector"], "traced-").unwrap();
+async fn connection_events_are_logged_with_their_cause() {
+    let targets = &["driver_events_nats", "async_nats::connector"];
+    // The events of this test's connection only: its name contains "traced-".
+    let tracing_log = CapturedTracing::install(targets, "traced-").unwrap();
     let mut server = NatsServer::start(with_password("traced-s3cret")).unwrap();
     let url = format!("nats://ada:traced-s3cret@{}", server.client_address());
-    let options = NatsOptions::new(url).name("traced-17");
+    let options = NatsOptions::new(url)
+        .name("traced-17")
+        .reconnect_delay(Duration::from_millis(1), Duration::from_millis(5));
     let connection = options.connect().await.unwrap();
+    let logged = |level, part: &str| tracing_log.contains(level, "driver_events_nats", part);
     server.kill().unwrap();
-    wait_until("the loss is tracing_log", PATIENCE, async || {
-        tracing_log.contains(Level::WARN, "driver_events_nats", "disconnected")
+    wait_until("the loss is logged", PATIENCE, async || {
+        logged(Level::WARN, "connection lost")
     })
     .await;
+    wait_until("the cause of the failed attempts is logged", PATIENCE, async || {
+        logged(Level::WARN, "Connection refused")
+    })
+    .await;
+    assert!(connection.last_error().unwrap().contains("Connection refused"));
     server.restart().unwrap();
-    wait_until("the connection is made again", PATIENCE, async || {
-        connection.reconnects() == 1
+    wait_until("the client reconnects", PATIENCE, async || connection.reconnects() == 1).await;
+    wait_until("the number of failed attempts is logged", PATIENCE, async || {
+        logged(Level::INFO, "failed_attempts=")
     })
     .await;
+    let text = tracing_log.text();
+    let attempts = text.split("failed_attempts=").nth(1).unwrap();
+    let attempts: usize = attempts.split(' ').next().unwrap().trim().parse().unwrap();
+    let failures = text.matches("cannot connect, retrying").count();
+    assert!(
+        attempts > 5 && failures < attempts,
+        "{failures} of {attempts} failures are logged: {text}"
+    );
+
     let connz = server.monitoring("/connz").unwrap();
     assert_eq!(connz["connections"][0]["name"], "traced-17");
     connection.close(PATIENCE).await.unwrap();
     connection.close(PATIENCE).await.unwrap();
-    wait_until("the end is tracing_log", PATIENCE, async || {
-        tracing_log.contains(Level::INFO, "driver_events_nats", "closed")
+    wait_until("the close is logged", PATIENCE, async || {
+        logged(Level::INFO, "connection closed")
     })
     .await;
-    assert!(tracing_log.contains(Level::INFO, "driver_events_nats", "connected to NATS"));
     assert!(!tracing_log.text().contains("traced-s3cret"), "{}", tracing_log.text());
     assert!(!format!("{connection:?}").contains("traced-s3cret"));
 }
