@@ -38,6 +38,12 @@ def goal_of(event):
     inner = [event[name] for name in ("goal", "outcome", "result", "decision") if isinstance(event.get(name), dict)]
     return next((part[name] for part in [event, *inner] for name in ("goal_id", "id") if name in part), "-")
 
+def is_event(payload):
+    try:
+        return isinstance(json.loads(payload)["kind"], str)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
+
 def line(payload, attributes, note):
     """Formats the event as one line, escaped so that it is safe to print to a terminal."""
     try:  # unknown kinds are events too

@@ -6,7 +6,7 @@
 NATS_URL sets the servers (default: nats://127.0.0.1:4222).
 """
 
-import argparse, asyncio, json, math, os, sys, urllib.parse
+import argparse, asyncio, json, math, os, signal, sys, urllib.parse
 import nats, nats.errors, nats.js.errors
 import events
 
@@ -30,8 +30,21 @@ async def log_reconnect():
     await log("reconnected; without a stream, events published meanwhile are missing")
 
 async def main(options):
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
     servers = os.environ.get("NATS_URL", "nats://127.0.0.1:4222").split(",")
     client = await nats.connect(servers, error_cb=log, reconnected_cb=log_reconnect, max_reconnect_attempts=-1)
+    try:
+        await read(client, options)
+    finally:
+        await client.close()  # sends pending acks
+
+async def settle(message):  # after the work: unsettled messages are redelivered
+    if events.is_event(message.data):
+        await message.ack_sync()
+    else:
+        await message.term()
+
+async def read(client, options):
     if options.stream:
         reader = await client.jetstream().pull_subscribe("", options.durable, options.stream)
         fetch = lambda: reader.fetch(min(left, 100), timeout=5)
@@ -45,14 +58,13 @@ async def main(options):
             for message in messages if options.stream else [messages]:
                 show(message, watcher, options.json)
                 left -= 1
-                if options.stream:  # after the work: unacked messages are redelivered
-                    await message.ack_sync()
+                if options.stream:
+                    await settle(message)
         except nats.errors.TimeoutError:
             continue
         except UNAVAILABLE as error:
             await log(error)
             await asyncio.sleep(1)
-    await client.close()
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -63,5 +75,5 @@ if __name__ == "__main__":
     parser.add_argument("--json", action="store_true", help="print whole messages, one JSON object per line")
     try:
         asyncio.run(main(parser.parse_args()))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):  # SIGINT, SIGTERM
         pass

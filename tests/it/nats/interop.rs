@@ -6,6 +6,7 @@ use async_nats::jetstream;
 use driver_events_core::{DriverEventSink, DriverEventSinkExt, Envelope};
 use driver_events_harness::{NatsConfig, NatsServer, wait_until};
 use driver_events_nats::{JetStreamEventSink, NatsEventSink, StreamSettings, ensure_stream};
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 
 use super::consumer::{start, subscribed};
@@ -89,6 +90,40 @@ async fn gaps_duplicates_and_malformed_messages_are_reported() {
             client.publish("agent.driver.other", payload.into()).await.unwrap();
         }
         assert_reported(language, consumer.lines().await);
+    }
+}
+
+#[tokio::test]
+async fn malformed_messages_are_terminated_until_sigterm() {
+    let server = NatsServer::start(NatsConfig::new().jetstream()).unwrap();
+    let client = client(&server).await;
+    ensure_stream(&client, &StreamSettings::new("DRIVER")).await.unwrap();
+    let advisories = "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.DRIVER.>";
+    let mut advisories = client.subscribe(advisories).await.unwrap();
+    let context = jetstream::new(client.clone());
+    for payload in FOREIGN {
+        let ack = context.publish("agent.driver.other", payload.into()).await.unwrap();
+        ack.await.unwrap();
+    }
+    for language in LANGUAGES {
+        let durable = format!("--durable={language:?}");
+        let mut consumer = start(language, &server.client_url(), &["--stream=DRIVER", &durable]);
+        let advisory = tokio::time::timeout(TIMEOUT, advisories.next()).await.unwrap().unwrap();
+        let advisory: Value = serde_json::from_slice(&advisory.payload).unwrap();
+        assert_eq!(
+            advisory["stream_seq"],
+            FOREIGN.len(),
+            "{language:?}: the last message is malformed"
+        );
+        let stream = context.get_stream("DRIVER").await.unwrap();
+        wait_until("all messages are settled", TIMEOUT, async || {
+            consumer.assert_runs();
+            let info = stream.consumer_info(format!("{language:?}")).await.unwrap();
+            (info.num_ack_pending, info.num_pending) == (0, 0)
+        })
+        .await;
+        consumer.terminate();
+        assert_eq!(consumer.lines().await.len(), FOREIGN.len(), "{language:?}");
     }
 }
 

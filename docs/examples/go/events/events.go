@@ -70,6 +70,13 @@ type event struct {
 	}
 }
 
+// IsEvent reports whether the payload is an event of a known or unknown kind.
+func IsEvent(payload []byte) bool {
+	var e event
+	_ = json.Unmarshal(payload, &e) // unknown fields are accepted, whatever their types
+	return e.Kind != ""
+}
+
 // Line formats the event as one line, escaped so that it is safe to print to a terminal.
 func Line(payload []byte, attributes map[string]string, note string) string {
 	if note != "" {

@@ -17,7 +17,9 @@ import (
 	"math"
 	"net/url"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -59,12 +61,14 @@ func main() {
 	left := flag.Int("count", math.MaxInt, "exit after this number of messages")
 	asJSON := flag.Bool("json", false, "print whole messages, one JSON object per line")
 	flag.Parse()
-	if err := read(*subject, *stream, *durable, *left, *asJSON); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := read(ctx, *subject, *stream, *durable, *left, *asJSON); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func read(subject, stream, durable string, left int, asJSON bool) error {
+func read(ctx context.Context, subject, stream, durable string, left int, asJSON bool) error {
 	client, err := nats.Connect(cmp.Or(os.Getenv("NATS_URL"), nats.DefaultURL), nats.MaxReconnects(-1),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Print(err) }),
 		nats.ReconnectHandler(func(*nats.Conn) {
@@ -73,21 +77,23 @@ func read(subject, stream, durable string, left int, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer client.Close() // sends pending acks
 	if stream == "" {
-		return listen(client, subject, left, asJSON)
+		return listen(ctx, client, subject, left, asJSON)
 	}
-	return consume(client, stream, durable, left, asJSON)
+	return consume(ctx, client, stream, durable, left, asJSON)
 }
 
-func listen(client *nats.Conn, subject string, left int, asJSON bool) error {
+func listen(ctx context.Context, client *nats.Conn, subject string, left int, asJSON bool) error {
 	subscription, err := client.SubscribeSync(subject)
 	if err != nil {
 		return err
 	}
 	for watcher := new(events.Watcher); left > 0; {
-		message, err := subscription.NextMsgWithContext(context.Background())
-		if errors.Is(err, nats.ErrSlowConsumer) {
+		message, err := subscription.NextMsgWithContext(ctx)
+		if ctx.Err() != nil {
+			return nil
+		} else if errors.Is(err, nats.ErrSlowConsumer) {
 			continue // logged by the error handler; later messages arrive
 		} else if err != nil {
 			return err
@@ -98,12 +104,11 @@ func listen(client *nats.Conn, subject string, left int, asJSON bool) error {
 	return nil
 }
 
-func consume(client *nats.Conn, stream, durable string, left int, asJSON bool) error {
+func consume(ctx context.Context, client *nats.Conn, stream, durable string, left int, asJSON bool) error {
 	js, err := jetstream.New(client)
 	if err != nil {
 		return err
 	}
-	ctx := context.Background()
 	var reader jetstream.Consumer
 	if durable != "" { // an existing consumer is not changed
 		reader, err = js.Consumer(ctx, stream, durable)
@@ -114,21 +119,24 @@ func consume(client *nats.Conn, stream, durable string, left int, asJSON bool) e
 	if err != nil {
 		return err
 	}
-	for watcher := new(events.Watcher); left > 0; {
-		batch, err := reader.Fetch(min(left, 100), jetstream.FetchMaxWait(5*time.Second))
-		if err != nil {
-			return err
-		}
-		for message := range batch.Messages() {
-			show(message.Subject(), message.Headers(), message.Data(), watcher, asJSON)
-			left--
-			if err := message.DoubleAck(ctx); err != nil { // after the work: unacked messages are redelivered
-				log.Print(err)
+	for watcher := new(events.Watcher); left > 0 && ctx.Err() == nil; {
+		deadline, cancel := context.WithTimeout(ctx, 5*time.Second)
+		batch, err := reader.Fetch(min(left, 100), jetstream.FetchContext(deadline))
+		if err == nil {
+			for message := range batch.Messages() {
+				show(message.Subject(), message.Headers(), message.Data(), watcher, asJSON)
+				left--
+				if err := settle(message); err != nil {
+					log.Print(err)
+				}
 			}
+			err = batch.Error()
 		}
-		if err := batch.Error(); err != nil && !isUnavailable(err) {
-			return err
-		} else if err != nil {
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			if !isUnavailable(err) {
+				return err
+			}
 			log.Print(err)
 			time.Sleep(time.Second)
 		}
@@ -136,7 +144,17 @@ func consume(client *nats.Conn, stream, durable string, left int, asJSON bool) e
 	return nil
 }
 
+// settle acks an event and terminates a malformed message, after the work: unsettled messages are redelivered.
+func settle(message jetstream.Msg) error {
+	if !events.IsEvent(message.Data()) {
+		return message.Term()
+	}
+	return message.DoubleAck(context.Background())
+}
+
 // isUnavailable reports whether JetStream is down and may return.
 func isUnavailable(err error) bool {
-	return errors.Is(err, jetstream.ErrNoHeartbeat) || errors.Is(err, nats.ErrNoResponders)
+	return errors.Is(err, jetstream.ErrNoHeartbeat) || errors.Is(err, nats.ErrNoResponders) ||
+		errors.Is(err, jetstream.ErrServerShutdown) || errors.Is(err, jetstream.ErrConsumerLeadershipChanged) ||
+		errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, context.DeadlineExceeded)
 }
