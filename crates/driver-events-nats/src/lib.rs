@@ -1,19 +1,19 @@
 //! Events of AI agents' driver loops over NATS.
 //!
-//! [`NatsEventSink`] publishes every event on its subject, and [`NatsEventSource`] reads them. They are a
-//! [`DriverEventSink`](driver_events_core::DriverEventSink) and a
-//! [`DriverEventSource`](driver_events_core::DriverEventSource) over core NATS: at most once, to whoever is listening.
-//! [`JetStreamEventSink`] publishes on the same subjects, and waits until a stream has stored the event;
-//! [`JetStreamEventSource`] reads what a stream has, by itself or with a durable consumer.
+//! [`NatsEventSink`] publishes every event on its subject over core NATS, at most once, to current subscribers;
+//! [`NatsEventSource`] subscribes to them. [`JetStreamEventSink`] publishes on the same subjects and waits until a stream
+//! has stored the event; [`JetStreamEventSource`] reads a stream, standalone or with a durable consumer. The sinks are
+//! [`DriverEventSink`](driver_events_core::DriverEventSink)s, the sources
+//! [`DriverEventSource`](driver_events_core::DriverEventSource)s.
 //!
 //! # When to use it
-//! Core NATS for dashboards, chat hooks and all who want to see events as they happen, in any language: it keeps nothing.
-//! JetStream for what must not be lost, for auditors and cost reports, and for who reads later: every event costs a round
-//! trip to the disk of a server, of which [`send_batch`](driver_events_core::DriverEventSink::send_batch) has many under
-//! way. Who listens to the subjects by core NATS sees the events of both. Where the driver must go on while NATS is away
-//! for long, neither is enough: that needs a store on the driver's own machine.
+//! Use core NATS for live views, such as dashboards and chat hooks, in any language: it stores nothing. Use JetStream for
+//! events that must not be lost or are read later, such as audit and cost reports: each event costs a round trip to the
+//! disk of a server, and [`send_batch`](driver_events_core::DriverEventSink::send_batch) has many in flight. Core NATS
+//! subscribers receive the events of both. Neither is enough for a driver that must continue during long outages of NATS:
+//! that needs a store on the driver's machine.
 //!
-//! # Example
+//! # Examples
 //! ```no_run
 //! use std::sync::Arc;
 //!
@@ -31,31 +31,29 @@
 //! ```
 //!
 //! # On the wire
-//! The subject is the event's own, as in `agent.driver.goal.started`, under the publisher's prefix where it has one:
+//! Every kind has its own subject, such as `agent.driver.goal.started`, below the prefix of the publisher if it has one:
 //! `tenant-7.agent.driver.goal.started`. Readers subscribe to `agent.driver.>` or `tenant-7.agent.driver.>`. The payload
-//! is the event's bare JSON. The attributes are headers, as
-//! [CloudEvents' binary mode for NATS](https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/nats-protocol-binding.md)
-//! has them; blanks, double quotes, `%` and all that is not printable ASCII are percent-encoded. A publisher may leave
-//! the headers out.
+//! is the bare JSON of the event. The attributes are headers in
+//! [CloudEvents binary mode for NATS](https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/nats-protocol-binding.md);
+//! spaces, double quotes, `%` and everything but printable ASCII are percent-encoded. A publisher may omit the headers.
 //!
 //! | header | value |
 //! |---|---|
 //! | `ce-specversion` | `1.0` |
-//! | `ce-id`, `Nats-Msg-Id` | the event's id, the same through every retry |
-//! | `ce-source` | who published it |
-//! | `ce-type` | the subject without prefix |
-//! | `ce-subject`, `ce-partitionkey` | the goal's id; absent where an unknown event does not tell |
-//! | `ce-time` | when it happened, RFC 3339; absent where it is not known |
+//! | `ce-id`, `Nats-Msg-Id` | id of the event, the same through every retry |
+//! | `ce-source` | the publisher, a URI-reference |
+//! | `ce-type` | subject without prefix |
+//! | `ce-subject`, `ce-partitionkey` | goal id; absent for an unknown kind without one |
+//! | `ce-time` | time of the event, RFC 3339; absent if unknown |
 //! | `ce-datacontenttype` | `application/json` |
-//! | `ce-sequence` | the number of the event in its goal and run, 20 digits; absent without a stamp |
-//! | `ce-producerrun` | the run of the producer; absent without a stamp |
-//! | `ce-traceparent` | the W3C trace context; absent without one |
+//! | `ce-sequence` | sequence number within goal and run, 20 digits; absent without a stamp |
+//! | `ce-producerrun` | run of the producer; absent without a stamp |
+//! | `ce-traceparent` | W3C trace context; absent if unset |
 //!
 //! # Connections
-//! A sink takes a client that the caller made ([`NatsEventSink::new`]), a [`NatsConnection`] that is shared, or
-//! [`NatsOptions`] for one of its own. Only the latter two see what the client tells its callback: that credentials are
-//! refused, also those that turn bad later, and that the server takes no events on a subject. The client tells its
-//! callback of no more than 128 things at a time; where more happens at once, numbers are lower bounds.
+//! A sink or source uses an existing client ([`NatsEventSink::new`]), a shared [`NatsConnection`], or its own connection
+//! ([`NatsOptions`]). Only the latter two receive the events of the client: rejected credentials, at startup and later, and
+//! rejected subjects. The client queues at most 128 events; during bursts, counts of rejected messages are lower bounds.
 //!
 //! # Features
 //! None.

@@ -5,7 +5,7 @@ use driver_events_core::{Fate, SinkError, SinkErrorKind, SourceError, SourceErro
 
 /// Error of creating a connection, a sink or a source.
 ///
-/// [`kind`](Self::kind) tells the caller how to react; [`source`](Error::source) is the cause. Contains no secrets.
+/// [`kind`](Self::kind) determines how the caller should react; [`source`](Error::source) is the cause. Contains no secrets.
 #[derive(Debug)]
 pub struct SetupError {
     kind: SetupErrorKind,

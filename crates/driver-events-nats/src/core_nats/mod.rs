@@ -1,4 +1,4 @@
-//! Core NATS: at most once, to whoever is listening.
+//! Core NATS: at-most-once delivery to current subscribers.
 
 mod sink;
 mod sink_builder;

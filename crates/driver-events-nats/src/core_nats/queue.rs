@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_nats::Message;
 use tokio::sync::Notify;
 
-/// What waits between the connection and a reader, bounded by number and by bytes.
+/// Queue between the connection and the reader, bounded by messages and bytes.
 ///
-/// The client has such a queue too, but where that is full it drops without saying how many, and it has no bound on
-/// bytes.
+/// The queue of the client is not enough: it does not count what it drops, and has no bound in bytes.
 #[derive(Debug)]
 pub(super) struct Queue {
     content: Mutex<Content>,
@@ -20,26 +19,26 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Content {
     waiting: Waiting,
-    /// The size of what waits, and of what the reader took last and may still hold.
+    /// Size of the queued messages and of those that the reader took last and may still hold.
     size: Size,
     taken: Size,
     has_ended: bool,
 }
 
-/// Messages, and what is missing among them.
+/// Queued messages and the gaps between them.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    /// Each with what is missing before it.
+    /// Each message with the gap before it.
     messages: VecDeque<(Gap, Message)>,
     gap_at_end: Gap,
 }
 
-/// Something is missing here.
+/// Messages missed at one position.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Gap {
-    /// So many messages came and were dropped.
+    /// Number of messages received and dropped.
     pub(super) dropped: u64,
-    /// The connection was made anew; what was published meanwhile did not come.
+    /// Whether the client reconnected: messages published meanwhile were not received.
     pub(super) is_reconnected: bool,
 }
 
@@ -65,8 +64,7 @@ impl Queue {
         })
     }
 
-    /// Adds a message, or counts it as dropped where there is no room. One that alone is larger than all of the room
-    /// is taken into an empty queue.
+    /// Queues a message, or counts it as dropped if the queue is full. An empty queue accepts a message of any size.
     pub(super) fn push(&self, message: Message) {
         let mut content = self.content();
         let size = content.size;
@@ -89,18 +87,18 @@ impl Queue {
         self.changed.notify_one();
     }
 
-    /// Says that nothing more will come.
+    /// Ends the queue: no more messages follow.
     pub(super) fn end(&self) {
         self.content().has_ended = true;
         self.changed.notify_one();
     }
 
-    /// Makes room for as much as was taken.
+    /// Frees the capacity of the messages taken last.
     pub(super) fn release(&self) {
         self.content().release();
     }
 
-    /// Takes all that waits; what was taken before makes room. None when there is nothing and nothing will come.
+    /// Takes all queued messages and frees the capacity of those taken before. `None` if the queue is empty and has ended.
     pub(super) fn take(&self) -> Option<Waiting> {
         let mut content = self.content();
         content.release();
@@ -109,13 +107,13 @@ impl Queue {
         (!waiting.is_empty() || !content.has_ended).then_some(waiting)
     }
 
-    /// Waits until there may be something to take. For one reader.
+    /// Waits until [`take`](Self::take) may return messages. For a single reader.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
     }
 
     fn content(&self) -> MutexGuard<'_, Content> {
-        // Nothing panics while it holds the lock.
+        // No code panics while it holds the lock.
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -167,7 +165,7 @@ mod tests {
         }
     }
 
-    /// The lengths of the messages, and of gaps how many were dropped, as negative numbers.
+    /// Lengths of the messages, and the dropped counts of the gaps as negative numbers.
     fn all(mut waiting: Waiting) -> Vec<i64> {
         let mut found = Vec::new();
         while let Some(next) = waiting.next() {
@@ -180,13 +178,13 @@ mod tests {
     }
 
     #[test]
-    fn is_bounded_by_number_and_tells_what_was_dropped_where() {
+    fn full_queue_counts_dropped_messages_at_their_position() {
         let queue = Queue::new(2, 1_000);
         for length in 1..=5 {
             queue.push(message(length));
         }
         assert_eq!(all(queue.take().unwrap()), [1, 2, -3]);
-        // The reader may hold them still.
+        // The reader may still hold them.
         queue.push(message(6));
         assert_eq!(all(queue.take().unwrap()), [-1]);
         queue.push(message(7));
@@ -198,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn is_bounded_by_bytes() {
+    fn queue_is_bounded_by_bytes() {
         let queue = Queue::new(100, 1_000);
         queue.push(message(5_000));
         queue.push(message(1));
@@ -211,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn gaps_without_a_message_between_are_one() {
+    fn adjacent_gaps_are_merged() {
         let queue = Queue::new(1, 1_000);
         queue.push(message(1));
         for _ in 0..3 {
@@ -229,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_after_what_waits() {
+    fn ends_after_queued_messages() {
         let queue = Queue::new(1, 1_000);
         queue.push(message(1));
         queue.end();

@@ -21,38 +21,37 @@ use crate::pluralize::pluralize;
 use crate::subject::Subjects;
 use crate::{NatsConnection, headers};
 
-/// How often others have their turn before a call that waits for room looks at the clock.
-const TURNS_BEFORE_TIMER: usize = 4;
+/// Number of yields before a call that waits for queue capacity starts a timer.
+const YIELDS_BEFORE_TIMER: usize = 4;
 
-/// Publishes every event on its subject, at most once, to whoever is listening.
+/// Publishes every event on its subject over core NATS, at most once, to current subscribers.
 ///
-/// # What is promised
-/// `Ok` of [`send`](DriverEventSink::send) is [`Written`](Receipt::Written): the event is with the client, which does
-/// not tell whether it arrives. While the link is down, or slow, up to
-/// [so many](crate::NatsOptions::queue_capacity) events wait in memory; then `send` waits for room, and fails with
-/// `Disconnected` or `Full` after the [time it has](NatsEventSinkBuilder::send_timeout).
+/// # Guarantee
+/// `Ok` of [`send`](DriverEventSink::send) is [`Written`](Receipt::Written): the client has the event; delivery is not
+/// confirmed. While disconnected, or if the connection is slow, the client queues up to
+/// [`queue_capacity`](crate::NatsOptions::queue_capacity) events. `send` then waits for queue capacity, and returns
+/// `Disconnected` or `Full` after its [timeout](NatsEventSinkBuilder::send_timeout).
 ///
-/// `Ok` of [`flush`](DriverEventSink::flush) is more: the server has parsed everything that was sent before. Where the
-/// connection was made anew since, what was sent and not flushed before is at risk, and so is what waited in memory,
-/// which cannot be told apart: `flush` fails once with `Disconnected` and says how many events those are. Some of them may
-/// arrive late, behind what was sent by the new connection, since the server may still read the old one. The sink does
-/// not send them again. A caller who cannot lose them keeps the envelopes until the flush, or uses
-/// a stream.
+/// `Ok` of [`flush`](DriverEventSink::flush) means that the server has parsed all earlier events. After a reconnect, the
+/// events sent and not flushed before it are at risk, and so are events that were queued meanwhile, since the two cannot
+/// be distinguished: `flush` returns `Disconnected` once, with the number of events at risk. Some of them may arrive late,
+/// after events of the new connection, since the server may still read the old one. The sink does not resend them. To
+/// resend, keep the envelopes until the flush, or use [`JetStreamEventSink`](crate::JetStreamEventSink).
 ///
-/// [`close`](DriverEventSink::close) flushes; then it ends the connection, if the sink made it. A sink that is dropped
-/// without loses what the client has in memory.
+/// [`close`](DriverEventSink::close) flushes, and then closes the connection if the sink owns it. Dropping a sink without
+/// `close` loses the events in the queue of the client.
 ///
-/// # What only the client's callback is told
-/// That the server refuses credentials, or takes no events on a subject, is told to the callback of the client, which
-/// only a connection made by [`NatsOptions`](crate::NatsOptions) has for the sink. With it, such a call fails with
-/// `Unauthorized`, at the latest `flush` and `close` do. With a client of the caller's ([`new`](Self::new)) refused
-/// events vanish, and refused credentials look like a link that is down.
+/// # Permissions and credentials
+/// The server reports rejected credentials and rejected subjects to the event callback of the client. The sink sees them
+/// only on a connection created by [`NatsOptions`](crate::NatsOptions): calls then return `Unauthorized`, `flush` and
+/// `close` at the latest. With a client supplied by the caller ([`new`](Self::new)), rejected events disappear, and
+/// rejected credentials look like a lost connection.
 ///
-/// # What every method does in time
-/// `send` returns within the time that it has, `flush` and `close` within
-/// [theirs](NatsEventSinkBuilder::flush_timeout). All are cancel safe: an event whose `send` was dropped was published
-/// or not, and a flush that was dropped is forgotten.
+/// # Cancel safety
+/// All methods are cancel safe. An event whose `send` was dropped may or may not be published. `send` returns within its
+/// timeout, `flush` and `close` within [theirs](NatsEventSinkBuilder::flush_timeout).
 ///
+/// # Examples
 /// ```no_run
 /// use driver_events_core::DriverEventSink;
 /// use driver_events_nats::NatsEventSink;
@@ -71,17 +70,17 @@ pub struct NatsEventSink {
     settings: Settings,
     close_guard: CloseGuard,
     unflushed: Unflushed,
-    /// One barrier at a time.
+    /// Serialises barriers.
     flushing: Mutex<()>,
     ending: Mutex<Ending>,
-    /// Of the events that the server refused, how many somebody was told of.
-    refusals_told: AtomicU64,
+    /// Number of rejected events already reported.
+    reported_violations: AtomicU64,
 }
 
-/// How far `close` has come.
+/// Progress of `close`.
 #[derive(Debug, Default)]
 struct Ending {
-    /// What the last flush found, until somebody is told: a call may be dropped before it returns.
+    /// Error of the last flush, kept until a call returns it: a call may be dropped before.
     failure: Option<SinkError>,
     has_ended: bool,
 }
@@ -96,15 +95,15 @@ pub(super) struct Settings {
 }
 
 impl NatsEventSink {
-    /// Publishes by a client that the caller made, with headers, and without a prefix.
+    /// Creates a sink over an existing client, with headers and without a prefix.
     ///
-    /// The client stays the caller's: `close` flushes, refuses what comes afterwards, and leaves the client open.
+    /// The caller owns the client: `close` flushes and leaves it open.
     #[must_use]
     pub fn new(client: Client) -> Self {
         Self::with_settings(Connection::of_client(client), Settings::default())
     }
 
-    /// Sets what [`new`](Self::new) does not: a connection of the sink's own, a prefix, no headers, time limits.
+    /// Creates a builder, which sets an own connection, a prefix, bare events and timeouts.
     pub fn builder() -> NatsEventSinkBuilder {
         NatsEventSinkBuilder::new()
     }
@@ -117,17 +116,17 @@ impl NatsEventSink {
             unflushed: Unflushed::default(),
             flushing: Mutex::default(),
             ending: Mutex::default(),
-            refusals_told: AtomicU64::default(),
+            reported_violations: AtomicU64::default(),
         }
     }
 
-    /// The connection and how it is doing; none where the caller made the client.
+    /// Returns the connection and its state, or `None` if the caller supplied the client.
     #[must_use]
     pub fn connection(&self) -> Option<&NatsConnection> {
         self.connection.nats_connection()
     }
 
-    async fn send_within(&self, envelope: &Envelope, patience: Duration) -> Result<Receipt, SinkError> {
+    async fn send_within(&self, envelope: &Envelope, timeout_left: Duration) -> Result<Receipt, SinkError> {
         let _call = self.close_guard.enter()?;
         let subject = self.settings.subjects.of(envelope)?;
         let payload = envelope.json()?.clone();
@@ -137,20 +136,20 @@ impl NatsEventSink {
             .then(|| headers::write(envelope))
             .transpose()?;
         self.check_refusals(&subject)?;
-        // Asked before the client takes the event: it may go out at once, and the connection be lost with it.
+        // Read before the client accepts the event, which may be sent and lost with the connection at once.
         let epoch = self.connection.epoch();
-        self.hand_over(subject, headers, payload, patience).await?;
-        self.unflushed.enter(epoch);
+        self.publish_within(subject, headers, payload, timeout_left).await?;
+        self.unflushed.record(epoch);
         Ok(Receipt::Written)
     }
 
-    /// Gives the event to the client, and waits where that has no room.
-    async fn hand_over(
+    /// Passes the event to the client, and waits while its queue is full.
+    async fn publish_within(
         &self,
         subject: Subject,
         headers: Option<HeaderMap>,
         payload: Bytes,
-        patience: Duration,
+        timeout_left: Duration,
     ) -> Result<(), SinkError> {
         let client = self.connection.client();
         let mut publish = pin!(async {
@@ -159,21 +158,21 @@ impl NatsEventSink {
                 None => client.publish(subject, payload).await,
             }
         });
-        // A timer costs more than the rest, and where there is no room there mostly is after others had their turn.
-        for _ in 0..TURNS_BEFORE_TIMER {
+        // A timer costs more than the rest, and a full queue usually has capacity after a few yields.
+        for _ in 0..YIELDS_BEFORE_TIMER {
             let polled = poll_fn(|context| Poll::Ready(publish.as_mut().poll(context))).await;
             if let Poll::Ready(published) = polled {
                 return published.map_err(publish_error);
             }
             tokio::task::yield_now().await;
         }
-        match timeout(patience, publish).await {
+        match timeout(timeout_left, publish).await {
             Ok(published) => published.map_err(publish_error),
-            Err(_) => Err(self.no_room()),
+            Err(_) => Err(self.queue_full_error()),
         }
     }
 
-    fn no_room(&self) -> SinkError {
+    fn queue_full_error(&self) -> SinkError {
         if let Some(why) = self.connection.nats_connection().and_then(NatsConnection::auth_error) {
             return barrier::unauthorized(&why);
         }
@@ -191,7 +190,7 @@ impl NatsEventSink {
         SinkError::new(kind, message).with_fate(Fate::NotSent)
     }
 
-    /// An event that the server is known to refuse is not sent.
+    /// Rejects an event on a subject that the server has denied.
     fn check_refusals(&self, subject: &str) -> Result<(), SinkError> {
         let Some(connection) = self
             .connection
@@ -211,21 +210,21 @@ impl NatsEventSink {
     }
 
     async fn flush_until(&self, deadline: Instant) -> Result<(), SinkError> {
-        let told = self.unflushed.told();
+        let reported = self.unflushed.reported();
         {
-            let _turn = timeout_at(deadline, self.flushing.lock()).await.map_err(|elapsed| {
+            let _guard = timeout_at(deadline, self.flushing.lock()).await.map_err(|elapsed| {
                 SinkError::new(SinkErrorKind::Timeout, "the flush before this one took all of its time")
                     .with_source(elapsed)
             })?;
             if let Some(interval) = self.unflushed.interval() {
                 let subject = &self.settings.barrier_subject;
                 let epoch = barrier::wait(&self.connection, subject, interval.epoch, deadline).await?;
-                self.unflushed.settle(interval, epoch);
+                self.unflushed.confirm(interval, epoch);
             }
         }
         let refused = self.check_refused_events();
-        // Others may have been told while this call waited for its turn; what they were told of may be the caller's.
-        let at_risk = self.unflushed.told() - told;
+        // A concurrent flush may have reported events of this caller meanwhile: they count for both.
+        let at_risk = self.unflushed.reported() - reported;
         if at_risk == 0 {
             return refused;
         }
@@ -237,15 +236,15 @@ impl NatsEventSink {
         })
     }
 
-    /// Tells of events that the server refused, once.
+    /// Returns an error for rejected events that were not reported before.
     fn check_refused_events(&self) -> Result<(), SinkError> {
         let Some(state) = self.connection.state().filter(|state| state.has_violations()) else {
             return Ok(());
         };
         let subjects = &self.settings.subjects;
         let (refused, subject) = state.publish_violations(|subject| subjects.strip(subject).is_some());
-        let told = self.refusals_told.swap(refused, Ordering::AcqRel);
-        match (refused.saturating_sub(told), subject) {
+        let reported = self.reported_violations.swap(refused, Ordering::AcqRel);
+        match (refused.saturating_sub(reported), subject) {
             (0, _) | (_, None) => Ok(()),
             (events, Some(subject)) => {
                 let events = pluralize(events, "event");
@@ -268,11 +267,11 @@ impl DriverEventSink for NatsEventSink {
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
         let mut results = Vec::with_capacity(envelopes.len());
-        let mut patience = self.settings.send_timeout;
+        let mut timeout_left = self.settings.send_timeout;
         for envelope in envelopes {
-            let result = self.send_within(&envelope, patience).await;
-            // Where one waited for room in vain, the rest does not wait as long again, each of them.
-            patience = match &result {
+            let result = self.send_within(&envelope, timeout_left).await;
+            // After one timeout the other events of the batch do not wait.
+            timeout_left = match &result {
                 Err(error) if error.is_retryable() => Duration::ZERO,
                 _ => self.settings.send_timeout,
             };
@@ -312,7 +311,7 @@ impl DriverEventSink for NatsEventSink {
         ending.has_ended = true;
         match ending.failure.take() {
             Some(error) => Err(error),
-            // The end of a connection is the last thing that the client tells.
+            // All errors of the server have arrived before the connection closes.
             None => self.check_refused_events(),
         }
     }
@@ -327,13 +326,14 @@ impl fmt::Debug for NatsEventSink {
     }
 }
 
-/// Why the client did not take an event.
+/// Converts an error of the client.
 pub(crate) fn publish_error(error: PublishError) -> SinkError {
     let (kind, message) = match error.kind() {
-        PublishErrorKind::MaxPayloadExceeded => {
-            (SinkErrorKind::TooLarge, "the server takes no message as large as this")
-        }
-        PublishErrorKind::InvalidSubject => (SinkErrorKind::Rejected, "the subject cannot be published to"),
+        PublishErrorKind::MaxPayloadExceeded => (
+            SinkErrorKind::TooLarge,
+            "event is larger than `max_payload` of the server",
+        ),
+        PublishErrorKind::InvalidSubject => (SinkErrorKind::Rejected, "invalid subject"),
         PublishErrorKind::Send => (SinkErrorKind::Closed, "the connection to NATS has ended"),
     };
     SinkError::new(kind, message)

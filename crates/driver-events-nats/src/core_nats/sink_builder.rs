@@ -9,8 +9,9 @@ use crate::connection::ConnectionConfig;
 use crate::subject::{Subjects, is_publishable};
 use crate::{NatsConnection, NatsOptions, SetupError};
 
-/// Makes a [`NatsEventSink`]. Nothing is checked before [`build`](Self::build).
+/// Builder of a [`NatsEventSink`]. [`build`](Self::build) checks all settings.
 ///
+/// # Examples
 /// ```no_run
 /// use driver_events_nats::{NatsEventSink, NatsOptions};
 ///
@@ -40,62 +41,61 @@ impl NatsEventSinkBuilder {
         }
     }
 
-    /// Makes a connection with these options, which ends with the sink.
+    /// Connects with these options. The sink owns the connection, and `close` closes it.
     pub fn options(mut self, options: NatsOptions) -> Self {
         self.connection = ConnectionConfig::Options(options);
         self
     }
 
-    /// Uses a connection that others use too. `close` leaves it open.
+    /// Uses a shared connection. `close` leaves it open.
     pub fn connection(mut self, connection: NatsConnection) -> Self {
         self.connection = ConnectionConfig::Shared(connection);
         self
     }
 
-    /// Uses a client that the caller made. `close` leaves it open, and
-    /// [some errors are not seen](NatsEventSink#what-only-the-clients-callback-is-told).
+    /// Uses an existing client. `close` leaves it open, and the sink does not see
+    /// [rejected events and credentials](NatsEventSink#permissions-and-credentials).
     pub fn client(mut self, client: Client) -> Self {
         self.connection = ConnectionConfig::Client(client);
         self
     }
 
-    /// Publishes below this prefix: `tenant-7.agent.driver.escalate`. Readers give the same prefix.
+    /// Sets a prefix of all subjects: `tenant-7.agent.driver.escalate`. Readers must use the same prefix.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self
     }
 
-    /// Sends the bare JSON, without headers: faster, but readers get neither id nor sequence, and see neither
-    /// duplicates nor gaps.
+    /// Publishes without headers. Faster, but readers get no id and no sequence, and cannot detect duplicates or gaps.
     pub fn bare(mut self) -> Self {
         self.settings.has_headers = false;
         self
     }
 
-    /// The subject by which `flush` learns that the server has all: permitted to this client, and served by nobody.
-    /// Begins as `_driver_events.barrier`.
+    /// Sets the subject of the requests by which `flush` confirms delivery. The client needs permission to publish to it,
+    /// and it must have no responders. Default: `_driver_events.barrier`.
     pub fn barrier_subject(mut self, subject: impl Into<String>) -> Self {
         self.settings.barrier_subject = subject.into();
         self
     }
 
-    /// How long `send` waits for room while the link is slow or down. Begins as 5 seconds.
+    /// Sets how long `send` waits while the queue of the client is full. Default: 5 seconds.
     pub fn send_timeout(mut self, timeout: Duration) -> Self {
         self.settings.send_timeout = timeout;
         self
     }
 
-    /// How long `flush` and `close` may take. Begins as 10 seconds.
+    /// Sets the timeout of `flush` and of `close`. Default: 10 seconds.
     pub fn flush_timeout(mut self, timeout: Duration) -> Self {
         self.settings.flush_timeout = timeout;
         self
     }
 
-    /// Checks the settings, and connects where [`options`](Self::options) were given.
+    /// Checks the settings, and connects if [`options`](Self::options) are set.
     ///
     /// # Errors
-    /// [`Invalid`](crate::SetupErrorKind::Invalid) for a prefix or a barrier subject that cannot be published to, and
-    /// where nothing to connect with was given; else as [`NatsOptions::connect`].
+    /// [`Invalid`](crate::SetupErrorKind::Invalid) if the prefix or barrier subject is invalid, or no connection is set; and
+    /// the errors of [`NatsOptions::connect`].
     pub async fn build(self) -> Result<NatsEventSink, SetupError> {
         let mut settings = self.settings;
         if let Some(prefix) = &self.prefix {

@@ -20,24 +20,24 @@ use crate::pluralize::pluralize;
 use crate::subject::Subjects;
 use crate::{NatsConnection, SetupError, headers};
 
-/// How often a quiet connection is looked at, whether it is still the same.
-const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// Interval of the check for a reconnect while no messages arrive.
+const EPOCH_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Reads the events that are published while it listens.
+/// Subscribes to events over core NATS.
 ///
-/// Core NATS keeps nothing: what is published while nobody listens, or while the link is down, is not delivered later.
-/// What a reader missed is told as an error in its place, and reading goes on:
+/// Core NATS stores nothing: events published while the source is not subscribed or disconnected are never delivered.
+/// Missed events are reported as an error at their position, and reading continues:
 ///
-/// - [`Lagged`](SourceErrorKind::Lagged): the reader was too slow, and so many messages were dropped.
-/// - [`Disconnected`](SourceErrorKind::Disconnected): the connection was made anew; what was published meanwhile did not
-///   come.
-/// - [`Unauthorized`](SourceErrorKind::Unauthorized): the server refuses the credentials, or the subscription. Told once
-///   for each time, and only with a connection made by [`NatsOptions`](crate::NatsOptions).
-/// - [`Closed`](SourceErrorKind::Closed): the connection has ended; then `None`.
+/// - [`Lagged`](SourceErrorKind::Lagged): the reader was too slow; the message has the number of dropped messages.
+/// - [`Disconnected`](SourceErrorKind::Disconnected): the client reconnected; events published meanwhile are missing.
+/// - [`Unauthorized`](SourceErrorKind::Unauthorized): the server rejects the credentials or the subscription. Reported once
+///   per cause, and only on a connection created by [`NatsOptions`](crate::NatsOptions).
+/// - [`Closed`](SourceErrorKind::Closed): the connection was closed; `None` follows.
 ///
-/// Attributes come from the headers, CloudEvents' binary or structured mode; a bare event of an older publisher has
-/// `Nats-Msg-Id` as its id, or a new one. Answers ([`ack`](Delivery::ack) and the others) are nothing here.
+/// Attributes are read from headers in CloudEvents binary or structured mode. A bare event of an older publisher gets its
+/// id from `Nats-Msg-Id`, or a new one. [`ack`](Delivery::ack), `nack` and `reject` have no effect.
 ///
+/// # Examples
 /// ```no_run
 /// use driver_events_core::DriverEventSource;
 /// use driver_events_nats::NatsEventSource;
@@ -65,16 +65,16 @@ pub struct NatsEventSource {
     queue: Arc<Queue>,
     waiting: Waiting,
     pump: JoinHandle<()>,
-    /// None where nobody sees what the client's callback is told.
+    /// `None` if the caller supplied the client: its event callback is not ours.
     status: Option<watch::Receiver<Status>>,
-    /// The refusal that was told last, so that each is told once.
-    told: Option<Arc<str>>,
+    /// Last reported refusal, so that each is reported once.
+    reported: Option<Arc<str>>,
     received: u64,
     dropped: u64,
-    has_told_end: bool,
+    has_reported_end: bool,
 }
 
-/// What a source subscribes to, and what it gives to its reader.
+/// Settings of a source.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) subjects: Subjects,
@@ -85,7 +85,7 @@ pub(super) struct Settings {
 }
 
 impl NatsEventSource {
-    /// Reads all events that are published without a prefix, by a client that the caller made.
+    /// Subscribes to all events without a prefix, over an existing client.
     ///
     /// # Errors
     /// As [`NatsEventSourceBuilder::build`].
@@ -93,7 +93,7 @@ impl NatsEventSource {
         Self::builder().client(client).build().await
     }
 
-    /// Sets what [`new`](Self::new) does not: a connection of the source's own, a prefix, a queue group, a filter.
+    /// Creates a builder, which sets an own connection, a prefix, a queue group and a filter.
     pub fn builder() -> NatsEventSourceBuilder {
         NatsEventSourceBuilder::new()
     }
@@ -110,21 +110,21 @@ impl NatsEventSource {
             queue,
             waiting: Waiting::default(),
             pump,
-            told: None,
+            reported: None,
             received: 0,
             dropped: 0,
-            has_told_end: false,
+            has_reported_end: false,
         }
     }
 
-    /// The connection and how it is doing; none where the caller made the client.
+    /// Returns the connection and its state, or `None` if the caller supplied the client.
     #[must_use]
     pub fn connection(&self) -> Option<&NatsConnection> {
         self.connection.nats_connection()
     }
 
-    /// How many messages were dropped so far, since they were read too slowly; those are counted of which
-    /// [`next`](DriverEventSource::next) has told.
+    /// Returns the number of messages dropped because the reader was too slow, as far as [`next`](DriverEventSource::next)
+    /// has reported them.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped
@@ -145,38 +145,38 @@ impl NatsEventSource {
         Some(Delivery::new(content, position))
     }
 
-    fn tell_gap(&mut self, gap: Gap) -> SourceError {
+    fn gap_error(&mut self, gap: Gap) -> SourceError {
         self.received += gap.dropped;
         self.dropped += gap.dropped;
-        let reconnected = "the connection to NATS was made anew, and what was published meanwhile did not come";
+        let reconnected = "reconnected to NATS; events published meanwhile are missing";
         if gap.dropped == 0 {
             return SourceError::new(SourceErrorKind::Disconnected, reconnected);
         }
-        let mut message = format!("read too slowly: {} dropped", pluralize(gap.dropped, "message"));
+        let mut message = format!("reader too slow: {} dropped", pluralize(gap.dropped, "message"));
         if gap.is_reconnected {
             message = format!("{message}; {reconnected}");
         }
         SourceError::new(SourceErrorKind::Lagged, message)
     }
 
-    /// What the server refuses, where that was not told yet.
+    /// Returns a refusal of the server that was not reported before.
     fn refusal(&mut self) -> Option<SourceError> {
         let connection = self.connection.nats_connection()?;
         let wildcard = self.subjects.wildcard();
-        let why = connection.auth_error().or_else(|| {
+        let refusal = connection.auth_error().or_else(|| {
             let is_refused = connection.state().is_subscribe_denied(|refused| refused == wildcard);
             is_refused.then(|| format!("it does not permit the subscription to {wildcard:?}").into())
         });
-        if why == self.told {
+        if refusal == self.reported {
             return None;
         }
-        self.told.clone_from(&why);
-        let message = format!("the NATS server refuses this reader: {}", why?);
+        self.reported.clone_from(&refusal);
+        let message = format!("the NATS server refuses this reader: {}", refusal?);
         Some(SourceError::new(SourceErrorKind::Unauthorized, message))
     }
 
     fn end(&mut self) -> Option<SourceError> {
-        let is_first = !std::mem::replace(&mut self.has_told_end, true);
+        let is_first = !std::mem::replace(&mut self.has_reported_end, true);
         is_first.then(|| SourceError::new(SourceErrorKind::Closed, "the connection to NATS has ended"))
     }
 }
@@ -185,7 +185,7 @@ impl NatsEventSource {
 impl DriverEventSource for NatsEventSource {
     async fn next(&mut self) -> Option<Result<Delivery, SourceError>> {
         loop {
-            // A filter that selects little must not keep the thread from others.
+            // Yields to other tasks even if the filter discards most messages.
             tokio::task::consume_budget().await;
             let next = self.waiting.next();
             if next.is_some() && !self.waiting.has_messages() {
@@ -196,7 +196,7 @@ impl DriverEventSource for NatsEventSource {
                     Some(delivery) => return Some(Ok(delivery)),
                     None => continue,
                 },
-                Some(Next::Gap(gap)) => return Some(Err(self.tell_gap(gap))),
+                Some(Next::Gap(gap)) => return Some(Err(self.gap_error(gap))),
                 None => {}
             }
             if let Some(refusal) = self.refusal() {
@@ -218,7 +218,7 @@ impl DriverEventSource for NatsEventSource {
 
 impl Drop for NatsEventSource {
     fn drop(&mut self) {
-        // With its task the subscription ends.
+        // Dropping the task unsubscribes.
         self.pump.abort();
     }
 }
@@ -234,10 +234,10 @@ impl fmt::Debug for NatsEventSource {
     }
 }
 
-/// Moves messages from the client to the queue at once, so that it is here that a slow reader is noticed.
+/// Moves messages from the client to the queue at once, so that a slow reader fills the queue and not the client.
 async fn pump(mut subscriber: Subscriber, queue: Arc<Queue>, connection: Connection) {
     let mut epoch = connection.epoch();
-    let mut look = interval(LOOK_INTERVAL);
+    let mut look = interval(EPOCH_CHECK_INTERVAL);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let message = tokio::select! {
@@ -265,6 +265,6 @@ async fn changed(status: &mut Option<watch::Receiver<Status>>) {
     {
         return;
     }
-    // The state lives as long as the connection that this source holds.
+    // Not reached: this source holds the connection, which holds the sender.
     pending().await
 }

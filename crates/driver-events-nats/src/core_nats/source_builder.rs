@@ -11,14 +11,15 @@ use crate::connection::{Connection, ConnectionConfig};
 use crate::subject::Subjects;
 use crate::{NatsConnection, NatsOptions, SetupError, SetupErrorKind};
 
-/// How long a client has to take a subscription.
+/// Timeout for the client to accept the subscription.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a server is waited for to say that it has taken note.
+/// Timeout for the server to confirm the subscription.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Makes a [`NatsEventSource`]. Nothing is checked before [`build`](Self::build).
+/// Builder of a [`NatsEventSource`]. [`build`](Self::build) checks all settings.
 ///
+/// # Examples
 /// ```no_run
 /// use driver_events_core::EventFilter;
 /// use driver_events_nats::{NatsEventSource, NatsOptions};
@@ -59,66 +60,66 @@ impl NatsEventSourceBuilder {
         }
     }
 
-    /// Makes a connection with these options, which ends with the source.
+    /// Connects with these options. The source owns the connection.
     pub fn options(mut self, options: NatsOptions) -> Self {
         self.connection = ConnectionConfig::Options(options);
         self
     }
 
-    /// Uses a connection that others use too.
+    /// Uses a shared connection.
     pub fn connection(mut self, connection: NatsConnection) -> Self {
         self.connection = ConnectionConfig::Shared(connection);
         self
     }
 
-    /// Uses a client that the caller made. What only the client's callback is told is not seen then.
+    /// Uses an existing client. The source then does not see rejected credentials and subscriptions.
     pub fn client(mut self, client: Client) -> Self {
         self.connection = ConnectionConfig::Client(client);
         self
     }
 
-    /// Reads what is published below this prefix.
+    /// Subscribes to subjects with this prefix.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self
     }
 
-    /// Shares the events with the other readers of this group: each is delivered to one of them. The events of one goal
-    /// go to several, so that none of them sees its sequence whole.
+    /// Joins a queue group: each event is delivered to one member. The events of one goal are spread over the members, so
+    /// that a `SequenceTracker` reports false gaps.
     pub fn queue_group(mut self, group: impl Into<String>) -> Self {
         self.queue_group = Some(group.into());
         self
     }
 
-    /// Delivers only what the filter selects, and what is malformed. All of it crosses the network.
+    /// Delivers only events that match the filter, and malformed messages. All messages cross the network.
     pub fn filter(mut self, filter: EventFilter) -> Self {
         self.settings.filter = filter;
         self
     }
 
-    /// Takes events up to these limits; what is beyond is malformed.
+    /// Sets the limits of an event; a larger event is malformed.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.settings.limits = limits;
         self
     }
 
-    /// How much waits in memory for a slow reader; what comes while there is no room is dropped, counted and told.
-    /// Begins as 65,536 messages and 64 MiB.
+    /// Sets the capacity of the queue for a slow reader. While it is full, messages are dropped, counted and reported.
+    /// Default: 65,536 messages and 64 MiB.
     pub fn capacity(mut self, messages: usize, bytes: usize) -> Self {
         self.settings.max_messages = messages;
         self.settings.max_bytes = bytes;
         self
     }
 
-    /// Connects where [`options`](Self::options) were given, and subscribes.
+    /// Connects if [`options`](Self::options) are set, and subscribes.
     ///
-    /// When it returns, what is published from then on is delivered, unless the connection is still being made in the
-    /// background, or the client is not permitted to ask the server for an answer.
+    /// Events published after it returns are delivered, unless the client is still connecting in the background, or has no
+    /// permission for the request that confirms the subscription.
     ///
     /// # Errors
-    /// [`Invalid`](SetupErrorKind::Invalid) for a prefix or a group that are none, and where nothing to connect with was
-    /// given; [`Unauthorized`](SetupErrorKind::Unauthorized) where the subscription is not permitted;
-    /// [`Unreachable`](SetupErrorKind::Unreachable) where the client takes no subscription in time; else as
+    /// [`Invalid`](SetupErrorKind::Invalid) if the prefix or queue group is invalid, or no connection is set;
+    /// [`Unauthorized`](SetupErrorKind::Unauthorized) if the subscription is not permitted;
+    /// [`Unreachable`](SetupErrorKind::Unreachable) if the client does not accept the subscription in time; and the errors of
     /// [`NatsOptions::connect`].
     pub async fn build(self) -> Result<NatsEventSource, SetupError> {
         let mut settings = self.settings;
@@ -137,7 +138,7 @@ impl NatsEventSourceBuilder {
         let deadline = Instant::now() + SUBSCRIBE_TIMEOUT;
         let subscriber = subscribe(&connection, &wildcard, self.queue_group, deadline).await?;
         if connection.is_connected() {
-            // Where the server does not say that it has the subscription, it was sent to it all the same.
+            // Without a confirmation the subscription has still been sent.
             let deadline = Instant::now() + CONFIRM_TIMEOUT;
             let _ = barrier::wait(&connection, barrier::DEFAULT_SUBJECT, connection.epoch(), deadline).await;
         }

@@ -1,9 +1,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What was handed to the client, and what the server is known to have.
+/// Counts events that the client has and that no flush has confirmed.
 ///
-/// Connections are told apart by their number, from 1. What was sent on one connection and is not confirmed when
-/// another is made may be lost: the client does not know it, and says nothing.
+/// Events sent in one connection epoch and not confirmed when the next epoch begins may be lost: the client does not
+/// report them.
 #[derive(Debug, Default)]
 pub(super) struct Unflushed {
     entries: Mutex<Entries>,
@@ -11,17 +11,17 @@ pub(super) struct Unflushed {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Entries {
-    /// The latest connection for which an event was entered.
+    /// Latest epoch with an event.
     epoch: u64,
-    /// Events of that connection that no barrier has confirmed.
+    /// Unconfirmed events of that epoch.
     unconfirmed: u64,
-    /// Events of earlier connections that no barrier has confirmed, and that nobody was told of.
+    /// Unconfirmed events of earlier epochs, not yet reported.
     at_risk: u64,
-    /// Events that somebody was told are at risk, ever.
-    told: u64,
+    /// Total of the events reported as at risk.
+    reported: u64,
 }
 
-/// What a barrier confirms when it is passed on the same connection.
+/// Events that a barrier confirms if its reply arrives in the same epoch.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Interval {
     pub(super) epoch: u64,
@@ -29,8 +29,8 @@ pub(super) struct Interval {
 }
 
 impl Unflushed {
-    /// Enters an event that the client took. `connection` is what its number was before the client was asked.
-    pub(super) fn enter(&self, epoch: u64) {
+    /// Records an event that the client accepted. `epoch` was read before the event was passed to the client.
+    pub(super) fn record(&self, epoch: u64) {
         let mut entries = self.entries();
         if epoch < entries.epoch {
             entries.at_risk += 1;
@@ -40,7 +40,7 @@ impl Unflushed {
         entries.unconfirmed += 1;
     }
 
-    /// What a barrier has to confirm; none where all is confirmed.
+    /// Returns the events that a barrier must confirm, or `None` if all are confirmed.
     pub(super) fn interval(&self) -> Option<Interval> {
         let entries = self.entries();
         (entries.unconfirmed + entries.at_risk > 0).then_some(Interval {
@@ -49,9 +49,9 @@ impl Unflushed {
         })
     }
 
-    /// Takes note that a barrier was passed on a connection, for which the interval was asked before. One barrier at a
-    /// time. What is at risk from now on counts as told.
-    pub(super) fn settle(&self, interval: Interval, epoch: u64) {
+    /// Records the reply to a barrier in `epoch`. `interval` was read before the barrier was sent; barriers are sequential.
+    /// Events at risk count as reported from now on.
+    pub(super) fn confirm(&self, interval: Interval, epoch: u64) {
         let mut entries = self.entries();
         if epoch != interval.epoch {
             entries.move_to(epoch);
@@ -60,16 +60,16 @@ impl Unflushed {
         } else {
             entries.at_risk -= interval.unconfirmed;
         }
-        entries.told += std::mem::take(&mut entries.at_risk);
+        entries.reported += std::mem::take(&mut entries.at_risk);
     }
 
-    /// How many events somebody was told are at risk, ever.
-    pub(super) fn told(&self) -> u64 {
-        self.entries().told
+    /// Returns the total number of events reported as at risk.
+    pub(super) fn reported(&self) -> u64 {
+        self.entries().reported
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
-        // Nothing panics while it holds the lock.
+        // No code panics while it holds the lock.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -87,58 +87,58 @@ impl Entries {
 mod tests {
     use super::Unflushed;
 
-    fn enter(unflushed: &Unflushed, epoch: u64, events: u64) {
+    fn record(unflushed: &Unflushed, epoch: u64, events: u64) {
         for _ in 0..events {
-            unflushed.enter(epoch);
+            unflushed.record(epoch);
         }
     }
 
     #[test]
-    fn one_connection_confirms_what_was_entered_before() {
+    fn a_barrier_confirms_earlier_events_of_its_epoch() {
         let unflushed = Unflushed::default();
         assert!(unflushed.interval().is_none());
-        enter(&unflushed, 1, 5);
+        record(&unflushed, 1, 5);
         let interval = unflushed.interval().unwrap();
-        enter(&unflushed, 1, 1);
-        unflushed.settle(interval, 1);
-        assert_eq!(unflushed.told(), 0);
+        record(&unflushed, 1, 1);
+        unflushed.confirm(interval, 1);
+        assert_eq!(unflushed.reported(), 0);
         let rest = unflushed.interval().unwrap();
-        unflushed.settle(rest, 1);
+        unflushed.confirm(rest, 1);
         assert!(unflushed.interval().is_none());
-        assert_eq!(unflushed.told(), 0);
+        assert_eq!(unflushed.reported(), 0);
     }
 
     #[test]
-    fn a_new_connection_puts_at_risk_what_was_entered_before() {
+    fn a_new_epoch_puts_unconfirmed_events_at_risk() {
         let unflushed = Unflushed::default();
-        enter(&unflushed, 1, 4);
+        record(&unflushed, 1, 4);
         let interval = unflushed.interval().unwrap();
-        unflushed.settle(interval, 2);
-        assert_eq!(unflushed.told(), 4);
-        assert!(unflushed.interval().is_none(), "it is told once");
+        unflushed.confirm(interval, 2);
+        assert_eq!(unflushed.reported(), 4);
+        assert!(unflushed.interval().is_none(), "reported once");
 
-        enter(&unflushed, 2, 1);
-        enter(&unflushed, 3, 5);
-        // Two that asked for the number of the connection before it changed.
-        enter(&unflushed, 2, 2);
+        record(&unflushed, 2, 1);
+        record(&unflushed, 3, 5);
+        // Two senders read the epoch before it changed.
+        record(&unflushed, 2, 2);
         let interval = unflushed.interval().unwrap();
-        unflushed.settle(interval, 3);
-        assert_eq!(unflushed.told(), 4 + 3);
+        unflushed.confirm(interval, 3);
+        assert_eq!(unflushed.reported(), 4 + 3);
         assert!(unflushed.interval().is_none());
     }
 
     #[test]
-    fn what_a_barrier_confirmed_is_not_at_risk_when_the_connection_changes_behind_it() {
+    fn confirmed_events_are_not_at_risk_after_a_new_epoch() {
         let unflushed = Unflushed::default();
-        enter(&unflushed, 1, 4);
+        record(&unflushed, 1, 4);
         let interval = unflushed.interval().unwrap();
-        enter(&unflushed, 1, 2);
-        enter(&unflushed, 2, 1);
-        unflushed.settle(interval, 1);
-        assert_eq!(unflushed.told(), 2);
+        record(&unflushed, 1, 2);
+        record(&unflushed, 2, 1);
+        unflushed.confirm(interval, 1);
+        assert_eq!(unflushed.reported(), 2);
         let rest = unflushed.interval().unwrap();
-        unflushed.settle(rest, 2);
-        assert_eq!(unflushed.told(), 2);
+        unflushed.confirm(rest, 2);
+        assert_eq!(unflushed.reported(), 2);
         assert!(unflushed.interval().is_none());
     }
 }

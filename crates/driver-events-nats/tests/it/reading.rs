@@ -72,7 +72,7 @@ async fn what_a_slow_reader_misses_is_counted_and_told_in_its_place() {
         let error = next(&mut source).await.unwrap_err();
         assert_eq!(error.kind(), SourceErrorKind::Lagged, "{error}");
         assert!(
-            error.is_retryable() && error.to_string().contains("read too slowly"),
+            error.is_retryable() && error.to_string().contains("reader too slow"),
             "{error}"
         );
         told += 1;

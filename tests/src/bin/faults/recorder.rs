@@ -26,6 +26,9 @@ pub(crate) struct Recorded {
     pub(crate) duplicate_acks: u64,
     pub(crate) errors: HashMap<SinkErrorKind, u64>,
     pub(crate) failed_flushes: Vec<FailedFlush>,
+    /// Events that flushes reported as rejected by the server. A lower bound: the client drops errors of the server while
+    /// its event queue is full.
+    pub(crate) rejected: u64,
     pub(crate) longest_call: Duration,
 }
 
@@ -133,7 +136,8 @@ impl Recorder {
             Err(error) => {
                 *recorded.errors.entry(error.kind()).or_default() += 1;
                 let text = error.to_string();
-                let at_risk = text.split(' ').find_map(|word| word.parse().ok()).unwrap_or(0);
+                let at_risk = number_after(&text, "maybe ");
+                recorded.rejected += number_after(&text, "refused ");
                 let events = events.to_vec();
                 recorded.failed_flushes.push(FailedFlush { events, at_risk });
             }
@@ -144,5 +148,31 @@ impl Recorder {
     pub(crate) fn record_duration(&self, duration: Duration) {
         let mut recorded = self.recorded();
         recorded.longest_call = recorded.longest_call.max(duration);
+    }
+}
+
+/// Returns the number that follows `phrase` in an error text, or 0.
+fn number_after(text: &str, phrase: &str) -> u64 {
+    let number = text.split(phrase).nth(1).and_then(|rest| rest.split(' ').next());
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use driver_events_core::{SinkError, SinkErrorKind};
+
+    use super::Recorder;
+
+    #[test]
+    fn flush_errors_are_counted_as_at_risk_or_rejected() {
+        let recorder = Recorder::default();
+        let flush = |kind, text: &str| recorder.record_flush(&[], &Err(SinkError::new(kind, text)));
+        let lost = "the connection to NATS was lost, and maybe 5 events that no flush covered";
+        let rejected = "the server refused 7 events or more, on \"a.b\" among others: permit it";
+        flush(SinkErrorKind::Disconnected, lost);
+        flush(SinkErrorKind::Unauthorized, rejected);
+        flush(SinkErrorKind::Unauthorized, &format!("{lost}; {rejected}"));
+        let recorded = recorder.recorded();
+        assert_eq!((recorded.at_risk(), recorded.rejected), (10, 14));
     }
 }

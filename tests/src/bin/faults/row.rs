@@ -22,6 +22,7 @@ pub(crate) struct Row {
     pub(crate) duplicate_acks: u64,
     pub(crate) verdict: Verdict,
     pub(crate) at_risk: u64,
+    pub(crate) rejected: u64,
     pub(crate) possible_duplicates: u64,
     /// Events that readers acknowledged.
     pub(crate) read: u64,
@@ -89,6 +90,7 @@ impl Row {
         self.acknowledged += recorded.acknowledged;
         self.duplicate_acks += recorded.duplicate_acks;
         self.at_risk += recorded.at_risk();
+        self.rejected += recorded.rejected;
         self.possible_duplicates += recorded.possible_duplicates();
         for (kind, count) in &recorded.errors {
             self.count_errors(&format!("{kind:?}"), *count);

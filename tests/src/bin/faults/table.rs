@@ -27,12 +27,18 @@ pub(crate) const NATS: &[Column] = &[
     ),
     number(
         "at risk",
-        "events that failed flushes reported as possibly lost",
+        "events that failed flushes reported as possibly lost by a reconnect: never fewer than were lost by it",
         |row| row.at_risk.to_string(),
     ),
     number(
+        "rejected",
+        "events that flushes reported as rejected by the server: a lower bound, since the client drops errors of the server \
+         while its event queue is full",
+        |row| row.rejected.to_string(),
+    ),
+    number(
         "missing",
-        "events without an ack that were not read back; \"unknown\" where the reader lost its connection, too",
+        "events without an ack that were not read back, lost or rejected; \"unknown\" where the reader lost its connection, too",
         |row| match row.losses_unobservable {
             true => "unknown".to_owned(),
             false => row.verdict.missing.to_string(),

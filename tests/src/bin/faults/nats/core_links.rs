@@ -1,4 +1,4 @@
-//! Core NATS over links that break. The witness listens on a sound one.
+//! Core NATS over links that break. The subscriber listens on a sound one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,8 +10,8 @@ use driver_events_harness::{Direction, NatsConfig, NatsServer, Proxy};
 use driver_events_nats::{NatsEventSink, NatsEventSinkBuilder, NatsOptions};
 use tokio::time::timeout;
 
+use super::reference_subscriber::ReferenceSubscriber;
 use super::stream::{client_fault_timer, quick};
-use super::witness::Witness;
 use crate::event::Event;
 use crate::fault_timer::{STEP_TIMEOUT, cut_link};
 use crate::memory;
@@ -25,12 +25,12 @@ const MESSAGES: u64 = 1_000;
 const GRACE: Duration = Duration::from_secs(1);
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A server, a link to it that can be broken, and the witness.
+/// A server, a link to it that can be broken, and the subscriber.
 struct Rig {
     _server: NatsServer,
     proxy: Proxy,
     recorder: Arc<Recorder>,
-    witness: Witness,
+    subscriber: ReferenceSubscriber,
     memory: u64,
 }
 
@@ -40,7 +40,7 @@ impl Rig {
         let server = NatsServer::start(NatsConfig::new())?;
         Ok(Self {
             proxy: Proxy::start(server.client_address())?,
-            witness: Witness::start(&server).await?,
+            subscriber: ReferenceSubscriber::start(&server).await?,
             _server: server,
             recorder: Arc::default(),
             memory,
@@ -53,7 +53,7 @@ impl Rig {
     }
 
     async fn verify(&mut self, row: &mut Row, read: Vec<Event>, limit: Duration) -> Result<()> {
-        let read = [read, self.witness.read().await?].concat();
+        let read = [read, self.subscriber.read().await?].concat();
         row.add_round(&self.recorder, &read, limit + GRACE, self.memory);
         Ok(())
     }
@@ -98,7 +98,7 @@ pub(super) async fn cuts(random: &mut Random, fault_divisor: usize, row: &mut Ro
         fault_timer.wait(random, MESSAGES).await?;
         cut_link(&rig.proxy).await?;
         row.count_fault(Fault::Cut);
-        read.extend(rig.witness.read().await?);
+        read.extend(rig.subscriber.read().await?);
     }
     stop.store(true, Ordering::Relaxed);
     timeout(STEP_TIMEOUT, load).await???;

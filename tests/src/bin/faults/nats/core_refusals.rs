@@ -1,4 +1,4 @@
-//! Core NATS where the server, or a reader, does not take an event.
+//! Core NATS with events that the server rejects, or that a slow reader misses.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use driver_events_nats::{NatsEventSink, NatsEventSource, NatsOptions};
 use tokio::time::timeout;
 
 use super::core_links::{flush, send};
+use super::reference_subscriber::ReferenceSubscriber;
 use super::stream::quick;
-use super::witness::Witness;
 use crate::event::Event;
 use crate::fault_timer::STEP_TIMEOUT;
 use crate::memory;
@@ -22,7 +22,7 @@ use crate::row::{Fault, Row};
 
 const LIMIT: Duration = Duration::from_secs(11);
 
-/// What is too large is refused by itself, and what stands around it arrives.
+/// A too large event is rejected alone: the events before and after it arrive.
 pub(super) async fn too_large(row: &mut Row) -> Result<()> {
     let memory = memory::resident();
     let server = NatsServer::start(NatsConfig::new().max_payload(64 << 10))?;
@@ -31,36 +31,38 @@ pub(super) async fn too_large(row: &mut Row) -> Result<()> {
         .options(NatsOptions::new(server.client_url()))
         .build()
         .await?;
-    let mut witness = Witness::start(&server).await?;
+    let mut subscriber = ReferenceSubscriber::start(&server).await?;
     let events: Vec<_> = (0..100).map(|number| Event { goal: 0, number }).collect();
     for event in &events {
         send(&sink, &recorder, *event).await?.ok();
-        let answer = sink.send(samples::sized(samples::goal(1), 100_000)).await;
+        let result = sink.send(samples::sized(samples::goal(1), 100_000)).await;
         row.count_fault(Fault::Other);
-        let is_told = answer.is_err_and(|error| error.kind() == SinkErrorKind::TooLarge);
-        row.check(is_told, || "an event over the limit is not told to be too large".into());
+        let is_too_large = result.is_err_and(|error| error.kind() == SinkErrorKind::TooLarge);
+        row.check(is_too_large, || {
+            "an event over the limit does not fail with `TooLarge`".into()
+        });
     }
     flush(&sink, &recorder, &events).await?.ok();
     sink.close().await?;
-    row.add_round(&recorder, &witness.read().await?, LIMIT, memory);
+    row.add_round(&recorder, &subscriber.read().await?, LIMIT, memory);
     Ok(())
 }
 
-/// A user who may not publish any more is told so, at the latest by a flush; what was flushed before has arrived.
+/// After a permission is revoked, `send` or at the latest `flush` returns `Unauthorized`; flushed events have arrived.
 pub(super) async fn revoked(row: &mut Row) -> Result<()> {
     let memory = memory::resident();
     let ada = || NatsUser::with_password("ada", "secret");
     let config = |ada: NatsUser| {
         NatsConfig::new()
             .user(ada)
-            .user(NatsUser::with_password("witness", "secret"))
+            .user(NatsUser::with_password("subscriber", "secret"))
     };
     let mut server = NatsServer::start(config(ada()))?;
     let recorder = Arc::<Recorder>::default();
     let options = quick(NatsOptions::new(server.client_url())).user_and_password("ada", "secret");
     let sink = NatsEventSink::builder().options(options).build().await?;
-    let as_witness = ConnectOptions::with_user_and_password("witness".into(), "secret".into());
-    let mut witness = Witness::start_with(&server, as_witness).await?;
+    let as_witness = ConnectOptions::with_user_and_password("subscriber".into(), "secret".into());
+    let mut subscriber = ReferenceSubscriber::start_with(&server, as_witness).await?;
     let before: Vec<_> = (0..500).map(|number| Event { goal: 0, number }).collect();
     for event in &before {
         send(&sink, &recorder, *event).await?.ok();
@@ -68,23 +70,22 @@ pub(super) async fn revoked(row: &mut Row) -> Result<()> {
     flush(&sink, &recorder, &before).await?.ok();
     server.reload(config(ada().may_not_publish(&["agent.driver.>"])))?;
     row.count_fault(Fault::Other);
-    let mut is_told = false;
+    let mut is_reported = false;
     for number in 500..600 {
-        let answer = send(&sink, &recorder, Event { goal: 0, number }).await?;
-        is_told |= answer.is_err_and(|error| error.kind() == SinkErrorKind::Unauthorized);
+        let result = send(&sink, &recorder, Event { goal: 0, number }).await?;
+        is_reported |= result.is_err_and(|error| error.kind() == SinkErrorKind::Unauthorized);
     }
-    // The client tells of refusals by another way than of answers, which may be a moment later.
     let start = Instant::now();
-    while !is_told && start.elapsed() < STEP_TIMEOUT {
-        let answer = flush(&sink, &recorder, &[]).await?;
-        is_told = answer.is_err_and(|error| error.kind() == SinkErrorKind::Unauthorized);
+    while !is_reported && start.elapsed() < STEP_TIMEOUT {
+        let result = flush(&sink, &recorder, &[]).await?;
+        is_reported = result.is_err_and(|error| error.kind() == SinkErrorKind::Unauthorized);
     }
-    row.check(is_told, || "a permission that was revoked is not told".into());
-    row.add_round(&recorder, &witness.read().await?, LIMIT, memory);
+    row.check(is_reported, || "a revoked permission is not reported".into());
+    row.add_round(&recorder, &subscriber.read().await?, LIMIT, memory);
     Ok(())
 }
 
-/// A reader who is too slow is told how many events it missed: all of them.
+/// A slow reader learns the exact number of events that it missed.
 pub(super) async fn slow_consumer(row: &mut Row) -> Result<()> {
     const EVENTS: u32 = 20_000;
     let memory = memory::resident();
@@ -94,7 +95,7 @@ pub(super) async fn slow_consumer(row: &mut Row) -> Result<()> {
         .options(NatsOptions::new(server.client_url()))
         .build()
         .await?;
-    let mut witness = Witness::start(&server).await?;
+    let mut subscriber = ReferenceSubscriber::start(&server).await?;
     let options = NatsOptions::new(server.client_url());
     let mut source = NatsEventSource::builder()
         .options(options)
@@ -116,8 +117,8 @@ pub(super) async fn slow_consumer(row: &mut Row) -> Result<()> {
     while read + source.dropped() < u64::from(EVENTS) {
         let next = timeout(STEP_TIMEOUT, source.next())
             .await
-            .context("the reader is not told of all that it missed")?;
-        match next.context("the reader came to an end")? {
+            .context("the reader does not learn of all missed events")?;
+        match next.context("the source ended")? {
             Ok(_) => read += 1,
             Err(error) => row.check(error.kind() == SourceErrorKind::Lagged, || error.to_string()),
         }
@@ -125,9 +126,9 @@ pub(super) async fn slow_consumer(row: &mut Row) -> Result<()> {
     row.count_errors("missed by the reader", source.dropped());
     row.check(source.dropped() > 0, || "the reader was not too slow".into());
     row.check(read + source.dropped() == u64::from(EVENTS), || {
-        format!("{read} read and {} told as missed, of {EVENTS}", source.dropped())
+        format!("{read} read and {} reported as missed, of {EVENTS}", source.dropped())
     });
     sink.close().await?;
-    row.add_round(&recorder, &witness.read().await?, LIMIT, memory);
+    row.add_round(&recorder, &subscriber.read().await?, LIMIT, memory);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Core NATS on a server that is killed.
 //!
-//! The witness loses its link with the server, too. So what came before the kill is read before it; what was under way
+//! The subscriber loses its link with the server, too. So what came before the kill is read before it; what was under way
 //! is at risk for both, and the promise is that the sink says so.
 
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use driver_events_nats::{NatsEventSink, NatsOptions};
 use tokio::task::block_in_place;
 
 use super::core_links::{flush, send};
+use super::reference_subscriber::ReferenceSubscriber;
 use super::stream::quick;
-use super::witness::Witness;
 use crate::event::Event;
 use crate::memory;
 use crate::random::Random;
@@ -36,7 +36,7 @@ pub(super) async fn kills(random: &mut Random, row: &mut Row) -> Result<()> {
     let mut read = Vec::new();
     let mut number = 0;
     for _ in 0..KILLS {
-        let mut witness = Witness::start(&server).await?;
+        let mut subscriber = ReferenceSubscriber::start(&server).await?;
         let burst: Vec<_> = (number..number + 1_000)
             .map(|number| Event {
                 goal: number % 7,
@@ -49,7 +49,7 @@ pub(super) async fn kills(random: &mut Random, row: &mut Row) -> Result<()> {
         }
         let answer = flush(&sink, &recorder, &burst).await?;
         ensure!(answer.is_ok(), "a flush failed on a sound link: {answer:?}");
-        read.extend(witness.read().await?);
+        read.extend(subscriber.read().await?);
 
         let dying = tokio::task::spawn_blocking(move || {
             let killed = server.kill().and_then(|()| server.restart());

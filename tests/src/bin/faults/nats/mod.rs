@@ -3,7 +3,7 @@
 mod core_links;
 mod core_refusals;
 mod core_server;
-mod witness;
+mod reference_subscriber;
 
 mod jetstream_cluster;
 mod jetstream_links;

@@ -1,4 +1,4 @@
-//! Who listens on a sound link, without the crate that is tried.
+//! A subscriber on a healthy connection, without the crate under test.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,21 +12,21 @@ use tokio::time::timeout;
 use crate::event::Event;
 use crate::fault_timer::STEP_TIMEOUT;
 
-/// What the witness listens to: not to everything, which a flush's barrier must not be heard by.
+/// Subject of the subscription. Not `>`, which would include the barrier requests of `flush`.
 const EVENTS: &str = "agent.driver.>";
-/// A message by which the witness sees that it has all that the server parsed before.
+/// Message that follows everything that the server has parsed before.
 const MARK: &str = "agent.driver.mark";
-/// More than is ever sent between two looks.
+/// More than is sent between two reads.
 const CAPACITY: usize = 1 << 20;
 
-pub(super) struct Witness {
+pub(super) struct ReferenceSubscriber {
     client: Client,
     messages: Subscriber,
-    /// The client dropped messages: what is missing was not lost by who is tried.
+    /// Whether the client dropped messages: missing events are then not losses of the sink.
     is_broken: Arc<AtomicBool>,
 }
 
-impl Witness {
+impl ReferenceSubscriber {
     pub(super) async fn start(server: &NatsServer) -> Result<Self> {
         Self::start_with(server, ConnectOptions::new()).await
     }
@@ -42,31 +42,31 @@ impl Witness {
         });
         let client = options.connect(server.client_url()).await?;
         let messages = client.subscribe(EVENTS).await?;
-        let mut witness = Self {
+        let mut subscriber = Self {
             client,
             messages,
             is_broken,
         };
-        // The server has the subscription before anything is sent.
-        witness.read().await?;
-        Ok(witness)
+        // Returns when the server has the subscription.
+        subscriber.read().await?;
+        Ok(subscriber)
     }
 
-    /// All events that the server parsed before this call, and that were not read yet.
+    /// Returns the unread events that the server has parsed before this call.
     pub(super) async fn read(&mut self) -> Result<Vec<Event>> {
         self.client.publish(MARK, "".into()).await?;
         let mut events = Vec::new();
         loop {
             let message = timeout(STEP_TIMEOUT, self.messages.next())
                 .await
-                .context("the witness hears nothing")?;
-            let message = message.context("the witness is cut off")?;
+                .context("no message within the timeout")?;
+            let message = message.context("the subscription ended")?;
             if message.subject.as_str() == MARK {
                 break;
             }
             events.push(Event::parse(&message.payload)?);
         }
-        ensure!(!self.is_broken.load(Ordering::Relaxed), "the witness was too slow");
+        ensure!(!self.is_broken.load(Ordering::Relaxed), "the subscriber was too slow");
         Ok(events)
     }
 }
