@@ -73,7 +73,7 @@ fn unusable_nats_file_is_reported_once() {
     for option in ["--nats-ca", "--nats-creds", "--nats-nkey"] {
         assert_fails(2, &run(["publish", "--to", url, option, directory]), &is_directory);
     }
-    let reason = format!("{file} holds no certificate");
+    let reason = format!("no PEM certificate in `{file}`");
     assert_fails(2, &run(["publish", "--to", url, "--nats-ca", &file]), &reason);
 }
 

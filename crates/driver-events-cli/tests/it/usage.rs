@@ -123,7 +123,7 @@ fn usage_errors_exit_with_2() {
         ),
         (
             &["publish", "--to", "nats://h:port"],
-            "cannot open `nats://h:port`: \"nats://h:port\" is no NATS server",
+            "cannot open `nats://h:port`: invalid NATS server `nats://h:port`",
         ),
         (
             &["publish", "--to", "nats://h?prefix=a..b"],
