@@ -12,7 +12,9 @@ use crate::support::{config_of, in_time};
 #[tokio::test(flavor = "multi_thread")]
 async fn broker_crash_with_events_in_flight_loses_none() {
     let mut broker = KafkaBroker::start(KafkaConfig::new()).unwrap();
-    let config = config_of(&broker);
+    let mut config = config_of(&broker);
+    // A restart of the broker takes long on a busy machine, and no event may time out.
+    config.set("message.timeout.ms", "120000");
     in_time(ensure_topic(&config, &TopicSettings::new().partitions(3)))
         .await
         .unwrap();
