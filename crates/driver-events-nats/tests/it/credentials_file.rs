@@ -101,7 +101,7 @@ async fn credentials_that_expire_are_told_and_new_ones_are_taken_up() {
     wait_until("the broken file is told", PATIENCE, async || {
         let error = sink.publish(event()).await.unwrap_err().to_string();
         assert!(!error.contains(&seed), "{error}");
-        error.contains("is no credentials file")
+        error.contains("invalid credentials file")
     })
     .await;
 
