@@ -151,7 +151,7 @@ impl fmt::Display for ApiError {
             Self::Unavailable => f.write_str("JetStream is disabled for this account, or has no leader"),
             Self::TimedOut => f.write_str("JetStream request timed out: check the server, and the permissions"),
             Self::PermissionDenied => f.write_str("no permission for the request, or for its reply inbox"),
-            Self::CredentialsRejected(reason) => write!(f, "the server rejected the credentials: {reason}"),
+            Self::CredentialsRejected(reason) => write!(f, "the NATS server rejects the credentials: {reason}"),
             Self::Failed(_) => f.write_str("request failed"),
         }
     }

@@ -90,7 +90,7 @@ impl Outage {
             return None;
         }
         self.reported_auth_error.clone_from(&auth_error);
-        let message = format!("the NATS server rejected the credentials: {}", auth_error?);
+        let message = format!("the NATS server rejects the credentials: {}", auth_error?);
         Some(SourceError::new(SourceErrorKind::Unauthorized, message))
     }
 }

@@ -33,7 +33,7 @@ async fn expect_refusal(options: NatsOptions, kind: SetupErrorKind) -> SetupErro
 }
 
 #[tokio::test]
-async fn every_kind_of_credentials_opens_the_door_and_wrong_ones_do_not() {
+async fn every_kind_of_credentials_connects_and_wrong_ones_fail() {
     let server = NatsServer::start(with_password("s3cret")).unwrap();
     expect_flow(options(&server).user_and_password("ada", "s3cret")).await;
     let address = server.client_address();
@@ -66,7 +66,7 @@ async fn every_kind_of_credentials_opens_the_door_and_wrong_ones_do_not() {
 
 /// The trap: after the first connection the client tries for ever, and tells nobody but its callback.
 #[tokio::test]
-async fn credentials_that_turn_bad_are_told_and_so_are_those_that_turn_good() {
+async fn credentials_revoked_and_restored_are_reported() {
     let mut server = NatsServer::start(with_password("s3cret")).unwrap();
     let options = options(&server)
         .user_and_password("ada", "s3cret")
@@ -104,7 +104,7 @@ async fn credentials_that_turn_bad_are_told_and_so_are_those_that_turn_good() {
 }
 
 #[tokio::test]
-async fn wrong_credentials_in_the_background_are_told_by_the_first_calls() {
+async fn first_calls_report_wrong_credentials_in_background() {
     let server = NatsServer::start(with_password("s3cret")).unwrap();
     let options = options(&server)
         .user_and_password("ada", "wr0ng")

@@ -132,7 +132,7 @@ async fn a_server_that_is_killed_under_load_loses_only_what_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_a_stalled_link_every_call_ends_in_time_and_nothing_is_lost() {
+async fn stalled_link_calls_return_in_time_and_lose_nothing() {
     let (server, proxy) = proxied().await;
     let mut reader = Reader::start(&server, None).await;
     let sink = NatsEventSink::builder()
