@@ -1,5 +1,5 @@
-//! What crosses the crates: end-to-end tests (`it/`), faults done to real servers and links (`src/bin/faults/`),
-//! benchmarks (`src/bin/bench/`), and the examples of the documents, which are compiled and run as tests of this crate.
+//! Tests across crates: end-to-end tests (`it/`), fault campaigns on real servers (`src/bin/faults/`), benchmarks
+//! (`src/bin/bench/`), and the examples of the documents, compiled as doc tests of this crate.
 
 /// The examples of the README.
 #[cfg(doctest)]

@@ -189,7 +189,7 @@ async fn revoked_credentials_end_the_command() {
         for ended in [Some(publish), tail].into_iter().flatten().map(Running::wait) {
             assert_eq!(ended.code, 1, "{}", ended.stderr);
             assert!(
-                ended.stderr.contains(REFUSED) || ended.stderr.contains("refuses this reader"),
+                ended.stderr.contains(REFUSED) || ended.stderr.contains("rejects this reader"),
                 "{}",
                 ended.stderr
             );

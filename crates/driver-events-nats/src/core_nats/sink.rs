@@ -72,17 +72,17 @@ pub struct NatsEventSink {
     unflushed: Unflushed,
     /// Serialises barriers.
     flushing: Mutex<()>,
-    ending: Mutex<Ending>,
+    closing: Mutex<Closing>,
     /// Number of rejected events already reported.
     reported_violations: AtomicU64,
 }
 
 /// Progress of `close`.
 #[derive(Debug, Default)]
-struct Ending {
+struct Closing {
     /// Error of the last flush, kept until a call returns it: a call may be dropped before.
     failure: Option<SinkError>,
-    has_ended: bool,
+    is_closed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -115,7 +115,7 @@ impl NatsEventSink {
             close_guard: CloseGuard::default(),
             unflushed: Unflushed::default(),
             flushing: Mutex::default(),
-            ending: Mutex::default(),
+            closing: Mutex::default(),
             reported_violations: AtomicU64::default(),
         }
     }
@@ -135,7 +135,7 @@ impl NatsEventSink {
             .has_headers
             .then(|| headers::write(envelope))
             .transpose()?;
-        self.check_refusals(&subject)?;
+        self.check_denied_subject(&subject)?;
         // Read before the client accepts the event, which may be sent and lost with the connection at once.
         let epoch = self.connection.epoch();
         self.publish_within(subject, headers, payload, timeout_left).await?;
@@ -179,19 +179,19 @@ impl NatsEventSink {
         let (kind, message) = if self.connection.is_connected() {
             (
                 SinkErrorKind::Full,
-                "the client has no room: the link to NATS is too slow",
+                "the queue of the client is full: the connection to NATS is too slow",
             )
         } else {
             (
                 SinkErrorKind::Disconnected,
-                "the client has no room: the link to NATS is down",
+                "the queue of the client is full: the connection to NATS is down",
             )
         };
         SinkError::new(kind, message).with_fate(Fate::NotSent)
     }
 
     /// Rejects an event on a subject that the server has denied.
-    fn check_refusals(&self, subject: &str) -> Result<(), SinkError> {
+    fn check_denied_subject(&self, subject: &str) -> Result<(), SinkError> {
         let Some(connection) = self
             .connection
             .nats_connection()
@@ -203,7 +203,7 @@ impl NatsEventSink {
             return Err(barrier::unauthorized(&why));
         }
         if connection.state().is_publish_denied(subject) {
-            let message = format!("the server refuses to take events on {subject:?}: permit it");
+            let message = format!("no permission to publish to `{subject}`: grant it");
             return Err(SinkError::new(SinkErrorKind::Unauthorized, message));
         }
         Ok(())
@@ -213,8 +213,7 @@ impl NatsEventSink {
         let reported = self.unflushed.reported();
         {
             let _guard = timeout_at(deadline, self.flushing.lock()).await.map_err(|elapsed| {
-                SinkError::new(SinkErrorKind::Timeout, "the flush before this one took all of its time")
-                    .with_source(elapsed)
+                SinkError::new(SinkErrorKind::Timeout, "timed out behind another flush").with_source(elapsed)
             })?;
             if let Some(interval) = self.unflushed.interval() {
                 let subject = &self.settings.barrier_subject;
@@ -222,33 +221,35 @@ impl NatsEventSink {
                 self.unflushed.confirm(interval, epoch);
             }
         }
-        let refused = self.check_refused_events();
+        let rejected = self.check_rejected_events();
         // A concurrent flush may have reported events of this caller meanwhile: they count for both.
         let at_risk = self.unflushed.reported() - reported;
         if at_risk == 0 {
-            return refused;
+            return rejected;
         }
         let at_risk = pluralize(at_risk, "event");
-        let lost = format!("the connection to NATS was lost, and maybe {at_risk} that no flush covered");
-        Err(match refused {
+        let lost = format!("the connection to NATS was lost: {at_risk} at risk");
+        Err(match rejected {
             Ok(()) => SinkError::new(SinkErrorKind::Disconnected, lost),
             Err(error) => SinkError::new(error.kind(), format!("{lost}; {error}")).with_fate(Fate::Unknown),
         })
     }
 
     /// Returns an error for rejected events that were not reported before.
-    fn check_refused_events(&self) -> Result<(), SinkError> {
+    fn check_rejected_events(&self) -> Result<(), SinkError> {
         let Some(state) = self.connection.state().filter(|state| state.has_violations()) else {
             return Ok(());
         };
         let subjects = &self.settings.subjects;
-        let (refused, subject) = state.publish_violations(|subject| subjects.strip(subject).is_some());
-        let reported = self.reported_violations.swap(refused, Ordering::AcqRel);
-        match (refused.saturating_sub(reported), subject) {
+        let (rejected, subject) = state.publish_violations(|subject| subjects.strip(subject).is_some());
+        let reported = self.reported_violations.swap(rejected, Ordering::AcqRel);
+        match (rejected.saturating_sub(reported), subject) {
             (0, _) | (_, None) => Ok(()),
             (events, Some(subject)) => {
                 let events = pluralize(events, "event");
-                let message = format!("the server refused {events} or more, on {subject:?} among others: permit it");
+                let message = format!(
+                    "the server rejected at least {events}, for example on `{subject}`: grant permission to publish"
+                );
                 Err(SinkError::new(SinkErrorKind::Unauthorized, message))
             }
         }
@@ -289,10 +290,10 @@ impl DriverEventSink for NatsEventSink {
         self.close_guard.close();
         let late =
             |what: &'static str| move |elapsed| SinkError::new(SinkErrorKind::Timeout, what).with_source(elapsed);
-        let mut ending = timeout_at(deadline, self.ending.lock())
+        let mut closing = timeout_at(deadline, self.closing.lock())
             .await
-            .map_err(late("another call of close took all of the time"))?;
-        if ending.has_ended {
+            .map_err(late("timed out behind another close"))?;
+        if closing.is_closed {
             return Ok(());
         }
         timeout_at(deadline, self.close_guard.drained())
@@ -302,17 +303,17 @@ impl DriverEventSink for NatsEventSink {
             if error.is_retryable() && self.unflushed.interval().is_some() {
                 return Err(error);
             }
-            ending.failure = Some(error);
+            closing.failure = Some(error);
         }
         if let Some(connection) = self.connection.owned() {
             let rest = deadline.saturating_duration_since(Instant::now());
             connection.close(rest).await?;
         }
-        ending.has_ended = true;
-        match ending.failure.take() {
+        closing.is_closed = true;
+        match closing.failure.take() {
             Some(error) => Err(error),
             // All errors of the server have arrived before the connection closes.
-            None => self.check_refused_events(),
+            None => self.check_rejected_events(),
         }
     }
 }
@@ -334,7 +335,7 @@ pub(crate) fn publish_error(error: PublishError) -> SinkError {
             "event is larger than `max_payload` of the server",
         ),
         PublishErrorKind::InvalidSubject => (SinkErrorKind::Rejected, "invalid subject"),
-        PublishErrorKind::Send => (SinkErrorKind::Closed, "the connection to NATS has ended"),
+        PublishErrorKind::Send => (SinkErrorKind::Closed, "the connection to NATS is closed"),
     };
     SinkError::new(kind, message)
         .with_fate(Fate::NotSent)

@@ -104,7 +104,7 @@ impl NatsEventSinkBuilder {
         let subject = &settings.barrier_subject;
         if !is_publishable(subject) || settings.subjects.strip(subject).is_some() {
             let message =
-                format!("the barrier subject {subject:?} must be one that can be published to and has no events");
+                format!("invalid barrier subject `{subject}`: it must be publishable and not below `agent.driver.`");
             return Err(SetupError::invalid(message));
         }
         Ok(NatsEventSink::with_settings(self.connection.connect().await?, settings))

@@ -165,19 +165,19 @@ impl NatsEventSource {
         let wildcard = self.subjects.wildcard();
         let refusal = connection.auth_error().or_else(|| {
             let is_refused = connection.state().is_subscribe_denied(|refused| refused == wildcard);
-            is_refused.then(|| format!("it does not permit the subscription to {wildcard:?}").into())
+            is_refused.then(|| format!("no permission to subscribe to `{wildcard}`").into())
         });
         if refusal == self.reported {
             return None;
         }
         self.reported.clone_from(&refusal);
-        let message = format!("the NATS server refuses this reader: {}", refusal?);
+        let message = format!("the NATS server rejects this reader: {}", refusal?);
         Some(SourceError::new(SourceErrorKind::Unauthorized, message))
     }
 
     fn end(&mut self) -> Option<SourceError> {
         let is_first = !std::mem::replace(&mut self.has_reported_end, true);
-        is_first.then(|| SourceError::new(SourceErrorKind::Closed, "the connection to NATS has ended"))
+        is_first.then(|| SourceError::new(SourceErrorKind::Closed, "the connection to NATS is closed"))
     }
 }
 

@@ -130,7 +130,7 @@ impl NatsEventSourceBuilder {
             |group: &String| !group.is_empty() && !group.contains(|c: char| c.is_whitespace() || c.is_control());
         if let Some(group) = self.queue_group.as_ref().filter(|group| !is_group(group)) {
             return Err(SetupError::invalid(format!(
-                "the queue group {group:?} must be one word"
+                "invalid queue group `{group}`: it must not be empty or contain white space"
             )));
         }
         let connection = self.connection.connect().await?;
@@ -147,7 +147,7 @@ impl NatsEventSourceBuilder {
             .state()
             .is_some_and(|state| state.is_subscribe_denied(is_wildcard))
         {
-            let message = format!("the NATS server does not permit the subscription to {wildcard:?}");
+            let message = format!("no permission to subscribe to `{wildcard}`: grant it");
             return Err(SetupError::new(SetupErrorKind::Unauthorized, message));
         }
         Ok(NatsEventSource::with_subscriber(connection, subscriber, settings))
@@ -171,7 +171,9 @@ async fn subscribe(
     let unreachable = |message: &str| SetupError::new(SetupErrorKind::Unreachable, message);
     match timeout_at(deadline, subscribe).await {
         Ok(Ok(subscriber)) => Ok(subscriber),
-        Ok(Err(error)) => Err(unreachable("the connection to NATS has ended").with_source(error)),
-        Err(elapsed) => Err(unreachable("the client has no room: the link to NATS is down").with_source(elapsed)),
+        Ok(Err(error)) => Err(unreachable("the connection to NATS is closed").with_source(error)),
+        Err(elapsed) => {
+            Err(unreachable("the queue of the client is full: the connection to NATS is down").with_source(elapsed))
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Who connects to whom, what is tracing_log of it, and that secrets are not.
+//! Connections: credentials, TLS, reconnects, and their logs without secrets.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use driver_events_nats::{NatsEventSink, NatsOptions, SetupError, SetupErrorKind}
 use nkeys::KeyPair;
 use tracing::Level;
 
-use crate::support::{PATIENCE, options, server};
+use crate::support::{TIMEOUT, options, server};
 
 fn with_password(password: &str) -> NatsConfig {
     NatsConfig::new().user(NatsUser::with_password("ada", password))
@@ -64,7 +64,7 @@ async fn every_kind_of_credentials_connects_and_wrong_ones_fail() {
     assert!(!error_report(&error).contains("wr0ng"), "{}", error_report(&error));
 }
 
-/// The trap: after the first connection the client tries for ever, and tells nobody but its callback.
+/// After the first connection the client retries for ever, and reports rejected credentials to its event callback only.
 #[tokio::test]
 async fn credentials_revoked_and_restored_are_reported() {
     let mut server = NatsServer::start(with_password("s3cret")).unwrap();
@@ -82,21 +82,18 @@ async fn credentials_revoked_and_restored_are_reported() {
     sink.flush().await.unwrap();
 
     server.reload(with_password("an0ther")).unwrap();
-    wait_until("sending is refused", PATIENCE, async || {
-        is_unauthorized(publish().await)
-    })
-    .await;
+    wait_until("send is rejected", TIMEOUT, async || is_unauthorized(publish().await)).await;
     assert!(!connection.is_connected());
     let last_error = connection.last_error().unwrap().to_lowercase();
     assert!(last_error.contains("authorization violation"), "{last_error}");
     assert!(is_unauthorized(publish().await), "and stays so");
     let start = Instant::now();
-    // There is something to be flushed, or not: what was sent until the server said no.
+    // Events sent before the rejection may be unflushed.
     let _ = sink.flush().await;
     assert!(start.elapsed() < Duration::from_secs(5));
 
     server.reload(with_password("s3cret")).unwrap();
-    wait_until("sending goes on", PATIENCE, async || publish().await.is_ok()).await;
+    wait_until("send succeeds again", TIMEOUT, async || publish().await.is_ok()).await;
     assert!(connection.reconnects() >= 1);
     let _ = sink.flush().await;
     publish().await.unwrap();
@@ -110,9 +107,9 @@ async fn first_calls_report_wrong_credentials_in_background() {
         .user_and_password("ada", "wr0ng")
         .connect_in_background();
     let sink = NatsEventSink::builder().options(options).build().await.unwrap();
-    // Nobody has said no yet.
+    // Not rejected yet.
     sink.publish(samples::numbered(samples::goal(1), 1)).await.unwrap();
-    wait_until("sending is refused", PATIENCE, async || {
+    wait_until("send is rejected", TIMEOUT, async || {
         let error = sink.publish(samples::numbered(samples::goal(1), 1)).await.err();
         error.is_some_and(|error| error.kind() == SinkErrorKind::Unauthorized)
     })
@@ -122,14 +119,14 @@ async fn first_calls_report_wrong_credentials_in_background() {
 }
 
 #[tokio::test]
-async fn certificates_are_checked_on_both_sides() {
+async fn both_sides_check_certificates() {
     let certificates = Certificates::generate().unwrap();
     let server = NatsServer::start(NatsConfig::new().tls(&certificates)).unwrap();
     let trusting = |server: &NatsServer| options(server).root_certificates(certificates.authority());
     expect_flow(trusting(&server)).await;
     let plain = format!("nats://{}", server.client_address());
     expect_flow(NatsOptions::new(plain).root_certificates(certificates.authority())).await;
-    // Those whom the system trusts did not sign the server's certificate, and nor did another authority.
+    // Neither a trusted authority of the system nor another one has signed the certificate of the server.
     expect_refusal(options(&server), SetupErrorKind::Tls).await;
     let other = Certificates::generate().unwrap();
     expect_refusal(
@@ -148,7 +145,7 @@ async fn certificates_are_checked_on_both_sides() {
 }
 
 #[tokio::test]
-async fn files_that_are_none_are_told_at_once() {
+async fn invalid_files_fail_at_once() {
     let certificates = Certificates::generate().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty.pem");
@@ -182,7 +179,7 @@ async fn tls_is_used_where_it_is_required() {
 }
 
 #[tokio::test]
-async fn one_of_several_servers_is_enough() {
+async fn one_reachable_server_is_enough() {
     let mut dead = server();
     let alive = server();
     dead.kill().unwrap();
@@ -192,9 +189,9 @@ async fn one_of_several_servers_is_enough() {
     assert!(start.elapsed() < Duration::from_secs(5));
 }
 
-/// A server that takes the connection and says nothing.
+/// A server that accepts the connection and sends nothing.
 #[tokio::test]
-async fn a_silent_server_is_given_up_in_time() {
+async fn silent_server_fails_within_the_timeout() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let options = NatsOptions::new(silent.local_addr().unwrap().to_string());
     let start = Instant::now();
@@ -207,14 +204,14 @@ async fn a_silent_server_is_given_up_in_time() {
 }
 
 #[tokio::test]
-async fn a_connection_that_gives_up_is_closed_for_good() {
+async fn exhausted_reconnects_close_the_connection() {
     let mut server = server();
     let options = options(&server)
         .max_attempts(2)
         .reconnect_delay(Duration::from_millis(1), Duration::from_millis(1));
     let sink = NatsEventSink::builder().options(options).build().await.unwrap();
     server.kill().unwrap();
-    wait_until("the sink says that its connection has ended", PATIENCE, async || {
+    wait_until("the sink reports the closed connection", TIMEOUT, async || {
         let error = sink.publish(samples::numbered(samples::goal(1), 1)).await.err();
         error.is_some_and(|error| error.kind() == SinkErrorKind::Closed)
     })
@@ -222,7 +219,7 @@ async fn a_connection_that_gives_up_is_closed_for_good() {
     assert!(!sink.connection().unwrap().is_connected());
     assert!(sink.connection().unwrap().last_error().is_some());
     let start = Instant::now();
-    assert!(sink.close().await.is_err(), "what waited in memory is lost, or may be");
+    assert!(sink.close().await.is_err(), "queued events may be lost");
     assert!(start.elapsed() < Duration::from_secs(5));
 }
 
@@ -239,11 +236,11 @@ async fn connection_events_are_logged_with_their_cause() {
     let connection = options.connect().await.unwrap();
     let logged = |level, part: &str| tracing_log.contains(level, "driver_events_nats", part);
     server.kill().unwrap();
-    wait_until("the loss is logged", PATIENCE, async || {
+    wait_until("the loss is logged", TIMEOUT, async || {
         logged(Level::WARN, "connection lost")
     })
     .await;
-    wait_until("the cause of the failed attempts is logged", PATIENCE, async || {
+    wait_until("the cause of the failed attempts is logged", TIMEOUT, async || {
         logged(Level::WARN, "Connection refused")
     })
     .await;
@@ -255,8 +252,8 @@ async fn connection_events_are_logged_with_their_cause() {
     }
     drop(listener);
     server.restart().unwrap();
-    wait_until("the client reconnects", PATIENCE, async || connection.reconnects() == 1).await;
-    wait_until("the number of failed attempts is logged", PATIENCE, async || {
+    wait_until("the client reconnects", TIMEOUT, async || connection.reconnects() == 1).await;
+    wait_until("the number of failed attempts is logged", TIMEOUT, async || {
         logged(Level::INFO, "failed_attempts=")
     })
     .await;
@@ -271,9 +268,9 @@ async fn connection_events_are_logged_with_their_cause() {
 
     let connz = server.monitoring("/connz").unwrap();
     assert_eq!(connz["connections"][0]["name"], "traced-17");
-    connection.close(PATIENCE).await.unwrap();
-    connection.close(PATIENCE).await.unwrap();
-    wait_until("the close is logged", PATIENCE, async || {
+    connection.close(TIMEOUT).await.unwrap();
+    connection.close(TIMEOUT).await.unwrap();
+    wait_until("the close is logged", TIMEOUT, async || {
         logged(Level::INFO, "connection closed")
     })
     .await;

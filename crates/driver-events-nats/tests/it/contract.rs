@@ -1,4 +1,4 @@
-//! What is on the wire: subjects, payloads and headers, as a client sees them that knows nothing of this library.
+//! The wire format as a plain client sees it: subjects, payloads and headers.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use driver_events_types::{DriverEvent, EventKind, GoalId};
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, Reader, client, options, server};
+use crate::support::{Reader, TIMEOUT, client, options, server};
 
 pub(crate) fn fixture(name: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../driver-events-types/tests/fixtures");
@@ -24,7 +24,7 @@ pub(crate) fn fixture(name: &str) -> Vec<String> {
 
 async fn listen(client: &Client, subject: &str) -> Subscriber {
     let subscriber = client.subscribe(subject.to_owned()).await.unwrap();
-    // A message to ourselves comes back after the server has taken note of the subscription.
+    // A message to our own subject arrives after the server has the subscription.
     let inbox = client.new_inbox();
     let request = async_nats::Request::new().inbox(inbox.clone());
     client.send_request(inbox, request).await.unwrap();
@@ -32,8 +32,10 @@ async fn listen(client: &Client, subject: &str) -> Subscriber {
 }
 
 async fn next(subscriber: &mut Subscriber) -> Message {
-    let message = timeout(PATIENCE, subscriber.next()).await;
-    message.expect("what was sent must come").expect("the connection lives")
+    let message = timeout(TIMEOUT, subscriber.next()).await;
+    message
+        .expect("no message within the timeout")
+        .expect("the subscription ended")
 }
 
 fn headers_of(message: &Message) -> BTreeMap<String, Vec<String>> {
@@ -46,7 +48,7 @@ fn headers_of(message: &Message) -> BTreeMap<String, Vec<String>> {
 }
 
 #[tokio::test]
-async fn both_fixtures_come_back_byte_for_byte() {
+async fn fixtures_round_trip_byte_for_byte() {
     let server = server();
     let mut subscriber = listen(&client(&server).await, "agent.driver.>").await;
     let mut reader = Reader::start(&server, None).await;
@@ -77,15 +79,15 @@ async fn both_fixtures_come_back_byte_for_byte() {
                 assert_eq!(Some(message.subject.as_str()), envelope.subject());
                 assert_eq!(message.headers.is_none(), std::ptr::eq(sink, &bare));
             }
-            // What the reader published to see the end.
+            // The marker of `read_all`.
             next(&mut subscriber).await;
         }
     }
-    assert_eq!(kinds.len(), EventKind::ALL.len(), "every kind was sent: {kinds:?}");
+    assert_eq!(kinds.len(), EventKind::ALL.len(), "not every kind was sent: {kinds:?}");
 }
 
 #[tokio::test]
-async fn headers_are_those_of_the_table() {
+async fn headers_match_the_documented_table() {
     let server = server();
     let mut subscriber = listen(&client(&server).await, "tenant-7.agent.driver.escalate").await;
     let sink = NatsEventSink::builder()
@@ -133,7 +135,7 @@ async fn headers_are_those_of_the_table() {
 }
 
 #[tokio::test]
-async fn what_was_not_given_has_no_header() {
+async fn unset_attributes_have_no_header() {
     let server = server();
     let mut subscriber = listen(&client(&server).await, "agent.driver.>").await;
     let sink = NatsEventSink::new(client(&server).await);
@@ -151,16 +153,16 @@ async fn what_was_not_given_has_no_header() {
     assert_eq!(headers["ce-source"], ["urn:driver-events:unset"]);
 }
 
-/// `HeaderMap::insert` panics on a line ending, and a line ending in a value would be a header of the sender's choice.
+/// `HeaderMap::insert` panics on a line ending, and an unescaped line ending would inject a header.
 #[tokio::test]
-async fn hostile_texts_are_values_and_nothing_else() {
+async fn hostile_texts_cannot_inject_headers() {
     let server = server();
     let mut reader = Reader::start(&server, None).await;
     let sink = NatsEventSink::new(client(&server).await);
     let mut sent = Vec::new();
     for (text, number) in samples::hostile_texts().into_iter().zip(0..) {
         let envelope = Envelope::new(samples::numbered(samples::goal(1), number));
-        // Control characters are refused where an attribute is set; everything else must come back.
+        // Setting an attribute rejects control characters; all other text must round-trip.
         let Ok(id) = EventId::new(text.clone()) else { continue };
         let stamp = Stamp {
             run: text.into(),
@@ -180,7 +182,7 @@ async fn hostile_texts_are_values_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_subject_of_the_senders_choice_is_refused() {
+async fn injected_subject_is_rejected() {
     let server = server();
     let mut everything = listen(&client(&server).await, ">").await;
     let sink = NatsEventSink::builder()
@@ -211,9 +213,9 @@ async fn a_subject_of_the_senders_choice_is_refused() {
     assert_eq!(subject.as_str(), last.nats_subject());
 }
 
-/// What the source makes of messages of others, in their order.
+/// The deliveries of messages of other publishers, in order.
 #[tokio::test]
-async fn events_of_other_publishers_read_just_as_well() {
+async fn messages_of_other_publishers_are_delivered() {
     let server = server();
     let publisher = client(&server).await;
     let mut source = NatsEventSource::new(client(&server).await).await.unwrap();
@@ -263,7 +265,7 @@ async fn events_of_other_publishers_read_just_as_well() {
     publish(escalate, &[], "no JSON").await;
     publish(escalate, &[], json).await;
 
-    let mut next = async || timeout(PATIENCE, source.next()).await.unwrap().unwrap().unwrap();
+    let mut next = async || timeout(TIMEOUT, source.next()).await.unwrap().unwrap().unwrap();
     let bare = next().await;
     assert_eq!(bare.envelope().unwrap().json().unwrap(), json.as_bytes());
     assert_eq!(bare.position().to_string(), "agent.driver.escalate#1");
@@ -286,7 +288,7 @@ async fn events_of_other_publishers_read_just_as_well() {
     let last = next().await;
     assert!(last.envelope().is_ok());
     assert_eq!(last.position().to_string(), "agent.driver.escalate#10");
-    // An answer is nothing, and no error.
+    // An ack has no effect and is no error.
     bare.ack().await.unwrap();
     last.nack(Duration::ZERO).await.unwrap();
 }

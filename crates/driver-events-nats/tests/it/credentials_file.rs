@@ -1,4 +1,4 @@
-//! Users of an operator: a JWT and an NKey seed in a file.
+//! Credentials files with a user JWT and an NKey seed.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -12,9 +12,9 @@ use driver_events_nats::{NatsEventSink, SetupErrorKind};
 use nkeys::KeyPair;
 use serde_json::{Value, json};
 
-use crate::support::{PATIENCE, options};
+use crate::support::{TIMEOUT, options};
 
-/// Who may say who may connect.
+/// An operator and its account, which sign user JWTs.
 struct Operator {
     operator: KeyPair,
     account: KeyPair,
@@ -43,7 +43,7 @@ impl Operator {
         NatsServer::start(config).unwrap()
     }
 
-    /// Writes the credentials of a new user, who may connect for so long.
+    /// Writes the credentials of a new user, valid for `lifetime`.
     fn write_user(&self, path: &Path, lifetime: Duration) -> String {
         let user = KeyPair::new_user();
         let expiry = SystemTime::now() + lifetime;
@@ -61,7 +61,7 @@ impl Operator {
 
 fn sign(issuer: &KeyPair, subject: &str, expiry: Option<SystemTime>, kind: Value) -> String {
     let seconds = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-    // An expiry of 0 is none.
+    // An expiry of 0 means no expiry.
     let claims = json!({
         "jti": "1", "iat": seconds(SystemTime::now()), "exp": expiry.map_or(0, seconds), "iss": issuer.public_key(),
         "sub": subject, "name": "test", "nats": kind,
@@ -74,7 +74,7 @@ fn sign(issuer: &KeyPair, subject: &str, expiry: Option<SystemTime>, kind: Value
 }
 
 #[tokio::test]
-async fn credentials_that_expire_are_told_and_new_ones_are_taken_up() {
+async fn expired_credentials_are_reported_and_replaced() {
     let operator = Operator::new();
     let server = operator.server();
     let folder = tempfile::tempdir().unwrap();
@@ -88,17 +88,20 @@ async fn credentials_that_expire_are_told_and_new_ones_are_taken_up() {
     sink.flush().await.unwrap();
 
     let connection = sink.connection().unwrap();
-    wait_until("the user has expired, and the sink says so", PATIENCE, async || {
+    wait_until("the sink reports the expired user", TIMEOUT, async || {
         let error = sink.publish(event()).await.err();
         error.is_some_and(|error| error.kind() == SinkErrorKind::Unauthorized)
     })
     .await;
-    assert!(sink.flush().await.is_err(), "what was sent last is not with the server");
+    assert!(
+        sink.flush().await.is_err(),
+        "the last events have not reached the server"
+    );
     assert!(connection.last_error().is_some());
 
-    // A file that is broken for a while is told too, and does not end the attempts.
+    // A temporarily broken file is reported, and the client keeps reconnecting.
     fs::write(&path, &seed).unwrap();
-    wait_until("the broken file is told", PATIENCE, async || {
+    wait_until("the broken file is reported", TIMEOUT, async || {
         let error = sink.publish(event()).await.unwrap_err().to_string();
         assert!(!error.contains(&seed), "{error}");
         error.contains("invalid credentials file")
@@ -106,18 +109,18 @@ async fn credentials_that_expire_are_told_and_new_ones_are_taken_up() {
     .await;
 
     operator.write_user(&path, Duration::from_secs(3_600));
-    wait_until("the new credentials are used", PATIENCE, async || {
+    wait_until("the new credentials are used", TIMEOUT, async || {
         connection.is_connected()
     })
     .await;
-    // What was sent last before they expired is at risk, unless the first flush told so.
+    // The last events before the expiry are at risk, unless the first flush has reported it.
     let _ = sink.flush().await;
     sink.publish(event()).await.unwrap();
     sink.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_user_of_another_operator_is_refused() {
+async fn user_of_another_operator_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("driver.creds");
     let server = Operator::new().server();

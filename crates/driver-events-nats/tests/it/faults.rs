@@ -1,5 +1,4 @@
-//! Links that break and servers that die, under load: what a flush that returned Ok covers is never lost, and what may
-//! be lost is told.
+//! Broken links and killed servers under load: flushed events are never lost, and possible losses are reported.
 
 use std::time::{Duration, Instant};
 
@@ -8,9 +7,9 @@ use driver_events_core::{DriverEventSink, Envelope, Fate, SinkErrorKind};
 use driver_events_harness::{Direction, NatsServer, Proxy, wait_until};
 use driver_events_nats::{NatsEventSink, NatsOptions};
 
-use crate::support::{PATIENCE, Reader, in_time, options, server};
+use crate::support::{Reader, TIMEOUT, in_time, options, server};
 
-/// Through a proxy, and quick to connect again.
+/// Options that connect through the proxy, with a short reconnect delay.
 fn through(proxy: &Proxy) -> NatsOptions {
     NatsOptions::new(proxy.address().to_string()).reconnect_delay(Duration::from_millis(1), Duration::from_millis(20))
 }
@@ -29,13 +28,13 @@ async fn proxied() -> (NatsServer, Proxy) {
     (server, proxy)
 }
 
-/// How many events a failed flush says are at risk.
+/// Returns the number of events at risk in the error of a flush.
 fn at_risk(message: &str) -> usize {
     let number = message.split(' ').find_map(|word| word.parse().ok());
     number.unwrap_or_else(|| panic!("{message}"))
 }
 
-/// Checks that what was read was sent, once each, and in order within each goal. Returns how many are missing.
+/// Checks that the read events were sent, are unique and in order. Returns the number of missing events.
 fn missing(sent: &[Envelope], read: &[Envelope]) -> usize {
     let mut rest = sent.iter();
     for envelope in read {
@@ -45,13 +44,13 @@ fn missing(sent: &[Envelope], read: &[Envelope]) -> usize {
     sent.len() - read.len()
 }
 
-/// The trap: the client's own flush returns when the bytes are with the operating system.
+/// The client's own flush returns once the operating system has the bytes, which is not enough.
 #[tokio::test(flavor = "multi_thread")]
-async fn links_that_are_cut_under_load_lose_only_what_is_told() {
+async fn cut_links_lose_only_reported_events() {
     let (server, proxy) = proxied().await;
     let sink = NatsEventSink::builder().options(through(&proxy)).build().await.unwrap();
     let mut reader = Reader::start(&server, None).await;
-    let (mut flushed, mut failed, mut lost, mut told) = (0, 0, 0, 0);
+    let (mut flushed, mut failed, mut lost, mut reported) = (0, 0, 0, 0);
     for round in 0..60_u32 {
         let cut_after = (round % 3 != 0).then_some(round * 37 % 400);
         let mut sent = Vec::new();
@@ -67,7 +66,7 @@ async fn links_that_are_cut_under_load_lose_only_what_is_told() {
         let missing = missing(&sent, &reader.read_all().await);
         match result {
             Ok(()) => {
-                assert_eq!(missing, 0, "round {round}: a flush that returned Ok covers all");
+                assert_eq!(missing, 0, "round {round}: a successful flush covers all events");
                 flushed += 1;
             }
             Err(error) => {
@@ -81,21 +80,21 @@ async fn links_that_are_cut_under_load_lose_only_what_is_told() {
                     missing <= at_risk && at_risk <= sent.len(),
                     "round {round}: {missing} lost, but: {error}"
                 );
-                (failed, lost, told) = (failed + 1, lost + missing, told + at_risk);
+                (failed, lost, reported) = (failed + 1, lost + missing, reported + at_risk);
             }
         }
     }
-    println!("{flushed} rounds flushed, {failed} failed: {lost} events lost of {told} at risk");
+    println!("{flushed} rounds flushed, {failed} failed: {lost} events lost of {reported} at risk");
     assert!(flushed > 0 && failed > 0 && sink.connection().unwrap().reconnects() > 0);
     in_time(sink.close()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_killed_under_load_loses_only_what_is_told() {
+async fn killed_server_loses_only_reported_events() {
     let mut server = server();
     let options = options(&server).reconnect_delay(Duration::from_millis(1), Duration::from_millis(20));
     let sink = NatsEventSink::builder().options(options).build().await.unwrap();
-    let mut told = 0;
+    let mut reported = 0;
     for round in 0..5 {
         let mut reader = Reader::start(&server, None).await;
         let sent: Vec<_> = (0..1_000).map(event).collect();
@@ -104,7 +103,7 @@ async fn a_server_that_is_killed_under_load_loses_only_what_is_told() {
         assert_eq!(
             missing(&sent, &reader.read_all().await),
             0,
-            "round {round}: a flush that returned Ok covers all"
+            "round {round}: a successful flush covers all events"
         );
 
         let restarted = tokio::task::spawn_blocking(move || {
@@ -118,16 +117,16 @@ async fn a_server_that_is_killed_under_load_loses_only_what_is_told() {
             if sink.send(event(taken)).await.is_ok() {
                 taken += 1;
             }
-            assert!(start.elapsed() < Duration::from_secs(10), "every call ends in time");
+            assert!(start.elapsed() < Duration::from_secs(10), "a call took too long");
         }
         server = restarted.await.unwrap();
         let error = in_time(sink.flush()).await.unwrap_err();
         assert_eq!(error.kind(), SinkErrorKind::Disconnected, "{error}");
         assert!(at_risk(&error.to_string()) <= taken as usize, "{error}");
-        told += 1;
+        reported += 1;
         in_time(sink.flush()).await.unwrap();
     }
-    assert_eq!(told, 5);
+    assert_eq!(reported, 5);
     in_time(sink.close()).await.unwrap();
 }
 
@@ -150,13 +149,13 @@ async fn stalled_link_calls_return_in_time_and_lose_nothing() {
     assert_eq!(
         error.kind(),
         SinkErrorKind::Timeout,
-        "bytes that are on their way are with nobody: {error}"
+        "bytes in flight have not reached the server: {error}"
     );
     assert!(start.elapsed() < Duration::from_secs(3));
 
     let mut sent = vec![first];
     let error = loop {
-        assert!(sent.len() < 1_000, "memory is bounded");
+        assert!(sent.len() < 1_000, "memory is not bounded");
         let start = Instant::now();
         let envelope = large_event(u32::try_from(sent.len()).unwrap());
         let result = sink.send(envelope.clone()).await;
@@ -176,8 +175,8 @@ async fn stalled_link_calls_return_in_time_and_lose_nothing() {
     assert!(start.elapsed() < Duration::from_secs(3));
 
     proxy.resume();
-    // The first flush that is answered has all.
-    wait_until("the sink can be closed", PATIENCE, async || {
+    // The first successful flush covers all events.
+    wait_until("the sink can be closed", TIMEOUT, async || {
         in_time(sink.close()).await.is_ok()
     })
     .await;
@@ -186,7 +185,7 @@ async fn stalled_link_calls_return_in_time_and_lose_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_that_died_without_a_word_is_found_and_told() {
+async fn half_open_link_is_detected_and_reported() {
     let (_server, proxy) = proxied().await;
     let options = through(&proxy).ping_interval(Duration::from_millis(100));
     let sink = NatsEventSink::builder().options(options).build().await.unwrap();
@@ -195,7 +194,7 @@ async fn a_link_that_died_without_a_word_is_found_and_told() {
     proxy.half_open(Direction::ToServer);
     sink.send(event(1)).await.unwrap();
     let connection = sink.connection().unwrap();
-    wait_until("the dead link is given up", PATIENCE, async || {
+    wait_until("the client drops the dead link", TIMEOUT, async || {
         !connection.is_connected()
     })
     .await;
@@ -210,7 +209,7 @@ async fn a_link_that_died_without_a_word_is_found_and_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_link_is_not_a_dead_one() {
+async fn slow_link_is_not_dropped() {
     let (server, proxy) = proxied().await;
     let mut reader = Reader::start(&server, None).await;
     let sink = NatsEventSink::builder().options(through(&proxy)).build().await.unwrap();

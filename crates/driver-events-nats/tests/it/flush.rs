@@ -1,4 +1,4 @@
-//! What `flush` and `close` promise, and that they say so when they cannot.
+//! Guarantees and errors of `flush` and `close`.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use driver_events_core::{DriverEventSink, Envelope, Fate, SinkError, SinkErrorKi
 use driver_events_harness::{NatsConfig, NatsServer, NatsUser, wait_until};
 use driver_events_nats::{NatsEventSink, NatsEventSinkBuilder, NatsOptions, SetupErrorKind};
 
-use crate::support::{PATIENCE, Reader, client, in_time, options, server};
+use crate::support::{Reader, TIMEOUT, client, in_time, options, server};
 
 fn event(number: u32) -> Envelope {
     Envelope::new(samples::numbered(samples::goal(1), number))
@@ -27,7 +27,7 @@ fn ids(envelopes: &[Envelope]) -> Vec<&str> {
     envelopes.iter().map(|envelope| envelope.id().as_str()).collect()
 }
 
-fn impatient(server: &NatsServer) -> NatsEventSinkBuilder {
+fn with_short_timeouts(server: &NatsServer) -> NatsEventSinkBuilder {
     NatsEventSink::builder()
         .options(
             options(server)
@@ -45,10 +45,7 @@ fn expect_in_time(start: Instant, limit: Duration) {
 
 async fn wait_until_connected(sink: &NatsEventSink) {
     let connection = sink.connection().unwrap();
-    wait_until("the sink is connected again", PATIENCE, async || {
-        connection.is_connected()
-    })
-    .await;
+    wait_until("the sink reconnects", TIMEOUT, async || connection.is_connected()).await;
 }
 
 fn server_with(user: NatsUser) -> NatsServer {
@@ -64,7 +61,7 @@ fn as_ada(server: &NatsServer) -> NatsOptions {
 }
 
 #[tokio::test]
-async fn a_flush_across_a_reconnect_tells_how_many_events_are_at_risk() {
+async fn flush_across_a_reconnect_reports_events_at_risk() {
     let mut server = server();
     for is_own in [true, false] {
         let builder = NatsEventSink::builder();
@@ -86,23 +83,19 @@ async fn a_flush_across_a_reconnect_tells_how_many_events_are_at_risk() {
             "{error}"
         );
         assert!(error.to_string().contains("4 events"), "{error}");
-        // It is told once, and what follows is not at risk.
+        // Reported once; later events are not at risk.
         in_time(sink.flush()).await.unwrap();
         let mut reader = Reader::start(&server, None).await;
         let sent = send(&sink, 7..9).await;
         in_time(sink.flush()).await.unwrap();
-        assert_eq!(
-            ids(&reader.read_all().await),
-            ids(&sent),
-            "the sink sends nothing again by itself"
-        );
+        assert_eq!(ids(&reader.read_all().await), ids(&sent), "the sink resends nothing");
         in_time(sink.close()).await.unwrap();
     }
 }
 
-/// Every caller who flushes is told of what he may have lost, also when another was told before.
+/// Every concurrent flush reports the events at risk, not only the first.
 #[tokio::test]
-async fn all_who_flush_at_once_are_told() {
+async fn concurrent_flushes_all_report_events_at_risk() {
     let mut server = server();
     let sink = NatsEventSink::builder()
         .options(options(&server))
@@ -120,7 +113,7 @@ async fn all_who_flush_at_once_are_told() {
 }
 
 #[tokio::test]
-async fn a_close_loses_nothing_and_ends_the_sinks_own_connection() {
+async fn close_loses_nothing_and_closes_its_own_connection() {
     let server = server();
     let mut reader = Reader::start(&server, None).await;
     for round in 0..5 {
@@ -141,7 +134,7 @@ async fn a_close_loses_nothing_and_ends_the_sinks_own_connection() {
 }
 
 #[tokio::test]
-async fn a_close_leaves_the_callers_client_open() {
+async fn close_leaves_the_callers_client_open() {
     let server = server();
     let mut reader = Reader::start(&server, None).await;
     let client = client(&server).await;
@@ -158,20 +151,17 @@ async fn a_close_leaves_the_callers_client_open() {
     assert_eq!(ids(&reader.read_all().await), ids(&sent));
     client.publish("own.subject", "x".into()).await.unwrap();
     let mut own = own;
-    let message = tokio::time::timeout(PATIENCE, futures_util::StreamExt::next(&mut own)).await;
-    assert!(message.unwrap().is_some(), "the caller's own subscriptions live on");
+    let message = tokio::time::timeout(TIMEOUT, futures_util::StreamExt::next(&mut own)).await;
+    assert!(message.unwrap().is_some(), "subscriptions of the caller stay open");
 }
 
 #[tokio::test]
-async fn while_the_server_is_away_every_call_ends_in_time() {
+async fn calls_return_in_time_while_the_server_is_down() {
     let mut server = server();
-    let sink = impatient(&server).build().await.unwrap();
+    let sink = with_short_timeouts(&server).build().await.unwrap();
     let connection = sink.connection().unwrap();
     server.kill().unwrap();
-    wait_until("the loss of the link is noticed", PATIENCE, async || {
-        !connection.is_connected()
-    })
-    .await;
+    wait_until("the sink is disconnected", TIMEOUT, async || !connection.is_connected()).await;
 
     let start = Instant::now();
     let mut taken = Vec::new();
@@ -207,7 +197,7 @@ async fn while_the_server_is_away_every_call_ends_in_time() {
     expect_in_time(start, Duration::from_secs(5));
     assert_eq!(sink.send(event(0)).await.unwrap_err().kind(), SinkErrorKind::Closed);
 
-    // What waited in memory goes out, and since nobody can tell it from what was lost with a link, it is told.
+    // Queued events are sent. They count as at risk, since they cannot be distinguished from lost ones.
     server.restart().unwrap();
     wait_until_connected(&sink).await;
     let error = in_time(sink.close()).await.unwrap_err();
@@ -215,12 +205,12 @@ async fn while_the_server_is_away_every_call_ends_in_time() {
         error.to_string().contains(&format!("{} events", taken.len())),
         "{error}"
     );
-    assert!(!connection.is_connected(), "the connection was given back");
+    assert!(!connection.is_connected(), "the connection is closed");
     in_time(sink.close()).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_sink_may_start_before_its_server() {
+async fn sink_may_start_before_its_server() {
     let mut server = server();
     server.kill().unwrap();
     let error = NatsEventSink::builder()
@@ -238,13 +228,13 @@ async fn a_sink_may_start_before_its_server() {
     wait_until_connected(&sink).await;
     sink.flush()
         .await
-        .expect("nothing was lost, since there was no connection with which it could have been");
+        .expect("no event was lost: there was no earlier connection");
     in_time(sink.close()).await.unwrap();
 }
 
-/// Who listens to everything hears the question of the barrier too, so that the server does not say that nobody does.
+/// A subscriber to `>` receives the barrier request, so that the server does not report "no responders".
 #[tokio::test]
-async fn a_flush_is_answered_where_somebody_listens_to_everything() {
+async fn flush_succeeds_with_a_subscriber_to_everything() {
     let server = server();
     let _everything = client(&server).await.subscribe(">").await.unwrap();
     let sink = NatsEventSink::new(client(&server).await);
@@ -255,7 +245,7 @@ async fn a_flush_is_answered_where_somebody_listens_to_everything() {
 }
 
 #[tokio::test]
-async fn a_barrier_that_is_not_permitted_is_an_error() {
+async fn denied_barrier_subject_is_unauthorized() {
     let server = server_with(
         ada()
             .may_publish(&["agent.driver.>", "ada.barrier"])
@@ -271,7 +261,7 @@ async fn a_barrier_that_is_not_permitted_is_an_error() {
     let error = in_time(sink.close()).await.unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::Unauthorized, "{error}");
 
-    // A client of the caller's is not told why, but never takes silence for an answer.
+    // With a client of the caller the cause is unknown, but the flush still fails.
     let of_caller = async_nats::ConnectOptions::with_user_and_password("ada".into(), "s3cret".into());
     let of_caller = of_caller.connect(server.client_url()).await.unwrap();
     let builder = NatsEventSink::builder()
@@ -289,7 +279,7 @@ async fn a_barrier_that_is_not_permitted_is_an_error() {
 }
 
 #[tokio::test]
-async fn an_inbox_that_is_not_permitted_is_an_error() {
+async fn denied_inbox_is_unauthorized() {
     let server = server_with(ada().may_publish(&[">"]).may_subscribe(&["ada.inbox.>"]));
     let sink = NatsEventSink::builder().options(as_ada(&server)).build().await.unwrap();
     send(&sink, 0..1).await;
@@ -303,7 +293,7 @@ async fn an_inbox_that_is_not_permitted_is_an_error() {
 }
 
 #[tokio::test]
-async fn events_that_the_server_refuses_are_told() {
+async fn rejected_events_are_reported() {
     let refusing = || ada().may_not_publish(&["agent.driver.compact.>"]);
     let mut server = server_with(ada());
     let sink = NatsEventSink::builder().options(as_ada(&server)).build().await.unwrap();
@@ -311,7 +301,7 @@ async fn events_that_the_server_refuses_are_told() {
     in_time(sink.flush()).await.unwrap();
 
     server.reload(NatsConfig::new().user(refusing())).unwrap();
-    wait_until_refused(&sink).await;
+    wait_until_rejected(&sink).await;
     let error = sink.send(event(0)).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.fate()),
@@ -319,7 +309,7 @@ async fn events_that_the_server_refuses_are_told() {
         "{error}"
     );
     assert!(error.to_string().contains("agent.driver.compact.completed"), "{error}");
-    // Other subjects are as they were.
+    // Other subjects are not affected.
     let escalate = samples::every_kind(samples::goal(1))
         .into_iter()
         .find(|event| event.kind().as_str() == "escalate");
@@ -328,7 +318,7 @@ async fn events_that_the_server_refuses_are_told() {
 
     server.reload(NatsConfig::new().user(ada())).unwrap();
     let mut reader = Reader::start_as(as_ada(&server), None).await;
-    wait_until("events are taken again", PATIENCE, async || {
+    wait_until("events are accepted again", TIMEOUT, async || {
         let is_taken = sink.send(event(1)).await.is_ok();
         is_taken && in_time(sink.flush()).await.is_ok() && !reader.read_all().await.is_empty()
     })
@@ -346,29 +336,25 @@ async fn every_flush_reports_the_refusals_before_it() {
         let builder = NatsEventSink::builder().connection(connection.clone());
         let sink = builder.prefix(format!("tenant-{number}")).build().await.unwrap();
         sink.send(event(0)).await.unwrap();
-        let error = in_time(sink.flush()).await.expect_err("the server refused the event");
+        let error = in_time(sink.flush()).await.expect_err("the server rejects the event");
         assert_eq!(error.kind(), SinkErrorKind::Unauthorized, "flush {number}: {error}");
     }
 }
 
-/// Sends and flushes until the flush says that the server refused events.
-async fn wait_until_refused(sink: &NatsEventSink) {
-    wait_until(
-        "the server refuses events, and the sink says so",
-        PATIENCE,
-        async || {
-            let sent = sink.send(event(0)).await.err();
-            let flushed = in_time(sink.flush()).await.err();
-            let is_refusal =
-                |error: SinkError| error.kind() == SinkErrorKind::Unauthorized && error.to_string().contains("refused");
-            sent.is_none() && flushed.is_some_and(is_refusal)
-        },
-    )
+/// Sends and flushes until a flush reports rejected events.
+async fn wait_until_rejected(sink: &NatsEventSink) {
+    wait_until("a flush reports rejected events", TIMEOUT, async || {
+        let sent = sink.send(event(0)).await.err();
+        let flushed = in_time(sink.flush()).await.err();
+        let is_rejection =
+            |error: SinkError| error.kind() == SinkErrorKind::Unauthorized && error.to_string().contains("rejected");
+        sent.is_none() && flushed.is_some_and(is_rejection)
+    })
     .await;
 }
 
 #[tokio::test]
-async fn what_cannot_work_is_found_when_the_sink_is_made() {
+async fn build_rejects_invalid_settings() {
     let server = server();
     let builder = || NatsEventSink::builder().options(options(&server));
     let wrong = [

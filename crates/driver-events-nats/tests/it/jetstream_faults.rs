@@ -14,7 +14,7 @@ use driver_events_harness::{Direction, NatsCluster, NatsConfig, NatsServer, Prox
 use driver_events_nats::{JetStreamEventSink, JetStreamEventSinkBuilder, NatsOptions, StreamSettings, ensure_stream};
 
 use crate::jetstream_support::{STREAM, check_stored, envelope_of, read_stream, send, server_with_stream, stored};
-use crate::support::{PATIENCE, in_time, options};
+use crate::support::{TIMEOUT, in_time, options};
 
 const SERVER_KILLS: u64 = 5;
 
@@ -86,7 +86,7 @@ async fn cut_connections(goals: u32) {
             let sink = Arc::clone(&sink);
             async move { sink.send_batch(batch).await }
         });
-        wait_until("the batch is in flight", PATIENCE, async || {
+        wait_until("the batch is in flight", TIMEOUT, async || {
             proxy.counts().bytes_to_server > before + round * 700 || sending.is_finished()
         })
         .await;
@@ -133,18 +133,18 @@ async fn kill_server(goals: u32) {
     });
     for round in 1..=SERVER_KILLS {
         let before = u64::try_from(completed.load(Ordering::Relaxed)).unwrap();
-        wait_until("a batch is partly stored", PATIENCE, async || {
+        wait_until("a batch is partly stored", TIMEOUT, async || {
             let info = stream.info().await;
             info.is_ok_and(|info| info.state.messages > before + 1_300)
         })
         .await;
         server.kill().unwrap();
-        wait_until("the client is disconnected", PATIENCE, async || {
+        wait_until("the client is disconnected", TIMEOUT, async || {
             !connection.is_connected()
         })
         .await;
         server.restart().unwrap();
-        wait_until("the client is reconnected", PATIENCE, async || {
+        wait_until("the client is reconnected", TIMEOUT, async || {
             connection.reconnects() >= round
         })
         .await;
@@ -192,7 +192,7 @@ async fn kill_stream_leader(goals: u32) {
         in_time(sink.close()).await.unwrap();
         results
     });
-    wait_until("the batch is partly stored", PATIENCE, async || {
+    wait_until("the batch is partly stored", TIMEOUT, async || {
         stream.info().await.is_ok_and(|info| info.state.messages > 100)
     })
     .await;
@@ -294,7 +294,7 @@ async fn disconnected(proxy: &Proxy) -> JetStreamEventSink {
     let sink = short_timeouts(proxy).build().await.unwrap();
     proxy.refuse(true);
     proxy.cut();
-    wait_until("the client is disconnected", PATIENCE, async || {
+    wait_until("the client is disconnected", TIMEOUT, async || {
         !sink.connection().unwrap().is_connected()
     })
     .await;
@@ -314,7 +314,7 @@ async fn event_that_failed_while_disconnected_is_not_sent_later() {
         "{error}"
     );
     proxy.heal();
-    wait_until("the client is reconnected", PATIENCE, async || {
+    wait_until("the client is reconnected", TIMEOUT, async || {
         sink.connection().unwrap().is_connected()
     })
     .await;

@@ -18,7 +18,7 @@ use driver_events_types::EventKind;
 use futures_util::StreamExt;
 
 use crate::jetstream_support::{STREAM, server_with_stream};
-use crate::support::{PATIENCE, in_time, options};
+use crate::support::{TIMEOUT, in_time, options};
 
 const FIXTURES: [&str; 2] = [
     include_str!("../../../driver-events-types/tests/fixtures/goal-run.ndjson"),
@@ -165,7 +165,7 @@ async fn reading_starts_at_the_chosen_position() {
         .await;
     let last = SystemTime::from(info.unwrap().state.last_timestamp);
     let mut new = reader(&server).from_new().build().await.unwrap();
-    wait_until("two milliseconds have passed", PATIENCE, async || {
+    wait_until("two milliseconds have passed", TIMEOUT, async || {
         SystemTime::now() > last + Duration::from_millis(2)
     })
     .await;
@@ -339,7 +339,7 @@ async fn sources_continue_after_a_server_restart() {
         server.kill().unwrap();
         server.restart().unwrap();
         assert_reads_in_order(&mut source, &envelopes[300..]).await;
-        wait_until("the publisher is reconnected", PATIENCE, async || {
+        wait_until("the publisher is reconnected", TIMEOUT, async || {
             client.connection_state() == async_nats::connection::State::Connected
         })
         .await;

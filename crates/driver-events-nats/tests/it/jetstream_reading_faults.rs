@@ -9,7 +9,7 @@ use driver_events_nats::{JetStreamEventSource, NatsOptions, SetupErrorKind, Stre
 
 use crate::jetstream_reading::{assert_idle, assert_reads_in_order, ids, ids_of, next, numbered, quick, reader, store};
 use crate::jetstream_support::{STREAM, server_with_stream};
-use crate::support::{PATIENCE, client, in_time, options};
+use crate::support::{TIMEOUT, client, in_time, options};
 
 /// The position of `from_new` is that of the start, not that of the first event.
 #[tokio::test(flavor = "multi_thread")]
@@ -32,7 +32,7 @@ async fn from_new_reads_events_stored_while_disconnected() {
     assert_reads_in_order(&mut source, &envelopes).await;
     in_time(source.close()).await.unwrap();
     let stream = jetstream::new(client).get_stream(STREAM).await.unwrap();
-    wait_until("the ephemeral consumer is deleted", PATIENCE, async || {
+    wait_until("the ephemeral consumer is deleted", TIMEOUT, async || {
         stream.get_info().await.unwrap().state.consumer_count == 0
     })
     .await;
@@ -52,14 +52,11 @@ async fn long_outage_is_reported_once_and_a_short_one_never() {
     assert_idle(&mut source).await;
     proxy.refuse(false);
     let connection = source.connection().unwrap().clone();
-    wait_until("the client is reconnected", PATIENCE, async || {
-        connection.is_connected()
-    })
-    .await;
+    wait_until("the client is reconnected", TIMEOUT, async || connection.is_connected()).await;
     assert_idle(&mut source).await;
     proxy.refuse(true);
     assert_eq!(proxy.cut(), 1);
-    wait_until("the client is disconnected", PATIENCE, async || {
+    wait_until("the client is disconnected", TIMEOUT, async || {
         !connection.is_connected()
     })
     .await;
@@ -126,7 +123,7 @@ async fn dropped_next_loses_nothing() {
         let mut dropped = 0;
         let start = Instant::now();
         while read.len() < envelopes.len() {
-            assert!(start.elapsed() < PATIENCE, "{} of {}", read.len(), envelopes.len());
+            assert!(start.elapsed() < TIMEOUT, "{} of {}", read.len(), envelopes.len());
             tokio::select! {
                 biased;
                 () = async { tokio::task::yield_now().await } => dropped += 1,
@@ -231,7 +228,7 @@ async fn rejected_credentials_are_reported_and_reading_recovers() {
     assert_eq!(error.kind(), SourceErrorKind::Unauthorized, "{error}");
     assert!(!format!("{error:?}").contains("s3cret"));
     server.reload(config(ada())).unwrap();
-    wait_until("the publisher is reconnected", PATIENCE, async || {
+    wait_until("the publisher is reconnected", TIMEOUT, async || {
         client.connection_state() == async_nats::connection::State::Connected
     })
     .await;

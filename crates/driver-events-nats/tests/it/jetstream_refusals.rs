@@ -12,7 +12,7 @@ use driver_events_nats::{JetStreamEventSink, StreamSettings, ensure_stream};
 use crate::jetstream_support::{
     STREAM, check_stored, create_stream, default_config, jetstream_server, read_stream, send, server_with_stream,
 };
-use crate::support::{PATIENCE, client, in_time, options};
+use crate::support::{TIMEOUT, client, in_time, options};
 
 fn event(goal: u32, number: u32) -> Envelope {
     Envelope::new(samples::numbered(samples::goal(goal), number))
@@ -121,7 +121,7 @@ async fn deleted_stream_is_fatal_until_it_is_created_again() {
         assert_eq!(error.to_string(), "stream `DRIVER` was deleted: create it again");
 
         ensure_stream(&client, &StreamSettings::new(STREAM)).await.unwrap();
-        wait_until("the sink publishes to the new stream", PATIENCE, async || {
+        wait_until("the sink publishes to the new stream", TIMEOUT, async || {
             sink.send(event(1, 2)).await.is_ok()
         })
         .await;
@@ -169,7 +169,7 @@ async fn revoked_permission_fails_until_it_is_granted_again() {
 
     server.reload(config(ada())).unwrap();
     let mut number = 1;
-    wait_until("publishing succeeds again", PATIENCE, async || {
+    wait_until("publishing succeeds again", TIMEOUT, async || {
         number += 1;
         sink.send(event(1, number)).await.is_ok()
     })
@@ -196,7 +196,7 @@ async fn rejected_credentials_fail_until_they_are_valid_again() {
     server
         .reload(config(NatsUser::with_password("ada", "an0ther")))
         .unwrap();
-    wait_until("publishing is unauthorized", PATIENCE, async || {
+    wait_until("publishing is unauthorized", TIMEOUT, async || {
         let start = Instant::now();
         let error = sink.send(event(1, 1)).await.err();
         assert!(start.elapsed() < Duration::from_secs(5));
@@ -206,7 +206,7 @@ async fn rejected_credentials_fail_until_they_are_valid_again() {
     })
     .await;
     server.reload(config(ada())).unwrap();
-    wait_until("publishing succeeds again", PATIENCE, async || {
+    wait_until("publishing succeeds again", TIMEOUT, async || {
         sink.send(event(1, 1)).await.is_ok()
     })
     .await;

@@ -12,7 +12,7 @@ use futures_util::{FutureExt, StreamExt};
 
 use crate::jetstream_reading::{assert_idle, ids, ids_of, next, numbered, quick, reader, sequence, store};
 use crate::jetstream_support::{STREAM, create_stream, percent_decode, read_stream, server_with_stream};
-use crate::support::{PATIENCE, in_time, options};
+use crate::support::{TIMEOUT, in_time, options};
 
 const CONSUMER: &str = "audit";
 const DEAD_LETTERS: &str = "DEAD";
@@ -29,7 +29,7 @@ async fn create_dead_letter_stream(client: &Client) {
 /// Waits until the server has received the acks of all deliveries.
 async fn wait_until_settled(client: &Client) {
     let stream = jetstream::new(client.clone()).get_stream(STREAM).await.unwrap();
-    wait_until("all deliveries are settled", PATIENCE, async || {
+    wait_until("all deliveries are settled", TIMEOUT, async || {
         let info = stream.consumer_info(CONSUMER).await.unwrap();
         (info.num_ack_pending, info.num_pending) == (0, 0)
     })
@@ -158,7 +158,7 @@ async fn ack_fails_in_time_while_the_send_buffer_is_full() {
     let mut source = builder.durable(CONSUMER).build().await.unwrap();
     let delivery = next(&mut source).await;
     server.kill().unwrap();
-    wait_until("the client is disconnected", PATIENCE, async || {
+    wait_until("the client is disconnected", TIMEOUT, async || {
         !connection.is_connected()
     })
     .await;

@@ -1,4 +1,4 @@
-//! What a reader gets, and that it is told what it missed.
+//! Deliveries of a core NATS source, and its reports of missed events.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -15,11 +15,11 @@ use driver_events_nats::{NatsEventSink, NatsEventSource, NatsOptions, SetupError
 use driver_events_types::EventKind;
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, client, options, server};
+use crate::support::{TIMEOUT, client, options, server};
 
 async fn next(source: &mut NatsEventSource) -> Result<Delivery, SourceError> {
-    let next = timeout(PATIENCE, source.next()).await;
-    next.expect("there must be something")
+    let next = timeout(TIMEOUT, source.next()).await;
+    next.expect("no delivery within the timeout")
         .expect("the source has not ended")
 }
 
@@ -40,7 +40,7 @@ async fn publish(sink: &impl DriverEventSink, numbers: std::ops::Range<u32>) {
 }
 
 #[tokio::test]
-async fn what_a_slow_reader_misses_is_counted_and_told_in_its_place() {
+async fn slow_reader_learns_what_it_missed_at_its_position() {
     let server = server();
     let sink = Stamped::new(sink_of(&server).await, "urn:test").unwrap();
     let client = client(&server).await;
@@ -51,7 +51,7 @@ async fn what_a_slow_reader_misses_is_counted_and_told_in_its_place() {
         .await
         .unwrap();
     publish(&sink, 0..100).await;
-    wait_until("the messages have come", PATIENCE, async || {
+    wait_until("the messages have arrived", TIMEOUT, async || {
         client
             .statistics()
             .in_messages
@@ -66,8 +66,8 @@ async fn what_a_slow_reader_misses_is_counted_and_told_in_its_place() {
         tracker.observe(envelope);
         assert_eq!(envelope.event().unwrap().turn_index(), Some(number));
     }
-    let mut told = 0;
-    // Some may come while the reader is told.
+    let mut reported = 0;
+    // Messages may arrive while the gap is reported.
     while source.dropped() < 90 {
         let error = next(&mut source).await.unwrap_err();
         assert_eq!(error.kind(), SourceErrorKind::Lagged, "{error}");
@@ -75,9 +75,9 @@ async fn what_a_slow_reader_misses_is_counted_and_told_in_its_place() {
             error.is_retryable() && error.to_string().contains("reader too slow"),
             "{error}"
         );
-        told += 1;
+        reported += 1;
     }
-    assert!(told >= 1 && source.dropped() == 90, "{}", source.dropped());
+    assert!(reported >= 1 && source.dropped() == 90, "{}", source.dropped());
     publish(&sink, 100..101).await;
     let delivery = next(&mut source).await.unwrap();
     let observation = tracker.observe(delivery.envelope().unwrap());
@@ -93,7 +93,7 @@ async fn what_a_slow_reader_misses_is_counted_and_told_in_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_is_told_that_the_connection_was_lost() {
+async fn reconnect_is_reported_to_the_reader() {
     let server = server();
     let proxy = Proxy::start(server.client_address()).unwrap();
     let sink = sink_of(&server).await;
@@ -112,8 +112,8 @@ async fn a_reader_is_told_that_the_connection_was_lost() {
         proxy.cut();
         let error = next(&mut source).await.unwrap_err();
         assert_eq!(error.kind(), SourceErrorKind::Disconnected, "{error}");
-        // The client asks for the subscription again.
-        wait_until("events come again", PATIENCE, async || {
+        // The client subscribes again.
+        wait_until("events arrive again", TIMEOUT, async || {
             publish(&sink, 2..3).await;
             timeout(Duration::from_millis(50), source.next())
                 .await
@@ -124,7 +124,7 @@ async fn a_reader_is_told_that_the_connection_was_lost() {
 }
 
 #[tokio::test]
-async fn a_queue_group_shares_the_events() {
+async fn queue_group_shares_the_events() {
     let server = server();
     let sink = sink_of(&server).await;
     let member = async || {
@@ -143,11 +143,15 @@ async fn a_queue_group_shares_the_events() {
         }
     }
     seen.sort_unstable();
-    assert_eq!(seen, (0..50).collect::<Vec<_>>(), "each is delivered to one of them");
+    assert_eq!(
+        seen,
+        (0..50).collect::<Vec<_>>(),
+        "each event is delivered to one member"
+    );
 }
 
 #[tokio::test]
-async fn a_filter_selects_and_a_prefix_separates() {
+async fn filter_and_prefix_select_events() {
     let server = server();
     let bare = sink_of(&server).await;
     let under = NatsEventSink::builder()
@@ -178,7 +182,7 @@ async fn a_filter_selects_and_a_prefix_separates() {
 }
 
 #[tokio::test]
-async fn a_reader_that_is_dropped_and_polled_anew_loses_nothing() {
+async fn dropped_next_future_loses_nothing() {
     let server = server();
     let sink = sink_of(&server).await;
     let mut source = NatsEventSource::builder()
@@ -210,14 +214,14 @@ async fn a_reader_that_is_dropped_and_polled_anew_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_subscription_that_is_not_permitted_is_told() {
+async fn denied_subscription_is_unauthorized() {
     let ada = || NatsUser::with_password("ada", "s3cret");
     let mut server = NatsServer::start(NatsConfig::new().user(ada().may_not_subscribe(&["agent.>"]))).unwrap();
     let builder = NatsEventSource::builder().options(options(&server).user_and_password("ada", "s3cret"));
     let error = builder.clone().build().await.unwrap_err();
     assert_eq!(error.kind(), SetupErrorKind::Unauthorized, "{error}");
 
-    // Who may only read cannot ask the server for an answer, and reads all the same.
+    // Without permission for requests, a subscriber still reads.
     let only_reads = ada()
         .may_publish(&["nothing"])
         .may_subscribe(&["agent.driver.>", "_INBOX.>"]);
@@ -232,7 +236,7 @@ async fn a_subscription_that_is_not_permitted_is_told() {
     publish(&sink, 1..2).await;
     assert_eq!(next_turn(&mut source).await, Some(1));
 
-    // Permission that is taken away later.
+    // A permission revoked later.
     server
         .reload(
             NatsConfig::new()
@@ -249,18 +253,18 @@ async fn a_subscription_that_is_not_permitted_is_told() {
         ),
         "{kind:?}"
     );
-    // Credentials that are taken away.
+    // Credentials revoked later.
     server.reload(NatsConfig::new().user(bob())).unwrap();
     wait_until(
-        "the reader is told",
-        PATIENCE,
+        "the source reports the rejection",
+        TIMEOUT,
         async || matches!(next(&mut source).await, Err(error) if error.kind() == SourceErrorKind::Unauthorized),
     )
     .await;
 }
 
 #[tokio::test]
-async fn the_end_of_a_connection_is_told_once() {
+async fn closed_connection_is_reported_once() {
     let server = server();
     let connection = options(&server).connect().await.unwrap();
     let mut source = NatsEventSource::builder()
@@ -276,7 +280,7 @@ async fn the_end_of_a_connection_is_told_once() {
     publish(&sink, 1..2).await;
     sink.close().await.unwrap();
     assert!(connection.is_connected(), "a shared connection stays open");
-    connection.close(PATIENCE).await.unwrap();
+    connection.close(TIMEOUT).await.unwrap();
     assert_eq!(next_turn(&mut source).await, Some(1));
     let error = next(&mut source).await.unwrap_err();
     assert_eq!(error.kind(), SourceErrorKind::Closed, "{error}");
@@ -285,7 +289,7 @@ async fn the_end_of_a_connection_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_source_that_is_dropped_ends_its_subscription() {
+async fn dropped_source_unsubscribes() {
     let server = server();
     let client = client(&server).await;
     let subscriptions = async || {
@@ -294,19 +298,19 @@ async fn a_source_that_is_dropped_ends_its_subscription() {
         lists.as_array().cloned().unwrap_or_default()
     };
     let source = NatsEventSource::new(client.clone()).await.unwrap();
-    wait_until("it is there", PATIENCE, async || {
+    wait_until("the subscription exists", TIMEOUT, async || {
         subscriptions().await.contains(&"agent.driver.>".into())
     })
     .await;
     drop(source);
-    wait_until("it is gone", PATIENCE, async || {
+    wait_until("the subscription is gone", TIMEOUT, async || {
         !subscriptions().await.contains(&"agent.driver.>".into())
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_source_that_cannot_work_is_not_made() {
+async fn build_rejects_invalid_settings() {
     let server = server();
     let builder = || NatsEventSource::builder().options(options(&server));
     for wrong in [

@@ -1,4 +1,4 @@
-//! What several tests need.
+//! Helpers shared by several tests.
 
 use std::time::Duration;
 
@@ -6,20 +6,20 @@ use driver_events_core::{DriverEventSource, Envelope};
 use driver_events_harness::{NatsConfig, NatsServer};
 use driver_events_nats::{NatsEventSource, NatsOptions};
 
-/// Longer than anything takes that works.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than any successful operation takes.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The result of a call that must end.
+/// Awaits a call that must return within [`TIMEOUT`].
 pub(crate) async fn in_time<T>(call: impl Future<Output = T>) -> T {
-    let result = tokio::time::timeout(PATIENCE, call).await;
-    result.expect("every call must end in time")
+    let result = tokio::time::timeout(TIMEOUT, call).await;
+    result.expect("a call did not return within the timeout")
 }
 
-/// A kind that this version does not know, by which a reader sees that it has all that was sent before.
+/// Marker event of an unknown kind: a reader that receives it has received all earlier events.
 const LAST: &str = r#"{"kind":"last_of_the_test"}"#;
 
 pub(crate) fn server() -> NatsServer {
-    NatsServer::start(NatsConfig::new()).expect("a nats-server must be there")
+    NatsServer::start(NatsConfig::new()).expect("cannot start nats-server")
 }
 
 pub(crate) fn options(server: &NatsServer) -> NatsOptions {
@@ -30,7 +30,7 @@ pub(crate) async fn client(server: &NatsServer) -> async_nats::Client {
     async_nats::connect(server.client_url()).await.unwrap()
 }
 
-/// A reader that can tell when it has everything.
+/// A reader that detects when it has received all events.
 pub(crate) struct Reader {
     pub(crate) source: NatsEventSource,
     client: async_nats::Client,
@@ -56,16 +56,15 @@ impl Reader {
         }
     }
 
-    /// All events that the server has parsed before this call and that were not read yet. The server parses what this
-    /// sends after all that, and delivers in that order.
+    /// Returns the unread events that the server has parsed before this call: the marker that it sends follows them.
     pub(crate) async fn read_all(&mut self) -> Vec<Envelope> {
         let prefix = self.prefix.as_ref().map(|prefix| format!("{prefix}."));
         let subject = format!("{}agent.driver.test", prefix.unwrap_or_default());
         self.client.publish(subject, LAST.into()).await.unwrap();
         let mut envelopes = Vec::new();
         loop {
-            let delivery = tokio::time::timeout(PATIENCE, self.source.next()).await;
-            let delivery = delivery.expect("what was sent must come").unwrap().unwrap();
+            let delivery = tokio::time::timeout(TIMEOUT, self.source.next()).await;
+            let delivery = delivery.expect("no delivery within the timeout").unwrap().unwrap();
             let envelope = delivery.envelope().unwrap();
             if envelope.kind() == "last_of_the_test" {
                 return envelopes;

@@ -6,11 +6,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(10);
-/// For what must not happen: long against what happens on one machine, and the tests' only times.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Observation time for absence: long compared with delays on one machine.
 const SILENCE: Duration = Duration::from_millis(150);
 
-/// A server that sends back what it gets, and the end after the end.
+/// An echo server, which closes after the client has closed.
 struct Echo {
     address: std::net::SocketAddr,
 }
@@ -43,15 +43,15 @@ async fn start() -> (Proxy, TcpStream) {
 async fn exchange(client: &mut TcpStream, text: &[u8]) {
     let (mut from, mut to) = client.split();
     let mut back = vec![0; text.len()];
-    // At the same time: what is long does not fit into the systems' buffers.
+    // Concurrently: a long text does not fit into the socket buffers.
     let both = async { tokio::try_join!(to.write_all(text), from.read_exact(&mut back)) };
-    timeout(PATIENCE, both).await.unwrap().unwrap();
+    timeout(TIMEOUT, both).await.unwrap().unwrap();
     assert!(back == text);
 }
 
 async fn receive(client: &mut TcpStream, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
-    timeout(PATIENCE, client.read_exact(&mut bytes)).await.unwrap().unwrap();
+    timeout(TIMEOUT, client.read_exact(&mut bytes)).await.unwrap().unwrap();
     bytes
 }
 
@@ -59,16 +59,16 @@ async fn is_silent(client: &mut TcpStream) -> bool {
     timeout(SILENCE, client.read_u8()).await.is_err()
 }
 
-/// How a connection ends.
-async fn end(client: &mut TcpStream) -> ErrorKind {
-    let read = timeout(PATIENCE, client.read_u8())
+/// Returns the error that ends the connection.
+async fn read_error(client: &mut TcpStream) -> ErrorKind {
+    let read = timeout(TIMEOUT, client.read_u8())
         .await
-        .expect("the connection is open");
+        .expect("the connection stays open");
     read.unwrap_err().kind()
 }
 
 #[tokio::test]
-async fn bytes_pass_both_ways_and_are_counted() {
+async fn bytes_are_forwarded_and_counted_both_ways() {
     let (proxy, mut client) = start().await;
     exchange(&mut client, b"hello").await;
     exchange(&mut client, &vec![7; 3_000_000]).await;
@@ -81,29 +81,29 @@ async fn bytes_pass_both_ways_and_are_counted() {
 }
 
 #[tokio::test]
-async fn the_end_of_one_direction_passes_and_the_other_goes_on() {
+async fn half_close_is_forwarded_and_the_other_half_stays() {
     let (proxy, mut client) = start().await;
     client.write_all(b"last words").await.unwrap();
     client.shutdown().await.unwrap();
     let mut back = Vec::new();
     client.read_to_end(&mut back).await.unwrap();
     assert_eq!(back, b"last words");
-    wait_until("the link is closed", PATIENCE, async || {
+    wait_until("the connection is closed", TIMEOUT, async || {
         proxy.counts().open_connections == 0
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_cut_resets_every_link_and_takes_new_ones() {
+async fn cut_resets_connections_and_accepts_new_ones() {
     let (proxy, mut client) = start().await;
     exchange(&mut client, b"hello").await;
-    // The second may not have been taken yet.
+    // The second may not have been accepted yet.
     let mut second = TcpStream::connect(proxy.address()).await.unwrap();
     assert_eq!(proxy.cut(), 2);
     assert_eq!(proxy.counts().open_connections, 0);
-    assert_eq!(end(&mut client).await, ErrorKind::ConnectionReset);
-    assert_eq!(end(&mut second).await, ErrorKind::ConnectionReset);
+    assert_eq!(read_error(&mut client).await, ErrorKind::ConnectionReset);
+    assert_eq!(read_error(&mut second).await, ErrorKind::ConnectionReset);
     assert_eq!(proxy.cut(), 0);
 
     let mut third = TcpStream::connect(proxy.address()).await.unwrap();
@@ -111,7 +111,7 @@ async fn a_cut_resets_every_link_and_takes_new_ones() {
 }
 
 #[tokio::test]
-async fn a_stalled_link_passes_nothing_and_then_everything() {
+async fn stall_holds_bytes_until_resume() {
     let (proxy, mut client) = start().await;
     exchange(&mut client, b"hello").await;
     proxy.stall();
@@ -127,41 +127,41 @@ async fn a_stalled_link_passes_nothing_and_then_everything() {
 }
 
 #[tokio::test]
-async fn a_stalled_link_brings_its_sender_to_a_halt() {
+async fn stall_blocks_the_sender() {
     let (proxy, mut client) = start().await;
     proxy.stall();
     let flood = vec![1; 64 * 1024 * 1024];
     assert!(timeout(SILENCE, client.write_all(&flood)).await.is_err());
-    // A cut reaches it all the same.
+    // A cut still resets it.
     proxy.cut();
-    let written = timeout(PATIENCE, client.write_all(&flood)).await.unwrap();
+    let written = timeout(TIMEOUT, client.write_all(&flood)).await.unwrap();
     assert!(written.is_err());
 }
 
 #[tokio::test]
-async fn a_half_open_link_swallows_one_direction() {
+async fn half_open_drops_one_direction() {
     for (swallowed, back) in [(Direction::ToServer, None), (Direction::ToClient, Some(6))] {
         let (proxy, mut client) = start().await;
         exchange(&mut client, b"hello").await;
         proxy.half_open(swallowed);
         client.write_all(b"nobody").await.unwrap();
-        wait_until("they are gone", PATIENCE, async || proxy.counts().bytes_dropped == 6).await;
+        wait_until("they are gone", TIMEOUT, async || proxy.counts().bytes_dropped == 6).await;
         assert!(is_silent(&mut client).await);
         let counts = proxy.counts();
         assert_eq!(counts.open_connections, 1);
         assert_eq!(counts.bytes_to_server - 5, back.unwrap_or(0));
         assert_eq!(counts.bytes_to_client, 5);
 
-        // A link that lost bytes is of no use any more.
+        // A connection that lost bytes is reset.
         proxy.heal();
-        assert_eq!(end(&mut client).await, ErrorKind::ConnectionReset);
+        assert_eq!(read_error(&mut client).await, ErrorKind::ConnectionReset);
         let mut next = TcpStream::connect(proxy.address()).await.unwrap();
         exchange(&mut next, b"well").await;
     }
 }
 
 #[tokio::test]
-async fn a_half_open_link_hides_the_end_of_the_other_side() {
+async fn half_open_hides_the_close_of_the_server() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = Proxy::start(listener.local_addr().unwrap()).unwrap();
     let mut client = TcpStream::connect(proxy.address()).await.unwrap();
@@ -170,11 +170,11 @@ async fn a_half_open_link_hides_the_end_of_the_other_side() {
     drop(server);
     assert!(is_silent(&mut client).await);
     proxy.heal();
-    assert_eq!(end(&mut client).await, ErrorKind::ConnectionReset);
+    assert_eq!(read_error(&mut client).await, ErrorKind::ConnectionReset);
 }
 
 #[tokio::test]
-async fn a_link_that_lost_nothing_outlives_a_half_open_time() {
+async fn half_open_without_lost_bytes_keeps_the_connection() {
     let (proxy, mut client) = start().await;
     proxy.half_open(Direction::ToServer);
     proxy.heal();
@@ -182,7 +182,7 @@ async fn a_link_that_lost_nothing_outlives_a_half_open_time() {
 }
 
 #[tokio::test]
-async fn a_delay_holds_for_each_direction_and_keeps_the_order() {
+async fn delay_applies_per_direction_and_keeps_the_order() {
     let (proxy, mut client) = start().await;
     exchange(&mut client, b"warm").await;
     proxy.delay(Duration::from_millis(50));
@@ -202,22 +202,22 @@ async fn a_delay_holds_for_each_direction_and_keeps_the_order() {
 }
 
 #[tokio::test]
-async fn a_throttled_link_takes_its_time() {
+async fn throttle_limits_the_rate() {
     let (proxy, mut client) = start().await;
     proxy.throttle(100_000);
     let start = Instant::now();
     exchange(&mut client, &[3; 50_000]).await;
     let took = start.elapsed();
-    // Half a second, less what may be made up for at once.
+    // Half a second, less the burst allowance.
     assert!(took >= Duration::from_millis(400), "{took:?}");
 
-    // It would take 50 seconds.
+    // At this rate it would take 50 seconds.
     proxy.heal();
     exchange(&mut client, &vec![4; 5_000_000]).await;
 }
 
 #[tokio::test]
-async fn refused_connections_are_refused_and_links_stay() {
+async fn refuse_rejects_new_and_keeps_open_connections() {
     let (proxy, mut client) = start().await;
     exchange(&mut client, b"hello").await;
     proxy.refuse(true);
@@ -232,26 +232,26 @@ async fn refused_connections_are_refused_and_links_stay() {
 }
 
 #[tokio::test]
-async fn new_links_lead_to_a_new_target() {
+async fn set_target_applies_to_new_connections() {
     let (proxy, mut client) = start().await;
     exchange(&mut client, b"hello").await;
     let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
     proxy.set_target(other.local_addr().unwrap());
     exchange(&mut client, b"the old one").await;
     let mut next = TcpStream::connect(proxy.address()).await.unwrap();
-    let (mut server, _) = timeout(PATIENCE, other.accept()).await.unwrap().unwrap();
+    let (mut server, _) = timeout(TIMEOUT, other.accept()).await.unwrap().unwrap();
     server.write_all(b"the new one").await.unwrap();
     assert_eq!(receive(&mut next, 11).await, b"the new one");
 }
 
 #[tokio::test]
-async fn without_a_target_a_client_is_reset_until_there_is_one() {
-    // Bound and not listening: nobody else is given the port.
+async fn clients_are_reset_while_the_target_is_down() {
+    // Bound but not listening: reserves the port.
     let vacant = TcpSocket::new_v4().unwrap();
     vacant.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let proxy = Proxy::start(vacant.local_addr().unwrap()).unwrap();
     let mut client = TcpStream::connect(proxy.address()).await.unwrap();
-    assert_eq!(end(&mut client).await, ErrorKind::ConnectionReset);
+    assert_eq!(read_error(&mut client).await, ErrorKind::ConnectionReset);
     assert_eq!(proxy.counts().connections, 0);
     let echo = Echo::start().await;
     proxy.set_target(echo.address);
@@ -260,31 +260,31 @@ async fn without_a_target_a_client_is_reset_until_there_is_one() {
 }
 
 #[tokio::test]
-async fn the_reset_of_a_server_is_the_clients() {
+async fn server_reset_is_forwarded_to_the_client() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = Proxy::start(listener.local_addr().unwrap()).unwrap();
     let mut client = TcpStream::connect(proxy.address()).await.unwrap();
     let (server, _) = listener.accept().await.unwrap();
     server.set_zero_linger().unwrap();
     drop(server);
-    assert_eq!(end(&mut client).await, ErrorKind::ConnectionReset);
+    assert_eq!(read_error(&mut client).await, ErrorKind::ConnectionReset);
 }
 
 #[tokio::test]
-async fn a_dropped_proxy_resets_its_links_and_gives_its_port_back() {
+async fn dropped_proxy_resets_connections_and_frees_its_port() {
     let (proxy, mut client) = start().await;
     exchange(&mut client, b"hello").await;
     let address = proxy.address();
     drop(proxy);
-    assert_eq!(end(&mut client).await, ErrorKind::ConnectionReset);
-    wait_for("the port is free", PATIENCE, async || {
+    assert_eq!(read_error(&mut client).await, ErrorKind::ConnectionReset);
+    wait_for("the port is free", TIMEOUT, async || {
         TcpListener::bind(address).await.ok()
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_proxy_is_ordered_about_from_many_threads() {
+async fn proxy_accepts_calls_from_many_threads() {
     let (proxy, mut client) = start().await;
     std::thread::scope(|scope| {
         for _ in 0..4 {

@@ -26,9 +26,6 @@ pub(crate) struct Recorded {
     pub(crate) duplicate_acks: u64,
     pub(crate) errors: HashMap<SinkErrorKind, u64>,
     pub(crate) failed_flushes: Vec<FailedFlush>,
-    /// Events that flushes reported as rejected by the server. A lower bound: the client drops errors of the server while
-    /// its event queue is full.
-    pub(crate) rejected: u64,
     pub(crate) longest_call: Duration,
 }
 
@@ -49,12 +46,20 @@ pub(crate) struct FailedFlush {
     pub(crate) events: Vec<Event>,
     /// The number of events that the error reports as at risk.
     pub(crate) at_risk: u64,
+    /// The number of events that the error reports as rejected by the server. A lower bound: the client drops errors of the
+    /// server while its event queue is full.
+    pub(crate) rejected: u64,
 }
 
 impl Recorded {
     /// Returns how many events failed flushes reported as at risk.
     pub(crate) fn at_risk(&self) -> u64 {
         self.failed_flushes.iter().map(|flush| flush.at_risk).sum()
+    }
+
+    /// Returns how many events failed flushes reported as rejected by the server.
+    pub(crate) fn rejected(&self) -> u64 {
+        self.failed_flushes.iter().map(|flush| flush.rejected).sum()
     }
 
     /// Returns the largest number of duplicates that the sink's counter and the errors of calls allow.
@@ -136,10 +141,11 @@ impl Recorder {
             Err(error) => {
                 *recorded.errors.entry(error.kind()).or_default() += 1;
                 let text = error.to_string();
-                let at_risk = number_after(&text, "maybe ");
-                recorded.rejected += number_after(&text, "refused ");
-                let events = events.to_vec();
-                recorded.failed_flushes.push(FailedFlush { events, at_risk });
+                recorded.failed_flushes.push(FailedFlush {
+                    events: events.to_vec(),
+                    at_risk: number_after(&text, "connection to NATS was lost: "),
+                    rejected: number_after(&text, "server rejected at least "),
+                });
             }
         }
     }
@@ -167,12 +173,12 @@ mod tests {
     fn flush_errors_are_counted_as_at_risk_or_rejected() {
         let recorder = Recorder::default();
         let flush = |kind, text: &str| recorder.record_flush(&[], &Err(SinkError::new(kind, text)));
-        let lost = "the connection to NATS was lost, and maybe 5 events that no flush covered";
-        let rejected = "the server refused 7 events or more, on \"a.b\" among others: permit it";
+        let lost = "the connection to NATS was lost: 5 events at risk";
+        let rejected = "the server rejected at least 7 events, for example on `a.b`: grant permission to publish";
         flush(SinkErrorKind::Disconnected, lost);
         flush(SinkErrorKind::Unauthorized, rejected);
         flush(SinkErrorKind::Unauthorized, &format!("{lost}; {rejected}"));
         let recorded = recorder.recorded();
-        assert_eq!((recorded.at_risk(), recorded.rejected), (10, 14));
+        assert_eq!((recorded.at_risk(), recorded.rejected()), (10, 14));
     }
 }

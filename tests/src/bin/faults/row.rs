@@ -90,7 +90,7 @@ impl Row {
         self.acknowledged += recorded.acknowledged;
         self.duplicate_acks += recorded.duplicate_acks;
         self.at_risk += recorded.at_risk();
-        self.rejected += recorded.rejected;
+        self.rejected += recorded.rejected();
         self.possible_duplicates += recorded.possible_duplicates();
         for (kind, count) in &recorded.errors {
             self.count_errors(&format!("{kind:?}"), *count);

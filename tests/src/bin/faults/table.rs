@@ -32,8 +32,7 @@ pub(crate) const NATS: &[Column] = &[
     ),
     number(
         "rejected",
-        "events that flushes reported as rejected by the server: a lower bound, since the client drops errors of the server \
-         while its event queue is full",
+        "events that flushes reported as rejected by the server; a lower bound if more than 128 are rejected at once",
         |row| row.rejected.to_string(),
     ),
     number(

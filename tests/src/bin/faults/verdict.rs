@@ -75,7 +75,7 @@ impl Verdict {
             let is_missing =
                 |event: &&Event| recorded.outcomes.get(event) == Some(&Outcome::Unknown) && !seen.contains(event);
             let missing = flush.events.iter().filter(is_missing).count() as u64;
-            verdict.unreported += missing.saturating_sub(flush.at_risk);
+            verdict.unreported += missing.saturating_sub(flush.at_risk + flush.rejected);
         }
         verdict
     }
@@ -121,6 +121,7 @@ mod tests {
         let failed_flush = |number, at_risk| FailedFlush {
             events: vec![event(1, number)],
             at_risk,
+            rejected: 0,
         };
         recorded.failed_flushes = vec![failed_flush(4, 0), failed_flush(5, 0), failed_flush(5, 1)];
         let read_back =

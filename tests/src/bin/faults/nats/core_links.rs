@@ -1,4 +1,4 @@
-//! Core NATS over links that break. The subscriber listens on a sound one.
+//! Core NATS over broken links. The reference subscriber uses a healthy one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,11 +21,11 @@ use crate::row::{Fault, Row};
 
 const CUTS: usize = 50;
 const MESSAGES: u64 = 1_000;
-/// What a call may take longer than it has.
-const GRACE: Duration = Duration::from_secs(1);
+/// Time that a call may take beyond its timeout.
+const CALL_GRACE: Duration = Duration::from_secs(1);
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A server, a link to it that can be broken, and the subscriber.
+/// A server, a proxy in front of it, and the reference subscriber.
 struct Rig {
     _server: NatsServer,
     proxy: Proxy,
@@ -54,38 +54,38 @@ impl Rig {
 
     async fn verify(&mut self, row: &mut Row, read: Vec<Event>, limit: Duration) -> Result<()> {
         let read = [read, self.subscriber.read().await?].concat();
-        row.add_round(&self.recorder, &read, limit + GRACE, self.memory);
+        row.add_round(&self.recorder, &read, limit + CALL_GRACE, self.memory);
         Ok(())
     }
 }
 
-/// Sends, and takes note of the answer.
+/// Sends the event and records the result.
 pub(super) async fn send(sink: &NatsEventSink, recorder: &Recorder, event: Event) -> Result<Result<(), SinkError>> {
     let called = Instant::now();
-    let answer = timeout(STEP_TIMEOUT, sink.send(event.envelope()))
+    let result = timeout(STEP_TIMEOUT, sink.send(event.envelope()))
         .await
-        .context("a call did not end")?;
+        .context("a call did not return")?;
     recorder.record_duration(called.elapsed());
-    recorder.record_result(event, &answer);
-    Ok(answer.map(|_| ()))
+    recorder.record_result(event, &result);
+    Ok(result.map(|_| ()))
 }
 
-/// Flushes, and takes note of what that says of these events: all that were sent since the flush before.
+/// Flushes, and records the result for `events`: all events sent since the flush before.
 pub(super) async fn flush(
     sink: &NatsEventSink,
     recorder: &Recorder,
     events: &[Event],
 ) -> Result<Result<(), SinkError>> {
     let called = Instant::now();
-    let answer = timeout(STEP_TIMEOUT, sink.flush())
+    let result = timeout(STEP_TIMEOUT, sink.flush())
         .await
-        .context("a flush did not end")?;
+        .context("a flush did not return")?;
     recorder.record_duration(called.elapsed());
-    recorder.record_flush(events, &answer);
-    Ok(answer)
+    recorder.record_flush(events, &result);
+    Ok(result)
 }
 
-/// What a flush that returned Ok covers arrives, and what may be missing was told, burst by burst.
+/// Events of a successful flush arrive, and failed flushes report the missing ones, burst by burst.
 pub(super) async fn cuts(random: &mut Random, fault_divisor: usize, row: &mut Row) -> Result<()> {
     let mut rig = Rig::start().await?;
     let sink = Arc::new(rig.sink().build().await?);
@@ -106,7 +106,7 @@ pub(super) async fn cuts(random: &mut Random, fault_divisor: usize, row: &mut Ro
     rig.verify(row, read, FLUSH_TIMEOUT).await
 }
 
-/// Bursts of some hundred events over seven goals, each burst with a flush at its end.
+/// Sends bursts of several hundred events of seven goals, with a flush after each burst.
 async fn bursts(sink: Arc<NatsEventSink>, recorder: Arc<Recorder>, stop: Arc<AtomicBool>) -> Result<()> {
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -125,11 +125,11 @@ async fn bursts(sink: Arc<NatsEventSink>, recorder: Arc<Recorder>, stop: Arc<Ato
     Ok(())
 }
 
-/// Calls end in time, and what was taken arrives when the link works again.
+/// Calls return in time, and accepted events arrive after the stall.
 pub(super) async fn stall(row: &mut Row) -> Result<()> {
     let mut rig = Rig::start().await?;
     let limit = Duration::from_millis(500);
-    // A dead link is not looked for here: it comes back.
+    // No pings: the link recovers.
     let options = NatsOptions::new(rig.proxy.address().to_string()).queue_capacity(16);
     let sink = NatsEventSink::builder()
         .options(options)
@@ -141,9 +141,9 @@ pub(super) async fn stall(row: &mut Row) -> Result<()> {
     row.count_fault(Fault::Other);
     let mut events = Vec::new();
     let mut is_full = false;
-    // The systems' buffers take some megabytes.
+    // The socket buffers hold some megabytes.
     while !is_full {
-        ensure!(events.len() < 1_000_000, "what waits is not bounded");
+        ensure!(events.len() < 1_000_000, "the queue is not bounded");
         let event = Event {
             goal: 0,
             number: u32::try_from(events.len())?,
@@ -151,15 +151,15 @@ pub(super) async fn stall(row: &mut Row) -> Result<()> {
         is_full = send(&sink, &rig.recorder, event).await?.is_err();
         events.push(event);
     }
-    let answer = flush(&sink, &rig.recorder, &events).await?;
-    row.check(answer.is_err(), || "a flush returned Ok on a stalled link".into());
+    let result = flush(&sink, &rig.recorder, &events).await?;
+    row.check(result.is_err(), || "a flush returned Ok on a stalled link".into());
     rig.proxy.resume();
     while flush(&sink, &rig.recorder, &events).await?.is_err() {}
     sink.close().await?;
     rig.verify(row, Vec::new(), limit).await
 }
 
-/// A link that swallows what is sent is found, and what it swallowed is told.
+/// A half-open link is detected, and the events that it dropped are reported.
 pub(super) async fn half_open(row: &mut Row) -> Result<()> {
     let mut rig = Rig::start().await?;
     let sink = rig.sink().build().await?;
@@ -171,10 +171,10 @@ pub(super) async fn half_open(row: &mut Row) -> Result<()> {
             send(&sink, &rig.recorder, *event).await?.ok();
         }
         let connection = sink.connection().context("the sink has a connection")?;
-        crate::fault_timer::wait_until("the dead link is given up", || !connection.is_connected()).await?;
+        crate::fault_timer::wait_until("the client drops the dead link", || !connection.is_connected()).await?;
         rig.proxy.heal();
-        let answer = flush(&sink, &rig.recorder, &burst).await?;
-        row.check(answer.is_err(), || "a flush returned Ok for what was swallowed".into());
+        let result = flush(&sink, &rig.recorder, &burst).await?;
+        row.check(result.is_err(), || "a flush returned Ok for dropped events".into());
     }
     sink.close().await?;
     rig.verify(row, Vec::new(), FLUSH_TIMEOUT).await

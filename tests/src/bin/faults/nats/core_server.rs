@@ -1,7 +1,7 @@
 //! Core NATS on a server that is killed.
 //!
-//! The subscriber loses its link with the server, too. So what came before the kill is read before it; what was under way
-//! is at risk for both, and the promise is that the sink says so.
+//! The reference subscriber loses its connection, too. Events before the kill are read before it; events in flight are at
+//! risk for both, and the sink must report them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,8 +47,8 @@ pub(super) async fn kills(random: &mut Random, row: &mut Row) -> Result<()> {
         for event in &burst {
             send(&sink, &recorder, *event).await?.ok();
         }
-        let answer = flush(&sink, &recorder, &burst).await?;
-        ensure!(answer.is_ok(), "a flush failed on a sound link: {answer:?}");
+        let result = flush(&sink, &recorder, &burst).await?;
+        ensure!(result.is_ok(), "a flush failed on a healthy link: {result:?}");
         read.extend(subscriber.read().await?);
 
         let dying = tokio::task::spawn_blocking(move || {
@@ -70,16 +70,16 @@ pub(super) async fn kills(random: &mut Random, row: &mut Row) -> Result<()> {
         (server, killed) = dying.await?;
         killed?;
         row.count_fault(Fault::Kill);
-        let told = recorder.recorded().at_risk();
-        let answer = flush(&sink, &recorder, &burst).await?;
-        row.check(answer.is_err(), || "a flush returned Ok across a kill".into());
-        let told = recorder.recorded().at_risk() - told;
-        row.check((1..=burst.len() as u64).contains(&told), || {
-            format!("{told} events of {} were told to be at risk", burst.len())
+        let reported = recorder.recorded().at_risk();
+        let result = flush(&sink, &recorder, &burst).await?;
+        row.check(result.is_err(), || "a flush returned Ok across a kill".into());
+        let reported = recorder.recorded().at_risk() - reported;
+        row.check((1..=burst.len() as u64).contains(&reported), || {
+            format!("{reported} events of {} were reported as at risk", burst.len())
         });
     }
     sink.close().await?;
     row.set_losses_unobservable();
     row.add_round(&recorder, &read, LIMIT, memory);
-    block_in_place(|| server.stop()).context("the server does not stop")
+    block_in_place(|| server.stop()).context("cannot stop the server")
 }

@@ -1,4 +1,4 @@
-//! A cluster whose stream loses its leader in the middle of batches.
+//! A cluster whose stream loses its leader during batches.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use crate::row::{Fault, Row};
 
 const MESSAGES: u64 = 1_500;
 const RETRY_TIMEOUT: Duration = Duration::from_secs(40);
-/// Many goals, one event of each at a time; and one goal, in atomic batches.
+/// Many goals with one event of each in flight, and one goal with atomic batches.
 const SEND_MODES: [SendMode; 2] = [
     SendMode::SendBatch {
         goals: 128,
@@ -38,7 +38,7 @@ pub(super) async fn leader_killed(random: &mut Random, row: &mut Row) -> Result<
     for mode in SEND_MODES {
         let memory = memory::resident();
         let client = connect(&cluster).await?;
-        make_stream(&client).await?;
+        create_stream(&client).await?;
         let mut servers = cluster
             .servers()
             .iter()
@@ -57,7 +57,7 @@ pub(super) async fn leader_killed(random: &mut Random, row: &mut Row) -> Result<
         fault_timer.wait(random, MESSAGES).await?;
         block_in_place(|| cluster.server(&leader)?.kill())?;
         row.count_fault(Fault::Kill);
-        // The two that are left go on, and the third catches up.
+        // Two of three servers continue, and the third catches up.
         fault_timer.wait(random, MESSAGES).await?;
         block_in_place(|| {
             cluster.server(&leader)?.restart()?;
@@ -72,13 +72,13 @@ pub(super) async fn leader_killed(random: &mut Random, row: &mut Row) -> Result<
     Ok(())
 }
 
-/// A server that has just come back is not given replicas for a moment.
-async fn make_stream(client: &Client) -> Result<()> {
+/// Retries: a server that has just restarted is not assigned replicas for a moment.
+async fn create_stream(client: &Client) -> Result<()> {
     let start = Instant::now();
     while let Err(error) = ensure_stream(client, &StreamSettings::new(STREAM).replicas(3)).await {
         ensure!(
             start.elapsed() < STEP_TIMEOUT,
-            "no stream in {STEP_TIMEOUT:?}: {error:?}"
+            "no stream within {STEP_TIMEOUT:?}: {error:?}"
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

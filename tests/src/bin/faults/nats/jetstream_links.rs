@@ -1,4 +1,4 @@
-//! Links that are there and do not work.
+//! Links that are open and do not pass data.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::row::{Fault, Row};
 const EVENTS: u32 = 20;
 const RETRY_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Every call ends in time, and what is sent again when the link works is stored once: what was under way arrives too.
+/// Every call returns in time. A retry after recovery is stored once, although the event in flight arrives too.
 pub(super) async fn stall(row: &mut Row) -> Result<()> {
     let rig = Rig::start(&StreamSettings::new(STREAM)).await?;
     let sink = rig.sink(RETRY_TIMEOUT).await?;
@@ -34,7 +34,7 @@ pub(super) async fn stall(row: &mut Row) -> Result<()> {
     rig.verify(row, RETRY_TIMEOUT).await
 }
 
-/// First what is sent vanishes, then what is answered: stored, and not told.
+/// First requests are lost, then acks: in the second case the event is stored without an ack.
 pub(super) async fn half_open(row: &mut Row) -> Result<()> {
     let rig = Rig::start(&StreamSettings::new(STREAM)).await?;
     let sink = rig.sink(RETRY_TIMEOUT).await?;

@@ -1,4 +1,4 @@
-//! A server that is killed and a link that is cut, again and again, while events are stored.
+//! A server is killed and a link is cut, repeatedly, under load.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::row::{Fault, Row};
 
 const KILLS: usize = 4;
 const CUTS: usize = 20;
-/// A fault hits before so many more messages have left.
+/// Upper bound of the number of messages sent before each fault.
 const MESSAGES: u64 = 1_500;
 const RETRY_TIMEOUT: Duration = Duration::from_secs(20);
 

@@ -1,4 +1,4 @@
-//! Streams that take no more events.
+//! Streams that reject events.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use crate::row::{Fault, Row};
 
 const RETRY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A full stream refuses what comes and keeps what it has.
+/// A full stream rejects new events and keeps the stored ones.
 pub(super) async fn full(row: &mut Row) -> Result<()> {
     let rig = Rig::start(&StreamSettings::new(STREAM).max_bytes(1 << 20)).await?;
     let sink = rig.sink(RETRY_TIMEOUT).await?;
@@ -30,9 +30,9 @@ pub(super) async fn full(row: &mut Row) -> Result<()> {
                 .collect(),
         };
         for error in send(&sink, &rig.recorder, &events).await? {
-            let told = (error.kind(), error.fate());
-            row.check(told == (SinkErrorKind::Full, Fate::NotSent), || {
-                format!("a full stream answers {told:?}: {error}")
+            let found = (error.kind(), error.fate());
+            row.check(found == (SinkErrorKind::Full, Fate::NotSent), || {
+                format!("a full stream returns {found:?}: {error}")
             });
             full += 1;
         }
@@ -43,8 +43,7 @@ pub(super) async fn full(row: &mut Row) -> Result<()> {
     rig.verify(row, RETRY_TIMEOUT).await
 }
 
-/// A stream that is deleted under load: what was stored goes with it, and is not counted as lost. All that comes
-/// afterwards is refused, and told so in time.
+/// A stream is deleted under load. Its events are deleted on purpose and not counted as lost; later events fail in time.
 pub(super) async fn deleted(row: &mut Row) -> Result<()> {
     let rig = Rig::start(&StreamSettings::new(STREAM)).await?;
     let streams = jetstream::new(rig.client().await?);
@@ -56,7 +55,7 @@ pub(super) async fn deleted(row: &mut Row) -> Result<()> {
                 let refusals = send(&sink, &rig.recorder, &events).await?;
                 for error in &refusals {
                     row.check(error.kind() == SinkErrorKind::Fatal, || {
-                        format!("a deleted stream answers {:?}: {error}", error.kind())
+                        format!("a deleted stream returns {:?}: {error}", error.kind())
                     });
                 }
                 if !refusals.is_empty() {
@@ -81,26 +80,26 @@ pub(super) async fn deleted(row: &mut Row) -> Result<()> {
     let events: Vec<_> = (0..20).map(|number| Event { goal: 256, number }).collect();
     let refusals = send(&sink, &rig.recorder, &events).await?;
     row.check(refusals.is_empty(), || {
-        format!("a stream that was made anew takes no events: {refusals:?}")
+        format!("a re-created stream accepts no events: {refusals:?}")
     });
     sink.close().await?;
     rig.verify(row, RETRY_TIMEOUT).await
 }
 
-/// Sends a batch, takes note of the answers, and returns the errors.
+/// Sends a batch, records the results, and returns the errors.
 async fn send(sink: &JetStreamEventSink, recorder: &Recorder, events: &[Event]) -> Result<Vec<SinkError>> {
     let called = Instant::now();
     let batch = sink.send_batch(events.iter().map(|event| event.envelope()).collect());
-    let answers = timeout(STEP_TIMEOUT, batch).await.context("a call did not end")?;
+    let results = timeout(STEP_TIMEOUT, batch).await.context("a call did not return")?;
     recorder.record_duration(called.elapsed());
     ensure!(
-        answers.len() == events.len(),
-        "a batch has {} answers for {}",
-        answers.len(),
+        results.len() == events.len(),
+        "a batch has {} results for {}",
+        results.len(),
         events.len()
     );
-    for (event, answer) in events.iter().zip(&answers) {
-        recorder.record_result(*event, answer);
+    for (event, result) in events.iter().zip(&results) {
+        recorder.record_result(*event, result);
     }
-    Ok(answers.into_iter().filter_map(Result::err).collect())
+    Ok(results.into_iter().filter_map(Result::err).collect())
 }

@@ -17,7 +17,7 @@ use crate::load::SendMode;
 use crate::random::Random;
 use crate::row::Row;
 
-/// What is tried.
+/// A fault scenario.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Scenario {
     CoreCuts,
@@ -76,7 +76,7 @@ impl Scenario {
         }
     }
 
-    /// Runs it once, with one of every `share` faults under load.
+    /// Runs the scenario once. The number of faults under load is divided by `fault_divisor`.
     pub(crate) async fn run(self, random: &mut Random, fault_divisor: usize, row: &mut Row) -> Result<()> {
         match self {
             Self::CoreCuts => core_links::cuts(random, fault_divisor, row).await,

@@ -15,7 +15,7 @@ use crate::fault_timer::STEP_TIMEOUT;
 /// Subject of the subscription. Not `>`, which would include the barrier requests of `flush`.
 const EVENTS: &str = "agent.driver.>";
 /// Message that follows everything that the server has parsed before.
-const MARK: &str = "agent.driver.mark";
+const MARKER: &str = "agent.driver.mark";
 /// More than is sent between two reads.
 const CAPACITY: usize = 1 << 20;
 
@@ -54,14 +54,14 @@ impl ReferenceSubscriber {
 
     /// Returns the unread events that the server has parsed before this call.
     pub(super) async fn read(&mut self) -> Result<Vec<Event>> {
-        self.client.publish(MARK, "".into()).await?;
+        self.client.publish(MARKER, "".into()).await?;
         let mut events = Vec::new();
         loop {
             let message = timeout(STEP_TIMEOUT, self.messages.next())
                 .await
                 .context("no message within the timeout")?;
             let message = message.context("the subscription ended")?;
-            if message.subject.as_str() == MARK {
+            if message.subject.as_str() == MARKER {
                 break;
             }
             events.push(Event::parse(&message.payload)?);

@@ -1,4 +1,4 @@
-//! A stream that is tried: made by the crate, read back without it.
+//! A stream under test: created by the crate, read back without it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,15 +21,15 @@ use crate::recorder::Recorder;
 use crate::row::Row;
 
 pub(super) const STREAM: &str = "FAULTS";
-/// What a call may take longer than the time for which the sink tries.
+/// Time that a call may take beyond `retry_timeout`.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
 
-/// A server with the stream, and a link to it that can be broken.
+/// A server with the stream, and a proxy in front of it.
 pub(super) struct Rig {
     pub(super) server: NatsServer,
     pub(super) proxy: Proxy,
     pub(super) recorder: Arc<Recorder>,
-    /// How much memory there was at the begin.
+    /// Resident memory at the start.
     memory: u64,
 }
 
@@ -48,12 +48,12 @@ impl Rig {
         Ok(rig)
     }
 
-    /// Past the proxy.
+    /// Connects without the proxy.
     pub(super) async fn client(&self) -> Result<Client> {
         Ok(async_nats::connect(self.server.client_url()).await?)
     }
 
-    /// Through the proxy. What is not stored in `retry_timeout` fails.
+    /// Creates a sink that connects through the proxy.
     pub(super) async fn sink(&self, retry_timeout: Duration) -> Result<JetStreamEventSink> {
         let options = quick(NatsOptions::new(self.proxy.address().to_string()));
         let sink = JetStreamEventSink::builder(STREAM)
@@ -62,7 +62,7 @@ impl Rig {
         Ok(sink.build().await?)
     }
 
-    /// Reads back what is stored, and compares.
+    /// Reads back the stored events, and checks them.
     pub(super) async fn verify(&self, row: &mut Row, retry_timeout: Duration) -> Result<()> {
         let read = read_back(&self.client().await?).await?;
         row.add_round(&self.recorder, &read, retry_timeout + GRACE, self.memory);
@@ -70,7 +70,7 @@ impl Rig {
     }
 }
 
-/// Connects again without waiting for long, so that there is more time for faults, and finds a dead link soon.
+/// Options with a short reconnect delay, to leave more time for faults, and with frequent pings.
 pub(super) fn quick(options: NatsOptions) -> NatsOptions {
     options
         .reconnect_delay(Duration::from_millis(1), Duration::from_millis(50))
@@ -78,19 +78,18 @@ pub(super) fn quick(options: NatsOptions) -> NatsOptions {
 }
 
 pub(super) fn fault_timer(sink: &JetStreamEventSink, recorder: &Arc<Recorder>) -> Result<FaultTimer> {
-    let connection = sink.connection().context("the sink has a connection of its own")?;
+    let connection = sink.connection().context("the sink has no connection of its own")?;
     Ok(client_fault_timer(connection.client().clone(), recorder))
 }
 
-/// By what a client has sent.
+/// A timer that counts the messages sent by a client.
 pub(super) fn client_fault_timer(client: Client, recorder: &Arc<Recorder>) -> FaultTimer {
     FaultTimer::new(recorder, move || {
         client.statistics().out_messages.load(Ordering::Relaxed)
     })
 }
 
-/// Sends one event and takes note of the answer. Whether it is stored now. One that is not is sent again as the same
-/// envelope.
+/// Sends the event once and records the result. Returns whether it is stored; if not, retry with the same envelope.
 pub(super) async fn send(
     sink: &JetStreamEventSink,
     recorder: &Recorder,
@@ -98,15 +97,15 @@ pub(super) async fn send(
     envelope: &Envelope,
 ) -> Result<bool> {
     let called = Instant::now();
-    let answer = timeout(STEP_TIMEOUT, sink.send(envelope.clone()))
+    let result = timeout(STEP_TIMEOUT, sink.send(envelope.clone()))
         .await
-        .context("a call did not end")?;
+        .context("a call did not return")?;
     recorder.record_duration(called.elapsed());
-    recorder.record_result(event, &answer);
-    Ok(answer.is_ok())
+    recorder.record_result(event, &result);
+    Ok(result.is_ok())
 }
 
-/// Sends it until it is stored.
+/// Retries until the event is stored.
 pub(super) async fn store(
     sink: &JetStreamEventSink,
     recorder: &Recorder,
@@ -115,12 +114,12 @@ pub(super) async fn store(
 ) -> Result<()> {
     let start = Instant::now();
     while !send(sink, recorder, event, envelope).await? {
-        ensure!(start.elapsed() < STEP_TIMEOUT, "sent in vain for {STEP_TIMEOUT:?}");
+        ensure!(start.elapsed() < STEP_TIMEOUT, "not stored within {STEP_TIMEOUT:?}");
     }
     Ok(())
 }
 
-/// All that the stream has, in its order.
+/// Returns all events of the stream, in order.
 pub(super) async fn read_back(client: &Client) -> Result<Vec<Event>> {
     let mut stream = jetstream::new(client.clone()).get_stream(STREAM).await?;
     let count = stream.info().await?.state.messages;
@@ -130,7 +129,7 @@ pub(super) async fn read_back(client: &Client) -> Result<Vec<Event>> {
     for _ in 0..count {
         let message = timeout(STEP_TIMEOUT, messages.next())
             .await
-            .context("the stream is not read to its end")?;
+            .context("cannot read the stream to its end")?;
         events.push(Event::parse(&message.context("the stream ended early")??.payload)?);
     }
     Ok(events)
