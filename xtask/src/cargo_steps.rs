@@ -1,6 +1,8 @@
 //! The steps that call cargo: formatting, lints, documentation, tests.
 
+use std::env;
 use std::path::Path;
+use std::thread;
 
 use anyhow::Result;
 
@@ -42,11 +44,13 @@ pub fn features(root: &Path, selection: &Selection) -> Result<()> {
         .into_iter()
         .filter(|transport| selection.builds(*transport));
     for features in [""].into_iter().chain(transports.map(Transport::name)) {
+        // The tests are linted in the smallest set alone: their dependencies take longer than the rest of this step.
+        let targets = if features.is_empty() { "--all-targets" } else { "--bins" };
         let mut clippy = cargo(root);
         clippy
             .arg("clippy")
             .args(tool)
-            .args([features, "--all-targets", "--", "-D", "warnings"]);
+            .args([features, targets, "--", "-D", "warnings"]);
         run(&mut clippy)?;
     }
     let mut tests = cargo(root);
@@ -72,8 +76,21 @@ pub fn doc(root: &Path, selection: &Selection) -> Result<()> {
 /// Returns the first failure.
 pub fn tests(root: &Path, selection: &Selection) -> Result<()> {
     for arguments in selection.test_runs(&Workspace::read(root)?) {
-        run(cargo(root).arg("test").args(arguments))?;
+        let mut tests = cargo(root);
+        tests.arg("test").args(arguments);
+        if env::var_os(TEST_THREADS).is_none() {
+            tests.env(TEST_THREADS, test_threads().to_string());
+        }
+        run(&mut tests)?;
     }
     let features = "serde_json/preserve_order,serde_json/arbitrary_precision";
     run(cargo(root).args(["test", "-p", "driver-events-types", "--features", features]))
+}
+
+/// Number of tests that libtest runs at once.
+const TEST_THREADS: &str = "RUST_TEST_THREADS";
+
+/// Two tests for each core: most wait for a server.
+fn test_threads() -> usize {
+    2 * thread::available_parallelism().map_or(1, usize::from)
 }

@@ -3,8 +3,14 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// Returns `target/brokers` of this workspace.
+/// Replaces `target/brokers`.
+const BROKERS_FOLDER: &str = "BROKERS_FOLDER";
+
+/// Returns the folder that `BROKERS_FOLDER` sets, or `target/brokers` of this workspace.
 pub(crate) fn brokers() -> PathBuf {
+    if let Some(folder) = env::var_os(BROKERS_FOLDER) {
+        return folder.into();
+    }
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
     // Absolute, since servers run in folders of their own.
     std::path::absolute(&target).unwrap_or(target).join("brokers")

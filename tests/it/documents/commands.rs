@@ -29,7 +29,7 @@ fn every_page_with_commands_is_tested() {
     assert_eq!(with_commands, tested);
 }
 
-/// All pages in a single test: they share ports and a build folder.
+/// All pages in a single test: they share ports and the binary.
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_of_all_pages_run_as_pasted() {
     for name in PAGES {

@@ -18,9 +18,8 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(900);
 /// Printed after the output of each command. Does not occur in any output.
 const END_OF_OUTPUT: u8 = 0x1e;
 
-/// A single bash process for all commands of a page, so that variables and functions last. Its build folder is
-/// `target/documents`: the first command compiles as on a fresh clone, and servers that a developer started with
-/// `cargo xtask brokers up` are not stopped.
+/// A single bash process for all commands of a page, so that variables and functions last. Its servers have their own
+/// folder: those that a developer started with `cargo xtask brokers up` are not stopped.
 #[derive(Debug)]
 pub(super) struct Shell {
     process: Child,
@@ -33,7 +32,7 @@ pub(super) struct Shell {
 impl Shell {
     pub(super) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut bash = Self::in_documents_target("bash", folder.path());
+        let mut bash = Self::in_workspace("bash", folder.path());
         // A group of its own: a command that hangs is killed with its children.
         let bash = bash.args(["-euo", "pipefail"]).process_group(0);
         let mut process = bash.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -59,12 +58,12 @@ impl Shell {
         }
     }
 
-    /// `program` in the root of the workspace, with the installed brokers and the build folder of the pages.
-    fn in_documents_target(program: &str, folder: &Path) -> Command {
+    /// `program` in the root of the workspace, with the installed brokers and the folder for servers of the page.
+    fn in_workspace(program: &str, folder: &Path) -> Command {
         let mut command = Command::new(program);
         command
             .current_dir(root())
-            .env("CARGO_TARGET_DIR", root().join("target/documents"))
+            .env("BROKERS_FOLDER", folder.join("brokers"))
             .env("NATS_SERVER", provision::nats_server().unwrap())
             .env("KAFKA_HOME", provision::kafka().unwrap())
             .env("PATH", path_with_kafka_tools(folder));
@@ -100,7 +99,7 @@ impl Drop for Shell {
         let _ = Command::new("kill").args(["-KILL", "--", &group]).output();
         let _ = self.process.wait();
         // Servers that the page started run in sessions of their own.
-        let down = Self::in_documents_target("cargo", self.folder())
+        let down = Self::in_workspace("cargo", self.folder())
             .args(["xtask", "brokers", "down"])
             .output();
         if let Err(error) = down {
