@@ -18,3 +18,4 @@ mod faults;
 mod kafka;
 mod nats;
 mod sample_events;
+mod tool_without_transports;

@@ -64,7 +64,7 @@ const TESTS: Step = Step::selecting("tests", cargo_steps::tests);
 /// Needs rustup, which installs the oldest supported Rust.
 const RUST_VERSION: Step = Step::new("rust-version", |root, _| rust_version::check(root));
 
-/// `cargo xtask test`: every gate and every test of the selection. Ends with the list of everything that is left out.
+/// `cargo xtask test`: every gate and every test of the selection. Prints what the selection leaves out at the end.
 ///
 /// # Errors
 /// Returns the first failure; later steps do not run.

@@ -11,8 +11,8 @@ use crate::{Envelope, SourceError};
 
 /// Event or malformed message received from a source.
 ///
-/// Settle it after processing: [`ack`](Self::ack), [`nack`](Self::nack) or [`reject`](Self::reject). A source that
-/// supports redelivery redelivers a delivery that is dropped unsettled.
+/// Settle it after processing: [`ack`](Self::ack), [`nack`](Self::nack) or [`reject`](Self::reject). If it is
+/// dropped unsettled, a source with redelivery delivers it again later; the source's documentation says when.
 #[derive(Debug)]
 pub struct Delivery {
     content: Result<Envelope, Malformed>,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub enum Receipt {
     /// Dropped on purpose, by a no-op sink or by a filter that does not select the event.
     Discarded,
-    /// In this process's memory. Call [`flush`](crate::DriverEventSink::flush) to wait until it has gone further.
+    /// In this process's memory, for example in the queue of a client library. Call [`flush`](crate::DriverEventSink::flush) to wait until it has gone further.
     Buffered,
     /// Handed to the operating system, or to a peer that does not acknowledge.
     Written,

@@ -16,11 +16,12 @@ use crate::{Envelope, Guarantee, Receipt, SinkError};
 /// # Contract
 /// - **Ordering.** Events of one goal are delivered in the order of their `send` calls if each call starts after the
 ///   previous one returned, and in the order of their batch. Concurrent calls are unordered.
-/// - **Duplicates.** Delivery is at least once: a retry may deliver an event twice, with the same [id](Envelope::id).
-///   A reader can drop the second copy with a [`Deduplicator`](crate::Deduplicator).
-/// - **Backpressure.** A sink at capacity waits or returns [`Full`](crate::SinkErrorKind::Full). It never drops an
-///   event after returning `Ok`, except with [`Receipt::Discarded`], and never blocks a runtime thread.
-/// - **Cancel safety.** Dropping the future of any method is safe: the event is either published or not, and the sink
+/// - **Duplicates.** A retry may deliver an event twice, with the same [id](Envelope::id). A reader can drop the second
+///   copy with a [`Deduplicator`](crate::Deduplicator).
+/// - **Backpressure.** A sink at capacity waits or returns [`Full`](crate::SinkErrorKind::Full). After `Ok`
+///   it keeps what the receipt promises; it drops an event on purpose only with [`Receipt::Discarded`]. It never blocks a
+///   runtime thread.
+/// - **Cancel safety.** The future of any method may be dropped: its event may or may not be published, and the sink
 ///   stays usable. To retry, send the same envelope: it keeps its id.
 /// - **Concurrency.** Every method may be called from many tasks at once.
 ///

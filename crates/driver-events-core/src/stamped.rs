@@ -24,7 +24,7 @@ const DEFAULT_GOAL_CAPACITY: usize = 100_000;
 /// # Runs and memory
 /// Each `Stamped` starts a new run, named by a UUID of version 7. To bound memory, it drops the counters of all goals and
 /// starts a new run when there are too many goals: see [`with_goal_capacity`](Self::with_goal_capacity). Readers see a
-/// restart, not duplicates.
+/// restart of the numbers, not duplicates.
 ///
 /// # Examples
 /// ```

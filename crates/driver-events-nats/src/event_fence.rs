@@ -10,8 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_nats::{Client, Subscriber};
 use tokio::sync::Notify;
 
-/// `>` is allowed only as the last token, so the server refuses the subscription and keeps the connection open. The
-/// subject is below an inbox, which the client may subscribe to.
+/// Suffix that makes the subject of an inbox invalid: `>` is allowed only as the last token. The server rejects the
+/// subscription and keeps the connection open.
 const INVALID_SUFFIX: &str = ".>.fence";
 /// Error text of the server for such a subject.
 const INVALID_SUBJECT: &str = "invalid subject";
@@ -43,7 +43,7 @@ impl EventFences {
     /// Sends a fence behind everything that the client has taken. `None` if the connection is closed.
     ///
     /// # Cancel safety
-    /// A fence is sent and counted, or neither.
+    /// A dropped future has either sent and counted the fence, or done neither.
     pub(crate) async fn send(&self, client: &Client) -> Option<EventFence<'_>> {
         let _order = self.sending.lock().await;
         // A reconnect may have repeated a fence, so more may have passed than were sent.

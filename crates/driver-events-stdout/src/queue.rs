@@ -39,7 +39,7 @@ struct State {
     taken: u64,
     /// Number of lines written and flushed.
     written: u64,
-    /// Number of buffered bytes from which a new line wakes the thread.
+    /// Size of the buffer, in bytes, from which `push` wakes the thread.
     wake_at: usize,
     /// A flush waits, or a failed write is to be retried.
     write_requested: bool,

@@ -96,7 +96,7 @@ pub enum DriverEvent {
         /// Condition that triggered the request.
         trigger: CompactTrigger,
     },
-    /// `compact_completed`: the context was compacted. Published in the turn after the request.
+    /// `compact_completed`: the context was compacted. Follows the request.
     CompactCompleted {
         /// Id of the goal.
         goal_id: GoalId,

@@ -186,7 +186,7 @@ mod tests {
         (root, folders)
     }
 
-    /// Starts a process with the folder in its command line, as the folder's server.
+    /// Starts a stand-in for the server of the folder: a process with the folder in its command line.
     fn start_server(folder: &RunFolder) -> Child {
         let server = Command::new("tail")
             .arg("-f")

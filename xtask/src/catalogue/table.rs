@@ -62,7 +62,7 @@ fn value(shape: &Shape) -> Result<String> {
 fn presence(presence: Presence) -> Result<String> {
     Ok(match presence {
         Presence::Required => "always".to_owned(),
-        Presence::Default(json) => format!("always; a missing field means `{json}`"),
+        Presence::Default(json) => format!("always written; read as `{json}` if missing"),
         Presence::OmittedWhenNone => "omitted if unset".to_owned(),
         Presence::OmittedWhenEmpty => "omitted if empty".to_owned(),
         Presence::NullWhenNone => "`null` if unset".to_owned(),

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::layers::TYPES;
 use crate::command;
 
-/// Limit that includes the types crate and excludes procedural macros.
+/// Maximum number of crates in a build of the types crate, including itself, without procedural macros.
 const MAX_CRATES: usize = 16;
 
 /// Returns a line if the types crate adds too many crates.

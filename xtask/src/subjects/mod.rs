@@ -43,7 +43,7 @@ pub fn bless_workspace(root: &Path, base: Option<&str>) -> Result<()> {
         .try_for_each(|list| bless_list(root, list, &list.of_code(), base))
 }
 
-/// Checks one list against the code's pairs.
+/// Checks that one committed list matches the names in the code and in all earlier versions of the list.
 ///
 /// # Errors
 /// Returns the findings, one a line, or an error if the list or the history cannot be read.

@@ -1,4 +1,4 @@
-//! Builds without a transport. `cargo xtask features` builds them.
+//! Builds without a transport, as `cargo xtask tests --without kafka`, `--without nats` and `--no-brokers` make them.
 
 #[cfg(not(feature = "nats"))]
 #[test]

@@ -31,7 +31,7 @@ fn config(cluster: &MockCluster<'static, DefaultProducerContext>) -> ClientConfi
     config
 }
 
-/// This error of the first record in flight is fatal to an idempotent producer.
+/// `OUT_OF_ORDER_SEQUENCE_NUMBER` for the first record in flight is fatal to an idempotent producer.
 #[tokio::test(flavor = "multi_thread")]
 async fn fatal_error_recreates_producer_and_resends_unreported() {
     let cluster = cluster();

@@ -27,8 +27,8 @@ const YIELDS_BEFORE_TIMER: usize = 4;
 /// Publishes every event on its subject over core NATS, at most once, to current subscribers.
 ///
 /// # Guarantee
-/// `Ok` of [`send`](DriverEventSink::send) is [`Written`](Receipt::Written): the client has the event; delivery is not
-/// confirmed. While disconnected, or if the connection is slow, the client queues up to
+/// `Ok` of [`send`](DriverEventSink::send) is [`Buffered`](Receipt::Buffered): the event is in the queue of the client, which
+/// sends it without confirmation. While disconnected, or if the connection is slow, the client queues up to
 /// [`queue_capacity`](crate::NatsOptions::queue_capacity) events. `send` then waits for queue capacity, and returns
 /// `Disconnected` or `Full` after its [timeout](NatsEventSinkBuilder::send_timeout).
 ///
@@ -140,7 +140,7 @@ impl NatsEventSink {
         let epoch = self.connection.epoch();
         self.publish_within(subject, headers, payload, timeout_left).await?;
         self.unflushed.record(epoch);
-        Ok(Receipt::Written)
+        Ok(Receipt::Buffered)
     }
 
     /// Passes the event to the client, and waits while its queue is full.
@@ -263,7 +263,7 @@ impl DriverEventSink for NatsEventSink {
     }
 
     fn guarantee(&self) -> Guarantee {
-        Guarantee::Written
+        Guarantee::Buffered
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {

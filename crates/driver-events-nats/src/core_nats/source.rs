@@ -67,7 +67,7 @@ pub struct NatsEventSource {
     pump: JoinHandle<()>,
     /// `None` if the caller supplied the client: its event callback is not ours.
     status: Option<watch::Receiver<Status>>,
-    /// Last reported refusal, so that each is reported once.
+    /// Last reported authorization error, so that each is reported once.
     reported: Option<Arc<str>>,
     received: u64,
     dropped: u64,

@@ -81,7 +81,7 @@ impl JetStreamEventSinkBuilder {
         self
     }
 
-    /// Sets the subject prefix: `tenant-7.agent.driver.escalate`. Readers set the same prefix. Default: none.
+    /// Sets the subject prefix, which readers set, too: `tenant-7` publishes on `tenant-7.agent.driver.…`. Default: none.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self

@@ -67,7 +67,7 @@ impl Fixture for CoreNats {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let mut capabilities = Capabilities::new(Guarantee::Written);
+        let mut capabilities = Capabilities::new(Guarantee::Buffered);
         capabilities.keeps_attributes = !self.is_bare;
         capabilities.accepts_unknown_without_subject = false;
         capabilities.max_bytes = self.max_bytes;

@@ -221,7 +221,7 @@ fn control_and_invisible_characters_are_escaped() {
     }
 }
 
-/// Covers every field of an event that has untrusted text.
+/// The samples have untrusted text in every text field.
 #[test]
 fn no_text_of_an_event_reaches_the_terminal_unescaped() {
     let events = samples::hostile(samples::goal(1)).into_iter();

@@ -71,7 +71,7 @@ impl Written {
         self.change(|state| state.opened_gates += 1);
     }
 
-    /// Sets the step of every call of `write` after the script. `None` accepts all bytes.
+    /// Sets the result of each `write` call after the scripted ones. `None` accepts all bytes.
     pub(crate) fn write_always(&self, step: impl Into<Option<Step>>) {
         self.change(|state| state.write_always = step.into());
     }

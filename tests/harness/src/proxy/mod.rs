@@ -98,9 +98,9 @@ impl Proxy {
         self.change(move |faults| faults.dropped = Some(dropped));
     }
 
-    /// Adds latency in both directions. Zero ends it.
+    /// Adds latency in both directions. Zero ends the delay.
     ///
-    /// A connection then has at most 1 MiB in flight in each direction.
+    /// A delayed connection has at most 1 MiB in flight in each direction.
     pub fn delay(&self, latency: Duration) {
         self.change(move |faults| faults.latency = latency);
     }

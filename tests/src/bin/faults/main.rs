@@ -43,7 +43,7 @@ struct Arguments {
     /// Start rounds until this many minutes have passed.
     #[arg(long, conflicts_with = "rounds")]
     minutes: Option<u32>,
-    /// Run one round without Kafka clusters, with a fifth of the faults under load.
+    /// Run one short round: no Kafka clusters, and a fifth of the faults under load.
     #[arg(long, conflicts_with_all = ["rounds", "minutes"])]
     short: bool,
     /// Seed of the random numbers that decide when faults hit.
