@@ -1,6 +1,8 @@
 use std::error::Error;
 use std::fmt;
 
+use driver_events_core::{SetupError, SetupErrorKind};
+
 use crate::exit::Exit;
 use crate::report::with_causes;
 
@@ -47,5 +49,15 @@ impl Error for OpenError {}
 impl From<std::io::Error> for OpenError {
     fn from(error: std::io::Error) -> Self {
         Self::failed(with_causes(&error))
+    }
+}
+
+impl From<SetupError> for OpenError {
+    fn from(error: SetupError) -> Self {
+        let reason = with_causes(&error);
+        match error.kind() {
+            SetupErrorKind::Invalid => Self::usage(reason),
+            _ => Self::failed(reason),
+        }
     }
 }

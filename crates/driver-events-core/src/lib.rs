@@ -53,7 +53,9 @@ mod attributes;
 pub mod cloudevents;
 mod envelope;
 
+mod close_guard;
 mod receipt;
+mod setup_error;
 mod sink_error;
 
 mod memory;
@@ -87,6 +89,7 @@ mod lock;
 struct Readme;
 
 pub use attributes::{EventId, InvalidAttribute, SOURCE_UNSET, Stamp};
+pub use close_guard::{ActiveCall, CloseGuard};
 pub use deduplicator::Deduplicator;
 pub use delivery::{Delivery, Malformed, Position, Settle};
 pub use envelope::Envelope;
@@ -99,6 +102,7 @@ pub use ndjson::NdjsonSource;
 pub use noop::NoopEventSink;
 pub use receipt::{Guarantee, Receipt, Stored};
 pub use sequence_tracker::{Observation, SequenceTracker};
+pub use setup_error::{SetupError, SetupErrorKind};
 pub use sink::DriverEventSink;
 pub use sink_error::{Fate, SinkError, SinkErrorKind};
 pub use sink_ext::DriverEventSinkExt;

@@ -1,7 +1,10 @@
 use std::error::Error;
 
 use driver_events_core::conformance::samples;
-use driver_events_core::{Fate, Guarantee, Receipt, SinkError, SinkErrorKind, SourceError, SourceErrorKind, Stored};
+use driver_events_core::{
+    Fate, Guarantee, Receipt, SetupError, SetupErrorKind, SinkError, SinkErrorKind, SourceError, SourceErrorKind,
+    Stored,
+};
 
 #[test]
 fn sink_error_kinds_have_documented_retry_and_fate() {
@@ -49,8 +52,35 @@ fn source_error_kinds_have_documented_retry() {
 }
 
 #[test]
+fn setup_errors_become_errors_of_first_use() {
+    use SetupErrorKind::{Incompatible, Invalid, NotFound, Tls, Unauthorized, Unreachable};
+    let kinds = [
+        (Invalid, SinkErrorKind::Fatal, SourceErrorKind::Fatal),
+        (Unauthorized, SinkErrorKind::Unauthorized, SourceErrorKind::Unauthorized),
+        (Tls, SinkErrorKind::Fatal, SourceErrorKind::Fatal),
+        (Unreachable, SinkErrorKind::Disconnected, SourceErrorKind::Disconnected),
+        (NotFound, SinkErrorKind::Fatal, SourceErrorKind::Fatal),
+        (Incompatible, SinkErrorKind::Fatal, SourceErrorKind::Fatal),
+    ];
+    for (kind, sink_kind, source_kind) in kinds {
+        let error = SinkError::from(SetupError::new(kind, "why"));
+        assert_eq!((error.kind(), error.fate()), (sink_kind, Fate::NotSent));
+        assert_eq!(error.source().unwrap().to_string(), "why");
+        let error = SourceError::from(SetupError::new(kind, "why"));
+        assert_eq!(error.kind(), source_kind);
+        assert_eq!(error.source().unwrap().to_string(), "why");
+    }
+    assert_eq!(SetupError::invalid("why").kind(), Invalid);
+}
+
+#[test]
 fn display_omits_the_source() {
     let error = SinkError::new(SinkErrorKind::Fatal, "the disk is gone").with_source(std::io::Error::other("EIO"));
+    assert_eq!(
+        (error.to_string(), error.source().unwrap().to_string()),
+        ("the disk is gone".into(), "EIO".into())
+    );
+    let error = SetupError::invalid("the disk is gone").with_source("EIO");
     assert_eq!(
         (error.to_string(), error.source().unwrap().to_string()),
         ("the disk is gone".into(), "EIO".into())

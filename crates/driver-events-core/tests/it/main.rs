@@ -9,6 +9,7 @@
 mod support;
 
 mod attributes;
+mod close_guard;
 mod cloudevents;
 mod compatibility;
 mod envelope;
