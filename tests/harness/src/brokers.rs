@@ -3,10 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::run_folder::{FoundServer, RunFolders};
-use crate::{NatsCluster, NatsConfig, NatsServer};
+use crate::nats::{NatsCluster, NatsConfig};
+use crate::servers::run_folder::{FoundServer, RunFolders};
+use crate::servers::{Cluster, Lifetime, Program, Server};
 
 #[cfg(feature = "certificates")]
 mod kafka;
@@ -35,28 +36,26 @@ pub struct DetachedNats {
 /// servers have random ports.
 ///
 /// # Errors
-/// Returns the errors of [`NatsServer::start`] and [`NatsCluster::start`].
+/// Returns the errors of [`Cluster::start`].
 pub fn up_nats(size: usize, preferred_port: u16) -> Result<DetachedNats> {
-    let config = NatsConfig::new().jetstream();
-    let (url, servers) = match size {
-        0 => bail!("a cluster needs at least one server"),
-        1 => {
-            let server = NatsServer::start_detached(&config, preferred_port)?;
-            (server.client_url(), vec![server])
-        }
-        _ => {
-            let cluster = NatsCluster::start_detached(size, config, preferred_port)?;
-            (cluster.client_url(), cluster.into_servers())
-        }
+    let cluster: NatsCluster = up(size, &NatsConfig::new().jetstream(), preferred_port)?;
+    let nats = DetachedNats {
+        url: cluster.client_url(),
+        port_conflict: PortConflict::check("nats-server", preferred_port, &cluster),
     };
-    let first = servers.first().context("no server was started")?.client_address();
-    for server in servers {
-        server.detach()?;
+    cluster.detach()?;
+    Ok(nats)
+}
+
+/// Starts a server or a cluster that outlives this process once it is detached.
+fn up<P: Program>(size: usize, config: &P::Config, preferred_port: u16) -> Result<Cluster<P>> {
+    let preferred_port = Some(preferred_port);
+    let lifetime = Lifetime::Detached { preferred_port };
+    match size {
+        0 => bail!("a cluster needs at least one server"),
+        1 => Ok(Server::launch(config, lifetime)?.into()),
+        _ => Cluster::launch(size, config, lifetime),
     }
-    Ok(DetachedNats {
-        url,
-        port_conflict: PortConflict::check("nats-server", preferred_port, first),
-    })
 }
 
 /// Stops the detached servers, and the orphaned ones. Servers of running tests are not stopped. Returns the stopped

@@ -2,6 +2,9 @@
 #![expect(clippy::panic, reason = "a test fails by a panic")]
 #![expect(clippy::print_stderr, reason = "a test that fails shows what its servers logged")]
 
+mod servers;
+pub use servers::{Cluster, Server};
+
 mod nats;
 pub use nats::{NatsCluster, NatsConfig, NatsServer, NatsUser};
 
@@ -28,9 +31,3 @@ pub mod provision;
 mod file_lock;
 mod folders;
 mod http;
-mod log_tail;
-mod orphan_guard;
-mod ports;
-mod process;
-mod run_folder;
-mod server_process;

@@ -2,12 +2,10 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use super::PortConflict;
-use crate::{
-    Certificates, KafkaAdmin, KafkaBroker, KafkaCluster, KafkaConfig, KafkaListener, KafkaOperation, KafkaResource,
-};
+use super::{PortConflict, up};
+use crate::{Certificates, KafkaAdmin, KafkaCluster, KafkaConfig, KafkaListener, KafkaOperation, KafkaResource};
 
 /// The standard port of Kafka.
 pub const KAFKA_PORT: u16 = 9092;
@@ -42,7 +40,7 @@ pub struct DetachedKafka {
 /// The plain listener of the first broker has `preferred_port` if it is free. All other listeners have random ports.
 ///
 /// # Errors
-/// Returns the errors of [`KafkaBroker::start`] and [`KafkaCluster::start`].
+/// Returns the errors of [`Cluster::start`](crate::Cluster::start).
 pub fn up_kafka(size: usize, preferred_port: u16) -> Result<DetachedKafka> {
     let certificates = Certificates::generate()?;
     let config = KafkaConfig::new()
@@ -52,19 +50,13 @@ pub fn up_kafka(size: usize, preferred_port: u16) -> Result<DetachedKafka> {
         .mutual_tls(&certificates)
         .acls()
         .property("super.users", "User:ANONYMOUS;User:CN=client");
-    let cluster = match size {
-        0 => bail!("a cluster needs at least one broker"),
-        1 => KafkaCluster::from(KafkaBroker::start_detached(&config, preferred_port)?),
-        _ => KafkaCluster::start_detached(size, &config, preferred_port)?,
-    };
+    let cluster: KafkaCluster = up(size, &config, preferred_port)?;
     add_acls(&cluster.admin()?)?;
-    let first = cluster.brokers().first().context("no broker was started")?;
+    let first = cluster.servers().first().context("no broker was started")?;
     // The files are in the first broker's folder, and removed with it.
     let mut kafka = write_client_files(&cluster, first.folder(), &certificates)?;
-    kafka.port_conflict = PortConflict::check("Kafka", preferred_port, first.client_address());
-    for broker in cluster.into_brokers() {
-        broker.detach()?;
-    }
+    kafka.port_conflict = PortConflict::check("Kafka", preferred_port, &cluster);
+    cluster.detach()?;
     Ok(kafka)
 }
 

@@ -2,6 +2,8 @@ use std::fmt;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 
+use crate::servers::{Cluster, Program};
+
 /// The preferred port of a server was in use, and clients connect to another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -14,8 +16,9 @@ pub struct PortConflict {
 }
 
 impl PortConflict {
-    /// Compares the ports, and prints a conflict to stderr if a shell's `eval` hides the comment on stdout.
-    pub(super) fn check(server: &'static str, preferred_port: u16, address: SocketAddr) -> Option<Self> {
+    /// Checks the port of the first server, and prints a conflict to stderr if a shell's `eval` hides the comment on stdout.
+    pub(super) fn check<P: Program>(server: &'static str, preferred_port: u16, cluster: &Cluster<P>) -> Option<Self> {
+        let address = cluster.servers().first()?.client_address();
         let conflict = (address.port() != preferred_port).then_some(Self {
             server,
             preferred_port,

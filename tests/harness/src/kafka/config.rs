@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::KafkaListener;
+use super::listener::KafkaListener;
 use crate::certificates::Certificates;
 
 /// Configuration of a [`KafkaBroker`](super::KafkaBroker). Default: a [plain](KafkaListener::Plain) listener only, and no

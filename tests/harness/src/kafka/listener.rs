@@ -2,15 +2,15 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 
-use crate::ports::Port;
 use crate::proxy::Proxy;
+use crate::servers::ports::Port;
 
-/// A listener of a broker. Every broker has [`Plain`](Self::Plain); [`KafkaConfig`](super::KafkaConfig) adds others.
+/// A listener of a broker. Every broker has [`Plain`](Self::Plain); [`KafkaConfig`](crate::KafkaConfig) adds others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KafkaListener {
     /// `PLAINTEXT`, without authentication. All operations are allowed.
     Plain,
-    /// `PLAINTEXT` through the broker's [proxy](super::KafkaBroker::proxy), whose address the broker advertises instead of
+    /// `PLAINTEXT` through the broker's [proxy](crate::KafkaBroker::proxy), whose address the broker advertises instead of
     /// its own.
     Proxied,
     /// `SASL_SSL`: TLS, and a password or token.

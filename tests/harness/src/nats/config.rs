@@ -2,8 +2,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::user::NatsUser;
 use crate::certificates::Certificates;
-use crate::nats::NatsUser;
 
 /// Configuration of a [`NatsServer`](super::NatsServer). Default: no authentication, no JetStream, no TLS.
 ///

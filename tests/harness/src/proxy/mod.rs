@@ -20,7 +20,7 @@ pub use self::counts::ProxyCounts;
 pub use self::faults::Direction;
 use self::faults::Faults;
 use self::worker::{Command, Worker};
-use crate::ports::Port;
+use crate::servers::ports::Port;
 
 /// A TCP proxy on 127.0.0.1 between a client and a server, which injects faults.
 ///

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::connection::{self, ResetOnDrop};
 use super::counts::Counters;
 use super::faults::Faults;
-use crate::ports::Port;
+use crate::servers::ports::Port;
 
 pub(super) enum Command {
     ChangeFaults(Box<dyn FnOnce(&mut Faults) + Send>),

@@ -7,7 +7,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 #[tokio::test]
 async fn cluster_survives_the_loss_of_a_leader() {
     let mut cluster = KafkaCluster::start(3, KafkaConfig::new().min_in_sync_replicas(2)).unwrap();
-    let ids: Vec<_> = cluster.brokers().iter().map(KafkaBroker::id).collect();
+    let ids: Vec<_> = cluster.servers().iter().map(KafkaBroker::id).collect();
     assert_eq!(ids, [1, 2, 3]);
     let servers = cluster.bootstrap_servers(KafkaListener::Plain).unwrap();
     assert_eq!(servers.split(',').count(), 3);
@@ -22,7 +22,7 @@ async fn cluster_survives_the_loss_of_a_leader() {
     let next = wait_for("another broker is the leader", TIMEOUT, other_leader).await;
     assert!(ids.contains(&next));
     cluster.wait_until_ready().unwrap();
-    cluster.brokers()[usize::try_from(next).unwrap() - 1]
+    cluster.servers()[usize::try_from(next).unwrap() - 1]
         .write_with_console("t", &[("key", "value")])
         .unwrap();
 

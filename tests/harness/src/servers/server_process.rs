@@ -9,9 +9,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 
-use crate::orphan_guard::OrphanGuard;
-use crate::run_folder::{DetachedRecord, RunFolder, RunFolders};
-use crate::{log_tail, process, wait};
+use super::orphan_guard::OrphanGuard;
+use super::run_folder::{DetachedRecord, RunFolder, RunFolders};
+use super::{log_tail, process};
+use crate::wait;
 
 const SIGSTOP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -138,7 +139,7 @@ impl ServerProcess {
         Ok(())
     }
 
-    /// Sends SIGSTOP, and returns when all threads are stopped. [`thaw`](Self::thaw) continues them.
+    /// Sends SIGSTOP, and returns when all threads are stopped. SIGCONT continues them.
     ///
     /// # Errors
     /// Returns an error if the server does not run or does not stop.
@@ -149,14 +150,6 @@ impl ServerProcess {
         Ok(())
     }
 
-    /// Sends SIGCONT.
-    ///
-    /// # Errors
-    /// Returns an error if the server does not run.
-    pub(crate) fn thaw(&self) -> Result<()> {
-        self.signal(Signal::CONT)
-    }
-
     /// Keeps the server running after this value is dropped.
     pub(crate) fn detach(&mut self, record: &DetachedRecord) -> Result<()> {
         self.folder.detach(record)?;
@@ -164,7 +157,11 @@ impl ServerProcess {
         Ok(())
     }
 
-    fn signal(&self, signal: Signal) -> Result<()> {
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// Returns an error if the server does not run.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         // The child is not reaped yet, so the id cannot belong to another process.
         let id = self.id().with_context(|| format!("{} is not running", self.name))?;
         process::signal(id, signal)

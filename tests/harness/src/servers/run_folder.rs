@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use super::process as processes;
 use crate::file_lock::FileLock;
-use crate::{folders, process as processes};
+use crate::folders;
 
 /// The parent folder of all run folders.
 #[derive(Clone, Debug)]
