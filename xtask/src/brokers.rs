@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use driver_events_harness::{brokers, interop, provision};
+use driver_events_harness::{archive_classes, brokers, interop, provision};
 
 use crate::selection::Selection;
 use crate::transport::Transport;
@@ -90,7 +90,11 @@ pub fn run(root: &Path, action: Action) -> Result<()> {
 pub fn install(root: &Path, server: Transport, selection: &Selection) -> Result<()> {
     let installed = match server {
         Transport::Nats => nats_server(&provision::nats_server()?)?,
-        Transport::Kafka => kafka(&provision::kafka()?)?,
+        Transport::Kafka => {
+            let home = provision::kafka()?;
+            archive_classes().context("cannot archive the classes of Kafka")?;
+            kafka(&home)?
+        }
     };
     println!("{installed}");
     if selection.has_end_to_end_tests() {

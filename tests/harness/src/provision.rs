@@ -94,6 +94,9 @@ fn nats_server_in(folder: &Path) -> Result<PathBuf> {
 ///
 /// The program is moved into place atomically. Other processes wait meanwhile.
 pub(crate) fn install_once(program: &Path, install: impl FnOnce(&Path) -> Result<PathBuf>) -> Result<()> {
+    if program.exists() {
+        return Ok(());
+    }
     let folder = program.parent().context("a program has a parent folder")?;
     let _lock = FileLock::acquire(&folder.join("installation.lock"))?;
     if program.exists() {

@@ -19,9 +19,7 @@ pub(super) fn of(kind: EventKind) -> Result<&'static str> {
         EventKind::Escalate => "The goal was escalated to a person.",
         EventKind::ReplayDecision => "The driver decided how to continue after an error during a turn.",
         EventKind::CompactRequested => "The agent was asked to compact its context.",
-        EventKind::CompactCompleted => {
-            "The context was compacted. Follows [`compact_requested`](#compact_requested)."
-        }
+        EventKind::CompactCompleted => "The context was compacted. Follows [`compact_requested`](#compact_requested).",
         EventKind::CompactSummaryStored => "The summary that replaces the compacted context was stored.",
         EventKind::ExtractMemoriesCompleted => "A background pass extracted and saved memories.",
         EventKind::ExtractMemoriesSkipped => "The pass that extracts memories was skipped.",

@@ -8,6 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::folders;
+
 /// Logging configuration: all output goes to stderr.
 const LOGGING_CONFIG: &str = "\
 rootLogger.level = ${sys:harness.log.level:-INFO}
@@ -24,6 +26,11 @@ logger.config.level = WARN
 
 /// JVM options for a fast start and a small footprint.
 const OPTIONS: [&str; 3] = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss512k"];
+
+/// Returns the path of the class archive, see [`archive_classes`](super::archive_classes).
+pub(super) fn class_archive() -> PathBuf {
+    folders::brokers().join("kafka-classes.jsa")
+}
 
 /// Returns the `java` of the environment variable `JAVA_HOME`, or the one on the `PATH`.
 pub(crate) fn program() -> OsString {
@@ -59,6 +66,7 @@ impl Java {
             .current_dir(&self.folder)
             .arg(format!("-Xmx{max_heap}"))
             .args(OPTIONS)
+            .args(class_sharing())
             .args(options)
             .arg(logging)
             .arg(format!("-Dharness.log.level={log_level}"))
@@ -71,4 +79,16 @@ impl Java {
     fn logging_file(&self) -> PathBuf {
         self.folder.join("log4j2.properties")
     }
+}
+
+/// The JVM options that use the archive, if there is one.
+fn class_sharing() -> Vec<OsString> {
+    let archive = class_archive();
+    if !archive.exists() {
+        return Vec::new();
+    }
+    let mut option = OsString::from("-XX:SharedArchiveFile=");
+    option.push(archive);
+    // An archive that does not fit is no error.
+    vec![option, "-Xlog:cds=off".into(), "-Xlog:cds+dynamic=off".into()]
 }

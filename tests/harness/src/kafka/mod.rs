@@ -2,6 +2,7 @@
 
 mod admin;
 mod broker;
+mod class_archive;
 mod config;
 mod console;
 pub(crate) mod java;
@@ -10,6 +11,7 @@ mod program;
 mod wire;
 
 pub use self::admin::{KafkaAdmin, KafkaOperation, KafkaPartition, KafkaResource};
+pub use self::class_archive::archive_classes;
 pub use self::config::KafkaConfig;
 pub use self::console::KafkaRecord;
 pub use self::listener::KafkaListener;

@@ -89,7 +89,10 @@ impl Program for Kafka {
             file.push_str(&format!("{key}={}\n", value.replace('\\', "\\\\")));
         }
         fs::write(config_file(server), file).context("cannot write the broker's configuration")?;
-        let mut format = server.program.java.command("kafka.tools.StorageTool", "64m", "WARN", &[]);
+        let mut format = server
+            .program
+            .java
+            .command("kafka.tools.StorageTool", "64m", "WARN", &[]);
         format.args(["format", "--cluster-id", CLUSTER_ID, "--config"]);
         format.arg(config_file(server)).args(config.scram_arguments());
         let output = format.output().context("cannot run java")?;

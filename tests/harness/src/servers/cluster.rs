@@ -49,7 +49,11 @@ impl<P: Program> Cluster<P> {
         let mut last_error = String::new();
         let is_ready = wait::poll_until(timeout, || {
             let check = self.running().try_for_each(|server| P::check(server, &self.servers));
-            last_error = check.as_ref().err().map(|error| format!("{error:#}")).unwrap_or_default();
+            last_error = check
+                .as_ref()
+                .err()
+                .map(|error| format!("{error:#}"))
+                .unwrap_or_default();
             check.is_ok()
         });
         ensure!(is_ready, "the cluster is not ready after {timeout:?}: {last_error}");
