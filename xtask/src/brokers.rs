@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use driver_events_harness::{archive_classes, brokers, interop, provision};
 
+use crate::output::print;
 use crate::selection::Selection;
 use crate::transport::Transport;
 
@@ -37,7 +38,6 @@ pub enum Action {
 ///
 /// # Errors
 /// Returns an error if a server or a consumer cannot be installed, started or stopped.
-#[expect(clippy::print_stdout, reason = "the output is for a shell's `eval`, and for people")]
 pub fn run(root: &Path, action: Action) -> Result<()> {
     match action {
         Action::Install { server } => {
@@ -51,31 +51,31 @@ pub fn run(root: &Path, action: Action) -> Result<()> {
             cluster,
         } => {
             let nats = brokers::up_nats(cluster.into(), brokers::NATS_PORT).context("cannot start nats-server")?;
-            println!("{nats}");
+            print(nats)?;
         }
         Action::Up {
             server: Transport::Kafka,
             cluster,
         } => {
             let kafka = brokers::up_kafka(cluster.into(), brokers::KAFKA_PORT).context("cannot start Kafka")?;
-            println!("{kafka}");
+            print(kafka)?;
         }
         Action::Down => {
             for broker in brokers::down()? {
-                println!("stopped: {broker}");
+                print(format_args!("stopped: {broker}"))?;
             }
         }
         Action::Status => {
             for broker in brokers::status()? {
-                println!("{broker}");
+                print(broker)?;
             }
             match provision::installed_nats_server()? {
-                Some(program) => println!("{}", nats_server(&program)?),
-                None => println!("nats-server is not installed: run `cargo xtask brokers install nats`"),
+                Some(program) => print(nats_server(&program)?)?,
+                None => print("nats-server is not installed: run `cargo xtask brokers install nats`")?,
             }
             match provision::installed_kafka()? {
-                Some(home) => println!("{}", kafka(&home)?),
-                None => println!("Kafka is not installed: run `cargo xtask brokers install kafka`"),
+                Some(home) => print(kafka(&home)?)?,
+                None => print("Kafka is not installed: run `cargo xtask brokers install kafka`")?,
             }
         }
     }
@@ -86,7 +86,6 @@ pub fn run(root: &Path, action: Action) -> Result<()> {
 ///
 /// # Errors
 /// Returns an error that says which tool to install.
-#[expect(clippy::print_stdout, reason = "reports what is installed")]
 pub fn install(root: &Path, server: Transport, selection: &Selection) -> Result<()> {
     let installed = match server {
         Transport::Nats => nats_server(&provision::nats_server()?)?,
@@ -96,13 +95,13 @@ pub fn install(root: &Path, server: Transport, selection: &Selection) -> Result<
             kafka(&home)?
         }
     };
-    println!("{installed}");
+    print(installed)?;
     if selection.has_end_to_end_tests() {
         let consumers = root.join(CONSUMERS);
         interop::python(&consumers.join(format!("python/{server}-requirements.txt")))?;
-        println!("Python consumer, {CONSUMERS}/python/{server}_consumer.py");
+        print(format_args!("Python consumer, {CONSUMERS}/python/{server}_consumer.py"))?;
         let program = interop::go_program(&consumers.join("go").join(server.name()))?;
-        println!("Go consumer, {}", program.display());
+        print(format_args!("Go consumer, {}", program.display()))?;
     }
     Ok(())
 }

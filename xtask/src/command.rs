@@ -7,6 +7,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::output::progress;
+
 /// Creates a command of the cargo that runs this program, in `folder`.
 #[must_use]
 pub fn cargo(folder: &Path) -> Command {
@@ -21,7 +23,7 @@ pub fn cargo(folder: &Path) -> Command {
 /// Returns an error if the command cannot be started, or if it fails.
 pub fn run(command: &mut Command) -> Result<()> {
     let shown = shown(command);
-    eprintln!("$ {shown}");
+    progress(format_args!("$ {shown}"));
     let status = command.status().with_context(|| format!("cannot run `{shown}`"))?;
     if !status.success() {
         bail!("`{shown}` failed: {status}");

@@ -2,8 +2,6 @@
 //!
 //! Each command of `cargo xtask` is a module. No logic is in shell scripts: CI runs the same commands as a developer.
 
-#![expect(clippy::print_stderr, reason = "commands report their progress on stderr")]
-
 pub mod prerequisites;
 pub mod selection;
 pub mod steps;
@@ -12,6 +10,7 @@ pub mod cargo_steps;
 pub mod rust_version;
 
 pub mod catalogue;
+pub mod deny;
 pub mod deps;
 pub mod subjects;
 pub mod vendor;
@@ -23,5 +22,6 @@ pub mod faults;
 pub mod command;
 pub mod components;
 pub mod git;
+pub mod output;
 pub mod transport;
 pub mod workspace;

@@ -6,8 +6,11 @@ use anyhow::Result;
 use clap::{ArgGroup, Parser, Subcommand};
 use xtask::bench::{self, Bench};
 use xtask::faults::{self, Faults};
+use xtask::output::progress;
 use xtask::selection::{Selection, Workspace};
-use xtask::{brokers, cargo_steps, catalogue, deps, prerequisites, rust_version, steps, subjects, vendor, workspace};
+use xtask::{
+    brokers, cargo_steps, catalogue, deny, deps, prerequisites, rust_version, steps, subjects, vendor, workspace,
+};
 
 /// Tests, gates, fault injection, benchmarks and the event catalogue of this project
 #[derive(Parser)]
@@ -19,7 +22,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run every gate and every test: prerequisites, fmt, subjects, deps, catalogue, clippy, features, doc, vendor,
+    /// Run every gate and every test: prerequisites, fmt, subjects, deps, catalogue, deny, clippy, features, doc, vendor,
     /// brokers install, tests
     Test(Selection),
     /// Run `test`, then rust-version
@@ -51,8 +54,10 @@ enum Command {
         #[arg(long, value_name = "REV")]
         base: Option<String>,
     },
-    /// Check that dependencies follow the architecture, and that the types crate has few of them
+    /// Check what `deny` cannot: features of the tool, dev-dependencies, few dependencies of the types crate
     Deps,
+    /// Check licences, sources, advisories and the layers of the architecture with cargo-deny, installed if it is missing
+    Deny,
     /// Test a copy of the types crate's folder outside the workspace
     Vendor,
     /// Write the event catalogue, docs/events.md
@@ -105,6 +110,7 @@ fn run(command: Command) -> Result<()> {
         Command::Subjects { bless: true, base, .. } => subjects::bless_workspace(&root, base.as_deref()),
         Command::Subjects { base, .. } => subjects::check_workspace(&root, base.as_deref()),
         Command::Deps => deps::check(&root),
+        Command::Deny => deny::check(&root, &mut Vec::new()),
         Command::Vendor => vendor::check(&root),
         Command::Catalogue { check: true } => catalogue::check(&root),
         Command::Catalogue { check: false } => catalogue::write(&root),
@@ -116,10 +122,9 @@ fn run(command: Command) -> Result<()> {
 
 /// Prints each cause on its own line, without the backtrace that `RUST_BACKTRACE` adds: a failing gate is not a bug of
 /// this program.
-#[expect(clippy::print_stderr, reason = "errors go to stderr")]
 fn report(error: &anyhow::Error) {
-    eprintln!("\nerror: {error}");
+    progress(format_args!("\nerror: {error}"));
     for cause in error.chain().skip(1) {
-        eprintln!("  caused by: {cause}");
+        progress(format_args!("  caused by: {cause}"));
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use cargo_metadata::{MetadataCommand, Package};
 
+use crate::output::progress;
 use crate::transport::Transport;
 
 const CLI: &str = "driver-events-cli";
@@ -130,9 +131,9 @@ impl Selection {
         if self.is_complete() {
             return;
         }
-        eprintln!("\n!!! NOT CHECKED, because of{}:", self.options());
+        progress(format_args!("\n!!! NOT CHECKED, because of{}:", self.options()));
         for line in self.left_out(workspace) {
-            eprintln!("!!!   {line}");
+            progress(format_args!("!!!   {line}"));
         }
     }
 

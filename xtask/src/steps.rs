@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::output::progress;
 use crate::selection::{Selection, Workspace};
 use crate::transport::Transport;
-use crate::{brokers, cargo_steps, catalogue, deps, prerequisites, rust_version, subjects, vendor};
+use crate::{brokers, cargo_steps, catalogue, deny, deps, prerequisites, rust_version, subjects, vendor};
 
 /// A step of a run.
 #[derive(Clone, Copy)]
@@ -16,11 +17,14 @@ struct Step {
     name: &'static str,
     /// Whether the command takes the options of [`Selection`].
     takes_selection: bool,
-    run: fn(&Path, &Selection) -> Result<()>,
+    run: Run,
 }
 
+/// Runs a step. The last argument receives a line for everything that the step does not check on this machine.
+type Run = fn(&Path, &Selection, &mut Vec<String>) -> Result<()>;
+
 impl Step {
-    const fn new(name: &'static str, run: fn(&Path, &Selection) -> Result<()>) -> Self {
+    const fn new(name: &'static str, run: Run) -> Self {
         Self {
             name,
             takes_selection: false,
@@ -28,7 +32,7 @@ impl Step {
         }
     }
 
-    const fn selecting(name: &'static str, run: fn(&Path, &Selection) -> Result<()>) -> Self {
+    const fn selecting(name: &'static str, run: Run) -> Self {
         Self {
             name,
             takes_selection: true,
@@ -47,22 +51,23 @@ impl Step {
 }
 
 /// The gates: quick steps first, after the check that nothing is missing.
-const GATES: [Step; 9] = [
-    Step::selecting("prerequisites", |_, selection| prerequisites::check(selection)),
-    Step::new("fmt", |root, _| cargo_steps::fmt(root)),
-    Step::new("subjects --check", |root, _| subjects::check_workspace(root, None)),
-    Step::new("deps", |root, _| deps::check(root)),
-    Step::new("catalogue --check", |root, _| catalogue::check(root)),
-    Step::selecting("clippy", cargo_steps::clippy),
-    Step::selecting("features", cargo_steps::features),
-    Step::selecting("doc", cargo_steps::doc),
-    Step::new("vendor", |root, _| vendor::check(root)),
+const GATES: [Step; 10] = [
+    Step::selecting("prerequisites", |_, selection, _| prerequisites::check(selection)),
+    Step::new("fmt", |root, _, _| cargo_steps::fmt(root)),
+    Step::new("subjects --check", |root, _, _| subjects::check_workspace(root, None)),
+    Step::new("deps", |root, _, _| deps::check(root)),
+    Step::new("catalogue --check", |root, _, _| catalogue::check(root)),
+    Step::new("deny", |root, _, not_checked| deny::check(root, not_checked)),
+    Step::selecting("clippy", |root, selection, _| cargo_steps::clippy(root, selection)),
+    Step::selecting("features", |root, selection, _| cargo_steps::features(root, selection)),
+    Step::selecting("doc", |root, selection, _| cargo_steps::doc(root, selection)),
+    Step::new("vendor", |root, _, _| vendor::check(root)),
 ];
 
-const TESTS: Step = Step::selecting("tests", cargo_steps::tests);
+const TESTS: Step = Step::selecting("tests", |root, selection, _| cargo_steps::tests(root, selection));
 
 /// Needs rustup, which installs the oldest supported Rust.
-const RUST_VERSION: Step = Step::new("rust-version", |root, _| rust_version::check(root));
+const RUST_VERSION: Step = Step::new("rust-version", |root, _, _| rust_version::check(root));
 
 /// `cargo xtask test`: every gate and every test of the selection. Prints what the selection leaves out at the end.
 ///
@@ -87,10 +92,10 @@ pub fn ci(root: &Path) -> Result<()> {
 
 fn test_steps(selection: &Selection) -> Vec<Step> {
     let installs = Transport::ALL.map(|transport| match transport {
-        Transport::Nats => Step::new("brokers install nats", |root, selection| {
+        Transport::Nats => Step::new("brokers install nats", |root, selection, _| {
             brokers::install(root, Transport::Nats, selection)
         }),
-        Transport::Kafka => Step::new("brokers install kafka", |root, selection| {
+        Transport::Kafka => Step::new("brokers install kafka", |root, selection, _| {
             brokers::install(root, Transport::Kafka, selection)
         }),
     });
@@ -101,20 +106,23 @@ fn test_steps(selection: &Selection) -> Vec<Step> {
 
 fn run(root: &Path, steps: &[Step], selection: &Selection) -> Result<()> {
     let start = Instant::now();
-    let mut table = String::new();
+    let (mut table, mut not_checked) = (String::new(), Vec::new());
     for (index, step) in steps.iter().enumerate() {
         let name = step.command(selection);
-        eprintln!("\n=== {}/{} {name}", index + 1, steps.len());
+        progress(format_args!("\n=== {}/{} {name}", index + 1, steps.len()));
         let start = Instant::now();
-        (step.run)(root, selection).with_context(|| {
+        (step.run)(root, selection, &mut not_checked).with_context(|| {
             format!("step `{name}` failed; later steps did not run. To run it alone: cargo xtask {name}")
         })?;
         let elapsed = seconds(start.elapsed());
-        eprintln!("=== {name} passed in {elapsed}");
+        progress(format_args!("=== {name} passed in {elapsed}"));
         table.push_str(&format!("{elapsed:>10}  {name}\n"));
     }
     let elapsed = seconds(start.elapsed());
-    eprintln!("\n{table}{elapsed:>10}  all {} steps passed", steps.len());
+    progress(format_args!("\n{table}{elapsed:>10}  all {} steps passed", steps.len()));
+    for line in not_checked {
+        progress(format_args!("!!! NOT CHECKED: {line}"));
+    }
     Ok(())
 }
 
@@ -139,6 +147,7 @@ mod tests {
             "subjects --check",
             "deps",
             "catalogue --check",
+            "deny",
             "clippy",
             "features",
             "doc",
@@ -166,9 +175,9 @@ mod tests {
     #[test]
     fn first_failure_ends_the_run_and_names_its_command() {
         let steps = [
-            Step::new("fmt", |_, _| Ok(())),
-            Step::selecting("clippy", |_, _| anyhow::bail!("a lint warns")),
-            Step::new("deps", |_, _| panic!("ran after a failure")),
+            Step::new("fmt", |_, _, _| Ok(())),
+            Step::selecting("clippy", |_, _, _| anyhow::bail!("a lint warns")),
+            Step::new("deps", |_, _, _| panic!("ran after a failure")),
         ];
         let selection = Selection {
             no_brokers: true,

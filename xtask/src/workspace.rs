@@ -23,8 +23,15 @@ pub fn root() -> PathBuf {
 /// # Errors
 /// Returns an error if it cannot be read, or if it is not TOML.
 pub fn manifest(folder: &Path) -> Result<toml::Table> {
-    let path = folder.join("Cargo.toml");
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    toml(&folder.join("Cargo.toml"))
+}
+
+/// Parses a TOML file.
+///
+/// # Errors
+/// Returns an error if it cannot be read, or if it is not TOML.
+pub fn toml(path: &Path) -> Result<toml::Table> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     text.parse()
         .with_context(|| format!("cannot parse `{}`", path.display()))
 }

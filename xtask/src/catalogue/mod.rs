@@ -11,6 +11,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use crate::output::progress;
+
 /// Path of the catalogue from the workspace's root.
 const CATALOGUE: &str = "docs/events.md";
 
@@ -21,7 +23,7 @@ const CATALOGUE: &str = "docs/events.md";
 pub fn write(root: &Path) -> Result<()> {
     let path = root.join(CATALOGUE);
     fs::write(&path, page::page(root)?).with_context(|| format!("cannot write `{}`", path.display()))?;
-    eprintln!("wrote {CATALOGUE}");
+    progress(format_args!("wrote {CATALOGUE}"));
     Ok(())
 }
 
@@ -35,7 +37,7 @@ pub fn check(root: &Path) -> Result<()> {
     if let Some(line) = first_difference(&current, &page::page(root)?) {
         bail!("{CATALOGUE}:{line} is out of date: run `cargo xtask catalogue`");
     }
-    eprintln!("{CATALOGUE} is up to date");
+    progress(format_args!("{CATALOGUE} is up to date"));
     Ok(())
 }
 

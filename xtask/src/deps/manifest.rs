@@ -2,7 +2,6 @@
 //!
 //! It inherits nothing, so that a copy of its folder builds. This check keeps the repeated values up to date.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Result;
@@ -13,18 +12,17 @@ use crate::workspace::{TYPES_CRATE, manifest};
 /// Returns a line for each value that the types crate inherits, or that differs from the workspace's.
 pub(super) fn check_files(root: &Path) -> Result<Vec<String>> {
     let types = manifest(&root.join(TYPES_CRATE))?;
-    let findings = check(&types, &table(&manifest(root)?, "workspace"));
-    Ok(findings
-        .into_iter()
-        .map(|finding| format!("{TYPES_CRATE}/Cargo.toml: {finding}"))
-        .collect())
+    let findings = check(&types, &table(&manifest(root)?, "workspace")).into_iter();
+    let line = |finding| format!("{TYPES_CRATE}/Cargo.toml: {finding}");
+    Ok(findings.map(line).collect())
 }
 
 fn check(types: &Table, workspace: &Table) -> Vec<String> {
-    let mut findings = inherited(types, "");
-    if !findings.is_empty() {
-        return findings;
+    // Written again, each inherited value has the same form.
+    if types.to_string().contains("workspace = true") {
+        return vec!["inherited values are not allowed, the folder must build alone".to_owned()];
     }
+    let mut findings = Vec::new();
     let package = table(types, "package");
     for (key, value) in table(workspace, "package") {
         if package.get(&key) != Some(&value) {
@@ -34,72 +32,31 @@ fn check(types: &Table, workspace: &Table) -> Vec<String> {
     if table(types, "lints") != table(workspace, "lints") {
         findings.push("the lints differ from the workspace's".to_owned());
     }
-    let workspace_dependencies = table(workspace, "dependencies");
+    let all = table(workspace, "dependencies");
     for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
         for (name, dependency) in table(types, section) {
-            let fault = dependency_fault(&dependency, workspace_dependencies.get(&name));
-            findings.extend(fault.map(|fault| format!("{section}.{name}: {fault}")));
+            let mut sources = ["path", "git", "registry"].iter();
+            let fault = match all.get(&name) {
+                _ if sources.any(|key| dependency.get(key).is_some()) => "its source is outside the folder".to_owned(),
+                None => "missing in the workspace's dependencies".to_owned(),
+                Some(expected) if requirement(&dependency) == requirement(expected) => continue,
+                Some(expected) => format!("differs from the workspace, which has {expected}"),
+            };
+            findings.push(format!("{section}.{name}: {fault}"));
         }
     }
     findings
 }
 
-/// Returns a finding for each inherited key.
-fn inherited(manifest: &Table, path: &str) -> Vec<String> {
-    let mut findings = Vec::new();
-    for (key, value) in manifest {
-        let path = if path.is_empty() {
-            key.clone()
-        } else {
-            format!("{path}.{key}")
-        };
-        match value {
-            Value::Boolean(true) if key == "workspace" => {
-                findings.push(format!(
-                    "{path}: inherited values are not allowed, the folder must build alone"
-                ));
-            }
-            Value::Table(inner) => findings.extend(inherited(inner, &path)),
-            _ => {}
-        }
-    }
-    findings
-}
-
-fn dependency_fault(dependency: &Value, expected: Option<&Value>) -> Option<String> {
-    let mut outside_keys = ["path", "git", "registry"].into_iter();
-    if let Some(key) = outside_keys.find(|key| dependency.get(*key).is_some()) {
-        return Some(format!("`{key}` points outside the folder"));
-    }
-    let Some(expected) = expected else {
-        return Some("missing in the workspace's dependencies".to_owned());
-    };
-    (Requirement::new(dependency) != Requirement::new(expected))
-        .then(|| format!("differs from the workspace, which has {expected}"))
-}
-
-/// A dependency, independent of the TOML form in which it is written.
-#[derive(PartialEq)]
-struct Requirement<'a> {
-    version: Option<&'a str>,
-    has_default_features: bool,
-    features: BTreeSet<&'a str>,
-    package: Option<&'a str>,
-}
-
-impl<'a> Requirement<'a> {
-    fn new(dependency: &'a Value) -> Self {
-        let features = dependency.get("features").and_then(Value::as_array);
-        Self {
-            version: dependency.as_str().or_else(|| dependency.get("version")?.as_str()),
-            has_default_features: dependency
-                .get("default-features")
-                .and_then(Value::as_bool)
-                .unwrap_or(true),
-            features: features.into_iter().flatten().filter_map(Value::as_str).collect(),
-            package: dependency.get("package").and_then(Value::as_str),
-        }
-    }
+/// Returns the version, the default features, the features and the package of a dependency in any TOML form.
+fn requirement(dependency: &Value) -> (Option<&str>, bool, Vec<&str>, Option<&str>) {
+    let text = |key| dependency.get(key).and_then(Value::as_str);
+    let defaults = dependency.get("default-features").and_then(Value::as_bool);
+    let features = dependency.get("features").and_then(Value::as_array);
+    let mut features: Vec<_> = features.into_iter().flatten().filter_map(Value::as_str).collect();
+    features.sort_unstable();
+    let version = dependency.as_str().or(text("version"));
+    (version, defaults.unwrap_or(true), features, text("package"))
 }
 
 /// Returns the table at `key`, or an empty one.
@@ -148,42 +105,14 @@ mod tests {
     #[test]
     fn each_difference_is_reported() {
         for (from, to, finding) in [
-            (
-                r#"edition = "2024""#,
-                r#"edition = "2021""#,
-                "package.edition differs from the workspace's",
-            ),
-            (
-                r#"edition = "2024""#,
-                "edition.workspace = true",
-                "package.edition.workspace: inherited values are not allowed",
-            ),
-            (r#""forbid""#, r#""deny""#, "the lints differ from the workspace's"),
-            (
-                r#""2.4""#,
-                r#""2.3""#,
-                "dependencies.humantime: differs from the workspace",
-            ),
-            (
-                r#""2.4""#,
-                r#""2.4", path = "../humantime""#,
-                "dependencies.humantime: `path` points outside",
-            ),
-            (
-                r#"["v4", "std"]"#,
-                r#"["std"]"#,
-                "dependencies.uuid: differs from the workspace",
-            ),
-            (
-                "default-features = false",
-                "optional = false",
-                "dependencies.uuid: differs from the workspace",
-            ),
-            (
-                "humantime =",
-                "chrono =",
-                "dependencies.chrono: missing in the workspace's dependencies",
-            ),
+            (r#""2024""#, r#""2021""#, "package.edition differs from"),
+            (r#" = "2024""#, ".workspace = true", "inherited values are not"),
+            (r#""forbid""#, r#""deny""#, "the lints differ"),
+            (r#""2.4""#, r#""2.3""#, "dependencies.humantime: differs"),
+            ("\"2.4\"", "\"2.4\", path = \"../x\"", "dependencies.humantime: its"),
+            (r#"["v4", "std"]"#, r#"["std"]"#, "dependencies.uuid: differs"),
+            ("default-features", "optional", "dependencies.uuid: differs"),
+            ("humantime =", "chrono =", "dependencies.chrono: missing"),
         ] {
             assert!(TYPES.contains(from), "{from}");
             let findings = findings(&TYPES.replace(from, to));

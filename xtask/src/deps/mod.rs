@@ -1,34 +1,33 @@
-//! `cargo xtask deps`: dependencies follow the architecture, and the types crate has few of them.
+//! `cargo xtask deps`: what cargo-deny cannot check of the architecture.
+//!
+//! deny.toml has the layers: the crates that may depend on each crate of the workspace and on each client library.
 
-mod clients;
-mod crate_count;
-mod layers;
 mod manifest;
+mod members;
+mod trees;
 
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use cargo_metadata::MetadataCommand;
 
-/// Checks the dependencies between the crates of the workspace, the client libraries that each depends on, the number of
-/// crates that the types crate depends on, and its manifest.
+use crate::output::progress;
+use crate::workspace;
+
+/// Checks the members of the workspace, the dependencies of the types crate and of the tool with one transport, and the
+/// manifest of the types crate.
 ///
 /// # Errors
 /// Returns all findings, one a line, or cargo's error.
 pub fn check(root: &Path) -> Result<()> {
-    let metadata = MetadataCommand::new()
-        .manifest_path(root.join("Cargo.toml"))
-        .no_deps()
-        .exec()?;
-    let crates: Vec<&str> = metadata.packages.iter().map(|package| package.name.as_str()).collect();
-
-    let mut findings = layers::check(&crates, &layers::of(&metadata));
-    findings.extend(clients::check(root, &crates)?);
-    findings.extend(crate_count::check(root)?);
+    let metadata = MetadataCommand::new().current_dir(root).no_deps().exec()?;
+    let mut findings = members::check(&metadata.packages, &workspace::toml(&root.join("deny.toml"))?);
+    findings.extend(trees::check(root)?);
     findings.extend(manifest::check_files(root)?);
     if !findings.is_empty() {
         bail!("forbidden dependencies:\n  {}", findings.join("\n  "));
     }
-    eprintln!("{} crates: every dependency is allowed", crates.len());
+    let count = metadata.packages.len();
+    progress(format_args!("{count} crates: every dependency is allowed"));
     Ok(())
 }

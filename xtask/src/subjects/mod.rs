@@ -23,6 +23,8 @@ pub use list::{ALL_KINDS, List};
 pub use pair::{Pair, parse, render};
 pub use promises::{Promise, Promises, read};
 
+use crate::output::progress;
+
 /// Fails if a name in the code is malformed, collides, differs from the lists in `root`, or breaks a promise.
 ///
 /// # Errors
@@ -52,10 +54,10 @@ pub fn check_list(root: &Path, list: List, code: &[Pair], base: Option<&str>) ->
     let (listed, mut findings) = parse(&read_list(root, list)?);
     findings.extend(check(list, code, &listed, &promises.all));
     fail_on(list, &findings)?;
-    eprintln!(
+    progress(format_args!(
         "{} names: the code matches the list and every earlier version of it",
         code.len()
-    );
+    ));
     Ok(())
 }
 
@@ -73,9 +75,9 @@ pub fn bless_list(root: &Path, list: List, code: &[Pair], base: Option<&str>) ->
             let path = root.join(list.path());
             fs::write(&path, render(code)).with_context(|| format!("cannot write `{}`", path.display()))?;
             for Pair { kind, name } in &added {
-                eprintln!("added `{kind}` with `{name}`");
+                progress(format_args!("added `{kind}` with `{name}`"));
             }
-            eprintln!("{} names: {} new", code.len(), added.len());
+            progress(format_args!("{} names: {} new", code.len(), added.len()));
             Ok(())
         }
         Err(findings) => fail_on(list, &findings),
@@ -85,7 +87,7 @@ pub fn bless_list(root: &Path, list: List, code: &[Pair], base: Option<&str>) ->
 fn read_promises(root: &Path, list: List, base: Option<&str>) -> Result<Promises> {
     let promises = read(root, list, base)?;
     for note in &promises.notes {
-        eprintln!("{note}");
+        progress(note);
     }
     Ok(promises)
 }

@@ -105,6 +105,10 @@ fn kafka_has_plain_sasl_and_mutual_tls_listeners() {
     for name in ["KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SASL_SERVERS", "KAFKA_TLS_SERVERS"] {
         TcpStream::connect(exported(name)).unwrap();
     }
+    // Another process may listen on port 9092.
+    let plain = exported("KAFKA_BOOTSTRAP_SERVERS");
+    let conflict = format!("# port 9092 is in use: Kafka listens on {plain} instead\n");
+    assert_eq!(plain != "127.0.0.1:9092", printed.starts_with(&conflict), "{printed}");
     // Every file that a client needs exists while the broker runs.
     let properties: Vec<_> = printed
         .split('\'')
@@ -117,6 +121,6 @@ fn kafka_has_plain_sasl_and_mutual_tls_listeners() {
         let mut files = text.lines().filter_map(|line| line.split_once(".location="));
         assert!(files.all(|(_, path)| Path::new(path).is_file()), "{text}");
     }
-    assert!(target.brokers(&["down"]).contains(exported("KAFKA_BOOTSTRAP_SERVERS")));
+    assert!(target.brokers(&["down"]).contains(plain));
     assert!(TcpStream::connect(exported("KAFKA_SASL_SERVERS")).is_err());
 }

@@ -1,10 +1,11 @@
-//! The gates, on real git repositories; the prerequisites; the brokers.
+//! The gates, on real git repositories and small workspaces; the prerequisites; the brokers.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panics")]
 
 mod brokers;
 mod catalogue;
 mod compiled_gate;
+mod deny;
 mod history;
 #[cfg(unix)]
 mod prerequisites;

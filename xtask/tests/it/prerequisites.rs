@@ -84,7 +84,7 @@ fn test_lists_every_missing_tool_before_anything_else() {
         "{stderr}"
     );
     let steps: Vec<_> = stderr.lines().filter(|line| line.starts_with("=== ")).collect();
-    assert_eq!(steps, ["=== 1/12 prerequisites"]);
+    assert_eq!(steps, ["=== 1/13 prerequisites"]);
 }
 
 #[test]

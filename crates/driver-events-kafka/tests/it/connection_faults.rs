@@ -1,63 +1,48 @@
 //! Connections to a healthy broker that are cut, refused or stalled.
+//!
+//! `cargo xtask faults kafka` cuts connections and kills brokers under load.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use driver_events_core::{DriverEventSink, SinkErrorKind};
-use driver_events_harness::{KafkaBroker, KafkaConfig, KafkaListener, wait_until};
-use driver_events_kafka::{KafkaEventSink, KafkaEventSource, TopicSettings, ensure_topic};
+use driver_events_kafka::{KafkaEventSink, KafkaEventSource};
 use driver_events_types::GoalId;
-use rdkafka::ClientConfig;
 
-use crate::support::load::{Load, expect_read_once_in_order, expect_stored_once_in_order};
-use crate::support::{TEST_TIMEOUT, config_of, events, ids_of, in_time, next_delivery, read_ids};
+use crate::support::load::expect_read_once_in_order;
+use crate::support::{
+    config_of, create_topic, events, ids_of, in_time, next_delivery, proxied_broker, proxied_config_of, read_ids,
+    unique_prefix,
+};
 
 const CUTS: usize = 15;
 
-/// Starts a broker with a proxy and the default topic. Returns properties that connect through the proxy.
-async fn broker() -> (KafkaBroker, ClientConfig) {
-    let broker = tokio::task::spawn_blocking(|| KafkaBroker::start(KafkaConfig::new().proxied()).unwrap())
-        .await
-        .unwrap();
-    in_time(ensure_topic(&config_of(&broker), &TopicSettings::new().partitions(3)))
-        .await
-        .unwrap();
-    let mut config = ClientConfig::new();
-    config.set(
-        "bootstrap.servers",
-        broker.bootstrap_servers(KafkaListener::Proxied).unwrap(),
-    );
-    (broker, config)
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn cut_connections_under_load_lose_and_duplicate_nothing() {
-    let (broker, mut config) = broker().await;
-    let sink = Arc::new(KafkaEventSink::new(config.clone()).unwrap());
-    let load = Load::start(&sink, 50);
-    for _ in 0..CUTS {
-        load.wait_for_acks(200).await;
-        // The sink may not have reconnected since the last cut.
-        wait_until("a connection is cut", TEST_TIMEOUT, async || {
-            broker.proxy().unwrap().cut() > 0
-        })
-        .await;
+async fn standalone_reader_reads_once_in_order_through_cuts() {
+    let broker = proxied_broker().await;
+    let topic = unique_prefix();
+    create_topic(&config_of(&broker), &topic, 3).await;
+    let sink = KafkaEventSink::builder(config_of(&broker))
+        .topic(&*topic)
+        .build()
+        .unwrap();
+    let sent: Vec<_> = (0..4).map(|_| events(GoalId::new(), 1_000)).collect();
+    for result in in_time(sink.send_batch(sent.concat())).await {
+        result.unwrap();
     }
-    let sent = load.stop().await;
-    assert_eq!(sink.state().producer_recreations(), 0);
     in_time(sink.close()).await.unwrap();
-    expect_stored_once_in_order(config_of(&broker), &sent).await;
 
-    // A standalone reader, too, reads each event once and in order. It fetches little at a time, so that each cut hits it
-    // while it reads.
+    // It fetches little at a time, so that each cut hits it while it reads.
+    let mut config = proxied_config_of(&broker);
     config
         .set("queued.min.messages", "10")
         .set("fetch.message.max.bytes", "10000");
-    let mut source = in_time(KafkaEventSource::builder(config).build()).await.unwrap();
-    let between_cuts = sent.iter().map(Vec::len).sum::<usize>() / CUTS;
+    let source = KafkaEventSource::builder(config).topic(&*topic);
+    let mut source = in_time(source.build()).await.unwrap();
+    let proxy = broker.proxy().unwrap();
+    let between_cuts = sent.concat().len() / CUTS;
     expect_read_once_in_order(&mut source, &sent, |number| {
         if number % between_cuts == 0 {
-            broker.proxy().unwrap().cut();
+            proxy.cut();
         }
     })
     .await;
@@ -68,9 +53,12 @@ async fn cut_connections_under_load_lose_and_duplicate_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unreachable_broker_times_out_and_sink_reconnects() {
-    let (broker, mut config) = broker().await;
+    let broker = proxied_broker().await;
+    let topic = unique_prefix();
+    create_topic(&config_of(&broker), &topic, 1).await;
+    let mut config = proxied_config_of(&broker);
     config.set("message.timeout.ms", "3000");
-    let sink = KafkaEventSink::new(config).unwrap();
+    let sink = KafkaEventSink::builder(config).topic(&*topic).build().unwrap();
     let event = || events(GoalId::new(), 1).remove(0);
     in_time(sink.send(event())).await.unwrap();
     let proxy = broker.proxy().unwrap();
@@ -90,27 +78,30 @@ async fn unreachable_broker_times_out_and_sink_reconnects() {
 /// To the broker a stalled connection looks like a killed consumer.
 #[tokio::test(flavor = "multi_thread")]
 async fn consumer_crash_before_commit_redelivers_all() {
-    let (broker, mut config) = broker().await;
+    let broker = proxied_broker().await;
+    let topic = unique_prefix();
+    create_topic(&config_of(&broker), &topic, 3).await;
     let envelopes = events(GoalId::new(), 10);
-    let sink = KafkaEventSink::new(config_of(&broker)).unwrap();
+    let sink = KafkaEventSink::builder(config_of(&broker))
+        .topic(&*topic)
+        .build()
+        .unwrap();
     for result in in_time(sink.send_batch(envelopes.clone())).await {
         result.unwrap();
     }
+    let mut config = proxied_config_of(&broker);
     config
         .set("session.timeout.ms", "6000")
         .set("auto.commit.interval.ms", "60000");
-    let mut crashed = in_time(KafkaEventSource::builder(config).group("workers").build())
-        .await
-        .unwrap();
+    let member = |config| KafkaEventSource::builder(config).topic(&*topic).group(&*topic).build();
+    let mut crashed = in_time(member(config)).await.unwrap();
     let mut seen = read_ids(&mut crashed, 4).await;
     let unsettled = next_delivery(&mut crashed).await;
     broker.proxy().unwrap().stall();
     // The stalled proxy swallows its last commit.
     drop(unsettled);
     drop(crashed);
-    let mut successor = in_time(KafkaEventSource::builder(config_of(&broker)).group("workers").build())
-        .await
-        .unwrap();
+    let mut successor = in_time(member(config_of(&broker))).await.unwrap();
     // Nothing was committed.
     seen.extend(read_ids(&mut successor, 10).await);
     assert_eq!(seen[4..], ids_of(&envelopes));

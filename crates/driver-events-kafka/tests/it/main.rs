@@ -4,13 +4,11 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panics")]
 
 mod broken_producers;
-mod broker_crashes;
 mod changed_topics;
 mod cluster;
 mod conformance;
 mod connection_faults;
 mod contract;
-mod groups;
 mod member_processes;
 mod outages;
 mod reading;

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 
 use crate::servers::{Cluster, Program};
@@ -25,7 +25,8 @@ impl PortConflict {
             address,
         })?;
         if !io::stdout().is_terminal() {
-            eprintln!("{conflict}");
+            // A closed stderr is no reason to fail.
+            let _ = writeln!(io::stderr(), "{conflict}");
         }
         Some(conflict)
     }

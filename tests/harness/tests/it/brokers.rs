@@ -1,6 +1,6 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
-use driver_events_harness::brokers::{self, Broker, DetachedKafka, DetachedNats, Ownership};
+use driver_events_harness::brokers::{self, Broker, DetachedNats, Ownership};
 use driver_events_harness::{NatsConfig, NatsServer};
 
 use crate::nats_client::NatsClient;
@@ -39,15 +39,15 @@ fn hold_port() -> (TcpListener, u16) {
     (listener, port)
 }
 
-/// Starts a server on a port that was free before. Retries, since another process may take the port.
-fn start_on_free_port<T>(start: impl Fn(u16) -> (StopOnDrop, T), has_conflict: impl Fn(&T) -> bool) -> (StopOnDrop, T) {
+/// Starts servers on a port that was free before. Retries, since another process may take the port.
+fn start_on_free_port(size: usize) -> (StopOnDrop, DetachedNats) {
     for _ in 0..5 {
         let (listener, port) = hold_port();
         drop(listener);
-        let (servers, started) = start(port);
-        if !has_conflict(&started) {
+        let (servers, nats) = start_nats(size, port);
+        if nats.port_conflict.is_none() {
             assert_eq!(servers.addresses()[0].port(), port);
-            return (servers, started);
+            return (servers, nats);
         }
     }
     panic!("no server was started on a free port");
@@ -58,11 +58,6 @@ fn start_nats(size: usize, port: u16) -> (StopOnDrop, DetachedNats) {
     (StopOnDrop::new(&nats.url), nats)
 }
 
-fn start_kafka(size: usize, port: u16) -> (StopOnDrop, DetachedKafka) {
-    let kafka = brokers::up_kafka(size, port).unwrap();
-    (StopOnDrop::new(&kafka.plain), kafka)
-}
-
 #[test]
 fn standard_ports_are_those_of_the_documents() {
     assert_eq!((brokers::NATS_PORT, brokers::KAFKA_PORT), (4222, 9092));
@@ -70,7 +65,7 @@ fn standard_ports_are_those_of_the_documents() {
 
 #[test]
 fn nats_listens_on_the_preferred_port_if_free() {
-    let (servers, nats) = start_on_free_port(|port| start_nats(1, port), |nats| nats.port_conflict.is_some());
+    let (servers, nats) = start_on_free_port(1);
     assert_eq!(nats.to_string(), format!("export NATS_URL={}", nats.url));
     let address = servers.addresses()[0];
     NatsClient::anonymous(address);
@@ -106,33 +101,9 @@ fn nats_reports_a_preferred_port_in_use() {
 
 #[test]
 fn first_nats_server_of_a_cluster_has_the_preferred_port() {
-    let (servers, _) = start_on_free_port(|port| start_nats(3, port), |nats| nats.port_conflict.is_some());
+    let (servers, _) = start_on_free_port(3);
     assert_eq!(servers.servers().len(), 3);
     for address in servers.addresses() {
         NatsClient::anonymous(address);
-    }
-}
-
-#[test]
-fn kafka_listens_on_the_preferred_port_or_reports_it() {
-    let (cluster, kafka) = start_on_free_port(|port| start_kafka(2, port), |kafka| kafka.port_conflict.is_some());
-    assert_eq!(cluster.servers().len(), 2);
-    assert!(
-        kafka
-            .to_string()
-            .starts_with(&format!("export KAFKA_BOOTSTRAP_SERVERS={}\n", kafka.plain)),
-        "{kafka}"
-    );
-
-    let in_use = cluster.addresses()[0].port();
-    let (single, kafka) = start_kafka(1, in_use);
-    let address = single.addresses()[0];
-    assert_ne!(address.port(), in_use);
-    let lines = format!(
-        "# port {in_use} is in use: Kafka listens on {address} instead\nexport KAFKA_BOOTSTRAP_SERVERS={address}\n"
-    );
-    assert!(kafka.to_string().starts_with(&lines), "{kafka}");
-    for address in cluster.addresses().into_iter().chain([address]) {
-        TcpStream::connect(address).unwrap();
     }
 }

@@ -1,10 +1,9 @@
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
-use driver_events_harness::{KafkaBroker, KafkaConfig, KafkaListener, brokers};
+use driver_events_harness::{KafkaBroker, KafkaConfig, KafkaListener};
 
 use crate::kafka_client::{connect, has_address, metadata};
 
@@ -99,24 +98,6 @@ fn ports_and_stored_records_survive_a_kill() {
     );
     broker.stop().unwrap();
     assert!(broker.log().contains("shut down completed"), "{}", broker.log());
-}
-
-#[test]
-fn panic_kills_the_broker_and_removes_its_folder() {
-    let mut killed = None;
-    let panic = panic::catch_unwind(AssertUnwindSafe(|| {
-        let broker = KafkaBroker::start(KafkaConfig::new()).unwrap();
-        let listed = brokers::status().unwrap();
-        let listed = listed.iter().find(|listed| listed.folder == broker.folder()).unwrap();
-        assert_eq!(listed.process_id, broker.process_id());
-        assert_eq!(listed.ownership, brokers::Ownership::Owned);
-        killed = Some((broker.process_id().unwrap(), broker.folder().to_owned()));
-        panic!("on purpose");
-    }));
-    assert!(panic.is_err());
-    let (process, folder) = killed.unwrap();
-    assert!(!is_running(process));
-    assert!(!folder.exists());
 }
 
 #[test]

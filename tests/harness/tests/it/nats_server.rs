@@ -107,15 +107,17 @@ fn drop_kills_the_server_and_removes_its_folder() {
 }
 
 #[test]
-fn panic_kills_the_server() {
-    let mut process = None;
+fn panic_kills_the_server_and_removes_its_folder() {
+    let mut killed = None;
     let panic = panic::catch_unwind(AssertUnwindSafe(|| {
         let server = NatsServer::start(NatsConfig::new()).unwrap();
-        process = server.process_id();
+        killed = Some((server.process_id().unwrap(), server.folder().to_owned()));
         panic!("on purpose");
     }));
     assert!(panic.is_err());
-    assert!(!is_running(process.unwrap()));
+    let (process, folder) = killed.unwrap();
+    assert!(!is_running(process));
+    assert!(!folder.exists());
 }
 
 /// Exits without dropping the server, as if it was in a `static`.

@@ -52,9 +52,6 @@ struct Arguments {
     /// Run only the scenarios whose name contains this text.
     #[arg(long, default_value = "")]
     only: String,
-    /// Run as a consumer process for the scenario that kills one.
-    #[arg(long, hide = true, num_args = 2, value_names = ["SERVERS", "TOPIC"])]
-    read: Option<Vec<String>>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -98,10 +95,6 @@ fn run(arguments: &Arguments) -> Result<bool> {
         .worker_threads(4)
         .enable_all()
         .build()?;
-    if let Some([servers, topic]) = arguments.read.as_deref() {
-        runtime.block_on(kafka::read_as_process(servers, topic))?;
-        return Ok(true);
-    }
     let mut random = Random::new(arguments.seed);
     let mut servers = Servers::default();
     let scenarios = arguments.transport.scenarios().into_iter();

@@ -15,6 +15,8 @@ pub(crate) struct Recorder(Mutex<Recorded>);
 #[derive(Debug, Default)]
 pub(crate) struct Recorded {
     pub(crate) outcomes: HashMap<Event, Outcome>,
+    /// Positions in the receipts of acknowledged events.
+    pub(crate) offsets: HashMap<Event, u64>,
     /// Events with a failed call, and how many of the failed calls may have stored the event.
     pub(crate) failed_attempts: HashMap<Event, u32>,
     /// The sink's counter of possible duplicates. `None` if the server deduplicates.
@@ -85,6 +87,7 @@ impl Recorded {
     /// Removes the stored events, after a scenario deleted them on purpose.
     pub(crate) fn forget_stored(&mut self) {
         self.outcomes.retain(|_, outcome| *outcome == Outcome::NotSent);
+        self.offsets.clear();
         self.acknowledged = 0;
     }
 }
@@ -110,6 +113,7 @@ impl Recorder {
         let outcome = match result {
             Ok(Receipt::Stored(stored)) => {
                 recorded.duplicate_acks += u64::from(stored.duplicate);
+                recorded.offsets.insert(event, stored.offset);
                 Outcome::Acknowledged
             }
             // The next flush decides.

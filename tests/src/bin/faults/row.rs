@@ -118,6 +118,12 @@ impl Row {
         });
     }
 
+    /// Checks that no call failed: the sink retries for longer than a fault lasts.
+    pub(crate) fn check_no_errors(&mut self, recorder: &Recorder) {
+        let errors = &recorder.recorded().errors;
+        self.check(errors.is_empty(), || format!("the sink gave up on events: {errors:?}"));
+    }
+
     /// Skips the check for unreported missing events.
     pub(crate) fn set_losses_unobservable(&mut self) {
         self.losses_unobservable = true;

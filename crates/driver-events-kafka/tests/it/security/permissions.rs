@@ -1,7 +1,6 @@
 //! ACLs: errors contain the command that grants a missing permission; after a grant the sink or source continues.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use driver_events_core::{DriverEventSink, DriverEventSource, SinkErrorKind, SourceError, SourceErrorKind};
@@ -12,7 +11,7 @@ use driver_events_kafka::{
 use driver_events_types::GoalId;
 
 use super::{REFUSAL_TIMEOUT, expect_stored, secured};
-use crate::support::{TEST_TIMEOUT, config_of, events, expect_no_delivery, ids_of, in_time, read_ids, unique_prefix};
+use crate::support::{TEST_TIMEOUT, config_of, events, ids_of, in_time, unique_prefix};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_write_fails_with_command_until_granted() {
@@ -227,70 +226,4 @@ async fn ensure_topic_needs_create_only_for_a_new_topic() {
             .is_empty()
     })
     .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn revoked_write_under_load_loses_nothing_silently() {
-    let secured = secured();
-    let topic = secured.create_topic(&[("revoked", KafkaOperation::Write)]).await;
-    let sink = KafkaEventSink::builder(secured.user("revoked"))
-        .topic(&*topic)
-        .build()
-        .unwrap();
-    let sink = Arc::new(sink);
-    let (stored, refused) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let has_enough = Arc::new(AtomicBool::new(false));
-    let sending = tokio::spawn({
-        let (sink, stored, refused) = (Arc::clone(&sink), Arc::clone(&stored), Arc::clone(&refused));
-        let has_enough = Arc::clone(&has_enough);
-        async move {
-            let goal_id = GoalId::new();
-            let mut kept = Vec::new();
-            while !has_enough.load(Ordering::Relaxed) {
-                let batch = events(goal_id, 20);
-                for (result, id) in in_time(sink.send_batch(batch.clone()))
-                    .await
-                    .into_iter()
-                    .zip(ids_of(&batch))
-                {
-                    match result {
-                        Ok(_) => {
-                            kept.push(id);
-                            stored.fetch_add(1, Ordering::Relaxed);
-                        }
-                        Err(error) => {
-                            assert_eq!(error.kind(), SinkErrorKind::Unauthorized, "{error}");
-                            refused.fetch_add(1, Ordering::Relaxed);
-                        }
-                    }
-                }
-            }
-            kept
-        }
-    });
-    let more = async |what: &str, counter: &AtomicUsize| {
-        let before = counter.load(Ordering::Relaxed);
-        wait_until(what, TEST_TIMEOUT, async || {
-            counter.load(Ordering::Relaxed) > before + 100
-        })
-        .await;
-    };
-    for _ in 0..3 {
-        more("events are stored", &stored).await;
-        secured.revoke("revoked", KafkaResource::Topic(&topic), KafkaOperation::Write);
-        more("events are refused", &refused).await;
-        secured.allow("revoked", KafkaResource::Topic(&topic), KafkaOperation::Write);
-    }
-    more("events are stored again", &stored).await;
-    has_enough.store(true, Ordering::Relaxed);
-    let kept = in_time(sending).await.unwrap();
-    in_time(sink.close()).await.unwrap();
-    // All acknowledged events, once and in order, and no refused ones.
-    let mut source = KafkaEventSource::builder(config_of(&secured.broker))
-        .topic(&*topic)
-        .build()
-        .await
-        .unwrap();
-    assert_eq!(read_ids(&mut source, kept.len()).await, kept);
-    expect_no_delivery(&mut source).await;
 }

@@ -1,4 +1,4 @@
-//! Sinks under load, and checks of the topic afterwards.
+//! A sink under load, and checks of the topic afterwards.
 
 use std::collections::HashMap;
 use std::sync::Arc;

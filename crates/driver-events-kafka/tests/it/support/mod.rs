@@ -44,12 +44,14 @@ pub(crate) fn broker() -> &'static KafkaBroker {
     BROKER.get_or_init(|| KafkaBroker::start(KafkaConfig::new()).expect("Apache Kafka must be installed"))
 }
 
-/// The broker with a proxy, for tests that break connections, one at a time.
+/// The broker with a proxy, for tests that break connections, one at a time. No fault of an earlier test is left.
 pub(crate) async fn proxied_broker() -> MutexGuard<'static, KafkaBroker> {
     static BROKER: OnceLock<Mutex<KafkaBroker>> = OnceLock::new();
     let start =
         || Mutex::new(KafkaBroker::start(KafkaConfig::new().proxied()).expect("Apache Kafka must be installed"));
-    BROKER.get_or_init(start).lock().await
+    let broker = BROKER.get_or_init(start).lock().await;
+    broker.proxy().unwrap().heal();
+    broker
 }
 
 /// Returns properties that connect through the broker's proxy.

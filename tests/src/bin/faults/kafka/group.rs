@@ -106,7 +106,7 @@ impl Ledger {
     }
 }
 
-/// A member of the group, in this process.
+/// A member of the group.
 #[derive(Debug)]
 pub(super) struct Member {
     end: oneshot::Sender<End>,
@@ -139,7 +139,7 @@ impl Member {
     }
 }
 
-/// A source with short timeouts, so that the group notices a killed member and a rebalance quickly.
+/// A source with short timeouts, so that the group notices a dropped member and a rebalance quickly.
 pub(super) async fn source(config: &ClientConfig, topic: &str) -> Result<KafkaEventSource> {
     let mut config = config.clone();
     config

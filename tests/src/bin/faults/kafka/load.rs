@@ -42,6 +42,10 @@ pub(super) async fn run(
     }
     fault_timer.wait(random, EVENTS).await?;
     load.finish().await?;
+    let has_errors = !topic.recorder.recorded().errors.is_empty();
+    row.check(has_errors || sink.state().producer_recreations() == 0, || {
+        "the producer was re-created, although no event timed out".into()
+    });
     topic.verify(&sink, MESSAGE_TIMEOUT, row).await?;
     servers.put_back_broker(broker);
     Ok(())

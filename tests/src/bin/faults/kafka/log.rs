@@ -48,6 +48,26 @@ pub(super) fn read(config: &ClientConfig, topic: &str) -> Result<Log> {
     Ok(log)
 }
 
+/// Returns whether the group has committed the end of every partition. Blocks.
+pub(super) fn is_all_committed(config: &ClientConfig, group: &str, topic: &str) -> Result<bool> {
+    let mut config = config.clone();
+    config.set("group.id", group);
+    let consumer: BaseConsumer = config.create()?;
+    let metadata = consumer.fetch_metadata(Some(topic), REQUEST_TIMEOUT)?;
+    let found = metadata.topics().first().context("the topic does not exist")?;
+    let mut partitions = TopicPartitionList::new();
+    for partition in found.partitions() {
+        partitions.add_partition(topic, partition.id());
+    }
+    for partition in consumer.committed_offsets(partitions, REQUEST_TIMEOUT)?.elements() {
+        let (_, end) = watermarks(&consumer, topic, partition.partition())?;
+        if end > 0 && partition.offset() != Offset::Offset(end) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The low and high watermarks of the partition.
 fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<(i64, i64)> {
     let start = Instant::now();

@@ -9,7 +9,6 @@ mod load;
 mod permissions;
 
 mod group;
-mod process;
 mod readers;
 
 mod log;
@@ -18,7 +17,6 @@ mod topic;
 
 use anyhow::Result;
 
-pub(crate) use self::process::read_as_process;
 pub(crate) use self::servers::Servers;
 use crate::load::SendMode;
 use crate::random::Random;
@@ -39,11 +37,10 @@ pub(crate) enum Scenario {
     Revoked,
     Reading,
     MembersChange,
-    ReaderKilled,
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Single,
         Self::Batch,
         Self::OneGoal,
@@ -54,7 +51,6 @@ impl Scenario {
         Self::Revoked,
         Self::Reading,
         Self::MembersChange,
-        Self::ReaderKilled,
         Self::LeaderKilled,
         Self::TooFewReplicas,
     ];
@@ -73,7 +69,6 @@ impl Scenario {
             Self::Revoked => "permission revoked and restored",
             Self::Reading => "group: kills and cuts while reading",
             Self::MembersChange => "group: members join and leave",
-            Self::ReaderKilled => "group: reader process killed",
         }
     }
 
@@ -127,7 +122,6 @@ impl Scenario {
             Self::Revoked => permissions::revoked(servers, random, row).await,
             Self::Reading => readers::kills_and_cuts(servers, random, fault_divisor, row).await,
             Self::MembersChange => readers::members_change(servers, random, fault_divisor, row).await,
-            Self::ReaderKilled => readers::process_killed(servers, random, row).await,
         }
     }
 }

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use driver_events_core::DriverEventSink;
-use driver_events_harness::KafkaListener;
 use driver_events_kafka::KafkaEventSink;
 use tokio::task::block_in_place;
 
-use super::group::{End, Ledger, Member};
+use super::group::{End, GROUP, Ledger, Member};
 use super::load::faults;
-use super::process::ReaderProcess;
+use super::log;
 use super::servers::{Broker, Servers};
 use super::topic::Topic;
 use crate::fault_timer::wait_until;
@@ -125,29 +124,13 @@ pub(super) async fn members_change(
         }
     }
     let (topic, sink, ledger) = reading.finish().await?;
+    wait_until("all acks are committed", || {
+        block_in_place(|| log::is_all_committed(topic.config(), GROUP, &topic.name)).unwrap_or(false)
+    })
+    .await?;
     for member in members {
         member.leave(End::Closed).await?;
     }
-    ledger.verify(&topic.recorder, row);
-    topic.verify(&sink, MESSAGE_TIMEOUT, row).await?;
-    servers.put_back_broker(broker);
-    Ok(())
-}
-
-/// One of two reader processes is killed with SIGKILL, and its events are redelivered to the other.
-pub(super) async fn process_killed(servers: &mut Servers, random: &mut Random, row: &mut Row) -> Result<()> {
-    let broker = servers.take_broker()?;
-    let reading = Reading::start(servers, &broker).await?;
-    let address = broker.kafka.bootstrap_servers(KafkaListener::Plain)?;
-    let start = || ReaderProcess::start(&address, &reading.topic.name, &reading.ledger);
-    let first = start()?;
-    reading.progress(random).await?;
-    let second = start()?;
-    reading.progress(random).await?;
-    block_in_place(|| first.kill())?;
-    row.count_fault(Fault::Other);
-    let (topic, sink, ledger) = reading.finish().await?;
-    block_in_place(|| second.kill())?;
     ledger.verify(&topic.recorder, row);
     topic.verify(&sink, MESSAGE_TIMEOUT, row).await?;
     servers.put_back_broker(broker);

@@ -65,7 +65,7 @@ impl Broker {
             .sasl(&certificates)
             .user(USER, PASSWORD)
             .acls()
-            // Lets a killed reader time out quickly.
+            // Lets a dropped reader time out quickly.
             .property("group.min.session.timeout.ms", "1000");
         let kafka = KafkaBroker::start(config)?;
         Ok(Self { kafka, certificates })

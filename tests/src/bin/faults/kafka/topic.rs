@@ -62,6 +62,11 @@ impl Topic {
         Ok(Arc::new(sink))
     }
 
+    /// Configuration that bypasses the proxy.
+    pub(super) fn config(&self) -> &ClientConfig {
+        &self.config
+    }
+
     /// A timer that counts the attempts to send.
     pub(super) fn fault_timer(&self) -> FaultTimer {
         let recorder = Arc::clone(&self.recorder);

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use async_nats::ConnectOptions;
-use driver_events_core::conformance::samples;
 use driver_events_core::{DriverEventSink, DriverEventSource, SinkErrorKind, SourceErrorKind};
 use driver_events_harness::{NatsConfig, NatsServer, NatsUser};
 use driver_events_nats::{NatsEventSink, NatsEventSource, NatsOptions};
@@ -21,32 +20,6 @@ use crate::recorder::Recorder;
 use crate::row::{Fault, Row};
 
 const LIMIT: Duration = Duration::from_secs(11);
-
-/// A too large event is rejected alone: the events before and after it arrive.
-pub(super) async fn too_large(row: &mut Row) -> Result<()> {
-    let memory = memory::resident();
-    let server = NatsServer::start(NatsConfig::new().max_payload(64 << 10))?;
-    let recorder = Arc::<Recorder>::default();
-    let sink = NatsEventSink::builder()
-        .options(NatsOptions::new(server.client_url()))
-        .build()
-        .await?;
-    let mut subscriber = ReferenceSubscriber::start(&server).await?;
-    let events: Vec<_> = (0..100).map(|number| Event { goal: 0, number }).collect();
-    for event in &events {
-        send(&sink, &recorder, *event).await?.ok();
-        let result = sink.send(samples::sized(samples::goal(1), 100_000)).await;
-        row.count_fault(Fault::Other);
-        let is_too_large = result.is_err_and(|error| error.kind() == SinkErrorKind::TooLarge);
-        row.check(is_too_large, || {
-            "an event over the limit does not fail with `TooLarge`".into()
-        });
-    }
-    flush(&sink, &recorder, &events).await?.ok();
-    sink.close().await?;
-    row.add_round(&recorder, &subscriber.read().await?, LIMIT, memory);
-    Ok(())
-}
 
 /// After a permission is revoked, `send` or at the latest `flush` returns `Unauthorized`; flushed events have arrived.
 pub(super) async fn revoked(row: &mut Row) -> Result<()> {

@@ -11,7 +11,7 @@ use driver_events_harness::{NatsCluster, NatsConfig};
 use driver_events_nats::{JetStreamEventSink, NatsOptions, StreamSettings, ensure_stream};
 use tokio::task::block_in_place;
 
-use super::stream::{GRACE, STREAM, fault_timer, quick, read_back};
+use super::stream::{GRACE, STREAM, fault_timer, quick, verify};
 use crate::fault_timer::STEP_TIMEOUT;
 use crate::load::{Load, SendMode};
 use crate::memory;
@@ -66,7 +66,8 @@ pub(super) async fn leader_killed(random: &mut Random, row: &mut Row) -> Result<
         load.finish().await?;
         sink.close().await?;
         let client = connect(&cluster).await?;
-        row.add_round(&recorder, &read_back(&client).await?, RETRY_TIMEOUT + GRACE, memory);
+        row.check_no_errors(&recorder);
+        verify(&client, &recorder, row, RETRY_TIMEOUT + GRACE, memory).await?;
         jetstream::new(client).delete_stream(STREAM).await?;
     }
     Ok(())

@@ -46,5 +46,6 @@ pub(super) async fn run(mode: SendMode, random: &mut Random, fault_divisor: usiz
     }
     load.finish().await?;
     sink.close().await?;
+    row.check_no_errors(&rig.recorder);
     rig.verify(row, RETRY_TIMEOUT).await
 }

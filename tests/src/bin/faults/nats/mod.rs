@@ -6,9 +6,8 @@ mod core_server;
 mod reference_subscriber;
 
 mod jetstream_cluster;
-mod jetstream_links;
+mod jetstream_deleted;
 mod jetstream_load;
-mod jetstream_refusals;
 mod stream;
 
 use anyhow::Result;
@@ -22,37 +21,25 @@ use crate::row::Row;
 pub(crate) enum Scenario {
     CoreCuts,
     CoreKills,
-    CoreStall,
-    CoreHalfOpen,
-    CoreTooLarge,
     CoreRevoked,
     CoreSlowConsumer,
     JetStreamSingle,
     JetStreamBatch,
     JetStreamOneGoal,
     JetStreamCluster,
-    JetStreamStall,
-    JetStreamHalfOpen,
-    JetStreamFull,
     JetStreamDeleted,
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::CoreCuts,
         Self::CoreKills,
-        Self::CoreStall,
-        Self::CoreHalfOpen,
-        Self::CoreTooLarge,
         Self::CoreRevoked,
         Self::CoreSlowConsumer,
         Self::JetStreamSingle,
         Self::JetStreamBatch,
         Self::JetStreamOneGoal,
         Self::JetStreamCluster,
-        Self::JetStreamStall,
-        Self::JetStreamHalfOpen,
-        Self::JetStreamFull,
         Self::JetStreamDeleted,
     ];
 
@@ -60,18 +47,12 @@ impl Scenario {
         match self {
             Self::CoreCuts => "core: links cut under load",
             Self::CoreKills => "core: server killed under load",
-            Self::CoreStall => "core: stalled link",
-            Self::CoreHalfOpen => "core: half-open link",
-            Self::CoreTooLarge => "core: payload over the limit",
             Self::CoreRevoked => "core: permission revoked",
             Self::CoreSlowConsumer => "core: slow consumer",
             Self::JetStreamSingle => "jetstream: send, 16 goals, kills and cuts",
             Self::JetStreamBatch => "jetstream: send_batch, 128 goals, kills and cuts",
             Self::JetStreamOneGoal => "jetstream: send_batch, one goal, kills and cuts",
             Self::JetStreamCluster => "jetstream: cluster of 3, leader killed",
-            Self::JetStreamStall => "jetstream: stalled link",
-            Self::JetStreamHalfOpen => "jetstream: half-open link",
-            Self::JetStreamFull => "jetstream: stream full",
             Self::JetStreamDeleted => "jetstream: stream deleted",
         }
     }
@@ -81,9 +62,6 @@ impl Scenario {
         match self {
             Self::CoreCuts => core_links::cuts(random, fault_divisor, row).await,
             Self::CoreKills => core_server::kills(random, row).await,
-            Self::CoreStall => core_links::stall(row).await,
-            Self::CoreHalfOpen => core_links::half_open(row).await,
-            Self::CoreTooLarge => core_refusals::too_large(row).await,
             Self::CoreRevoked => core_refusals::revoked(row).await,
             Self::CoreSlowConsumer => core_refusals::slow_consumer(row).await,
             Self::JetStreamSingle => {
@@ -114,10 +92,7 @@ impl Scenario {
                 .await
             }
             Self::JetStreamCluster => jetstream_cluster::leader_killed(random, row).await,
-            Self::JetStreamStall => jetstream_links::stall(row).await,
-            Self::JetStreamHalfOpen => jetstream_links::half_open(row).await,
-            Self::JetStreamFull => jetstream_refusals::full(row).await,
-            Self::JetStreamDeleted => jetstream_refusals::deleted(row).await,
+            Self::JetStreamDeleted => jetstream_deleted::run(row).await,
         }
     }
 }

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow};
 use async_nats::Client;
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
-use driver_events_core::{DriverEventSink, Envelope};
 use driver_events_harness::{NatsConfig, NatsServer, Proxy};
 use driver_events_nats::{JetStreamEventSink, NatsOptions, StreamSettings, ensure_stream};
 use futures_util::StreamExt;
@@ -64,9 +63,8 @@ impl Rig {
 
     /// Reads back the stored events, and checks them.
     pub(super) async fn verify(&self, row: &mut Row, retry_timeout: Duration) -> Result<()> {
-        let read = read_back(&self.client().await?).await?;
-        row.add_round(&self.recorder, &read, retry_timeout + GRACE, self.memory);
-        Ok(())
+        let call_limit = retry_timeout + GRACE;
+        verify(&self.client().await?, &self.recorder, row, call_limit, self.memory).await
     }
 }
 
@@ -89,38 +87,27 @@ pub(super) fn client_fault_timer(client: Client, recorder: &Arc<Recorder>) -> Fa
     })
 }
 
-/// Sends the event once and records the result. Returns whether it is stored; if not, retry with the same envelope.
-pub(super) async fn send(
-    sink: &JetStreamEventSink,
+/// Reads back the stored events, and checks them and the positions in their receipts.
+pub(super) async fn verify(
+    client: &Client,
     recorder: &Recorder,
-    event: Event,
-    envelope: &Envelope,
-) -> Result<bool> {
-    let called = Instant::now();
-    let result = timeout(STEP_TIMEOUT, sink.send(envelope.clone()))
-        .await
-        .context("a call did not return")?;
-    recorder.record_duration(called.elapsed());
-    recorder.record_result(event, &result);
-    Ok(result.is_ok())
-}
-
-/// Retries until the event is stored.
-pub(super) async fn store(
-    sink: &JetStreamEventSink,
-    recorder: &Recorder,
-    event: Event,
-    envelope: &Envelope,
+    row: &mut Row,
+    call_limit: Duration,
+    memory_before: u64,
 ) -> Result<()> {
-    let start = Instant::now();
-    while !send(sink, recorder, event, envelope).await? {
-        ensure!(start.elapsed() < STEP_TIMEOUT, "not stored within {STEP_TIMEOUT:?}");
-    }
+    let (events, positions): (Vec<_>, Vec<_>) = read_back(client).await?.into_iter().unzip();
+    let offsets = recorder.recorded().offsets.clone();
+    let has_another = |(event, position): &(&Event, &u64)| offsets.get(event).is_some_and(|offset| offset != *position);
+    let wrong = events.iter().zip(&positions).filter(has_another).count();
+    row.check(wrong == 0, || {
+        format!("{wrong} receipts have the position of another event")
+    });
+    row.add_round(recorder, &events, call_limit, memory_before);
     Ok(())
 }
 
-/// Returns all events of the stream, in order.
-pub(super) async fn read_back(client: &Client) -> Result<Vec<Event>> {
+/// Returns all events of the stream with their sequence numbers, in order.
+async fn read_back(client: &Client) -> Result<Vec<(Event, u64)>> {
     let mut stream = jetstream::new(client.clone()).get_stream(STREAM).await?;
     let count = stream.info().await?.state.messages;
     let consumer = stream.create_consumer(OrderedConfig::default()).await?;
@@ -130,7 +117,9 @@ pub(super) async fn read_back(client: &Client) -> Result<Vec<Event>> {
         let message = timeout(STEP_TIMEOUT, messages.next())
             .await
             .context("cannot read the stream to its end")?;
-        events.push(Event::parse(&message.context("the stream ended early")??.payload)?);
+        let message = message.context("the stream ended early")??;
+        let info = message.info().map_err(|error| anyhow!("{error}"))?;
+        events.push((Event::parse(&message.payload)?, info.stream_sequence));
     }
     Ok(events)
 }

@@ -1,10 +1,10 @@
-//! Streams that reject events.
+//! A stream that is deleted under load.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use async_nats::jetstream;
-use driver_events_core::{DriverEventSink, Fate, SinkError, SinkErrorKind};
+use driver_events_core::{DriverEventSink, SinkError, SinkErrorKind};
 use driver_events_nats::{JetStreamEventSink, StreamSettings, ensure_stream};
 use tokio::time::timeout;
 
@@ -16,35 +16,8 @@ use crate::row::{Fault, Row};
 
 const RETRY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A full stream rejects new events and keeps the stored ones.
-pub(super) async fn full(row: &mut Row) -> Result<()> {
-    let rig = Rig::start(&StreamSettings::new(STREAM).max_bytes(1 << 20)).await?;
-    let sink = rig.sink(RETRY_TIMEOUT).await?;
-    let mut full = 0;
-    // Many goals, then one goal in atomic batches.
-    for number in 0..20 {
-        let events: Vec<_> = match number {
-            0..10 => (0..256).map(|goal| Event { goal, number }).collect(),
-            _ => (number * 256..(number + 1) * 256)
-                .map(|number| Event { goal: 256, number })
-                .collect(),
-        };
-        for error in send(&sink, &rig.recorder, &events).await? {
-            let found = (error.kind(), error.fate());
-            row.check(found == (SinkErrorKind::Full, Fate::NotSent), || {
-                format!("a full stream returns {found:?}: {error}")
-            });
-            full += 1;
-        }
-    }
-    row.count_fault(Fault::Other);
-    row.check(full > 0, || "the stream was never full".into());
-    sink.close().await?;
-    rig.verify(row, RETRY_TIMEOUT).await
-}
-
 /// A stream is deleted under load. Its events are deleted on purpose and not counted as lost; later events fail in time.
-pub(super) async fn deleted(row: &mut Row) -> Result<()> {
+pub(super) async fn run(row: &mut Row) -> Result<()> {
     let rig = Rig::start(&StreamSettings::new(STREAM)).await?;
     let streams = jetstream::new(rig.client().await?);
     for goals in [1, 256] {
