@@ -47,40 +47,21 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod envelope;
 mod sink;
 
-mod attributes;
+mod decorators;
+
 pub mod cloudevents;
-mod envelope;
-
-mod close_guard;
-mod receipt;
-mod setup_error;
-mod sink_error;
-
-mod memory;
-mod noop;
-
-mod event_filter;
-mod fan_out;
-mod fan_out_error;
-mod filter;
-mod sink_ext;
-mod stamped;
-
-mod delivery;
-mod ndjson;
 mod source;
-mod source_error;
 
-mod deduplicator;
-mod sequence_tracker;
+mod readers;
+mod setup_error;
 
 #[cfg(feature = "conformance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
 
-mod batch_results;
 mod decode_reason;
 mod lock;
 
@@ -88,24 +69,28 @@ mod lock;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-pub use attributes::{EventId, InvalidAttribute, SOURCE_UNSET, Stamp};
-pub use close_guard::{ActiveCall, CloseGuard};
-pub use deduplicator::Deduplicator;
-pub use delivery::{Delivery, Malformed, Position, Settle};
+pub use decorators::DriverEventSinkExt;
+pub use decorators::fan_out::FanOut;
+pub use decorators::fan_out_error::FanOutError;
+pub use decorators::filter::Filter;
+pub use decorators::stamped::Stamped;
 pub use envelope::Envelope;
-pub use event_filter::EventFilter;
-pub use fan_out::FanOut;
-pub use fan_out_error::FanOutError;
-pub use filter::Filter;
-pub use memory::MemoryEventSink;
-pub use ndjson::NdjsonSource;
-pub use noop::NoopEventSink;
-pub use receipt::{Guarantee, Receipt, Stored};
-pub use sequence_tracker::{Observation, SequenceTracker};
+pub use envelope::attribute_checks::InvalidAttribute;
+pub use envelope::attributes::{EventId, SOURCE_UNSET, Stamp};
+pub use envelope::event_filter::EventFilter;
+pub use readers::deduplicator::Deduplicator;
+pub use readers::sequence_tracker::{Observation, SequenceTracker};
 pub use setup_error::{SetupError, SetupErrorKind};
 pub use sink::DriverEventSink;
-pub use sink_error::{Fate, SinkError, SinkErrorKind};
-pub use sink_ext::DriverEventSinkExt;
+pub use sink::batch_results::BatchResults;
+pub use sink::close_guard::{ActiveCall, CloseGuard};
+pub use sink::memory::MemoryEventSink;
+pub use sink::noop::NoopEventSink;
+pub use sink::receipt::{Guarantee, Receipt, Stored};
+pub use sink::sink_error::{Fate, SinkError, SinkErrorKind};
 pub use source::DriverEventSource;
-pub use source_error::{SourceError, SourceErrorKind};
-pub use stamped::Stamped;
+pub use source::delivery::{Delivery, Settle};
+pub use source::malformed::Malformed;
+pub use source::ndjson::NdjsonSource;
+pub use source::position::Position;
+pub use source::source_error::{SourceError, SourceErrorKind};

@@ -1,7 +1,7 @@
 use std::error::Error;
 
-use crate::sink_error::{Fate, SinkError, SinkErrorKind};
-use crate::source_error::{SourceError, SourceErrorKind};
+use crate::sink::sink_error::{Fate, SinkError, SinkErrorKind};
+use crate::source::source_error::{SourceError, SourceErrorKind};
 
 /// Error of creating a connection, a sink, a source, a stream or a topic.
 ///

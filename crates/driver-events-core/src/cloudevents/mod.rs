@@ -27,7 +27,8 @@ mod structured;
 use chrono::SecondsFormat;
 use uuid::Uuid;
 
-use crate::{Envelope, SinkError, SinkErrorKind};
+use crate::envelope::Envelope;
+use crate::sink::sink_error::{SinkError, SinkErrorKind};
 
 pub use received::ReceivedAttributes;
 pub use structured::{StructuredError, is_structured, looks_structured, read_structured, write_structured};

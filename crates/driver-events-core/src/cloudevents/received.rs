@@ -3,8 +3,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::SPEC_VERSION;
-use crate::attributes::{check_text, check_time, check_traceparent, check_uri_reference};
-use crate::{Envelope, EventId, InvalidAttribute, Stamp};
+use crate::envelope::Envelope;
+use crate::envelope::attribute_checks::InvalidAttribute;
+use crate::envelope::attribute_checks::{check_text, check_time, check_traceparent, check_uri_reference};
+use crate::envelope::attributes::{EventId, Stamp};
 
 /// Collects the attributes of a received event by name, for example from message headers.
 ///

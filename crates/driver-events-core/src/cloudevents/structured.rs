@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::fmt;
 
 use bytes::Bytes;
@@ -6,9 +7,12 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{ReceivedAttributes, visit_attributes};
+use super::received::ReceivedAttributes;
+use super::visit_attributes;
 use crate::decode_reason::decode_reason;
-use crate::{Envelope, InvalidAttribute, SinkError};
+use crate::envelope::Envelope;
+use crate::envelope::attribute_checks::InvalidAttribute;
+use crate::sink::sink_error::SinkError;
 
 /// Prefix of the media types of structured mode.
 const MEDIA_TYPE_PREFIX: &str = "application/cloudevents";
@@ -128,11 +132,15 @@ pub struct StructuredError {
     reason: Reason,
 }
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 enum Reason {
-    Json(serde_json::Error),
+    #[error("CloudEvent is not a JSON object")]
+    Json(#[source] serde_json::Error),
+    #[error("{0}")]
     Attribute(InvalidAttribute),
+    #[error("CloudEvent has no `data`")]
     NoData,
+    #[error("{}", decode_reason(.0))]
     Data(DecodeError),
 }
 
@@ -153,23 +161,16 @@ impl StructuredError {
     }
 }
 
+// By hand: the reason is not a cause of this error but its text, and `transparent` allows no second field.
 impl fmt::Display for StructuredError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.reason {
-            Reason::Json(_) => f.write_str("CloudEvent is not a JSON object"),
-            Reason::Attribute(error) => write!(f, "{error}"),
-            Reason::NoData => f.write_str("CloudEvent has no `data`"),
-            Reason::Data(error) => f.write_str(&decode_reason(error)),
-        }
+        self.reason.fmt(f)
     }
 }
 
-impl std::error::Error for StructuredError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.reason {
-            Reason::Json(error) => Some(error),
-            Reason::Attribute(_) | Reason::NoData | Reason::Data(_) => None,
-        }
+impl Error for StructuredError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.reason.source()
     }
 }
 

@@ -1,6 +1,7 @@
+use super::fixture::Fixture;
+use super::samples;
 use super::system_under_test::{SystemUnderTest, check_receipt, event, events};
-use super::{Fixture, samples};
-use crate::SinkErrorKind;
+use crate::sink::sink_error::SinkErrorKind;
 
 /// Checks that the sink has the declared guarantee and that no receipt is weaker.
 ///

@@ -2,7 +2,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use super::Fixture;
+use super::fixture::Fixture;
 use super::system_under_test::{SystemUnderTest, event, events};
 
 /// Numbers of polls after which a future is dropped.

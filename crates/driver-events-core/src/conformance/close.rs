@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use futures_util::future::join;
 
+use super::fixture::Fixture;
 use super::rejection::expect_rejection;
+use super::samples;
 use super::system_under_test::{SystemUnderTest, event, events};
-use super::{Fixture, samples};
-use crate::{Fate, SinkErrorKind};
+use crate::sink::sink_error::{Fate, SinkErrorKind};
 
 /// Checks that all accepted events are stored after `flush`, and that `flush` may be called with nothing to flush, and
 /// repeatedly.

@@ -1,8 +1,12 @@
 use chrono::DateTime;
 
+use super::fixture::Fixture;
+use super::samples;
 use super::system_under_test::{SystemUnderTest, event, short};
-use super::{Fixture, samples};
-use crate::{Envelope, InvalidAttribute, SinkErrorKind, Stamp};
+use crate::envelope::Envelope;
+use crate::envelope::attribute_checks::InvalidAttribute;
+use crate::envelope::attributes::Stamp;
+use crate::sink::sink_error::SinkErrorKind;
 
 /// Checks that events of every kind, and hostile texts, are stored with the bytes of the wire contract.
 ///

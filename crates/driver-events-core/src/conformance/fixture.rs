@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{DriverEventSink, Envelope, Guarantee};
+use crate::envelope::Envelope;
+use crate::sink::DriverEventSink;
+use crate::sink::receipt::Guarantee;
 
 /// Creates the sink under test and reads back the events that it stored.
 #[async_trait]

@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
+use super::fixture::{Capabilities, Fixture};
+use super::samples;
 use super::system_under_test::{SystemUnderTest, check_receipt, event, events};
-use super::{Capabilities, Fixture, samples};
-use crate::{DriverEventSink, Envelope};
+use crate::envelope::Envelope;
+use crate::sink::DriverEventSink;
 
 const TASK_COUNT: u32 = 8;
 const EVENTS_PER_TASK: u32 = 40;

@@ -1,8 +1,11 @@
 use driver_events_types::Limits;
 
+use super::fixture::Fixture;
+use super::samples;
 use super::system_under_test::{SystemUnderTest, event, events, short};
-use super::{Fixture, samples};
-use crate::{DriverEventSink, Envelope, Fate, SinkErrorKind};
+use crate::envelope::Envelope;
+use crate::sink::DriverEventSink;
+use crate::sink::sink_error::{Fate, SinkErrorKind};
 
 /// Checks that an event that cannot be encoded is rejected with [`Encode`](SinkErrorKind::Encode), and that the sink
 /// accepts valid events afterwards.

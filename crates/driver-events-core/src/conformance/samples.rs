@@ -10,7 +10,7 @@ use driver_events_types::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::Envelope;
+use crate::envelope::Envelope;
 
 /// Returns the goal id with this number. Equal numbers give equal ids.
 #[must_use]

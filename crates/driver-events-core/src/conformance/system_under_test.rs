@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use driver_events_types::GoalId;
 
-use super::{Capabilities, Fixture, samples};
-use crate::{DriverEventSink, Envelope, Receipt, SinkError};
+use super::fixture::{Capabilities, Fixture};
+use super::samples;
+use crate::envelope::Envelope;
+use crate::sink::DriverEventSink;
+use crate::sink::receipt::Receipt;
+use crate::sink::sink_error::SinkError;
 
 /// Sink under test and its store, created for one property.
 pub(super) struct SystemUnderTest<'a, F: Fixture> {

@@ -5,8 +5,11 @@ use async_trait::async_trait;
 use driver_events_types::{DriverEvent, EventKind, GoalId};
 use tokio::sync::Notify;
 
+use super::DriverEventSink;
+use super::receipt::{Guarantee, Receipt};
+use super::sink_error::{SinkError, SinkErrorKind};
+use crate::envelope::Envelope;
 use crate::lock::lock;
-use crate::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError, SinkErrorKind};
 
 /// Keeps events in memory in the order of their arrival: for tests of drivers.
 ///

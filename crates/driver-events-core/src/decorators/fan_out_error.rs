@@ -1,7 +1,7 @@
-use std::error::Error;
 use std::fmt;
 
-use crate::{Fate, Receipt, SinkError};
+use crate::sink::receipt::Receipt;
+use crate::sink::sink_error::{Fate, SinkError};
 
 /// Results of all sinks of a [`FanOut`](crate::FanOut) of which at least one failed. It is the source of the
 /// [`SinkError`]. `T` is [`Receipt`] for `send` and `send_batch`, and `()` for `flush` and `close`.
@@ -20,7 +20,8 @@ use crate::{Fate, Receipt, SinkError};
 ///     results.filter(|(_, result)| result.is_err()).map(|(index, _)| index).collect()
 /// }
 /// ```
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{}", self.list_failures())]
 pub struct FanOutError<T = Receipt> {
     results: Vec<Result<T, SinkError>>,
 }
@@ -31,23 +32,12 @@ impl<T> FanOutError<T> {
         &self.results
     }
 
-    fn failures(&self) -> impl Iterator<Item = (usize, &SinkError)> {
+    fn list_failures(&self) -> String {
         let results = self.results.iter().enumerate();
-        results.filter_map(|(index, result)| result.as_ref().err().map(|error| (index, error)))
+        let failures = results.filter_map(|(index, result)| Some(format!("sink {index}: {}", result.as_ref().err()?)));
+        failures.collect::<Vec<_>>().join("; ")
     }
 }
-
-impl<T> fmt::Display for FanOutError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, (index, error)) in self.failures().enumerate() {
-            let separator = if number == 0 { "" } else { "; " };
-            write!(f, "{separator}sink {index}: {error}")?;
-        }
-        Ok(())
-    }
-}
-
-impl<T: fmt::Debug> Error for FanOutError<T> {}
 
 /// Returns all values if every sink succeeded, else one combined error. `is_accepted` returns whether a value means that
 /// the sink accepted the event.

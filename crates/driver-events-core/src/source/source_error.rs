@@ -1,11 +1,11 @@
 use std::error::Error;
-use std::fmt;
 
 /// Error of a source or of settling a delivery.
 ///
 /// Match on [`kind`](Self::kind) to decide what to do. `Display` does not include the underlying error: see
 /// [`source`](Error::source).
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
 pub struct SourceError {
     kind: SourceErrorKind,
     message: String,
@@ -62,17 +62,5 @@ impl SourceError {
             self.kind,
             SourceErrorKind::Timeout | SourceErrorKind::Disconnected | SourceErrorKind::Lagged
         )
-    }
-}
-
-impl fmt::Display for SourceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl Error for SourceError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
     }
 }

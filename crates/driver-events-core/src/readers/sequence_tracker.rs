@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use driver_events_types::GoalId;
 
-use crate::Envelope;
+use crate::envelope::Envelope;
 
 const DEFAULT_CAPACITY: usize = 10_000;
 

@@ -8,8 +8,13 @@ use bytes::Bytes;
 use driver_events_types::{DecodeErrorKind, Limits};
 use tokio::io::AsyncBufRead;
 
+use super::DriverEventSource;
+use super::delivery::Delivery;
+use super::malformed::Malformed;
+use super::position::Position;
+use super::source_error::{SourceError, SourceErrorKind};
 use crate::cloudevents::{StructuredError, looks_structured, read_structured};
-use crate::{Delivery, DriverEventSource, Envelope, Malformed, Position, SourceError, SourceErrorKind};
+use crate::envelope::Envelope;
 
 /// Bytes allowed for the attributes of a CloudEvent, in addition to the event.
 const MAX_ATTRIBUTE_BYTES: usize = 64 * 1024;

@@ -1,6 +1,16 @@
+pub(crate) mod fan_out;
+pub(crate) mod fan_out_error;
+pub(crate) mod filter;
+pub(crate) mod stamped;
+
 use std::sync::Arc;
 
-use crate::{DriverEventSink, EventFilter, FanOut, Filter, InvalidAttribute, Stamped};
+use self::fan_out::FanOut;
+use self::filter::Filter;
+use self::stamped::Stamped;
+use crate::envelope::attribute_checks::InvalidAttribute;
+use crate::envelope::event_filter::EventFilter;
+use crate::sink::DriverEventSink;
 
 /// Decorators as methods on every sink. The decorator added last is the outermost: it sees an event first.
 ///

@@ -1,17 +1,22 @@
 use std::any::Any;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::iter::repeat_with;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use async_trait::async_trait;
+use driver_events_types::DriverEvent;
 use futures_util::future::join_all;
 
-use crate::batch_results::pad_batch_results;
-use crate::fan_out_error::all_ok;
-use crate::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError, SinkErrorKind};
+use super::fan_out_error::all_ok;
+use crate::envelope::Envelope;
+use crate::sink::DriverEventSink;
+use crate::sink::batch_results::BatchResults;
+use crate::sink::receipt::{Guarantee, Receipt};
+use crate::sink::sink_error::{SinkError, SinkErrorKind};
 
 /// Sends every event to several sinks concurrently and waits for all of them.
 ///
@@ -86,6 +91,7 @@ impl FanOut {
 }
 
 #[async_trait]
+#[deny(clippy::missing_trait_methods)]
 impl DriverEventSink for FanOut {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         let envelope = &envelope;
@@ -105,14 +111,12 @@ impl DriverEventSink for FanOut {
         // Transpose one list per sink to one list per envelope.
         let mut by_envelope: Vec<Vec<_>> = envelopes.iter().map(|_| Vec::with_capacity(by_sink.len())).collect();
         for result in by_sink {
-            let (results, failure) = match result {
-                Ok(results) => (results, None),
-                Err(failure) => (Vec::new(), Some(failure.to_string())),
-            };
-            for (combined, result) in by_envelope
-                .iter_mut()
-                .zip(pad_batch_results(results, failure.as_deref()))
-            {
+            let mut results = BatchResults::new(envelopes.len());
+            match result {
+                Ok(of_sink) => results.fill(of_sink),
+                Err(failure) => results.fill(repeat_with(|| Err(SinkError::new(failure.kind(), failure.to_string())))),
+            }
+            for (combined, result) in by_envelope.iter_mut().zip(results.into_vec()) {
                 combined.push(result);
             }
         }
@@ -125,6 +129,10 @@ impl DriverEventSink for FanOut {
 
     async fn close(&self) -> Result<(), SinkError> {
         all_ok(self.call_all(|sink| sink.close()).await, |()| false).map(drop)
+    }
+
+    async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
+        self.send(Envelope::new(event)).await.map(drop)
     }
 }
 

@@ -1,14 +1,20 @@
+mod body;
+
+pub(crate) mod attribute_checks;
+pub(crate) mod attributes;
+pub(crate) mod event_filter;
+
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use driver_events_types::{DecodeError, Decoded, DriverEvent, EncodeError, GoalId, Limits};
 
-use crate::attributes::{Attributes, check_text, check_time, check_traceparent, check_uri_reference};
-use crate::{EventId, InvalidAttribute, SOURCE_UNSET, Stamp};
+use self::attribute_checks::{InvalidAttribute, check_text, check_time, check_traceparent, check_uri_reference};
+use self::attributes::{Attributes, EventId, SOURCE_UNSET, Stamp};
+use self::body::Body;
 
 /// An event with its JSON and its CloudEvents attributes: the unit that sinks send and sources deliver.
 ///
@@ -43,15 +49,6 @@ enum SharedBody {
     Of(Arc<Shared>),
 }
 
-struct Body {
-    content: Decoded,
-    limits: Limits,
-    json: OnceLock<Result<Bytes, EncodeError>>,
-    goal_id: OnceLock<Option<GoalId>>,
-    /// Set once the event was encoded. Its depth is then within the limit, so the default drop is safe.
-    was_encoded: AtomicBool,
-}
-
 impl Envelope {
     /// Wraps an event with the current time. The id is generated on first use.
     #[must_use]
@@ -63,7 +60,7 @@ impl Envelope {
     #[must_use]
     pub fn with_limits(event: DriverEvent, limits: Limits) -> Self {
         let attributes = Attributes::at(SystemTime::now().into());
-        Self::from_parts(Decoded::Known(event), limits, OnceLock::new(), attributes)
+        Self::from_parts(Body::new(Decoded::Known(event), limits, None), attributes)
     }
 
     /// Wraps the JSON of a received event. Sinks forward these bytes without encoding them again.
@@ -83,23 +80,12 @@ impl Envelope {
     pub fn from_json_with(json: impl Into<Bytes>, limits: Limits) -> Result<Self, DecodeError> {
         let json = json.into();
         let content = Decoded::from_json_with(&json, limits)?;
-        let json = OnceLock::from(Ok(json));
-        Ok(Self::from_parts(content, limits, json, Attributes::default()))
+        let body = Body::new(content, limits, Some(json));
+        Ok(Self::from_parts(body, Attributes::default()))
     }
 
-    fn from_parts(
-        content: Decoded,
-        limits: Limits,
-        json: OnceLock<Result<Bytes, EncodeError>>,
-        attributes: Attributes,
-    ) -> Self {
-        let body = SharedBody::Own(Body {
-            content,
-            limits,
-            json,
-            goal_id: OnceLock::new(),
-            was_encoded: AtomicBool::new(false),
-        });
+    fn from_parts(body: Body, attributes: Attributes) -> Self {
+        let body = SharedBody::Own(body);
         Self {
             shared: Arc::new(Shared { body, attributes }),
         }
@@ -134,7 +120,7 @@ impl Envelope {
     /// Returns the goal of the event. `None` for an unknown event without a goal id.
     #[must_use]
     pub fn goal_id(&self) -> Option<GoalId> {
-        *self.body().goal_id.get_or_init(|| self.body().content.goal_id())
+        self.body().goal_id()
     }
 
     /// Returns the subject under which the event is published. For an unknown kind, this is the CloudEvents type with
@@ -152,7 +138,7 @@ impl Envelope {
     /// # Errors
     /// Same as [`DriverEvent::to_json`]. Every call returns the same error.
     pub fn json(&self) -> Result<&Bytes, &EncodeError> {
-        self.body().json.get_or_init(|| self.body().encode()).as_ref()
+        self.body().json()
     }
 
     /// Appends the result of [`json`](Self::json) to `out`.
@@ -186,11 +172,7 @@ impl Envelope {
 
     /// Returns whether the JSON is not cached yet and no clone could use a cached copy.
     fn can_encode_directly(&self) -> bool {
-        let body = self.body();
-        matches!(
-            (&body.content, body.json.get(), Arc::strong_count(&self.shared)),
-            (Decoded::Known(_), None, 1)
-        )
+        self.body().is_unencoded() && Arc::strong_count(&self.shared) == 1
     }
 
     /// Returns the id, which identifies the event across retries, replays and transports. Generated on first use if it
@@ -333,43 +315,6 @@ impl Shared {
         match &self.body {
             SharedBody::Own(body) => body,
             SharedBody::Of(owner) => owner.body(),
-        }
-    }
-}
-
-impl Body {
-    fn encode(&self) -> Result<Bytes, EncodeError> {
-        let mut json = Vec::with_capacity(512);
-        self.write(&mut json)?;
-        Ok(json.into())
-    }
-
-    fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        match &self.content {
-            Decoded::Known(event) => event.write_json_with(out, self.limits)?,
-            Decoded::Unknown { raw, .. } => out.extend_from_slice(raw),
-        }
-        self.was_encoded.store(true, Ordering::Relaxed);
-        Ok(())
-    }
-}
-
-/// An event may contain JSON so deeply nested that the default recursive drop would overflow the stack. An encoded event
-/// is within the depth limit and needs no check.
-impl Drop for Body {
-    fn drop(&mut self) {
-        let was_encoded = *self.was_encoded.get_mut() || matches!(self.json.get(), Some(Ok(_)));
-        if let (false, Decoded::Known(event)) = (was_encoded, &self.content)
-            && event.free_json_depth() > Limits::MAX_DEPTH
-        {
-            let placeholder = Decoded::Unknown {
-                kind: String::new(),
-                path: String::new(),
-                raw: Vec::new(),
-            };
-            if let Decoded::Known(event) = std::mem::replace(&mut self.content, placeholder) {
-                event.drop_iteratively();
-            }
         }
     }
 }

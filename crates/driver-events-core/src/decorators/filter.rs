@@ -1,9 +1,14 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use driver_events_types::DriverEvent;
 
-use crate::batch_results::pad_batch_results;
-use crate::{DriverEventSink, Envelope, EventFilter, Guarantee, Receipt, SinkError};
+use crate::envelope::Envelope;
+use crate::envelope::event_filter::EventFilter;
+use crate::sink::DriverEventSink;
+use crate::sink::batch_results::BatchResults;
+use crate::sink::receipt::{Guarantee, Receipt};
+use crate::sink::sink_error::SinkError;
 
 /// Decorator that sends the events selected by an [`EventFilter`] and drops the others with [`Receipt::Discarded`].
 ///
@@ -50,6 +55,7 @@ impl<S> Filter<S> {
 }
 
 #[async_trait]
+#[deny(clippy::missing_trait_methods)]
 impl<S: DriverEventSink> DriverEventSink for Filter<S> {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         if self.filter.selects(&envelope) {
@@ -64,27 +70,19 @@ impl<S: DriverEventSink> DriverEventSink for Filter<S> {
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
-        let selection: Vec<bool> = envelopes.iter().map(|envelope| self.filter.selects(envelope)).collect();
-        let selected: Vec<Envelope> = envelopes
-            .into_iter()
-            .zip(&selection)
-            .filter_map(|(envelope, is_selected)| is_selected.then_some(envelope))
-            .collect();
-        let results = if selected.is_empty() {
-            Vec::new()
-        } else {
-            self.inner.send_batch(selected).await
-        };
-        let mut results = pad_batch_results(results, None);
-        selection
-            .into_iter()
-            .map(|is_selected| {
-                is_selected
-                    .then(|| results.next())
-                    .flatten()
-                    .unwrap_or(Ok(Receipt::Discarded))
-            })
-            .collect()
+        let mut results = BatchResults::new(envelopes.len());
+        let mut selected = Vec::with_capacity(envelopes.len());
+        for (index, envelope) in envelopes.into_iter().enumerate() {
+            if self.filter.selects(&envelope) {
+                selected.push(envelope);
+            } else {
+                results.set(index, Ok(Receipt::Discarded));
+            }
+        }
+        if !selected.is_empty() {
+            results.fill(self.inner.send_batch(selected).await);
+        }
+        results.into_vec()
     }
 
     async fn flush(&self) -> Result<(), SinkError> {
@@ -93,6 +91,10 @@ impl<S: DriverEventSink> DriverEventSink for Filter<S> {
 
     async fn close(&self) -> Result<(), SinkError> {
         self.inner.close().await
+    }
+
+    async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
+        self.send(Envelope::new(event)).await.map(drop)
     }
 }
 

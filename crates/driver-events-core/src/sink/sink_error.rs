@@ -1,5 +1,4 @@
 use std::error::Error;
-use std::fmt;
 
 use driver_events_types::{EncodeError, EncodeErrorKind};
 
@@ -7,7 +6,8 @@ use driver_events_types::{EncodeError, EncodeErrorKind};
 ///
 /// Match on [`kind`](Self::kind) to decide what to do. Check [`fate`](Self::fate) to learn whether the event may have
 /// been delivered despite the error. `Display` does not include the underlying error: see [`source`](Error::source).
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
 pub struct SinkError {
     kind: SinkErrorKind,
     fate: Fate,
@@ -106,18 +106,6 @@ impl SinkError {
             self.kind,
             SinkErrorKind::Full | SinkErrorKind::Timeout | SinkErrorKind::Disconnected
         )
-    }
-}
-
-impl fmt::Display for SinkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl Error for SinkError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
     }
 }
 

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-use crate::sink_error::{SinkError, SinkErrorKind};
+use super::sink_error::{SinkError, SinkErrorKind};
 
 const CLOSED: usize = 1 << (usize::BITS - 1);
 

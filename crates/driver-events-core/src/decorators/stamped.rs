@@ -3,12 +3,17 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use driver_events_types::GoalId;
+use driver_events_types::{DriverEvent, GoalId};
 use uuid::Uuid;
 
-use crate::attributes::{check_text, check_uri_reference};
+use crate::envelope::Envelope;
+use crate::envelope::attribute_checks::InvalidAttribute;
+use crate::envelope::attribute_checks::{check_text, check_uri_reference};
+use crate::envelope::attributes::Stamp;
 use crate::lock::lock;
-use crate::{DriverEventSink, Envelope, Guarantee, InvalidAttribute, Receipt, SinkError, Stamp};
+use crate::sink::DriverEventSink;
+use crate::sink::receipt::{Guarantee, Receipt};
+use crate::sink::sink_error::SinkError;
 
 const DEFAULT_GOAL_CAPACITY: usize = 100_000;
 
@@ -137,6 +142,7 @@ fn new_run_name() -> Arc<str> {
 }
 
 #[async_trait]
+#[deny(clippy::missing_trait_methods)]
 impl<S: DriverEventSink> DriverEventSink for Stamped<S> {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         self.stamp(&envelope);
@@ -158,6 +164,10 @@ impl<S: DriverEventSink> DriverEventSink for Stamped<S> {
 
     async fn close(&self) -> Result<(), SinkError> {
         self.inner.close().await
+    }
+
+    async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
+        self.send(Envelope::new(event)).await.map(drop)
     }
 }
 

@@ -1,7 +1,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
 
-use crate::EventId;
+use crate::envelope::attributes::EventId;
 
 /// Detects duplicate events by their ids, within a bounded history.
 ///

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use driver_events_types::{EventKind, GoalId};
 
-use crate::Envelope;
+use super::Envelope;
 
 /// Selects events by kind, by goal and by predicate.
 ///

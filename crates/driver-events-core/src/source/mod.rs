@@ -1,8 +1,16 @@
+pub(crate) mod delivery;
+pub(crate) mod malformed;
+pub(crate) mod ndjson;
+pub(crate) mod position;
+pub(crate) mod source_error;
+
 use std::fmt;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
-use crate::{Delivery, SourceError};
+use self::delivery::Delivery;
+use self::source_error::SourceError;
 
 /// Source of driver events: a file, a subscription, a stream or a consumer group.
 ///
@@ -23,9 +31,14 @@ pub trait DriverEventSource: fmt::Debug + Send {
     async fn next(&mut self) -> Option<Result<Delivery, SourceError>>;
 }
 
-#[async_trait]
+#[deny(clippy::missing_trait_methods)]
 impl<S: DriverEventSource + ?Sized> DriverEventSource for Box<S> {
-    async fn next(&mut self) -> Option<Result<Delivery, SourceError>> {
-        (**self).next().await
+    /// Has the signature that async-trait generates, so that the future is not boxed twice.
+    fn next<'a, 'b>(&'a mut self) -> BoxFuture<'b, Option<Result<Delivery, SourceError>>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        (**self).next()
     }
 }

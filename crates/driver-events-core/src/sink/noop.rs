@@ -1,6 +1,9 @@
 use async_trait::async_trait;
 
-use crate::{DriverEventSink, Envelope, Receipt, SinkError};
+use super::DriverEventSink;
+use super::receipt::Receipt;
+use super::sink_error::SinkError;
+use crate::envelope::Envelope;
 
 /// Drops every event and returns `Ok`: for drivers whose events are not needed.
 ///

@@ -1,0 +1,117 @@
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::attribute_checks::{InvalidAttribute, check_text};
+
+/// [Source](crate::Envelope::source) of an envelope whose source was not set.
+pub const SOURCE_UNSET: &str = "urn:driver-events:unset";
+
+/// Identifies one event across retries, replays and transports. Duplicates have equal ids.
+///
+/// Any valid CloudEvents [`id`](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#id). Generated ids
+/// are UUIDs of version 7.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId(Arc<str>);
+
+impl EventId {
+    /// Creates an id from a text.
+    ///
+    /// # Errors
+    /// Returns an error if the text is empty or contains a control character or a Unicode noncharacter, which CloudEvents
+    /// does not allow.
+    pub fn new(text: impl Into<Arc<str>>) -> Result<Self, InvalidAttribute> {
+        let text = text.into();
+        check_text("id", &text)?;
+        Ok(Self(text))
+    }
+
+    /// Returns the id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn generate() -> Self {
+        Uuid::now_v7().into()
+    }
+}
+
+impl From<Uuid> for EventId {
+    fn from(uuid: Uuid) -> Self {
+        let mut text = Uuid::encode_buffer();
+        Self(Arc::from(&*uuid.hyphenated().encode_lower(&mut text)))
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Sequence of an event among the events of its goal and producer run.
+///
+/// A gap in the sequence means lost events, a new run means that the producer restarted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Stamp {
+    /// Name of the producer run. A new run starts each time the counters start from 1.
+    pub run: Arc<str>,
+    /// Number of the event in its goal and run, from 1.
+    pub sequence: u64,
+}
+
+/// CloudEvents attributes of an event. Id, source and stamp can be set once through a shared reference, so that a retry
+/// keeps the values of the first attempt.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Attributes {
+    id: OnceLock<EventId>,
+    source: OnceLock<Arc<str>>,
+    stamp: OnceLock<Stamp>,
+    pub(crate) time: Option<DateTime<Utc>>,
+    pub(crate) traceparent: Option<Arc<str>>,
+    pub(crate) event_type: Option<Arc<str>>,
+}
+
+impl Attributes {
+    pub(crate) fn at(time: DateTime<Utc>) -> Self {
+        Self {
+            time: Some(time),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn id(&self) -> &EventId {
+        self.id.get_or_init(EventId::generate)
+    }
+
+    pub(crate) fn source(&self) -> Option<&Arc<str>> {
+        self.source.get()
+    }
+
+    pub(crate) fn set_source_if_unset(&self, source: &Arc<str>) {
+        self.source.get_or_init(|| Arc::clone(source));
+    }
+
+    pub(crate) fn stamp(&self) -> Option<&Stamp> {
+        self.stamp.get()
+    }
+
+    pub(crate) fn set_stamp_if_unset(&self, stamp: impl FnOnce() -> Stamp) -> &Stamp {
+        self.stamp.get_or_init(stamp)
+    }
+
+    pub(crate) fn set_id(&mut self, id: EventId) {
+        self.id = OnceLock::from(id);
+    }
+
+    pub(crate) fn set_source(&mut self, source: Arc<str>) {
+        self.source = OnceLock::from(source);
+    }
+
+    pub(crate) fn set_stamp(&mut self, stamp: Stamp) {
+        self.stamp = OnceLock::from(stamp);
+    }
+}

@@ -1,0 +1,76 @@
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use driver_events_types::{Decoded, EncodeError, GoalId, Limits};
+
+/// The event of an envelope and its JSON, encoded at most once.
+pub(super) struct Body {
+    pub(super) content: Decoded,
+    limits: Limits,
+    json: OnceLock<Result<Bytes, EncodeError>>,
+    goal_id: OnceLock<Option<GoalId>>,
+    /// Set once the event was encoded. Its depth is then within the limit, so the default drop is safe.
+    was_encoded: AtomicBool,
+}
+
+impl Body {
+    pub(super) fn new(content: Decoded, limits: Limits, json: Option<Bytes>) -> Self {
+        Self {
+            content,
+            limits,
+            json: json.map_or_else(OnceLock::new, |json| OnceLock::from(Ok(json))),
+            goal_id: OnceLock::new(),
+            was_encoded: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn goal_id(&self) -> Option<GoalId> {
+        *self.goal_id.get_or_init(|| self.content.goal_id())
+    }
+
+    /// Returns the JSON, encoded by the first call.
+    pub(super) fn json(&self) -> Result<&Bytes, &EncodeError> {
+        self.json.get_or_init(|| self.encode()).as_ref()
+    }
+
+    /// Returns whether the event has no JSON yet.
+    pub(super) fn is_unencoded(&self) -> bool {
+        matches!((&self.content, self.json.get()), (Decoded::Known(_), None))
+    }
+
+    fn encode(&self) -> Result<Bytes, EncodeError> {
+        let mut json = Vec::with_capacity(512);
+        self.write(&mut json)?;
+        Ok(json.into())
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        match &self.content {
+            Decoded::Known(event) => event.write_json_with(out, self.limits)?,
+            Decoded::Unknown { raw, .. } => out.extend_from_slice(raw),
+        }
+        self.was_encoded.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// An event may contain JSON so deeply nested that the default recursive drop would overflow the stack. An encoded event
+/// is within the depth limit and needs no check.
+impl Drop for Body {
+    fn drop(&mut self) {
+        let was_encoded = *self.was_encoded.get_mut() || matches!(self.json.get(), Some(Ok(_)));
+        if let (false, Decoded::Known(event)) = (was_encoded, &self.content)
+            && event.free_json_depth() > Limits::MAX_DEPTH
+        {
+            let placeholder = Decoded::Unknown {
+                kind: String::new(),
+                path: String::new(),
+                raw: Vec::new(),
+            };
+            if let Decoded::Known(event) = std::mem::replace(&mut self.content, placeholder) {
+                event.drop_iteratively();
+            }
+        }
+    }
+}
