@@ -1,8 +1,11 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use crate::acceptance::{AcceptanceFailure, AcceptanceVerdict};
+use crate::budget::{BudgetAxis, BudgetUsage};
 use crate::codec::{json, strict, tagged};
-use crate::{AcceptanceFailure, AcceptanceVerdict, BudgetAxis, BudgetUsage, Decision, GoalId};
+use crate::decision::Decision;
+use crate::id::GoalId;
 
 /// Result of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,7 +11,7 @@
 //! assert_eq!(fields, ["goal_id", "reason"]);
 //! ```
 
-use crate::EventKind;
+use crate::kind::EventKind;
 
 /// A field of an object.
 #[derive(Clone, Copy, Debug, PartialEq)]

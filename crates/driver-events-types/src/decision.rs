@@ -3,7 +3,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::codec::{json, tagged, time};
-use crate::{DecisionId, GoalId};
+use crate::id::{DecisionId, GoalId};
 
 /// The driver's decision on a tool call that the agent proposed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,10 +1,16 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::acceptance::AcceptanceVerdict;
+use crate::attempt::AttemptResult;
+use crate::budget::{BudgetAxis, BudgetUsage};
 use crate::codec::{float, strict, tagged};
-use crate::{
-    AcceptanceVerdict, AttemptResult, AutoDreamOutcomeKind, BudgetAxis, BudgetUsage, CompactTrigger, Decision,
-    EventKind, ExtractSkipReason, Goal, GoalId, GoalOutcome, ReplayDecision,
-};
+use crate::compact::CompactTrigger;
+use crate::decision::Decision;
+use crate::goal::{Goal, GoalOutcome};
+use crate::id::GoalId;
+use crate::kind::EventKind;
+use crate::memory::{AutoDreamOutcomeKind, ExtractSkipReason};
+use crate::replay::ReplayDecision;
 
 /// An event of a driver loop.
 ///

@@ -3,8 +3,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::acceptance::{AcceptanceCriterion, AcceptanceVerdict};
+use crate::attempt::AttemptOutcome;
+use crate::budget::{BudgetGuards, BudgetUsage};
 use crate::codec::{duration, json, strict};
-use crate::{AcceptanceCriterion, AcceptanceVerdict, AttemptOutcome, BudgetGuards, BudgetUsage, GoalId};
+use crate::id::GoalId;
 
 /// The key of the agent's id in [`Goal::metadata`].
 const AGENT_ID: &str = "agent_id";

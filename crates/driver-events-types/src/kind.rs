@@ -157,7 +157,8 @@ impl FromStr for EventKind {
 /// An error from parsing an [`EventKind`]: the text is not a kind of this version.
 ///
 /// In an event, it may come from a newer publisher: pass the event on. In user input, report the error.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown event kind `{}`", .0.escape_debug())]
 pub struct UnknownKind(String);
 
 impl UnknownKind {
@@ -167,11 +168,3 @@ impl UnknownKind {
         &self.0
     }
 }
-
-impl fmt::Display for UnknownKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown event kind `{}`", self.0.escape_debug())
-    }
-}
-
-impl std::error::Error for UnknownKind {}

@@ -1,7 +1,10 @@
 use serde::Deserialize;
 
+use super::decode_error::{DecodeError, DecodeErrorKind};
+use super::fault::error_at;
+use super::limits::Limits;
 use super::{depth, diagnose};
-use crate::{DecodeError, DecodeErrorKind, DriverEvent, Limits};
+use crate::event::DriverEvent;
 
 impl DriverEvent {
     /// Decodes one event from JSON with the default [`Limits`].
@@ -43,20 +46,15 @@ fn check_limits(json: &[u8], limits: Limits) -> Result<&str, DecodeError> {
             json.len(),
             limits.max_bytes()
         );
-        return Err(diagnose::error_at(
-            json,
-            DecodeErrorKind::TooLarge,
-            message,
-            limits.max_bytes(),
-        ));
+        return Err(error_at(json, DecodeErrorKind::TooLarge, message, limits.max_bytes()));
     }
     if let Some(offset) = depth::find_deeper_than(json, limits.max_depth()) {
         let message = format!("JSON nests deeper than the limit of {} levels", limits.max_depth());
-        return Err(diagnose::error_at(json, DecodeErrorKind::TooDeep, message, offset));
+        return Err(error_at(json, DecodeErrorKind::TooDeep, message, offset));
     }
     std::str::from_utf8(json).map_err(|error| {
         let message = format!("text is not UTF-8: {error}");
-        diagnose::error_at(json, DecodeErrorKind::Syntax, message, error.valid_up_to())
+        error_at(json, DecodeErrorKind::Syntax, message, error.valid_up_to())
     })
 }
 

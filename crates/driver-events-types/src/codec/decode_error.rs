@@ -1,10 +1,9 @@
-use std::fmt;
-
 /// Maximum number of characters of the event's kind in `Display`. A hostile kind may be as long as the whole text.
 const MAX_KIND_CHARS: usize = 100;
 
 /// An error from decoding an event: the cause, the field and the position in the text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}{message} at line {line} column {column}", self.prefix())]
 pub struct DecodeError {
     pub(crate) kind: DecodeErrorKind,
     pub(crate) event_kind: Option<String>,
@@ -89,21 +88,14 @@ impl DecodeError {
     pub fn message(&self) -> &str {
         &self.message
     }
-}
 
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(kind) = &self.event_kind {
-            for char in kind.chars().take(MAX_KIND_CHARS) {
-                write!(f, "{}", char.escape_debug())?;
-            }
-            if !self.path.is_empty() {
-                write!(f, ".{}", self.path)?;
-            }
-            f.write_str(": ")?;
-        }
-        write!(f, "{} at line {} column {}", self.message, self.line, self.column)
+    /// Returns `KIND.PATH: `, as far as they are known.
+    fn prefix(&self) -> String {
+        let Some(kind) = &self.event_kind else {
+            return String::new();
+        };
+        let kind: String = kind.chars().take(MAX_KIND_CHARS).flat_map(char::escape_debug).collect();
+        let dot = if self.path.is_empty() { "" } else { "." };
+        format!("{kind}{dot}{}: ", self.path)
     }
 }
-
-impl std::error::Error for DecodeError {}

@@ -1,8 +1,13 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::decode_error::{DecodeError, DecodeErrorKind};
+use super::encode_error::EncodeError;
+use super::limits::Limits;
 use super::strict;
-use crate::{DecodeError, DecodeErrorKind, DriverEvent, EncodeError, EventKind, GoalId, Limits};
+use crate::event::DriverEvent;
+use crate::id::GoalId;
+use crate::kind::EventKind;
 
 /// A decoded event: known to this version, or sent by a newer publisher and kept byte for byte.
 ///

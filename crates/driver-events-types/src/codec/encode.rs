@@ -1,8 +1,10 @@
 use std::io;
 
 use super::encode_checks::{self, CheckedValue};
+use super::encode_error::{EncodeError, EncodeErrorKind};
+use super::limits::Limits;
 use super::{depth, float, json, time};
-use crate::{DriverEvent, EncodeError, EncodeErrorKind, Limits};
+use crate::event::DriverEvent;
 
 impl DriverEvent {
     /// Encodes the event as the exact bytes of the contract, without a line ending, with the default [`Limits`].

@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::{depth, json};
-use crate::{AcceptanceCriterion, AcceptanceVerdict, CompactTrigger, Decision, DriverEvent};
+use crate::acceptance::{AcceptanceCriterion, AcceptanceVerdict};
+use crate::compact::CompactTrigger;
+use crate::decision::Decision;
+use crate::event::DriverEvent;
 
 /// The path of a value, with an index (`result.decisions_recorded[3].input`) or without (`goal.metadata`).
 #[derive(Clone, Copy, Debug)]

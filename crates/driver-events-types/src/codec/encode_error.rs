@@ -1,9 +1,8 @@
-use std::fmt;
-
-use crate::EventKind;
+use crate::kind::EventKind;
 
 /// An error from encoding an event: the cause and the field. The event is unchanged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{event_kind}{dot}{path}: {message}", dot = if .path.is_empty() { "" } else { "." })]
 pub struct EncodeError {
     event_kind: EventKind,
     kind: EncodeErrorKind,
@@ -61,15 +60,3 @@ impl EncodeError {
         &self.message
     }
 }
-
-impl fmt::Display for EncodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.event_kind)?;
-        if !self.path.is_empty() {
-            write!(f, ".{}", self.path)?;
-        }
-        write!(f, ": {}", self.message)
-    }
-}
-
-impl std::error::Error for EncodeError {}

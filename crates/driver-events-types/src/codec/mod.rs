@@ -17,5 +17,6 @@ mod depth;
 mod diagnose;
 mod encode;
 mod encode_checks;
+mod fault;
 mod text;
 mod validate;

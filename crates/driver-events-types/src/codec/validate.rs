@@ -9,10 +9,11 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::diagnose::{Fault, message_of};
+use super::decode_error::DecodeErrorKind;
+use super::fault::{Fault, message_of};
 use super::{duration, json, tagged, time};
 use crate::contract::{Field, Presence, Shape};
-use crate::{DecodeErrorKind, EventKind};
+use crate::kind::EventKind;
 
 pub(crate) struct Validator<'a> {
     /// The event text. Every value is a slice of it.
