@@ -1,10 +1,14 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use crate::output::Output;
+use crate::append_file;
+use crate::format::Format;
+use crate::format::color::Color;
 use crate::pretty::Style;
-use crate::queue::Queue;
-use crate::{Color, Format, StdoutEventSink, WriterEventSink, append_file};
+use crate::stdout::StdoutEventSink;
+use crate::writer::WriterEventSink;
+use crate::writer_thread;
+use crate::writer_thread::output::Output;
 
 /// Builder of a [`WriterEventSink`] or a [`StdoutEventSink`].
 ///
@@ -21,6 +25,44 @@ pub struct WriterEventSinkBuilder {
     color: Color,
     max_text_chars: usize,
     buffer_bytes: usize,
+}
+
+impl WriterEventSink {
+    /// Creates a sink that writes bare JSON to `writer`, with a buffer of 1 MiB. The writer runs on a dedicated thread: it
+    /// may block, and needs no buffer of its own.
+    #[must_use]
+    pub fn new(writer: impl Write + Send + 'static) -> Self {
+        Self::builder().build(writer)
+    }
+
+    /// Creates a sink that appends bare JSON to a file, which is created if it does not exist.
+    ///
+    /// A last line without a line ending, as a crash leaves it, is terminated first. Blocks while the file is opened.
+    ///
+    /// # Errors
+    /// Returns the [`io::Error`] if the file cannot be opened or created.
+    pub fn append_to(path: impl AsRef<Path>) -> io::Result<Self> {
+        Self::builder().append_to(path)
+    }
+
+    /// Creates a builder for the format, the colour and the buffer size.
+    pub fn builder() -> WriterEventSinkBuilder {
+        WriterEventSinkBuilder::default()
+    }
+}
+
+impl StdoutEventSink {
+    /// Creates a sink that writes bare JSON, with a buffer of 1 MiB.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build_stdout()
+    }
+
+    /// Creates a builder for the format, the colour and the buffer size. Finish it with
+    /// [`build_stdout`](WriterEventSinkBuilder::build_stdout).
+    pub fn builder() -> WriterEventSinkBuilder {
+        WriterEventSink::builder()
+    }
 }
 
 impl WriterEventSinkBuilder {
@@ -76,7 +118,8 @@ impl WriterEventSinkBuilder {
 
     fn build_with(self, output: Output, is_terminal: bool) -> WriterEventSink {
         let style = Style::new(self.color.is_on(is_terminal)).with_max_text_chars(self.max_text_chars);
-        WriterEventSink::with_queue(Queue::new(output, self.buffer_bytes), self.format, style, is_terminal)
+        let queue = writer_thread::queue_to(output, self.buffer_bytes);
+        WriterEventSink::with_queue(queue, self.format, style, is_terminal)
     }
 }
 

@@ -40,20 +40,15 @@ mod stdout;
 mod writer;
 
 mod builder;
-mod color;
 mod format;
 
 pub mod pretty;
 
 mod append_file;
-mod output;
-mod queue;
-mod terminal_escape;
-mod write_failure;
 mod writer_thread;
 
 pub use builder::WriterEventSinkBuilder;
-pub use color::Color;
+pub use format::color::Color;
 pub use format::{Format, UnknownFormat};
 pub use stdout::StdoutEventSink;
 pub use writer::WriterEventSink;

@@ -1,7 +1,8 @@
 use async_trait::async_trait;
 use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError};
+use driver_events_types::DriverEvent;
 
-use crate::{WriterEventSink, WriterEventSinkBuilder};
+use crate::writer::WriterEventSink;
 
 /// A sink that writes one line per event to the process's stdout, with the guarantees of [`WriterEventSink`].
 ///
@@ -14,18 +15,6 @@ use crate::{WriterEventSink, WriterEventSinkBuilder};
 pub struct StdoutEventSink(WriterEventSink);
 
 impl StdoutEventSink {
-    /// Creates a sink that writes bare JSON, with a buffer of 1 MiB.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::builder().build_stdout()
-    }
-
-    /// Creates a builder for the format, the colour and the buffer size. Finish it with
-    /// [`build_stdout`](WriterEventSinkBuilder::build_stdout).
-    pub fn builder() -> WriterEventSinkBuilder {
-        WriterEventSink::builder()
-    }
-
     pub(crate) fn new_with(inner: WriterEventSink) -> Self {
         Self(inner)
     }
@@ -38,6 +27,7 @@ impl Default for StdoutEventSink {
 }
 
 #[async_trait]
+#[deny(clippy::missing_trait_methods)]
 impl DriverEventSink for StdoutEventSink {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         self.0.send(envelope).await
@@ -57,5 +47,9 @@ impl DriverEventSink for StdoutEventSink {
 
     async fn close(&self) -> Result<(), SinkError> {
         self.0.close().await
+    }
+
+    async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
+        self.0.publish(event).await
     }
 }

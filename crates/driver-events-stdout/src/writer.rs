@@ -1,6 +1,4 @@
 use std::fmt;
-use std::io::{self, Write};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -8,11 +6,11 @@ use driver_events_core::cloudevents::write_structured;
 use driver_events_core::{DriverEventSink, Envelope, Fate, Guarantee, Receipt, SinkError};
 use driver_events_types::DriverEvent;
 
+use crate::format::{Format, terminal_escape};
 use crate::pretty::{self, Style};
-use crate::queue::Queue;
-use crate::{Format, WriterEventSinkBuilder, terminal_escape};
+use crate::writer_thread::queue::Queue;
 
-/// A sink that writes one line per event to a file, a pipe, or any other [`Write`].
+/// A sink that writes one line per event to a file, a pipe, or any other [`Write`](std::io::Write).
 ///
 /// `Ok` from [`send`](DriverEventSink::send) means [`Buffered`](Receipt::Buffered): the line is in memory. A dedicated
 /// thread writes it: at once if the sink is idle, otherwise with a batch, within a millisecond after the previous write.
@@ -23,13 +21,13 @@ use crate::{Format, WriterEventSinkBuilder, terminal_escape};
 /// is dropped without `close`, the thread writes the remaining lines and exits, unless the process exits first.
 ///
 /// # Slow writers
-/// Lines are buffered up to [`buffer_bytes`](WriterEventSinkBuilder::buffer_bytes), plus the same amount being written.
+/// Lines are buffered up to [`buffer_bytes`](crate::WriterEventSinkBuilder::buffer_bytes), plus the same amount being written.
 /// Then `send` waits for free space. A write that would block (`EAGAIN`) is retried with backoff. Only the dedicated
 /// thread blocks.
 ///
 /// # Failed writes
 /// - **Closed pipe** (`EPIPE`): the sink closes. `send`, `flush` and `close` return
-///   [`Closed`](driver_events_core::SinkErrorKind::Closed) with the [`io::Error`] as source. A filter in a pipeline should
+///   [`Closed`](driver_events_core::SinkErrorKind::Closed) with the [`io::Error`](std::io::Error) as source. A filter in a pipeline should
 ///   exit quietly.
 /// - **Any other error**: unwritten bytes are kept, and the retry continues at the first of them, so that no line is torn
 ///   or duplicated. Pending `flush` and `send` calls fail with [`Full`](driver_events_core::SinkErrorKind::Full) if the
@@ -68,28 +66,6 @@ pub struct WriterEventSink {
 }
 
 impl WriterEventSink {
-    /// Creates a sink that writes bare JSON to `writer`, with a buffer of 1 MiB. The writer runs on a dedicated thread: it
-    /// may block, and needs no buffer of its own.
-    #[must_use]
-    pub fn new(writer: impl Write + Send + 'static) -> Self {
-        Self::builder().build(writer)
-    }
-
-    /// Creates a sink that appends bare JSON to a file, which is created if it does not exist.
-    ///
-    /// A last line without a line ending, as a crash leaves it, is terminated first. Blocks while the file is opened.
-    ///
-    /// # Errors
-    /// Returns the [`io::Error`] if the file cannot be opened or created.
-    pub fn append_to(path: impl AsRef<Path>) -> io::Result<Self> {
-        Self::builder().append_to(path)
-    }
-
-    /// Creates a builder for the format, the colour and the buffer size.
-    pub fn builder() -> WriterEventSinkBuilder {
-        WriterEventSinkBuilder::default()
-    }
-
     pub(crate) fn with_queue(queue: Queue, format: Format, style: Style, is_terminal: bool) -> Self {
         Self {
             queue: Arc::new(queue),

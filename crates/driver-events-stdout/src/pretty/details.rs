@@ -7,7 +7,7 @@ use driver_events_types::{
     DecisionChoice, DriverEvent, Goal, GoalOutcome, ReplayDecision,
 };
 
-use super::Style;
+use super::style::Style;
 use super::text::{compact, write_text};
 
 /// Writes the details of an event on one line, separated by ` · `.
@@ -256,7 +256,7 @@ impl<'a> DetailWriter<'a> {
     fn text(&mut self, text: &str) {
         if !text.is_empty() {
             self.separate();
-            write_text(text.chars(), self.style.max_text_chars, self.out);
+            write_text(text.chars(), self.style.max_text_chars(), self.out);
         }
     }
 
@@ -267,7 +267,7 @@ impl<'a> DetailWriter<'a> {
             self.text(text);
         } else if !text.is_empty() {
             self.out.extend_from_slice(b": ");
-            write_text(text.chars(), self.style.max_text_chars, self.out);
+            write_text(text.chars(), self.style.max_text_chars(), self.out);
         }
     }
 
@@ -275,7 +275,7 @@ impl<'a> DetailWriter<'a> {
     pub(super) fn json(&mut self, json: &[u8]) {
         self.separate();
         let json = String::from_utf8_lossy(json);
-        write_text(compact(&json), self.style.max_text_chars, self.out);
+        write_text(compact(&json), self.style.max_text_chars(), self.out);
     }
 
     fn separate(&mut self) {

@@ -15,68 +15,22 @@
 
 mod details;
 mod sgr;
-mod text;
+mod style;
+
+pub(crate) mod text;
 
 use std::io::Write;
 
 use driver_events_core::Envelope;
 use driver_events_types::{Decoded, EventKind};
 
-use details::DetailWriter;
-pub(crate) use text::must_be_escaped;
-use text::write_text;
+use self::details::DetailWriter;
+use self::text::write_text;
+
+pub use style::Style;
 
 /// Width of the kind column in characters: the longest known kind.
 const KIND_COLUMN_CHARS: usize = EventKind::ExtractMemoriesCompleted.as_str().len();
-
-/// Style of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Style {
-    color: bool,
-    max_text_chars: usize,
-}
-
-impl Style {
-    /// Creates a style with or without colours, see [`Color::is_on`](crate::Color::is_on). Texts are truncated to 100
-    /// characters.
-    #[must_use]
-    pub const fn new(color: bool) -> Self {
-        Self {
-            color,
-            max_text_chars: 100,
-        }
-    }
-
-    /// Sets the maximum number of characters of each text. A longer text is truncated and ends with `…`. Default: 100.
-    #[must_use]
-    pub const fn with_max_text_chars(mut self, max_text_chars: usize) -> Self {
-        self.max_text_chars = max_text_chars;
-        self
-    }
-
-    /// Returns the maximum number of characters of each text.
-    #[must_use]
-    pub const fn max_text_chars(&self) -> usize {
-        self.max_text_chars
-    }
-
-    fn paint(self, sgr: &str, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.color {
-            out.extend_from_slice(sgr.as_bytes());
-        }
-        write(out);
-        if self.color {
-            out.extend_from_slice(sgr::RESET.as_bytes());
-        }
-    }
-}
-
-/// Creates a style without colours.
-impl Default for Style {
-    fn default() -> Self {
-        Self::new(false)
-    }
-}
 
 /// Appends the envelope to `out` as one line without a line ending.
 pub fn write_line(envelope: &Envelope, style: Style, out: &mut Vec<u8>) {
@@ -92,7 +46,7 @@ pub fn write_line(envelope: &Envelope, style: Style, out: &mut Vec<u8>) {
         // A known kind is never truncated.
         width = write_text(
             envelope.kind().chars(),
-            style.max_text_chars.max(KIND_COLUMN_CHARS),
+            style.max_text_chars().max(KIND_COLUMN_CHARS),
             out,
         );
     });

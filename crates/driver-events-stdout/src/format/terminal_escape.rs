@@ -1,6 +1,6 @@
 use std::io::Write;
 
-use crate::pretty::must_be_escaped;
+use crate::pretty::text::must_be_escaped;
 
 /// Escapes the characters of a JSON line that a terminal would interpret or not show.
 ///

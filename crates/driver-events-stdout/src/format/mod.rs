@@ -1,3 +1,6 @@
+pub(crate) mod color;
+pub(crate) mod terminal_escape;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -51,17 +54,6 @@ impl FromStr for Format {
 }
 
 /// An error from parsing a [`Format`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown format `{}`: use json, cloudevents or pretty", .0.escape_debug())]
 pub struct UnknownFormat(String);
-
-impl fmt::Display for UnknownFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "unknown format `{}`: use json, cloudevents or pretty",
-            self.0.escape_debug()
-        )
-    }
-}
-
-impl std::error::Error for UnknownFormat {}

@@ -1,17 +1,27 @@
+pub(crate) mod output;
+pub(crate) mod queue;
+
+mod write_failure;
+
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::Builder;
 
-use crate::output::{Chunk, Output};
-use crate::queue::Queue;
-use crate::write_failure::WriteFailure;
+use self::output::{Chunk, Output};
+use self::queue::Queue;
+use self::write_failure::WriteFailure;
 
 /// At most 15 bytes, the limit of Linux.
 const THREAD_NAME: &str = "event-writer";
 
+/// Creates a queue whose first line starts a thread that writes to the output.
+pub(crate) fn queue_to(output: Output, max_buffered_bytes: usize) -> Queue {
+    Queue::new(|queue| start(queue, output), max_buffered_bytes)
+}
+
 /// Starts the thread that writes the queue to the output. It exits once the queue is closed and empty.
-pub(crate) fn start(queue: Arc<Queue>, output: Output) -> io::Result<()> {
+fn start(queue: Arc<Queue>, output: Output) -> io::Result<()> {
     Builder::new()
         .name(THREAD_NAME.to_owned())
         .spawn(move || {

@@ -1,13 +1,12 @@
-use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::{io, mem};
 
 use driver_events_core::{SinkError, SinkErrorKind};
 use tokio::sync::Notify;
 
-use crate::output::{Chunk, Output};
-use crate::write_failure::WriteFailure;
-use crate::writer_thread;
+use super::output::Chunk;
+use super::write_failure::WriteFailure;
 
 /// Number of buffered bytes that wakes the lingering thread: the capacity of a pipe on Linux. Waking it for much less
 /// would cost the senders more than the events do.
@@ -28,9 +27,24 @@ pub(crate) struct Queue {
     changed: Notify,
 }
 
+/// Starts the thread. Owns the output, and drops it if it is not called or fails.
+type StartThread = Box<dyn FnOnce(Arc<Queue>) -> io::Result<()> + Send>;
+
+enum Lifecycle {
+    /// No line was accepted yet. The first one starts the thread.
+    Unstarted(StartThread),
+    /// The thread writes the lines.
+    Open,
+    /// No more lines are accepted. The thread writes the remaining ones and exits.
+    Closing,
+    /// As `Closing`, with at most one retry: the sink was dropped, so that nothing can request another.
+    Detached,
+    /// The thread has exited, or never ran, and the output is dropped.
+    Ended,
+}
+
 struct State {
-    /// The output, until the thread takes it over with the first line.
-    output: Option<Output>,
+    lifecycle: Lifecycle,
     /// Accepted lines that the thread has not taken yet.
     buffer: Vec<u8>,
     /// Number of lines accepted.
@@ -43,11 +57,6 @@ struct State {
     wake_at: usize,
     /// A flush waits, or a failed write is to be retried.
     write_requested: bool,
-    closed: bool,
-    /// The sink was dropped, so that nothing can request another retry.
-    sink_dropped: bool,
-    /// The thread has exited, or never ran, and the output is dropped.
-    thread_exited: bool,
     /// The cause of the last failed write, until a write succeeds.
     failure: Option<WriteFailure>,
     /// Number of failed writes.
@@ -57,20 +66,21 @@ struct State {
 }
 
 impl Queue {
-    pub(crate) fn new(output: Output, max_buffered_bytes: usize) -> Self {
+    /// Creates a queue whose first line calls `start_thread`.
+    pub(super) fn new(
+        start_thread: impl FnOnce(Arc<Self>) -> io::Result<()> + Send + 'static,
+        max_buffered_bytes: usize,
+    ) -> Self {
         Self {
             max_buffered_bytes,
             state: Mutex::new(State {
-                output: Some(output),
+                lifecycle: Lifecycle::Unstarted(Box::new(start_thread)),
                 buffer: Vec::new(),
                 accepted: 0,
                 taken: 0,
                 written: 0,
                 wake_at: 1,
                 write_requested: false,
-                closed: false,
-                sink_dropped: false,
-                thread_exited: false,
                 failure: None,
                 failures: 0,
                 written_of_chunk: 0,
@@ -91,12 +101,8 @@ impl Queue {
     /// Appends a line, after waiting for free space if the buffer is full. A dropped future has appended the line
     /// completely or not at all.
     pub(crate) async fn push(self: &Arc<Self>, line: &[u8]) -> Result<(), SinkError> {
-        self.wait_for(|| match self.try_push(line) {
-            Ok(true) => Some(Ok(())),
-            Ok(false) => None,
-            Err(error) => Some(Err(error)),
-        })
-        .await
+        self.wait_for(|| self.try_push(line).map(|pushed| pushed.then_some(())).transpose())
+            .await
     }
 
     /// Appends a line and returns `true`, or returns `false` if the buffer is full. A buffer below its limit accepts a
@@ -104,14 +110,14 @@ impl Queue {
     pub(crate) fn try_push(self: &Arc<Self>, line: &[u8]) -> Result<bool, SinkError> {
         let mut state = self.lock();
         if let Some(failure) = &state.failure
-            && (failure.is_permanent() || !state.closed)
+            && (failure.is_permanent() || !state.lifecycle.is_closed())
         {
             let error = failure.send_error(state.unwritten());
             // The retry determines whether the writer has recovered.
             self.request_write(state);
             return Err(error);
         }
-        if state.closed {
+        if state.lifecycle.is_closed() {
             return Err(SinkError::new(SinkErrorKind::Closed, "the sink is closed"));
         }
         if state.buffer.len() >= self.max_buffered_bytes {
@@ -153,26 +159,20 @@ impl Queue {
 
     /// Refuses new lines, flushes, and waits until the thread has exited and the output is dropped.
     pub(crate) async fn close(&self) -> Result<(), SinkError> {
-        let unused = {
-            let mut state = self.lock();
-            state.closed = true;
-            let unused = state.output.take();
-            state.thread_exited |= unused.is_some();
-            unused
-        };
-        drop(unused);
+        let unstarted = self.lock().lifecycle.close();
+        // Drops the output without holding the lock: the writer may do anything.
+        drop(unstarted);
         self.wake_thread.notify_one();
         self.changed.notify_waiters();
         self.flush().await?;
-        self.wait_for(|| self.lock().thread_exited.then_some(Ok(()))).await
+        self.wait_for(|| matches!(self.lock().lifecycle, Lifecycle::Ended).then_some(Ok(())))
+            .await
     }
 
     /// Makes the thread write the remaining lines, with at most one retry, and exit.
     pub(crate) fn detach(&self) {
-        let mut state = self.lock();
-        state.closed = true;
-        state.sink_dropped = true;
-        drop(state);
+        let unstarted = self.lock().lifecycle.detach();
+        drop(unstarted);
         self.wake_thread.notify_one();
     }
 
@@ -209,14 +209,14 @@ impl Queue {
             let batch_bytes = BATCH_BYTES.min(self.max_buffered_bytes);
             state.wake_at = batch_bytes;
             let waited = self.wake_thread.wait_timeout_while(state, BATCH_LINGER, |state| {
-                state.buffer.len() < batch_bytes && !state.write_requested && !state.closed
+                state.buffer.len() < batch_bytes && !state.write_requested && !state.lifecycle.is_closed()
             });
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
         state.wake_at = 1;
         let slept = self
             .wake_thread
-            .wait_while(state, |state| state.buffer.is_empty() && !state.closed);
+            .wait_while(state, |state| state.buffer.is_empty() && !state.lifecycle.is_closed());
         state = slept.unwrap_or_else(PoisonError::into_inner);
 
         state.wake_at = usize::MAX;
@@ -249,12 +249,12 @@ impl Queue {
         // Earlier requests get this failure as their result.
         state.write_requested = false;
         self.changed.notify_waiters();
-        if is_permanent || state.sink_dropped {
+        if is_permanent || state.lifecycle.is_detached() {
             return false;
         }
         let waited = self
             .wake_thread
-            .wait_while(state, |state| !state.write_requested && !state.sink_dropped);
+            .wait_while(state, |state| !state.write_requested && !state.lifecycle.is_detached());
         waited.unwrap_or_else(PoisonError::into_inner).write_requested = false;
         true
     }
@@ -262,7 +262,7 @@ impl Queue {
     /// Records that the thread exits and the output is dropped.
     pub(crate) fn thread_exited(&self, panic: Option<WriteFailure>) {
         let mut state = self.lock();
-        state.thread_exited = true;
+        state.lifecycle = Lifecycle::Ended;
         state.buffer = Vec::new();
         if panic.is_some() && !state.failure.as_ref().is_some_and(WriteFailure::is_permanent) {
             state.failure = panic;
@@ -277,14 +277,43 @@ impl State {
         self.accepted - self.written - self.written_of_chunk
     }
 
-    /// Starts the thread if it has not been started yet.
+    /// Starts the thread if it has not been started yet. The queue must not be closed.
     fn start_thread(&mut self, queue: &Arc<Queue>) -> Result<(), SinkError> {
-        let Some(output) = self.output.take() else {
+        let Lifecycle::Unstarted(start) = mem::replace(&mut self.lifecycle, Lifecycle::Open) else {
             return Ok(());
         };
-        writer_thread::start(Arc::clone(queue), output).map_err(|error| {
-            self.thread_exited = true;
+        start(Arc::clone(queue)).map_err(|error| {
+            self.lifecycle = Lifecycle::Ended;
             self.failure.insert(WriteFailure::of_spawn(error)).send_error(0)
         })
+    }
+}
+
+impl Lifecycle {
+    fn is_closed(&self) -> bool {
+        !matches!(self, Self::Unstarted(_) | Self::Open)
+    }
+
+    fn is_detached(&self) -> bool {
+        matches!(self, Self::Detached)
+    }
+
+    /// Refuses new lines. Returns the previous state, which may own the output.
+    fn close(&mut self) -> Self {
+        let next = match self {
+            Self::Unstarted(_) | Self::Ended => Self::Ended,
+            Self::Open | Self::Closing => Self::Closing,
+            Self::Detached => Self::Detached,
+        };
+        mem::replace(self, next)
+    }
+
+    /// Closes, without the sink. Returns the previous state, which may own the output.
+    fn detach(&mut self) -> Self {
+        let next = match self {
+            Self::Unstarted(_) | Self::Ended => Self::Ended,
+            Self::Open | Self::Closing | Self::Detached => Self::Detached,
+        };
+        mem::replace(self, next)
     }
 }
