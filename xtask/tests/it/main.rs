@@ -7,6 +7,7 @@ mod catalogue;
 mod compiled_gate;
 mod deny;
 mod history;
+mod pipes;
 #[cfg(unix)]
 mod prerequisites;
 mod repository;
