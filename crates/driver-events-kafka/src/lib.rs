@@ -80,52 +80,20 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod sink;
-mod sink_builder;
-
-mod source;
-mod source_builder;
-mod start_from;
-
-mod properties;
-mod setup_error;
-mod state;
-mod topic_naming;
-mod topic_settings;
-
-mod headers;
-mod record;
-
-mod client;
-mod close_guard;
 mod consumer;
-mod context;
-mod dead_letters;
-mod delivery_future;
-mod detached_drop;
-mod errors;
-mod in_flight;
-mod metadata;
-mod offset_tracker;
-mod permissions;
-mod poll_thread;
 mod producer;
-mod producer_handle;
-mod queue_full;
-mod redelivery;
-mod settle;
-mod tokens;
 
-pub use properties::Acks;
-pub use setup_error::{SetupError, SetupErrorKind};
-pub use sink::KafkaEventSink;
-pub use sink_builder::KafkaEventSinkBuilder;
-pub use source::KafkaEventSource;
-pub use source_builder::KafkaEventSourceBuilder;
-pub use start_from::StartFrom;
-pub use state::KafkaState;
-pub use tokens::TokenProvider;
-pub use topic_settings::{EnsuredTopic, TopicSettings, TopicWarning, ensure_topic};
+mod admin;
+mod client;
+mod wire;
+
+pub use admin::topic_settings::{EnsuredTopic, TopicSettings, TopicWarning, ensure_topic};
+pub use client::properties::Acks;
+pub use client::setup_error::{SetupError, SetupErrorKind};
+pub use client::state::KafkaState;
+pub use client::tokens::TokenProvider;
+pub use consumer::{KafkaEventSource, KafkaEventSourceBuilder, StartFrom};
+pub use producer::{KafkaEventSink, KafkaEventSinkBuilder};
 
 pub use driver_events_types::DEFAULT_TOPIC;
 

@@ -1,0 +1,4 @@
+//! Topics: metadata, creation and settings.
+
+pub(crate) mod metadata;
+pub(crate) mod topic_settings;

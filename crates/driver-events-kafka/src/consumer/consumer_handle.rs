@@ -1,0 +1,203 @@
+use std::fmt;
+use std::future::pending;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use driver_events_core::{SourceError, SourceErrorKind};
+use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::callbacks::Client;
+use super::errors::is_group_authorization_error;
+use super::offset_tracker::{DeliveryId, OffsetTracker};
+use crate::client::detached::drop_detached;
+use crate::client::state::KafkaState;
+
+/// librdkafka's consumer. It is dropped with its source, even if deliveries are unsettled.
+pub(super) struct Consumer(Option<Client>);
+
+impl Consumer {
+    pub(super) fn new(client: Client) -> Arc<Self> {
+        Arc::new(Self(Some(client)))
+    }
+
+    pub(super) fn client(&self) -> Option<&Client> {
+        self.0.as_ref()
+    }
+
+    /// Polls for librdkafka's events (logs, errors, token requests) while the source delivers no records.
+    ///
+    /// Resolves only if joining the group is not permitted: librdkafka reports that once.
+    pub(super) async fn poll_events(&self, is_grouped: bool) -> KafkaError {
+        let Some(client) = &self.0 else {
+            return pending().await;
+        };
+        loop {
+            // `KafkaState` has recorded all other errors.
+            match client.recv().await {
+                Err(error) if is_grouped && is_group_authorization_error(&error) => return error,
+                _ => {}
+            }
+        }
+    }
+
+    /// Commits the stored offsets. Blocks until the broker has responded.
+    pub(super) fn commit(&self) -> Result<(), KafkaError> {
+        let Some(client) = &self.0 else {
+            return Ok(());
+        };
+        match client.commit_consumer_state(CommitMode::Sync) {
+            // Nothing was stored since the last commit.
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset) => Ok(()),
+            committed => committed,
+        }
+    }
+
+    /// Leaves the group and blocks until its coordinator has responded. If a delivery is being settled meanwhile, that
+    /// drops the consumer instead, in the background.
+    pub(super) fn close(self: Arc<Self>) {
+        if let Some(mut consumer) = Arc::into_inner(self) {
+            drop(consumer.0.take());
+        }
+    }
+}
+
+/// Drops the client on a detached thread, since leaving the group blocks.
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            drop_detached(client);
+        }
+    }
+}
+
+/// Settles deliveries. Does not keep the consumer alive.
+pub(super) struct ConsumerHandle {
+    state: KafkaState,
+    tracker: Arc<OffsetTracker>,
+    consumer: Weak<Consumer>,
+}
+
+impl ConsumerHandle {
+    pub(super) fn new(state: KafkaState, tracker: Arc<OffsetTracker>, consumer: &Arc<Consumer>) -> Self {
+        Self {
+            state,
+            tracker,
+            consumer: Arc::downgrade(consumer),
+        }
+    }
+
+    pub(super) fn state(&self) -> &KafkaState {
+        &self.state
+    }
+
+    pub(super) fn tracker(&self) -> &OffsetTracker {
+        &self.tracker
+    }
+
+    /// Returns how many records of the fetched partitions are not delivered yet, as of the latest statistics.
+    pub(super) fn lag(&self) -> Option<u64> {
+        let statistics = self.state.statistics()?;
+        let mut lag = 0;
+        for topic in statistics.topics.values() {
+            let partitions = topic.partitions.values();
+            for partition in partitions.filter(|partition| !["none", "stopped"].contains(&&*partition.fetch_state)) {
+                // Before the first delivery the position is the committed offset, or else the low watermark.
+                let start_offsets = [partition.committed_offset, partition.lo_offset];
+                let start = || start_offsets.into_iter().find(|offset| *offset >= 0);
+                let position = self
+                    .tracker
+                    .position(&topic.topic, partition.partition)
+                    .or_else(start)?;
+                let high_watermark = Some(partition.hi_offset).filter(|offset| *offset >= 0)?;
+                lag += u64::try_from(high_watermark - position).unwrap_or_default();
+            }
+        }
+        Some(lag)
+    }
+
+    /// Settles a delivery and stores the offset that librdkafka may commit.
+    pub(super) fn ack(&self, id: &DeliveryId) -> Result<(), SourceError> {
+        let stored = id.settle(|offset| self.with_partition(id, offset, |client, list| client.store_offsets(list)));
+        match stored {
+            None => Err(stale(id)),
+            Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::State) => Err(stale(id)),
+            Some(stored) => stored.map_err(|error| disconnected("cannot store the offset", error)),
+        }
+    }
+
+    /// Pauses the delivery's partition.
+    pub(super) fn pause(&self, id: &DeliveryId) -> Result<(), SourceError> {
+        let paused = id.if_current(|| self.with_partition(id, id.offset, |client, list| client.pause(list)));
+        match paused {
+            None => Err(stale(id)),
+            Some(paused) => paused.map_err(|error| disconnected("cannot pause the partition", error)),
+        }
+    }
+
+    /// Resumes a paused partition at this delivery.
+    pub(super) fn seek_and_resume(&self, id: &DeliveryId) -> Result<(), SourceError> {
+        let resumed = id.if_current(|| {
+            self.with_partition(id, id.offset, |client, list| {
+                client.seek(id.topic(), id.partition(), Offset::Offset(id.offset), Duration::ZERO)?;
+                client.resume(list)
+            })
+        });
+        match resumed {
+            // The partition was revoked since, and is read from the committed offset.
+            None => Ok(()),
+            Some(Err(error)) if is_revoked(&error) => Ok(()),
+            Some(Err(error)) => Err(disconnected("cannot seek back in the partition", error)),
+            Some(Ok(())) => {
+                self.tracker.seek(id.topic(), id.partition(), id.offset);
+                Ok(())
+            }
+        }
+    }
+
+    fn with_partition(
+        &self,
+        id: &DeliveryId,
+        offset: i64,
+        work: impl FnOnce(&Client, &TopicPartitionList) -> Result<(), KafkaError>,
+    ) -> Result<(), KafkaError> {
+        let consumer = self.consumer.upgrade();
+        let Some(client) = consumer.as_ref().and_then(|consumer| consumer.client()) else {
+            // The source was dropped.
+            return Err(KafkaError::StoreOffset(RDKafkaErrorCode::State));
+        };
+        let mut list = TopicPartitionList::with_capacity(1);
+        list.add_partition_offset(id.topic(), id.partition(), Offset::Offset(offset))?;
+        work(client, &list)
+    }
+}
+
+impl fmt::Debug for ConsumerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConsumerHandle")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+fn is_revoked(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(Code::State | Code::UnknownPartition | Code::UnknownTopicOrPartition)
+    )
+}
+
+fn stale(id: &DeliveryId) -> SourceError {
+    let message = format!(
+        "stale delivery: partition {} of `{}` was revoked or rewound, and the record is redelivered",
+        id.partition(),
+        id.topic()
+    );
+    SourceError::new(SourceErrorKind::Timeout, message)
+}
+
+fn disconnected(what: &str, error: KafkaError) -> SourceError {
+    SourceError::new(SourceErrorKind::Disconnected, what).with_source(error)
+}

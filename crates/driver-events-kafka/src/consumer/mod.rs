@@ -1,0 +1,19 @@
+//! The source.
+
+mod source;
+mod source_builder;
+mod start_from;
+mod start_reading;
+
+mod dead_letters;
+mod redelivery;
+mod settle;
+
+mod callbacks;
+mod consumer_handle;
+mod errors;
+mod offset_tracker;
+
+pub use source::KafkaEventSource;
+pub use source_builder::KafkaEventSourceBuilder;
+pub use start_from::StartFrom;

@@ -1,0 +1,280 @@
+//! Tracks the unsettled records of each partition, and so the offset that the group may commit.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The partitions that the consumer reads, by topic and number.
+#[derive(Debug, Default)]
+pub(super) struct OffsetTracker {
+    topics: Mutex<BTreeMap<Arc<str>, HashMap<i32, Arc<PartitionEpoch>>>>,
+}
+
+/// A partition from its assignment, or from a seek, until it is revoked or sought.
+#[derive(Debug)]
+struct PartitionEpoch {
+    topic: Arc<str>,
+    partition: i32,
+    /// `None` once the epoch has ended: its deliveries are stale.
+    tracked: Mutex<Option<Tracked>>,
+}
+
+#[derive(Debug)]
+struct Tracked {
+    unsettled: Unsettled,
+    /// Offset of the next record to deliver.
+    position: i64,
+}
+
+/// Identifies a delivery when it is settled.
+#[derive(Clone, Debug)]
+pub(super) struct DeliveryId {
+    epoch: Arc<PartitionEpoch>,
+    pub(super) offset: i64,
+}
+
+impl OffsetTracker {
+    /// Tracks a delivered record that will be settled.
+    pub(super) fn deliver(&self, topic: &str, partition: i32, offset: i64) -> DeliveryId {
+        self.track(topic, partition, offset, true)
+    }
+
+    /// Advances past a record that will not be settled.
+    pub(super) fn skip(&self, topic: &str, partition: i32, offset: i64) -> DeliveryId {
+        self.track(topic, partition, offset, false)
+    }
+
+    /// Starts a new epoch of a partition at this offset.
+    pub(super) fn seek(&self, topic: &str, partition: i32, offset: i64) {
+        self.begin_epoch(topic, partition, offset);
+    }
+
+    /// Stops tracking a revoked partition.
+    pub(super) fn revoke(&self, topic: &str, partition: i32) {
+        let epoch = self.topics().get_mut(topic).and_then(|partitions| partitions.remove(&partition));
+        if let Some(epoch) = epoch {
+            epoch.end();
+        }
+    }
+
+    /// Returns the offset of the next record to deliver; `None` before the first record or seek.
+    pub(super) fn position(&self, topic: &str, partition: i32) -> Option<i64> {
+        let epoch = self.current(topic, partition)?;
+        let tracked = epoch.tracked();
+        Some(tracked.as_ref()?.position)
+    }
+
+    fn track(&self, topic: &str, partition: i32, offset: i64, is_unsettled: bool) -> DeliveryId {
+        let epoch = match self.current(topic, partition) {
+            Some(epoch) if epoch.track(offset, is_unsettled) => epoch,
+            // Offsets decrease only if the topic was re-created or the leader lost the end of its log.
+            _ => {
+                let epoch = self.begin_epoch(topic, partition, offset);
+                epoch.track(offset, is_unsettled);
+                epoch
+            }
+        };
+        DeliveryId { epoch, offset }
+    }
+
+    fn current(&self, topic: &str, partition: i32) -> Option<Arc<PartitionEpoch>> {
+        self.topics().get(topic)?.get(&partition).map(Arc::clone)
+    }
+
+    fn begin_epoch(&self, topic: &str, partition: i32, offset: i64) -> Arc<PartitionEpoch> {
+        let topic = Arc::<str>::from(topic);
+        let epoch = Arc::new(PartitionEpoch {
+            topic: Arc::clone(&topic),
+            partition,
+            tracked: Mutex::new(Some(Tracked {
+                unsettled: Unsettled::default(),
+                position: offset,
+            })),
+        });
+        let before = self.topics().entry(topic).or_default().insert(partition, Arc::clone(&epoch));
+        if let Some(before) = before {
+            before.end();
+        }
+        epoch
+    }
+
+    fn topics(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, HashMap<i32, Arc<PartitionEpoch>>>> {
+        // Never poisoned: no code panics while it holds the lock.
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PartitionEpoch {
+    /// Advances past a record. Returns `false` if its offset is below the position, or the epoch has ended.
+    fn track(&self, offset: i64, is_unsettled: bool) -> bool {
+        match &mut *self.tracked() {
+            Some(tracked) if offset >= tracked.position => {
+                tracked.position = offset + 1;
+                if is_unsettled {
+                    tracked.unsettled.push(offset);
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Makes all deliveries stale. Waits for a `store` that is running.
+    fn end(&self) {
+        *self.tracked() = None;
+    }
+
+    fn tracked(&self) -> MutexGuard<'_, Option<Tracked>> {
+        // Never poisoned: no code panics while it holds the lock.
+        self.tracked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl DeliveryId {
+    pub(super) fn topic(&self) -> &Arc<str> {
+        &self.epoch.topic
+    }
+
+    pub(super) fn partition(&self) -> i32 {
+        self.epoch.partition
+    }
+
+    pub(super) fn is_same_epoch(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.epoch, &other.epoch)
+    }
+
+    /// Returns whether the partition was revoked or sought since.
+    pub(super) fn is_stale(&self) -> bool {
+        self.epoch.tracked().is_none()
+    }
+
+    /// Settles the record, and calls `store` with the offset to commit: all records before it are settled. Returns `None`
+    /// if the delivery is stale: the partition was revoked or sought, and the record is redelivered.
+    ///
+    /// `store` runs under the lock of the partition. So no lower offset is stored after a higher one, and none after a
+    /// revocation.
+    pub(super) fn settle<T>(&self, store: impl FnOnce(i64) -> T) -> Option<T> {
+        let mut tracked = self.epoch.tracked();
+        let Tracked { unsettled, position } = tracked.as_mut()?;
+        unsettled.settle(self.offset);
+        Some(store(unsettled.first().unwrap_or(*position)))
+    }
+
+    /// Calls `work` under the lock of the partition, unless the delivery is stale.
+    pub(super) fn if_current<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        let tracked = self.epoch.tracked();
+        tracked.as_ref()?;
+        Some(work())
+    }
+}
+
+/// The delivered records of a partition, from the first unsettled one. Cheap if records are settled in order.
+#[derive(Debug, Default)]
+struct Unsettled {
+    /// By ascending offset.
+    records: VecDeque<Record>,
+}
+
+#[derive(Debug)]
+struct Record {
+    offset: i64,
+    is_settled: bool,
+}
+
+impl Unsettled {
+    /// Adds a record, whose offset is higher than all others.
+    fn push(&mut self, offset: i64) {
+        let is_settled = false;
+        self.records.push_back(Record { offset, is_settled });
+    }
+
+    fn settle(&mut self, offset: i64) {
+        let index = self.records.binary_search_by_key(&offset, |record| record.offset);
+        if let Some(record) = index.ok().and_then(|index| self.records.get_mut(index)) {
+            record.is_settled = true;
+        }
+        while self.records.front().is_some_and(|record| record.is_settled) {
+            self.records.pop_front();
+        }
+    }
+
+    /// Returns the offset of the first unsettled record; `None` if all are settled.
+    fn first(&self) -> Option<i64> {
+        self.records.front().map(|record| record.offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DeliveryId, OffsetTracker, Unsettled};
+
+    /// Acks a delivery and returns the offset that is stored for it.
+    fn ack(id: &DeliveryId) -> Option<i64> {
+        id.settle(|offset| offset)
+    }
+
+    #[test]
+    fn stored_offset_stops_at_first_unsettled_record() {
+        let tracker = OffsetTracker::default();
+        let delivered: Vec<_> = [5, 6, 9].map(|offset| tracker.deliver("t", 0, offset)).into();
+        assert_eq!(ack(&delivered[1]), Some(5));
+        assert_eq!(ack(&delivered[0]), Some(9));
+        assert_eq!(ack(&delivered[2]), Some(10));
+        let other = tracker.deliver("t", 1, 0);
+        assert_eq!(ack(&other), Some(1));
+    }
+
+    #[test]
+    fn acks_of_earlier_epochs_are_stale() {
+        let tracker = OffsetTracker::default();
+        let revoked = tracker.deliver("t", 0, 5);
+        tracker.revoke("t", 0);
+        assert_eq!(ack(&revoked), None);
+        assert_eq!(revoked.if_current(|| ()), None);
+        let redelivered = tracker.deliver("t", 0, 5);
+        assert_eq!(ack(&revoked), None);
+        assert_eq!(ack(&redelivered), Some(6));
+        tracker.seek("t", 0, 5);
+        assert_eq!(ack(&redelivered), None);
+    }
+
+    /// Happens if the topic is re-created, or a leader lost the end of its log.
+    #[test]
+    fn lower_offset_starts_a_new_epoch() {
+        let tracker = OffsetTracker::default();
+        let before = tracker.deliver("t", 0, 99);
+        let after = tracker.deliver("t", 0, 3);
+        assert_eq!(ack(&after), Some(4));
+        assert_eq!(ack(&before), None);
+        assert_eq!(tracker.position("t", 0), Some(4));
+    }
+
+    #[test]
+    fn skipped_records_use_no_memory() {
+        let tracker = OffsetTracker::default();
+        for offset in 0..1_000 {
+            tracker.skip("t", 0, offset);
+        }
+        assert_eq!(tracker.position("t", 0), Some(1_000));
+        let epoch = tracker.current("t", 0).unwrap();
+        assert_eq!(epoch.tracked().as_ref().unwrap().unsettled.records.len(), 0);
+    }
+
+    #[test]
+    fn first_unsettled_is_independent_of_ack_order() {
+        let mut unsettled = Unsettled::default();
+        assert_eq!(unsettled.first(), None);
+        for offset in [3, 4, 7, 9] {
+            unsettled.push(offset);
+        }
+        let mut first_after = |offset| {
+            unsettled.settle(offset);
+            unsettled.first()
+        };
+        assert_eq!(first_after(7), Some(3));
+        assert_eq!(first_after(3), Some(4));
+        // Offset 5 was not delivered.
+        assert_eq!(first_after(5), Some(4));
+        assert_eq!(first_after(4), Some(9));
+        assert_eq!(first_after(9), None);
+    }
+}

@@ -1,0 +1,247 @@
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use driver_events_core::{Delivery, DriverEventSource, EventFilter, Malformed, Position, SourceError, SourceErrorKind};
+use driver_events_types::Limits;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message};
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::consumer_handle::Consumer;
+use super::dead_letters::DeadLetter;
+use super::errors::{
+    is_all_brokers_down, is_group_authorization_error, is_rebalancing, is_single_broker_error, source_error,
+};
+use super::settle::{SettleContext, SettleDelivery};
+use crate::admin::metadata::REQUEST_TIMEOUT;
+use crate::client::detached::run_detached;
+use crate::client::state::KafkaState;
+use crate::wire::headers;
+
+/// Reads events from topics, in a consumer group or standalone.
+///
+/// # In a group
+/// The partitions are shared among the members of the [group](crate::KafkaEventSourceBuilder::group), and each event is delivered
+/// to one of them. An offset is committed only when all records before it are settled; unsettled records are redelivered
+/// after a restart, or to another member. Rebalances are incremental (`cooperative-sticky`). A reader that does not call
+/// [`next`](DriverEventSource::next) within `max.poll.interval.ms` (default: 5 minutes) loses its partitions.
+///
+/// # Standalone
+/// Without a group the source reads all partitions that the topics have at the start. Nothing is committed, and settling a
+/// delivery has no effect.
+///
+/// # Order
+/// Records are delivered in offset order within each partition, so the events of a goal are in order.
+/// [`nack`](Delivery::nack) pauses the partition and then seeks back to that record: later records of the partition are
+/// redelivered, too. Settling their earlier deliveries returns an error.
+///
+/// # Malformed records
+/// A record that is not an event is delivered as [`Malformed`], with its topic, partition and offset. Settle it with
+/// [`reject`](Delivery::reject), which commits it and produces it to the
+/// [dead-letter topic](crate::KafkaEventSourceBuilder::dead_letters), if there is one.
+///
+/// # Errors
+/// - [`Disconnected`](SourceErrorKind::Disconnected): no broker is reachable. Reported once per outage; call `next` again:
+///   the source reconnects.
+/// - [`Unauthorized`](SourceErrorKind::Unauthorized): the brokers refuse the credentials, or a permission is missing.
+/// - [`Timeout`](SourceErrorKind::Timeout): `max.poll.interval.ms` passed and the partitions were revoked. The next call
+///   rejoins the group.
+/// - [`Closed`](SourceErrorKind::Closed): a topic was deleted. The source continues if it is created again.
+/// - [`Fatal`](SourceErrorKind::Fatal): the consumer had a fatal error, or records use a compression codec that is not
+///   compiled in.
+pub struct KafkaEventSource {
+    consumer: Arc<Consumer>,
+    context: Arc<SettleContext>,
+    filter: EventFilter,
+    limits: Limits,
+    /// For error texts.
+    topics: Vec<String>,
+    group: Option<String>,
+}
+
+impl KafkaEventSource {
+    pub(super) fn new(
+        consumer: Arc<Consumer>,
+        context: SettleContext,
+        filter: EventFilter,
+        limits: Limits,
+        topics: Vec<String>,
+        group: Option<String>,
+    ) -> Self {
+        Self {
+            consumer,
+            context: Arc::new(context),
+            filter,
+            limits,
+            topics,
+            group,
+        }
+    }
+
+    /// Returns the state of the consumer.
+    #[must_use]
+    pub fn state(&self) -> &KafkaState {
+        self.context.consumer.state()
+    }
+
+    /// Returns how many records of the assigned partitions this source has not delivered, as of librdkafka's latest
+    /// statistics (every five seconds by default). `None` before the first statistics, and while a partition's high
+    /// watermark is unknown.
+    #[must_use]
+    pub fn lag(&self) -> Option<u64> {
+        self.context.consumer.lag()
+    }
+
+    /// Commits the settled deliveries and leaves the group, so that other members get its partitions at once. Takes at most
+    /// ten seconds.
+    ///
+    /// A source that is dropped without `close` does this in the background, if the process lives on. Deliveries that are
+    /// settled after `close` are redelivered.
+    ///
+    /// # Errors
+    /// - [`Disconnected`](SourceErrorKind::Disconnected): the commit failed. Deliveries since the last commit are
+    ///   redelivered.
+    /// - [`Timeout`](SourceErrorKind::Timeout): no broker responded in time. `close` continues in the background, if the
+    ///   process lives on.
+    pub async fn close(self) -> Result<(), SourceError> {
+        let Self { consumer, group, .. } = self;
+        let deadline = Instant::now() + REQUEST_TIMEOUT;
+        let committed = match group {
+            Some(_) => commit(&consumer, deadline).await,
+            None => Ok(()),
+        };
+        let closed = run_detached(move || consumer.close());
+        let left = timeout_at(deadline, closed).await.map_err(close_timeout)?;
+        committed.and(left.map_err(close_aborted))
+    }
+
+    fn deliver(&self, message: &BorrowedMessage<'_>) -> Option<Delivery> {
+        let content = match message.payload() {
+            Some(payload) => headers::read(message.headers(), payload, self.limits),
+            None => Err(Malformed::new(Bytes::new(), "the record has no value", 0)),
+        };
+        let tracker = self.context.consumer.tracker();
+        let id = match self.group {
+            Some(_) => tracker.deliver(message.topic(), message.partition(), message.offset()),
+            None => tracker.skip(message.topic(), message.partition(), message.offset()),
+        };
+        if content.as_ref().is_ok_and(|envelope| !self.filter.selects(envelope)) {
+            // The reader does not see it, so it is acked here.
+            if self.group.is_some()
+                && let Err(error) = self.context.consumer.ack(&id)
+            {
+                tracing::debug!(%error, "cannot ack a filtered record");
+            }
+            return None;
+        }
+        let position = Position::Partition {
+            topic: Arc::clone(id.topic()),
+            partition: id.partition(),
+            offset: u64::try_from(id.offset).unwrap_or_default(),
+        };
+        let delivery = Delivery::new(content, position);
+        if self.group.is_none() {
+            return Some(delivery);
+        }
+        let dead_letters = self.context.dead_letters.as_ref();
+        Some(delivery.with_settle(SettleDelivery {
+            context: Arc::clone(&self.context),
+            id,
+            dead_letter: dead_letters.map(|_| DeadLetter::of(message)),
+        }))
+    }
+}
+
+/// Time between two commits while the group is rebalanced.
+const COMMIT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
+
+#[async_trait]
+impl DriverEventSource for KafkaEventSource {
+    async fn next(&mut self) -> Option<Result<Delivery, SourceError>> {
+        loop {
+            // A filter that drops most records must not starve other tasks.
+            tokio::task::consume_budget().await;
+            let client = self.consumer.client()?;
+            let redeliveries = &self.context.redeliveries;
+            let received = tokio::select! {
+                biased;
+                redelivery = redeliveries.next_due(), if redeliveries.is_pending() => Err(redelivery),
+                received = client.recv() => Ok(received),
+                // Polled only if no record is available, so that records do not pay for it.
+                redelivery = redeliveries.next_due() => Err(redelivery),
+            };
+            let received = match received {
+                Ok(received) => received,
+                Err(redelivery) => {
+                    if let Err(error) = self.context.consumer.seek_and_resume(&redelivery) {
+                        return Some(Err(error));
+                    }
+                    continue;
+                }
+            };
+            match received {
+                Ok(message) => {
+                    self.state().set_connected();
+                    match self.deliver(&message) {
+                        Some(delivery) => return Some(Ok(delivery)),
+                        None => continue,
+                    }
+                }
+                Err(KafkaError::NoMessageReceived | KafkaError::PartitionEOF(_)) => continue,
+                // A standalone source has a generated group, whose coordinator librdkafka looks up all the same.
+                Err(error) if self.group.is_none() && is_group_authorization_error(&error) => continue,
+                Err(error) if is_single_broker_error(&error) => continue,
+                Err(error) if is_all_brokers_down(&error) && !self.state().set_disconnected() => continue,
+                Err(error) => return Some(Err(source_error(error, self.state(), &self.topics, self.group.as_deref()))),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for KafkaEventSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaEventSource")
+            .field("state", self.state())
+            .field("topics", &self.topics)
+            .field("group", &self.group)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Commits the stored offsets. Waits for a rebalance to end.
+async fn commit(consumer: &Arc<Consumer>, deadline: Instant) -> Result<(), SourceError> {
+    loop {
+        let commit = run_detached({
+            let consumer = Arc::clone(consumer);
+            move || consumer.commit()
+        });
+        let committed = tokio::select! {
+            committed = timeout_at(deadline, commit) => committed.map_err(close_timeout)?.map_err(close_aborted)?,
+            // A rebalance completes only while its members poll.
+            _ = consumer.poll_events(false) => continue,
+        };
+        let Err(error) = committed else { return Ok(()) };
+        if !is_rebalancing(&error) || deadline <= Instant::now() {
+            let message = "cannot commit the offsets";
+            return Err(SourceError::new(SourceErrorKind::Disconnected, message).with_source(error));
+        }
+        tokio::select! {
+            () = sleep(COMMIT_RETRY_INTERVAL) => {}
+            _ = consumer.poll_events(false) => {}
+        }
+    }
+}
+
+fn close_aborted(error: io::Error) -> SourceError {
+    SourceError::new(SourceErrorKind::Fatal, "closing the consumer was aborted").with_source(error)
+}
+
+fn close_timeout(elapsed: Elapsed) -> SourceError {
+    let message = "no broker responded: offsets may be uncommitted, and the group not left";
+    SourceError::new(SourceErrorKind::Timeout, message).with_source(elapsed)
+}

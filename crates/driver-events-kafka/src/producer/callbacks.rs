@@ -1,0 +1,72 @@
+//! librdkafka's callbacks of a producer. They record what happened; the poll thread and the callers act on it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::Message;
+use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
+
+use super::delivery_future::{DeliveryFailure, DeliveryOpaque, StoredRecord};
+use super::errors::may_be_resent;
+use super::in_flight::InFlight;
+use super::queue_full::QueueFull;
+use crate::client::context::{ClientRole, Context};
+
+/// librdkafka's producer, which runs its callbacks only while it is polled.
+pub(super) type Client = BaseProducer<Context<Arc<ProducerRole>>>;
+
+/// The state that a producer's callbacks share with its callers and its poll thread.
+#[derive(Debug, Default)]
+pub(super) struct ProducerRole {
+    pub(super) in_flight: InFlight,
+    pub(super) queue_full: QueueFull,
+    pub(super) queued_records: AtomicUsize,
+    pub(super) has_delivered: AtomicBool,
+    pub(super) is_poll_thread_parked: AtomicBool,
+    are_credentials_refused: AtomicBool,
+}
+
+impl ProducerRole {
+    /// Returns whether all brokers have refused the credentials since the last call.
+    pub(super) fn take_credentials_refused(&self) -> bool {
+        self.are_credentials_refused.load(Ordering::Relaxed)
+            && self.are_credentials_refused.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl ClientRole for Arc<ProducerRole> {
+    fn credentials_refused(&self) {
+        self.are_credentials_refused.store(true, Ordering::Relaxed);
+    }
+}
+
+impl ProducerContext for Context<Arc<ProducerRole>> {
+    type DeliveryOpaque = Arc<DeliveryOpaque>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, opaque: Arc<DeliveryOpaque>) {
+        let role = self.role();
+        let report = match result {
+            Ok(message) => {
+                self.state().broker_responded();
+                if !role.has_delivered.load(Ordering::Relaxed) {
+                    role.has_delivered.store(true, Ordering::Relaxed);
+                }
+                Ok(StoredRecord {
+                    partition: message.partition(),
+                    offset: message.offset(),
+                })
+            }
+            Err((error, message)) => {
+                let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+                Err(DeliveryFailure {
+                    code,
+                    was_queued: true,
+                    record: may_be_resent(code).then(|| Box::new(message.detach())),
+                })
+            }
+        };
+        opaque.complete(report, &role.in_flight);
+        role.queue_full.reported();
+    }
+}

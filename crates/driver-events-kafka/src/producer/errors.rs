@@ -1,0 +1,77 @@
+//! Maps librdkafka's error codes to errors of the sink.
+
+use driver_events_core::{Fate, SinkError, SinkErrorKind};
+use rdkafka::error::RDKafkaErrorCode;
+
+use crate::client::permissions;
+
+/// Returns the error of a record that failed with this code.
+pub(super) fn sink_error(code: RDKafkaErrorCode, topic: &str) -> SinkError {
+    use RDKafkaErrorCode as Code;
+    let grant;
+    let (kind, fate, what) = match code {
+        Code::MessageSizeTooLarge => (
+            SinkErrorKind::TooLarge,
+            Fate::NotSent,
+            "the record exceeds `message.max.bytes` of the producer or `max.message.bytes` of the topic",
+        ),
+        Code::QueueFull => (SinkErrorKind::Full, Fate::NotSent, "the producer's queue is full"),
+        Code::TopicAuthorizationFailed
+        | Code::ClusterAuthorizationFailed
+        | Code::TransactionalIdAuthorizationFailed => {
+            grant = format!("missing permission to write: {}", permissions::topic("Write", topic));
+            (SinkErrorKind::Unauthorized, Fate::NotSent, grant.as_str())
+        }
+        Code::Authentication | Code::SaslAuthenticationFailed => (
+            SinkErrorKind::Unauthorized,
+            Fate::NotSent,
+            "the brokers refuse the credentials",
+        ),
+        Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => (
+            SinkErrorKind::Rejected,
+            Fate::NotSent,
+            "the topic does not exist: create it or correct its name",
+        ),
+        Code::InvalidTopic
+        | Code::InvalidRecord
+        | Code::InvalidTimestamp
+        | Code::PolicyViolation
+        | Code::InvalidArgument => (
+            SinkErrorKind::Rejected,
+            Fate::NotSent,
+            "the broker or librdkafka rejected the record",
+        ),
+        Code::MessageTimedOut => (
+            SinkErrorKind::Timeout,
+            Fate::Unknown,
+            "the record was not acknowledged within `message.timeout.ms`",
+        ),
+        Code::NotEnoughReplicas => (
+            SinkErrorKind::Disconnected,
+            Fate::NotSent,
+            "fewer replicas in sync than `min.insync.replicas`",
+        ),
+        Code::PurgeQueue => (
+            SinkErrorKind::Disconnected,
+            Fate::NotSent,
+            "the record was purged from the queue before it was sent",
+        ),
+        Code::Fatal => (
+            SinkErrorKind::Disconnected,
+            Fate::Unknown,
+            "the producer had a fatal error",
+        ),
+        _ => (
+            SinkErrorKind::Disconnected,
+            Fate::Unknown,
+            "the record was not delivered",
+        ),
+    };
+    SinkError::new(kind, format!("{what} (topic `{topic}`, {code})")).with_fate(fate)
+}
+
+/// Returns whether a new producer may deliver a record that failed with this code, should its producer have failed. Not
+/// after [`MessageTimedOut`](RDKafkaErrorCode::MessageTimedOut): the deadline has passed.
+pub(super) fn may_be_resent(code: RDKafkaErrorCode) -> bool {
+    sink_error(code, "").kind() == SinkErrorKind::Disconnected
+}

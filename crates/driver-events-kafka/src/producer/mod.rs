@@ -1,0 +1,19 @@
+//! The sink.
+
+mod sink;
+mod sink_builder;
+
+mod current_producer;
+mod producer_handle;
+mod publisher;
+
+mod callbacks;
+mod poll_thread;
+
+mod delivery_future;
+mod errors;
+mod in_flight;
+mod queue_full;
+
+pub use sink::KafkaEventSink;
+pub use sink_builder::KafkaEventSinkBuilder;

@@ -1,0 +1,191 @@
+use std::fmt;
+use std::pin::pin;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError, SinkErrorKind};
+use driver_events_types::DriverEvent;
+use tokio::time::{Instant, timeout_at};
+
+use super::publisher::Publisher;
+use crate::admin::metadata;
+use crate::client::close_guard::CloseGuard;
+use crate::client::properties::Acks;
+use crate::client::setup_error::SetupError;
+use crate::client::state::KafkaState;
+
+/// Produces each event to a topic and waits for its delivery report.
+///
+/// # Guarantee
+/// `Ok` is [`Stored`](Receipt::Stored): all in-sync replicas have the event, and the receipt has its partition and offset.
+/// librdkafka retries records that are not acknowledged, and the brokers drop the duplicates (idempotent producer).
+/// [`send`](DriverEventSink::send) returns after the delivery report, so [`flush`](DriverEventSink::flush) waits only for
+/// events whose `send` was dropped.
+///
+/// # Order
+/// The record key is the goal id: the events of a goal are in one partition, in the order in which they were sent.
+/// [`send_batch`](DriverEventSink::send_batch) has all its events in flight at once and keeps that order.
+///
+/// # Fatal producer errors
+/// After a fatal error librdkafka accepts no more records. The sink then creates a new producer and sends the events
+/// without a delivery report again, with the same id. Some of them may have been stored before and are then stored twice:
+/// [`KafkaState::possible_duplicates`] counts them.
+///
+/// # Errors
+/// In addition to those of every sink:
+/// - [`Timeout`](SinkErrorKind::Timeout): not acknowledged within `message.timeout.ms` (default: 30 s). Retry.
+/// - [`Full`](SinkErrorKind::Full): no space in the producer's queue within `message.timeout.ms`. Retry later.
+/// - [`TooLarge`](SinkErrorKind::TooLarge): larger than `message.max.bytes` of the producer or `max.message.bytes` of the
+///   topic.
+/// - [`Rejected`](SinkErrorKind::Rejected): the topic does not exist, or an unknown kind has no topic.
+/// - [`Unauthorized`](SinkErrorKind::Unauthorized): WRITE is not granted, or all brokers refuse the credentials.
+///
+/// `send` and `send_batch` return within twice `message.timeout.ms`; with `message.timeout.ms=0` they may wait forever.
+///
+/// # Cancel safety
+/// All methods are cancel safe. An event whose `send` was dropped may or may not be delivered.
+///
+/// # Examples
+/// ```no_run
+/// use driver_events_core::DriverEventSink;
+/// use driver_events_kafka::KafkaEventSink;
+/// use driver_events_types::{DriverEvent, GoalId};
+/// use rdkafka::ClientConfig;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut config = ClientConfig::new();
+/// config.set("bootstrap.servers", "127.0.0.1:9092");
+/// let sink = KafkaEventSink::new(config)?;
+/// sink.check().await?;
+/// sink.publish(DriverEvent::Escalate { goal_id: GoalId::new(), reason: "stuck".into() }).await?;
+/// sink.close().await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct KafkaEventSink {
+    publisher: Publisher,
+    close_guard: CloseGuard,
+}
+
+/// Timeout of `flush` and `close` if `message.timeout.ms` is 0 (unlimited).
+const DEFAULT_FLUSH_TIMEOUT: Duration = Duration::from_secs(300);
+/// How often a flush sends incomplete batches.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
+
+impl KafkaEventSink {
+    pub(super) fn from_publisher(publisher: Publisher) -> Self {
+        let close_guard = CloseGuard::default();
+        Self { publisher, close_guard }
+    }
+
+    /// Checks that the topics exist, in at most ten seconds.
+    ///
+    /// Topics named by [`topic_fn`](crate::KafkaEventSinkBuilder::topic_fn) are not checked, since their names depend on the event.
+    /// WRITE permission is not checked either: Kafka reports a missing one with the first record.
+    ///
+    /// # Errors
+    /// [`NoTopic`](crate::SetupErrorKind::NoTopic), [`Unauthorized`](crate::SetupErrorKind::Unauthorized),
+    /// [`Unreachable`](crate::SetupErrorKind::Unreachable).
+    pub async fn check(&self) -> Result<(), SetupError> {
+        let handle = self.publisher.producer.handle();
+        let topics = self.publisher.topics.known_topics();
+        let state = self.state().clone();
+        let request = move || metadata::partitions(handle.client(), &topics, &state);
+        metadata::query(self.state(), request).await.map(drop)
+    }
+
+    /// Returns the state of the producer.
+    #[must_use]
+    pub fn state(&self) -> &KafkaState {
+        self.publisher.state()
+    }
+
+    /// Waits until all events in flight have a delivery report. Failed reports are no error here: `send` returns them.
+    async fn drain(&self, deadline: Instant) -> Result<(), SinkError> {
+        let handle = self.publisher.producer.handle();
+        let in_flight = &handle.role().in_flight;
+        let mut drain = pin!(in_flight.drain());
+        loop {
+            handle.flush_batches();
+            let interval_end = deadline.min(Instant::now() + FLUSH_INTERVAL);
+            match timeout_at(interval_end, &mut drain).await {
+                Ok(()) => return Ok(()),
+                Err(elapsed) if deadline <= Instant::now() => {
+                    let message = format!("{} events are not delivered yet", in_flight.count());
+                    return Err(SinkError::new(SinkErrorKind::Timeout, message).with_source(elapsed));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn send_one(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
+        let _call = self.close_guard.enter()?;
+        let result = self.publisher.send(envelope).await;
+        if result.is_err() {
+            // A caller that retries refused events in a loop must yield to other tasks.
+            tokio::task::consume_budget().await;
+        }
+        result
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.publisher.message_timeout.unwrap_or(DEFAULT_FLUSH_TIMEOUT)
+    }
+}
+
+#[async_trait]
+impl DriverEventSink for KafkaEventSink {
+    async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
+        self.send_one(envelope).await
+    }
+
+    async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
+        self.send_one(Envelope::new(event)).await.map(drop)
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        match self.publisher.acks {
+            Acks::All | Acks::Leader => Guarantee::Stored,
+            Acks::None => Guarantee::Written,
+        }
+    }
+
+    async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
+        let Ok(_call) = self.close_guard.enter() else {
+            let closed = || Err(SinkError::new(SinkErrorKind::Closed, "the sink is closed"));
+            return envelopes.iter().map(|_| closed()).collect();
+        };
+        self.publisher.send_batch(envelopes).await
+    }
+
+    async fn flush(&self) -> Result<(), SinkError> {
+        self.drain(self.deadline()).await
+    }
+
+    async fn close(&self) -> Result<(), SinkError> {
+        let deadline = self.deadline();
+        self.close_guard.close();
+        timeout_at(deadline, self.close_guard.drained())
+            .await
+            .map_err(|elapsed| {
+                let in_flight = self.publisher.producer.handle().role().in_flight.count();
+                SinkError::new(
+                    SinkErrorKind::Timeout,
+                    format!("at least {in_flight} events are still being sent"),
+                )
+                .with_source(elapsed)
+            })?;
+        self.drain(deadline).await
+    }
+}
+
+impl fmt::Debug for KafkaEventSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaEventSink")
+            .field("topics", &self.publisher.topics)
+            .field("acks", &self.publisher.acks)
+            .field("state", self.state())
+            .finish_non_exhaustive()
+    }
+}
