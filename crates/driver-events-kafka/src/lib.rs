@@ -89,12 +89,12 @@ mod wire;
 
 pub use admin::topic_settings::{EnsuredTopic, TopicSettings, TopicWarning, ensure_topic};
 pub use client::properties::Acks;
-pub use client::setup_error::{SetupError, SetupErrorKind};
 pub use client::state::KafkaState;
 pub use client::tokens::TokenProvider;
 pub use consumer::{KafkaEventSource, KafkaEventSourceBuilder, StartFrom};
 pub use producer::{KafkaEventSink, KafkaEventSinkBuilder};
 
+pub use driver_events_core::{SetupError, SetupErrorKind};
 pub use driver_events_types::DEFAULT_TOPIC;
 
 #[cfg(doctest)]

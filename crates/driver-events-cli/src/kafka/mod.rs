@@ -9,7 +9,7 @@ mod target;
 
 use std::sync::Arc;
 
-use driver_events_kafka::{SetupError, SetupErrorKind};
+use driver_events_core::{SetupError, SetupErrorKind};
 
 use self::address::KafkaAddress;
 pub(crate) use self::arguments::KafkaArguments;
@@ -28,13 +28,12 @@ pub(crate) fn source_url(url: &Url<'_>) -> Result<Arc<dyn RemoteSourceUrl>, UrlE
     Ok(Arc::new(source_url::KafkaSourceUrl::parse(url)?))
 }
 
-impl From<SetupError> for OpenError {
-    fn from(error: SetupError) -> Self {
-        let reason = with_causes(&error);
-        match error.kind() {
-            SetupErrorKind::Invalid => Self::usage(reason),
-            SetupErrorKind::NoTopic => Self::failed(format!("{reason}; `publish --create-topic` creates it")),
-            _ => Self::failed(reason),
+/// Returns the error of opening a topic. One that does not exist can be created.
+fn open_error(error: SetupError) -> OpenError {
+    match error.kind() {
+        SetupErrorKind::NotFound => {
+            OpenError::failed(format!("{}; `publish --create-topic` creates it", with_causes(&error)))
         }
+        _ => error.into(),
     }
 }

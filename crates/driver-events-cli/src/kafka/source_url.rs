@@ -2,8 +2,8 @@ use async_trait::async_trait;
 use driver_events_core::SourceError;
 use driver_events_kafka::{KafkaEventSource, StartFrom};
 
-use super::KafkaAddress;
 use super::address::Topics;
+use super::{KafkaAddress, open_error};
 use crate::open_error::OpenError;
 use crate::remote::{Protocol, RemoteSource, RemoteSourceUrl};
 use crate::start_position::StartPosition;
@@ -66,7 +66,7 @@ impl RemoteSourceUrl for KafkaSourceUrl {
                 StartPosition::Time(time) => StartFrom::Time(time.into()),
             });
         }
-        Ok(Box::new(builder.build().await?))
+        Ok(Box::new(builder.build().await.map_err(open_error)?))
     }
 }
 

@@ -5,9 +5,9 @@ use async_trait::async_trait;
 use driver_events_kafka::{Acks, DEFAULT_TOPIC, KafkaEventSink, TopicSettings, ensure_topic};
 use driver_events_types::EventKind;
 
-use super::KafkaAddress;
 use super::address::Topics;
 use super::interruptible_sink::InterruptibleSink;
+use super::{KafkaAddress, open_error};
 use crate::open_error::OpenError;
 use crate::remote::{Protocol, RemoteTarget};
 use crate::target::{CALL_TIMEOUT, OpenedTarget, TargetOptions};
@@ -118,7 +118,7 @@ impl RemoteTarget for KafkaTarget {
                 warnings.extend(topic.warnings.iter().map(ToString::to_string));
             }
         } else {
-            sink.check().await?;
+            sink.check().await.map_err(open_error)?;
         }
         let state = sink.state().clone();
         let max_outage = match self.acks {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use driver_events_core::{SetupError, SetupErrorKind};
 use rdkafka::TopicPartitionList;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::{Metadata, MetadataTopic};
 
 use crate::client::permissions;
-use crate::client::setup_error::{SetupError, SetupErrorKind};
 use crate::client::state::KafkaState;
 
 /// Timeout of one request to the brokers.
@@ -72,7 +72,7 @@ fn find<'a>(metadata: &'a Metadata, topic: &str) -> Result<&'a MetadataTopic, Se
         .ok_or_else(|| {
             let grant = permissions::topic("Describe", topic);
             let message = format!("topic `{topic}` does not exist or is not visible: create it or {grant}");
-            SetupError::new(SetupErrorKind::NoTopic, message)
+            SetupError::new(SetupErrorKind::NotFound, message)
         })
 }
 

@@ -2,6 +2,7 @@ use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use driver_events_core::{SetupError, SetupErrorKind};
 use driver_events_types::DEFAULT_TOPIC;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
@@ -14,7 +15,6 @@ use crate::client::creation;
 use crate::client::detached::drop_detached;
 use crate::client::permissions;
 use crate::client::properties::{self, needs_token_provider};
-use crate::client::setup_error::{SetupError, SetupErrorKind};
 use crate::client::state::KafkaState;
 use crate::wire::topic_naming::validate_topic_name;
 
@@ -189,7 +189,7 @@ async fn ensure(
 ) -> Result<EnsuredTopic, SetupError> {
     let name = &settings.name;
     let found = match counts(metadata_client, name, state, Duration::ZERO).await {
-        Err(error) if error.kind() == SetupErrorKind::NoTopic => None,
+        Err(error) if error.kind() == SetupErrorKind::NotFound => None,
         found => Some(found?),
     };
     let is_new = found.is_none() && create(admin, settings).await?;
@@ -233,7 +233,7 @@ async fn counts(
         let deadline = Instant::now() + timeout;
         loop {
             match metadata::partition_and_replica_counts(client.client(), &topic, &state_of_client) {
-                Err(error) if error.kind() == SetupErrorKind::NoTopic && Instant::now() < deadline => {
+                Err(error) if error.kind() == SetupErrorKind::NotFound && Instant::now() < deadline => {
                     thread::sleep(METADATA_INTERVAL);
                 }
                 counts => break counts,

@@ -1,5 +1,6 @@
 //! Creates librdkafka clients.
 
+use driver_events_core::SetupError;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
@@ -7,7 +8,6 @@ use rdkafka::error::KafkaError;
 use tracing::Level;
 
 use super::properties::needs_tls;
-use super::setup_error::SetupError;
 
 /// Creates a client whose log level is that of `tracing` for the target `librdkafka`.
 ///

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
+use driver_events_core::SetupError;
 use rdkafka::ClientConfig;
-
-use super::setup_error::SetupError;
 
 /// How many brokers must acknowledge an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

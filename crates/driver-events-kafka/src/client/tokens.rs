@@ -6,11 +6,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use driver_events_core::SetupError;
 use rdkafka::ClientConfig;
 use rdkafka::client::OAuthToken;
 
 use super::properties::needs_token_provider;
-use super::setup_error::SetupError;
 
 /// Returns a new token for the SASL mechanism OAUTHBEARER. Its argument is the property `sasl.oauthbearer.config`.
 ///

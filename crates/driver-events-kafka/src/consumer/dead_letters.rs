@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use driver_events_core::{SourceError, SourceErrorKind};
+use driver_events_core::{SetupError, SourceError, SourceErrorKind};
 use rdkafka::ClientConfig;
 use rdkafka::message::{BorrowedMessage, Header, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -14,7 +14,6 @@ use crate::client::context::Context;
 use crate::client::creation;
 use crate::client::detached::drop_detached;
 use crate::client::properties::{self, Acks};
-use crate::client::setup_error::SetupError;
 use crate::client::state::KafkaState;
 use crate::client::tokens::{TokenCache, TokenProvider};
 use crate::wire::topic_naming::validate_topic_name;

@@ -44,10 +44,7 @@ pub(super) fn source_error(
         ),
         _ => (SourceErrorKind::Disconnected, "cannot read from Kafka".to_owned()),
     };
-    let last = state
-        .last_error()
-        .map(|last| format!(": {last}"))
-        .unwrap_or_default();
+    let last = state.last_error().map(|last| format!(": {last}")).unwrap_or_default();
     SourceError::new(kind, format!("{what}{last}")).with_source(error)
 }
 

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The partitions that the consumer reads, by topic and number.
 #[derive(Debug, Default)]
 pub(super) struct OffsetTracker {
-    topics: Mutex<BTreeMap<Arc<str>, HashMap<i32, Arc<PartitionEpoch>>>>,
+    topics: Mutex<Topics>,
 }
+
+type Topics = BTreeMap<Arc<str>, HashMap<i32, Arc<PartitionEpoch>>>;
 
 /// A partition from its assignment, or from a seek, until it is revoked or sought.
 #[derive(Debug)]
@@ -50,7 +52,10 @@ impl OffsetTracker {
 
     /// Stops tracking a revoked partition.
     pub(super) fn revoke(&self, topic: &str, partition: i32) {
-        let epoch = self.topics().get_mut(topic).and_then(|partitions| partitions.remove(&partition));
+        let epoch = self
+            .topics()
+            .get_mut(topic)
+            .and_then(|partitions| partitions.remove(&partition));
         if let Some(epoch) = epoch {
             epoch.end();
         }
@@ -90,14 +95,18 @@ impl OffsetTracker {
                 position: offset,
             })),
         });
-        let before = self.topics().entry(topic).or_default().insert(partition, Arc::clone(&epoch));
+        let before = self
+            .topics()
+            .entry(topic)
+            .or_default()
+            .insert(partition, Arc::clone(&epoch));
         if let Some(before) = before {
             before.end();
         }
         epoch
     }
 
-    fn topics(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, HashMap<i32, Arc<PartitionEpoch>>>> {
+    fn topics(&self) -> MutexGuard<'_, Topics> {
         // Never poisoned: no code panics while it holds the lock.
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -68,7 +68,9 @@ impl Redeliveries {
                 () = changed => continue,
             }
             let mut redeliveries = self.by_partition.lock().unwrap_or_else(PoisonError::into_inner);
-            let Entry::Occupied(due) = redeliveries.entry((Arc::clone(redelivery.id.topic()), redelivery.id.partition())) else {
+            let Entry::Occupied(due) =
+                redeliveries.entry((Arc::clone(redelivery.id.topic()), redelivery.id.partition()))
+            else {
                 continue;
             };
             // A later nack may have postponed it.

@@ -197,7 +197,14 @@ impl DriverEventSource for KafkaEventSource {
                 Err(error) if self.group.is_none() && is_group_authorization_error(&error) => continue,
                 Err(error) if is_single_broker_error(&error) => continue,
                 Err(error) if is_all_brokers_down(&error) && !self.state().set_disconnected() => continue,
-                Err(error) => return Some(Err(source_error(error, self.state(), &self.topics, self.group.as_deref()))),
+                Err(error) => {
+                    return Some(Err(source_error(
+                        error,
+                        self.state(),
+                        &self.topics,
+                        self.group.as_deref(),
+                    )));
+                }
             }
         }
     }

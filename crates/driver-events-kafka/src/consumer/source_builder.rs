@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use driver_events_core::EventFilter;
+use driver_events_core::{EventFilter, SetupError, SetupErrorKind};
 use driver_events_types::Limits;
 use rdkafka::client::OAuthToken;
 use rdkafka::{ClientConfig, Offset};
@@ -21,7 +21,6 @@ use crate::admin::metadata::{self, REQUEST_TIMEOUT};
 use crate::client::context::Context;
 use crate::client::creation;
 use crate::client::properties::{self, PropertyNames};
-use crate::client::setup_error::{SetupError, SetupErrorKind};
 use crate::client::state::KafkaState;
 use crate::client::tokens::{TokenCache, TokenProvider};
 use crate::wire::topic_naming::{TopicNameStrategy, TopicNaming};
@@ -174,7 +173,7 @@ impl KafkaEventSourceBuilder {
     /// # Errors
     /// - [`Invalid`](SetupErrorKind::Invalid): a property is unknown, has an invalid value or would weaken the guarantee, or
     ///   a topic or prefix is invalid.
-    /// - [`NoTopic`](SetupErrorKind::NoTopic), [`Unauthorized`](SetupErrorKind::Unauthorized),
+    /// - [`NotFound`](SetupErrorKind::NotFound), [`Unauthorized`](SetupErrorKind::Unauthorized),
     ///   [`Unreachable`](SetupErrorKind::Unreachable).
     pub async fn build(self) -> Result<KafkaEventSource, SetupError> {
         let topics = TopicNaming::new(self.topics.clone(), self.prefix.as_deref())?.known_topics();

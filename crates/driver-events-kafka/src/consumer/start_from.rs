@@ -23,11 +23,7 @@ pub enum StartFrom {
 
 impl StartFrom {
     /// Returns the start offsets of these partitions. They are fixed now, not when the first record is fetched.
-    pub(super) fn offsets(
-        self,
-        consumer: &Client,
-        partitions: &TopicPartitionList,
-    ) -> KafkaResult<TopicPartitionList> {
+    pub(super) fn offsets(self, consumer: &Client, partitions: &TopicPartitionList) -> KafkaResult<TopicPartitionList> {
         let mut starts = partitions.clone();
         match self {
             Self::Earliest => {

@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use driver_events_core::{SetupError, SetupErrorKind};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -10,7 +11,6 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use super::consumer_handle::Consumer;
 use super::start_from::StartFrom;
 use crate::admin::metadata::{self, REQUEST_TIMEOUT};
-use crate::client::setup_error::{SetupError, SetupErrorKind};
 use crate::client::state::KafkaState;
 
 /// Time between two commits while the group has no coordinator.
@@ -54,7 +54,11 @@ pub(super) fn find_starts(
 }
 
 /// Assigns all partitions at the start offsets; without start offsets joins the group.
-pub(super) fn start_reading(consumer: &Consumer, topics: &[String], starts: Option<&TopicPartitionList>) -> KafkaResult<()> {
+pub(super) fn start_reading(
+    consumer: &Consumer,
+    topics: &[String],
+    starts: Option<&TopicPartitionList>,
+) -> KafkaResult<()> {
     let Some(client) = consumer.client() else {
         return Ok(());
     };

@@ -1,12 +1,12 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
+use driver_events_core::SetupError;
 use rdkafka::ClientConfig;
 use tokio::sync::Mutex;
 
 use super::callbacks::ProducerRole;
 use super::producer_handle::ProducerHandle;
 use crate::client::context::Context;
-use crate::client::setup_error::SetupError;
 use crate::client::state::KafkaState;
 
 /// The producer in use. It is re-created after a fatal error.

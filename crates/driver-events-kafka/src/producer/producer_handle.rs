@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::thread::Thread;
 use std::time::Duration;
 
+use driver_events_core::{SetupError, SetupErrorKind};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
@@ -12,7 +13,6 @@ use super::delivery_future::DeliveryOpaque;
 use super::poll_thread;
 use crate::client::context::Context;
 use crate::client::creation;
-use crate::client::setup_error::{SetupError, SetupErrorKind};
 use crate::wire::record::Record;
 
 /// A librdkafka producer, replaced after a fatal error.

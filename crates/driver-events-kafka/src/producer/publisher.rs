@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use driver_events_core::{Envelope, Fate, Receipt, SinkError, SinkErrorKind, Stored};
+use driver_events_core::{Envelope, Fate, Receipt, SetupError, SinkError, SinkErrorKind, Stored};
 use rdkafka::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::OwnedMessage;
@@ -14,7 +14,6 @@ use super::errors::sink_error;
 use super::producer_handle::ProducerHandle;
 use crate::client::context::Context;
 use crate::client::properties::Acks;
-use crate::client::setup_error::SetupError;
 use crate::client::state::KafkaState;
 use crate::wire::record::{EncodedEvent, from_owned, to_owned};
 use crate::wire::topic_naming::TopicNaming;

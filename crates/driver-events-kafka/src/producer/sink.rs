@@ -3,15 +3,15 @@ use std::pin::pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError, SinkErrorKind};
+use driver_events_core::{
+    CloseGuard, DriverEventSink, Envelope, Guarantee, Receipt, SetupError, SinkError, SinkErrorKind,
+};
 use driver_events_types::DriverEvent;
 use tokio::time::{Instant, timeout_at};
 
 use super::publisher::Publisher;
 use crate::admin::metadata;
-use crate::client::close_guard::CloseGuard;
 use crate::client::properties::Acks;
-use crate::client::setup_error::SetupError;
 use crate::client::state::KafkaState;
 
 /// Produces each event to a topic and waits for its delivery report.
@@ -84,7 +84,7 @@ impl KafkaEventSink {
     /// WRITE permission is not checked either: Kafka reports a missing one with the first record.
     ///
     /// # Errors
-    /// [`NoTopic`](crate::SetupErrorKind::NoTopic), [`Unauthorized`](crate::SetupErrorKind::Unauthorized),
+    /// [`NotFound`](crate::SetupErrorKind::NotFound), [`Unauthorized`](crate::SetupErrorKind::Unauthorized),
     /// [`Unreachable`](crate::SetupErrorKind::Unreachable).
     pub async fn check(&self) -> Result<(), SetupError> {
         let handle = self.publisher.producer.handle();

@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use driver_events_core::Envelope;
+use driver_events_core::{Envelope, SetupError};
 use rdkafka::ClientConfig;
 use rdkafka::client::OAuthToken;
 
@@ -10,7 +10,6 @@ use super::publisher::Publisher;
 use super::sink::KafkaEventSink;
 use crate::client::context::Context;
 use crate::client::properties::{self, Acks, PropertyNames};
-use crate::client::setup_error::SetupError;
 use crate::client::state::KafkaState;
 use crate::client::tokens::{TokenCache, TokenProvider};
 use crate::wire::topic_naming::{TopicNameStrategy, TopicNaming};

@@ -3,10 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use driver_events_core::{Envelope, SinkError, SinkErrorKind};
+use driver_events_core::{Envelope, SetupError, SinkError, SinkErrorKind};
 use driver_events_types::{DEFAULT_TOPIC, EventKind};
-
-use crate::client::setup_error::SetupError;
 
 /// Prefix of all subjects of the contract.
 const SUBJECT_PREFIX: &str = "agent.driver.";

@@ -16,7 +16,7 @@ async fn missing_topic_fails_check_send_and_build() {
     let prefix = unique_prefix();
     let sink = KafkaEventSink::builder(config()).prefix(&prefix).build().unwrap();
     let error = in_time(sink.check()).await.unwrap_err();
-    assert_eq!(error.kind(), SetupErrorKind::NoTopic, "{error}");
+    assert_eq!(error.kind(), SetupErrorKind::NotFound, "{error}");
     assert!(error.to_string().contains(&format!("{prefix}.agent.driver")), "{error}");
     let error = in_time(sink.send(events(GoalId::new(), 1).remove(0)))
         .await
@@ -25,7 +25,7 @@ async fn missing_topic_fails_check_send_and_build() {
     let error = in_time(KafkaEventSource::builder(config()).prefix(&prefix).build())
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), SetupErrorKind::NoTopic, "{error}");
+    assert_eq!(error.kind(), SetupErrorKind::NotFound, "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -89,7 +89,7 @@ async fn missing_describe_fails_with_command() {
         .build()
         .unwrap();
     let error = in_time(sink.check()).await.unwrap_err();
-    assert_eq!(error.kind(), SetupErrorKind::NoTopic, "{error}");
+    assert_eq!(error.kind(), SetupErrorKind::NotFound, "{error}");
     assert!(
         error
             .to_string()
@@ -104,7 +104,7 @@ async fn missing_describe_fails_with_command() {
     assert!(start.elapsed() < REFUSAL_TIMEOUT, "{:?}", start.elapsed());
     let source = KafkaEventSource::builder(secured.user("no-describe")).topic(&*topic);
     let error = in_time(source.build()).await.unwrap_err();
-    assert_eq!(error.kind(), SetupErrorKind::NoTopic, "{error}");
+    assert_eq!(error.kind(), SetupErrorKind::NotFound, "{error}");
 }
 
 /// Returns the source's next error.
