@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use driver_events_core::{Envelope, Fate, Receipt, SetupError, SinkError, SinkErrorKind, Stored};
+use driver_events_core::{BatchResults, Envelope, Fate, Receipt, SetupError, SinkError, SinkErrorKind, Stored};
 use rdkafka::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::OwnedMessage;
@@ -86,15 +86,15 @@ impl Publisher {
         failure: DeliveryFailure,
         deadline: Option<Instant>,
     ) -> SendResult {
-        let mut results = [None];
+        let unresolved = sink_error(failure.code, &topic);
+        let mut results = BatchResults::new(1);
         let failed = vec![FailedEvent {
             index: 0,
             topic,
             failure,
         }];
         self.resolve_failed(handle, failed, deadline, &mut results).await;
-        let [result] = results;
-        result.unwrap_or_else(missing_result)
+        results.into_vec().pop().unwrap_or(Err(unresolved))
     }
 
     /// Produces the events in order and returns their results in the same order.
@@ -103,7 +103,7 @@ impl Publisher {
         tokio::task::consume_budget().await;
         let deadline = self.deadline();
         let handle = self.producer.handle();
-        let mut results = Vec::with_capacity(envelopes.len());
+        let mut results = BatchResults::new(envelopes.len());
         let mut in_flight = Vec::with_capacity(envelopes.len());
         let mut json = Vec::with_capacity(JSON_CAPACITY);
         for (index, envelope) in envelopes.into_iter().enumerate() {
@@ -115,17 +115,13 @@ impl Publisher {
                         Err(record) => queue_with_retry(&handle, record, deadline).await,
                     };
                     in_flight.push(QueuedEvent { index, topic, queued });
-                    results.push(None);
                 }
-                Err(error) => results.push(Some(Err(error))),
+                Err(error) => results.set(index, Err(error)),
             }
         }
         let failed = self.await_reports(in_flight, &mut results).await;
         self.resolve_failed(handle, failed, deadline, &mut results).await;
-        results
-            .into_iter()
-            .map(|result| result.unwrap_or_else(missing_result))
-            .collect()
+        results.into_vec()
     }
 
     /// Encodes an event into `json` and queues it without waiting. Returns its topic, too.
@@ -153,16 +149,12 @@ impl Publisher {
     }
 
     /// Waits for the delivery reports, fills in the results of stored events, and returns the failed ones.
-    async fn await_reports(&self, events: Vec<QueuedEvent>, results: &mut [Option<SendResult>]) -> Vec<FailedEvent> {
+    async fn await_reports(&self, events: Vec<QueuedEvent>, results: &mut BatchResults) -> Vec<FailedEvent> {
         let mut failed = Vec::new();
         // Last event first: once it is stored, so are the earlier ones of its partition, and one wake-up serves them all.
         for QueuedEvent { index, topic, queued } in events.into_iter().rev() {
             match report(queued).await {
-                Ok(stored) => {
-                    if let Some(result) = results.get_mut(index) {
-                        *result = Some(Ok(self.receipt(topic, &stored)));
-                    }
-                }
+                Ok(stored) => results.set(index, Ok(self.receipt(topic, &stored))),
                 Err(failure) => failed.push(FailedEvent { index, topic, failure }),
             }
         }
@@ -176,7 +168,7 @@ impl Publisher {
         mut handle: Arc<ProducerHandle>,
         mut failed: Vec<FailedEvent>,
         deadline: Option<Instant>,
-        results: &mut [Option<SendResult>],
+        results: &mut BatchResults,
     ) {
         while !failed.is_empty() {
             let fatal_error = handle.fatal_error();
@@ -207,9 +199,7 @@ impl Publisher {
                     }
                     _ => self.with_refusal(error),
                 };
-                if let Some(result) = results.get_mut(index) {
-                    *result = Some(Err(error));
-                }
+                results.set(index, Err(error));
             }
             failed = self.await_reports(in_flight, results).await;
         }
@@ -310,13 +300,6 @@ fn take_queue_full(queued: QueueResult) -> Result<QueueResult, Box<OwnedMessage>
         }) => Err(record),
         queued => Ok(queued),
     }
-}
-
-fn missing_result() -> SendResult {
-    Err(SinkError::new(
-        SinkErrorKind::Fatal,
-        "internal error: the event has no result",
-    ))
 }
 
 /// Returns whether a record failed because its producer did, so that a new producer may deliver it. A record that is
