@@ -64,6 +64,7 @@ pub mod conformance;
 
 mod decode_reason;
 mod lock;
+mod redacted_url;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -80,6 +81,7 @@ pub use envelope::attributes::{EventId, SOURCE_UNSET, Stamp};
 pub use envelope::event_filter::EventFilter;
 pub use readers::deduplicator::Deduplicator;
 pub use readers::sequence_tracker::{Observation, SequenceTracker};
+pub use redacted_url::redacted_url;
 pub use setup_error::{SetupError, SetupErrorKind};
 pub use sink::DriverEventSink;
 pub use sink::batch_results::BatchResults;

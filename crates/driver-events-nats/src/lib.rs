@@ -60,36 +60,22 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod core_nats;
+mod core;
 mod jetstream;
 
-mod nats_connection;
-mod options;
-mod setup_error;
-
-mod headers;
-mod percent;
-mod subject;
-
-mod barrier;
-mod close_guard;
-mod connect_failures;
 mod connection;
-mod connection_state;
-mod credentials;
-mod event_fence;
-mod pluralize;
-mod servers;
-mod tls;
+mod wire;
 
-pub use core_nats::{NatsEventSink, NatsEventSinkBuilder, NatsEventSource, NatsEventSourceBuilder};
+mod lock;
+
+pub use connection::{NatsConnection, NatsOptions};
+pub use driver_events_core::{SetupError, SetupErrorKind};
 pub use jetstream::{
     EnsuredStream, JetStreamEventSink, JetStreamEventSinkBuilder, JetStreamEventSource, JetStreamEventSourceBuilder,
     StreamSettings, StreamWarning, ensure_stream,
 };
-pub use nats_connection::NatsConnection;
-pub use options::NatsOptions;
-pub use setup_error::{SetupError, SetupErrorKind};
+
+pub use self::core::{NatsEventSink, NatsEventSinkBuilder, NatsEventSource, NatsEventSourceBuilder};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

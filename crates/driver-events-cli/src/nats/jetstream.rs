@@ -110,7 +110,7 @@ impl RemoteTarget for JetStreamAddress {
             builder = builder.bare();
         }
         let sink = builder.build().await.map_err(|error| match error.kind() {
-            SetupErrorKind::NoStream => OpenError::failed(format!(
+            SetupErrorKind::NotFound => OpenError::failed(format!(
                 "stream `{}` does not exist: correct its name, or create it with --create-stream",
                 self.stream
             )),

@@ -7,15 +7,11 @@ mod jetstream;
 
 use std::sync::Arc;
 
-use driver_events_nats::{SetupError, SetupErrorKind};
-
 use self::address::NatsAddress;
 pub(crate) use self::arguments::NatsArguments;
 use self::core::CoreAddress;
 use self::jetstream::JetStreamAddress;
-use crate::open_error::OpenError;
 use crate::remote::{RemoteSourceUrl, RemoteTarget};
-use crate::report::with_causes;
 use crate::url::{Url, UrlError};
 
 /// Parses the `nats:`, `tls:` or `jetstream:` URL of a target.
@@ -32,14 +28,4 @@ pub(crate) fn source_url(url: &Url<'_>) -> Result<Arc<dyn RemoteSourceUrl>, UrlE
         "jetstream" => Arc::new(JetStreamAddress::of_source(url)?),
         _ => Arc::new(CoreAddress::of_source(url)?),
     })
-}
-
-impl From<SetupError> for OpenError {
-    fn from(error: SetupError) -> Self {
-        let reason = with_causes(&error);
-        match error.kind() {
-            SetupErrorKind::Invalid => Self::usage(reason),
-            _ => Self::failed(reason),
-        }
-    }
 }

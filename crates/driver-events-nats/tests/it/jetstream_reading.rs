@@ -227,7 +227,7 @@ async fn unfit_consumer_is_refused_and_never_changed() {
     };
     stream.create_consumer(config).await.unwrap();
     let error = reader(&server).durable("audit").build().await.unwrap_err();
-    assert_eq!(error.kind(), SetupErrorKind::UnfitConsumer, "{error}");
+    assert_eq!(error.kind(), SetupErrorKind::Incompatible, "{error}");
     assert!(error.to_string().contains("agent.driver.escalate"), "{error}");
     let fit = EventFilter::everything().kinds([EventKind::Escalate]);
     reader(&server).durable("audit").filter(fit).build().await.unwrap();
@@ -240,7 +240,7 @@ async fn missing_stream_and_invalid_settings_fail_the_build() {
         .options(options(&server))
         .build()
         .await;
-    assert_eq!(missing.unwrap_err().kind(), SetupErrorKind::NoStream);
+    assert_eq!(missing.unwrap_err().kind(), SetupErrorKind::NotFound);
     for invalid in [
         reader(&server).durable("a.b"),
         reader(&server).durable("a").max_in_flight(0),

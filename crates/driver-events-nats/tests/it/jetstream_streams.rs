@@ -29,7 +29,7 @@ async fn build_fails_without_a_stream_despite_a_core_subscriber() {
     let client = client(&server).await;
     let _subscriber = client.subscribe("agent.driver.>").await.unwrap();
     let error = build(&client).await.unwrap_err();
-    assert_eq!(error.kind(), SetupErrorKind::NoStream);
+    assert_eq!(error.kind(), SetupErrorKind::NotFound);
     assert_eq!(
         error.to_string(),
         "stream `DRIVER` does not exist: create it, or correct the name"
@@ -73,7 +73,7 @@ async fn unfit_streams_are_refused_with_the_remedy() {
     ] {
         create_stream(&client, unfit).await;
         let error = build(&client).await.unwrap_err();
-        assert_eq!(error.kind(), SetupErrorKind::UnfitStream, "{error}");
+        assert_eq!(error.kind(), SetupErrorKind::Incompatible, "{error}");
         assert!(error.to_string().contains(remedy), "{error}");
         jetstream::new(client.clone()).delete_stream(STREAM).await.unwrap();
     }
@@ -85,7 +85,7 @@ async fn unfit_streams_are_refused_with_the_remedy() {
     let context = jetstream::new(client.clone());
     context.update_stream(sealed).await.unwrap();
     let error = build(&client).await.unwrap_err();
-    assert_eq!(error.kind(), SetupErrorKind::UnfitStream, "{error}");
+    assert_eq!(error.kind(), SetupErrorKind::Incompatible, "{error}");
     assert!(error.to_string().contains("is sealed"), "{error}");
     context.delete_stream(STREAM).await.unwrap();
     create_stream(
@@ -207,7 +207,7 @@ async fn ensure_stream_creates_a_stream_and_never_changes_it() {
     let error = in_time(ensure_stream(&client, &StreamSettings::new("OTHER")))
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), SetupErrorKind::UnfitStream);
+    assert_eq!(error.kind(), SetupErrorKind::Incompatible);
     assert!(
         error.to_string().contains("another stream captures these subjects"),
         "{error}"

@@ -1,0 +1,229 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::{Message, Subscriber};
+use async_trait::async_trait;
+use driver_events_core::{Delivery, DriverEventSource, EventFilter, Position, SourceError, SourceErrorKind};
+use driver_events_types::Limits;
+use futures_util::StreamExt;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::pluralize::pluralize;
+use super::queue::{Gap, Next, Queue, Waiting};
+use crate::connection::{NatsConnection, ReportOnce, Status};
+use crate::wire::{Subjects, headers};
+
+/// Interval of the check for a reconnect while no messages arrive.
+const EPOCH_CHECK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Subscribes to events over core NATS.
+///
+/// Core NATS stores nothing: events published while the source is not subscribed or disconnected are never delivered.
+/// Missed events are reported as an error at their position, and reading continues:
+///
+/// - [`Lagged`](SourceErrorKind::Lagged): the reader was too slow; the message has the number of dropped messages.
+/// - [`Disconnected`](SourceErrorKind::Disconnected): the client reconnected; events published meanwhile are missing.
+/// - [`Unauthorized`](SourceErrorKind::Unauthorized): the server rejects the credentials or the subscription. Reported once
+///   per cause, and only on a connection created by [`NatsOptions`](crate::NatsOptions).
+/// - [`Closed`](SourceErrorKind::Closed): the connection was closed; `None` follows.
+///
+/// Attributes are read from headers in CloudEvents binary or structured mode. A bare event of an older publisher gets its
+/// id from `Nats-Msg-Id`, or a new one. [`ack`](Delivery::ack), `nack` and `reject` have no effect.
+///
+/// # Examples
+/// ```no_run
+/// use driver_events_core::DriverEventSource;
+/// use driver_events_nats::NatsEventSource;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = async_nats::connect("nats://127.0.0.1:4222").await?;
+/// let mut source = NatsEventSource::new(client).await?;
+/// while let Some(delivery) = source.next().await {
+///     match delivery {
+///         Ok(delivery) => match delivery.envelope() {
+///             Ok(envelope) => println!("{} {:?}", envelope.kind(), envelope.goal_id()),
+///             Err(malformed) => eprintln!("{}: {malformed}", delivery.position()),
+///         },
+///         Err(error) => eprintln!("{error}"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct NatsEventSource {
+    connection: NatsConnection,
+    subjects: Subjects,
+    wildcard: String,
+    filter: EventFilter,
+    limits: Limits,
+    queue: Arc<Queue>,
+    waiting: Waiting,
+    pump: JoinHandle<()>,
+    status: watch::Receiver<Status>,
+    refusals: ReportOnce,
+    received: u64,
+    dropped: u64,
+    has_reported_end: bool,
+}
+
+/// Settings of a source.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) subjects: Subjects,
+    pub(super) filter: EventFilter,
+    pub(super) limits: Limits,
+    pub(super) max_messages: usize,
+    pub(super) max_bytes: usize,
+}
+
+impl NatsEventSource {
+    pub(super) fn with_subscriber(connection: NatsConnection, subscriber: Subscriber, settings: Settings) -> Self {
+        let queue = Queue::new(settings.max_messages, settings.max_bytes);
+        let pump = tokio::spawn(pump(subscriber, Arc::clone(&queue), connection.clone()));
+        Self {
+            status: connection.monitor().watch(),
+            connection,
+            wildcard: settings.subjects.wildcard(),
+            subjects: settings.subjects,
+            filter: settings.filter,
+            limits: settings.limits,
+            queue,
+            waiting: Waiting::default(),
+            pump,
+            refusals: ReportOnce::default(),
+            received: 0,
+            dropped: 0,
+            has_reported_end: false,
+        }
+    }
+
+    /// Returns the connection and its state, or `None` if the caller supplied the client.
+    #[must_use]
+    pub fn connection(&self) -> Option<&NatsConnection> {
+        self.connection.monitored()
+    }
+
+    /// Returns the number of messages dropped because the reader was too slow, as far as [`next`](DriverEventSource::next)
+    /// has reported them.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    fn deliver(&mut self, message: Message) -> Option<Delivery> {
+        self.received += 1;
+        let subject = message.subject.as_str();
+        let own = self.subjects.strip(subject);
+        let content = headers::read(own, message.headers.as_ref(), &message.payload, self.limits);
+        if content.as_ref().is_ok_and(|envelope| !self.filter.selects(envelope)) {
+            return None;
+        }
+        let position = Position::Subject {
+            subject: subject.into(),
+            number: self.received,
+        };
+        Some(Delivery::new(content, position))
+    }
+
+    fn gap_error(&mut self, gap: Gap) -> SourceError {
+        self.received += gap.dropped;
+        self.dropped += gap.dropped;
+        let reconnected = "reconnected to NATS; events published meanwhile are missing";
+        if gap.dropped == 0 {
+            return SourceError::new(SourceErrorKind::Disconnected, reconnected);
+        }
+        let mut message = format!("reader too slow: {} dropped", pluralize(gap.dropped, "message"));
+        if gap.is_reconnected {
+            message = format!("{message}; {reconnected}");
+        }
+        SourceError::new(SourceErrorKind::Lagged, message)
+    }
+
+    fn end(&mut self) -> Option<SourceError> {
+        let is_first = !std::mem::replace(&mut self.has_reported_end, true);
+        is_first.then(|| SourceError::new(SourceErrorKind::Closed, "the connection to NATS is closed"))
+    }
+}
+
+#[async_trait]
+impl DriverEventSource for NatsEventSource {
+    async fn next(&mut self) -> Option<Result<Delivery, SourceError>> {
+        loop {
+            // Yields to other tasks even if the filter discards most messages.
+            tokio::task::consume_budget().await;
+            let next = self.waiting.next();
+            if next.is_some() && !self.waiting.has_messages() {
+                self.queue.release();
+            }
+            match next {
+                Some(Next::Message(message)) => match self.deliver(message) {
+                    Some(delivery) => return Some(Ok(delivery)),
+                    None => continue,
+                },
+                Some(Next::Gap(gap)) => return Some(Err(self.gap_error(gap))),
+                None => {}
+            }
+            let refusal = self.connection.refused_subscription(&self.wildcard);
+            if let Some(error) = self.refusals.report(refusal) {
+                return Some(Err(error));
+            }
+            match self.queue.take() {
+                Some(waiting) => self.waiting = waiting,
+                None => return self.end().map(Err),
+            }
+            if self.waiting.is_empty() {
+                tokio::select! {
+                    () = self.queue.changed() => {}
+                    // An error only if the sender is dropped, but this source holds the connection, which holds it.
+                    Ok(()) = self.status.changed() => {}
+                }
+            }
+        }
+    }
+}
+
+impl Drop for NatsEventSource {
+    fn drop(&mut self) {
+        // Dropping the task unsubscribes.
+        self.pump.abort();
+    }
+}
+
+impl fmt::Debug for NatsEventSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsEventSource")
+            .field("connection", &self.connection())
+            .field("subject", &self.wildcard)
+            .field("received", &self.received)
+            .field("dropped", &self.dropped)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Moves messages from the client to the queue at once, so that a slow reader fills the queue and not the client.
+async fn pump(mut subscriber: Subscriber, queue: Arc<Queue>, connection: NatsConnection) {
+    let mut epoch = connection.epoch();
+    let mut look = interval(EPOCH_CHECK_INTERVAL);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let message = tokio::select! {
+            biased;
+            message = subscriber.next() => Some(message),
+            _ = look.tick() => None,
+        };
+        let current = connection.epoch();
+        if current > epoch {
+            epoch = current;
+            queue.push_reconnected();
+        }
+        match message {
+            Some(Some(message)) => queue.push(message),
+            Some(None) => break,
+            None => {}
+        }
+    }
+    queue.end();
+}

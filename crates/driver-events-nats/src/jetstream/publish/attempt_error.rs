@@ -1,0 +1,9 @@
+use driver_events_core::SinkError;
+
+/// Error of one attempt to publish, by when the event may be retried.
+#[derive(Debug)]
+pub(super) enum AttemptError {
+    Permanent(SinkError),
+    RetryNow(SinkError),
+    RetryAfterBackoff(SinkError),
+}

@@ -1,0 +1,104 @@
+//! Batches: events of different goals are published concurrently, events of one goal in order.
+
+use std::collections::HashMap;
+
+use driver_events_core::{Envelope, Fate, Receipt, SinkError, SinkErrorKind};
+use driver_events_types::GoalId;
+use futures_util::{StreamExt, stream};
+
+use super::atomic_batch::{AtomicPublish, batch_size};
+use super::publisher::{PreparedEvent, Publisher};
+use super::retry_deadline::RetryDeadline;
+
+type SendResult = Result<Receipt, SinkError>;
+
+/// Events with their indexes in the batch.
+type Events = Vec<(usize, PreparedEvent)>;
+
+/// Results with the indexes of their events in the batch.
+type Results = Vec<(usize, SendResult)>;
+
+impl Publisher {
+    /// Publishes all events, and returns one result for each, in order.
+    pub(super) async fn publish_all(&self, envelopes: Vec<Envelope>, atomic: AtomicPublish) -> Vec<SendResult> {
+        let mut results = Vec::with_capacity(envelopes.len());
+        let mut events = Vec::with_capacity(envelopes.len());
+        for (index, envelope) in envelopes.into_iter().enumerate() {
+            match self.prepare(envelope) {
+                Ok(event) => events.push((index, event)),
+                Err(error) => results.push((index, Err(error))),
+            }
+        }
+        let deadline = RetryDeadline::new(self.settings.retry_timeout);
+        if atomic.is_faster(events.iter().map(|(_, event)| event.envelope.goal_id())) {
+            events = self.publish_in_atomic_batches(events, &deadline, &mut results).await;
+        }
+        self.publish_by_goal(events, &deadline, &mut results).await;
+        results.sort_unstable_by_key(|(index, _)| *index);
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Publishes atomic batches until one fails, and returns the events that are left.
+    async fn publish_in_atomic_batches(
+        &self,
+        mut events: Events,
+        deadline: &RetryDeadline,
+        results: &mut Results,
+    ) -> Events {
+        while !events.is_empty() {
+            let rest = events.split_off(batch_size(events.iter().map(|(_, event)| event)));
+            let batch: Vec<_> = events.iter().map(|(_, event)| event).collect();
+            let Some(stored) = self.publish_atomic_batch(&batch, deadline).await else {
+                events.extend(rest);
+                break;
+            };
+            let stored = stored.into_iter().map(|stored| Ok(Receipt::Stored(stored)));
+            results.extend(events.iter().map(|(index, _)| *index).zip(stored));
+            events = rest;
+        }
+        events
+    }
+
+    /// Keeps one event of each goal in flight, so that no event overtakes one that is retried.
+    async fn publish_by_goal(&self, events: Events, deadline: &RetryDeadline, results: &mut Results) {
+        let mut goals: Vec<Events> = Vec::new();
+        let mut index_of_goal: HashMap<Option<GoalId>, usize> = HashMap::new();
+        for event in events {
+            let index = *index_of_goal.entry(event.1.envelope.goal_id()).or_insert(goals.len());
+            match goals.get_mut(index) {
+                Some(goal) => goal.push(event),
+                None => goals.push(vec![event]),
+            }
+        }
+        let mut published = stream::iter(goals)
+            .map(|goal| self.publish_goal(goal, deadline))
+            .buffer_unordered(self.settings.window);
+        while let Some(goal_results) = published.next().await {
+            results.extend(goal_results);
+        }
+    }
+
+    async fn publish_goal(&self, events: Events, deadline: &RetryDeadline) -> Results {
+        let mut results = Vec::with_capacity(events.len());
+        let mut stopped = None;
+        for (index, event) in events {
+            let result = match stopped {
+                None => self.publish(&event, deadline).await.map(Receipt::Stored),
+                Some(kind) => {
+                    Err(SinkError::new(kind, "not sent: an earlier event of the goal failed").with_fate(Fate::NotSent))
+                }
+            };
+            if let Err(error) = &result {
+                stopped = stops_the_goal(error).then(|| error.kind());
+            }
+            results.push((index, result));
+        }
+        results
+    }
+}
+
+/// Returns whether the later events of the goal must not be sent: the caller may retry this one first, or the sink can
+/// store no more events.
+fn stops_the_goal(error: &SinkError) -> bool {
+    error.is_retryable() || matches!(error.kind(), SinkErrorKind::Closed | SinkErrorKind::Fatal)
+}

@@ -1,0 +1,18 @@
+//! Reading a stream with an ephemeral or a durable consumer.
+
+mod source;
+mod source_builder;
+
+mod consumer;
+mod consumer_settings;
+mod prefetch;
+mod pull_subscription;
+
+mod ack_subject;
+mod dead_letters;
+mod deliveries;
+mod outage;
+mod settle;
+
+pub use source::JetStreamEventSource;
+pub use source_builder::JetStreamEventSourceBuilder;

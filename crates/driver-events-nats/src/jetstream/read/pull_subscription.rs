@@ -1,0 +1,229 @@
+//! Pull requests to a consumer. The next request is sent before the messages of the last one are used up.
+
+use std::time::Duration;
+
+use async_nats::{Message, StatusCode, Subscriber};
+use driver_events_core::SetupError;
+use futures_util::{FutureExt, StreamExt};
+use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
+
+use super::ack_subject::AckSubject;
+use super::prefetch::Prefetch;
+use crate::connection::NatsConnection;
+
+/// Time after which the server drops a pull request.
+const PULL_EXPIRES: Duration = Duration::from_secs(30);
+/// Interval of the server's heartbeats while it has no messages.
+const IDLE_HEARTBEAT: Duration = Duration::from_secs(5);
+/// Interval at which the connection is checked.
+const CONNECTION_CHECK_INTERVAL: Duration = Duration::from_millis(100);
+/// Delay before the next pull request after the server turned one down.
+const RETRY_DELAY: Duration = Duration::from_millis(200);
+
+#[derive(Debug)]
+pub(super) struct PullSubscription {
+    connection: NatsConnection,
+    subscriber: Subscriber,
+    inbox: String,
+    /// Subject of pull requests, `$JS.API.CONSUMER.MSG.NEXT.…`.
+    pull_subject: String,
+    prefetch: Prefetch,
+    /// Number of messages requested and not received.
+    pending: usize,
+    /// Epoch of the connection.
+    epoch: u64,
+    last_activity: Instant,
+    next_pull: Instant,
+}
+
+/// Result of [`PullSubscription::next`].
+#[derive(Debug)]
+pub(super) enum PullEvent {
+    Message(Message, AckSubject),
+    /// A message without a valid ack subject. The inbox is an ordinary subject: any client may publish to it.
+    Foreign(Message),
+    /// The server is alive and has no messages.
+    Alive,
+    /// Nothing arrived yet: the caller checks the connection.
+    Idle,
+    /// The client reconnected: messages in flight may be lost.
+    Reconnected,
+    /// Heartbeats are missing: the consumer may be deleted, or have a new leader.
+    NoHeartbeat,
+    ConsumerDeleted,
+    /// The server rejects pull requests permanently.
+    Rejected(String),
+    ConnectionClosed,
+}
+
+#[derive(Serialize)]
+struct PullRequest {
+    batch: usize,
+    expires: u128,
+    idle_heartbeat: u128,
+}
+
+impl PullSubscription {
+    pub(super) async fn subscribe(
+        connection: NatsConnection,
+        pull_subject: String,
+        prefetch: Prefetch,
+    ) -> Result<Self, SetupError> {
+        let inbox = connection.client().new_inbox();
+        Ok(Self {
+            subscriber: connection.subscribe(inbox.clone(), None).await?,
+            inbox,
+            pull_subject,
+            prefetch,
+            pending: 0,
+            epoch: connection.epoch(),
+            last_activity: Instant::now(),
+            next_pull: Instant::now(),
+            connection,
+        })
+    }
+
+    pub(super) fn pull_subject(&self) -> &str {
+        &self.pull_subject
+    }
+
+    /// Waits for a short time. Cancel safe: no message is lost.
+    pub(super) async fn next(&mut self) -> PullEvent {
+        let now = Instant::now();
+        self.prefetch.requested(now);
+        // Fast path: the message is already buffered, and no pull request is due.
+        if self.pending > self.prefetch.batch() / 2
+            && let Some(Some(message)) = self.subscriber.next().now_or_never()
+        {
+            return self.receive(message, now);
+        }
+        let epoch = self.connection.epoch();
+        if epoch != self.epoch {
+            self.epoch = epoch;
+            self.reset();
+            return PullEvent::Reconnected;
+        }
+        if !self.connection.is_connected() {
+            // A pull request sent now would be sent again after the reconnect.
+            self.last_activity = Instant::now();
+        } else if self.pending <= self.prefetch.batch() / 2
+            && self.next_pull <= now
+            && let Err(event) = self.pull().await
+        {
+            return event;
+        }
+        match timeout_at(Instant::now() + CONNECTION_CHECK_INTERVAL, self.subscriber.next()).await {
+            Ok(Some(message)) => self.receive(message, Instant::now()),
+            Ok(None) => PullEvent::ConnectionClosed,
+            Err(_) if self.last_activity.elapsed() > 2 * IDLE_HEARTBEAT => {
+                self.reset();
+                PullEvent::NoHeartbeat
+            }
+            Err(_) => PullEvent::Idle,
+        }
+    }
+
+    /// Requests messages up to the batch size.
+    async fn pull(&mut self) -> Result<(), PullEvent> {
+        self.prefetch.adapt();
+        let batch = self.prefetch.batch().saturating_sub(self.pending);
+        if batch == 0 {
+            return Ok(());
+        }
+        let request = PullRequest {
+            batch,
+            expires: PULL_EXPIRES.as_nanos(),
+            idle_heartbeat: IDLE_HEARTBEAT.as_nanos(),
+        };
+        let Ok(request) = serde_json::to_vec(&request) else {
+            return Err(PullEvent::Rejected("cannot encode the pull request".into()));
+        };
+        let client = self.connection.client();
+        let publish = client.publish_with_reply(self.pull_subject.clone(), self.inbox.clone(), request.into());
+        // A publish that times out was not sent.
+        match timeout_at(Instant::now() + CONNECTION_CHECK_INTERVAL, publish).await {
+            Ok(Ok(())) => self.pending += batch,
+            Ok(Err(_)) => return Err(PullEvent::ConnectionClosed),
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, message: Message, now: Instant) -> PullEvent {
+        let status = message.status.unwrap_or(StatusCode::OK);
+        if status != StatusCode::OK {
+            self.last_activity = now;
+            return self.on_status(status, &message);
+        }
+        // A consumer's message has the subject under which it is stored, never the inbox.
+        if message.subject.as_str() != self.inbox {
+            self.last_activity = now;
+            self.pending = self.pending.saturating_sub(1);
+        }
+        self.prefetch.delivered(now);
+        match message.reply.as_ref().and_then(AckSubject::parse) {
+            Some(ack) => PullEvent::Message(message, ack),
+            None => PullEvent::Foreign(message),
+        }
+    }
+
+    /// Unsubscribes, and naks the buffered messages, so that other readers get them at once.
+    pub(super) async fn nak_buffered(mut self) {
+        // Unsubscribing comes first, or the consumer would redeliver to this subscription.
+        if self.subscriber.unsubscribe().await.is_err() {
+            return;
+        }
+        while let Some(message) = self.subscriber.next().await {
+            if message.status.is_some() {
+                continue;
+            }
+            let Some(ack) = message.reply.as_ref().and_then(AckSubject::parse) else {
+                tracing::warn!(subject = %message.subject, "dropped a message without a valid ack subject");
+                continue;
+            };
+            let client = self.connection.client();
+            if client.publish(ack.subject, "-NAK".into()).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Forgets outstanding pull requests.
+    fn reset(&mut self) {
+        self.pending = 0;
+        self.last_activity = Instant::now();
+    }
+
+    fn on_status(&mut self, status: StatusCode, message: &Message) -> PullEvent {
+        let description = message.description.as_deref().unwrap_or_default();
+        match status {
+            StatusCode::IDLE_HEARTBEAT => PullEvent::Alive,
+            StatusCode::NO_RESPONDERS => {
+                self.reset();
+                self.next_pull = Instant::now() + RETRY_DELAY;
+                PullEvent::NoHeartbeat
+            }
+            StatusCode::REQUEST_TERMINATED if description == "Consumer Deleted" => PullEvent::ConsumerDeleted,
+            StatusCode::REQUEST_TERMINATED
+                if description.starts_with("Exceeded") || description == "Consumer is push based" =>
+            {
+                PullEvent::Rejected(description.to_owned())
+            }
+            status if status.as_u16() == 400 => PullEvent::Rejected(description.to_owned()),
+            // The pull request is finished: it expired, its batch is complete, or the leader has changed.
+            _ => {
+                let unsent = message
+                    .headers
+                    .as_ref()
+                    .and_then(|headers| headers.get("Nats-Pending-Messages"));
+                let unsent = unsent.and_then(|unsent| unsent.as_str().parse().ok());
+                self.pending = self.pending.saturating_sub(unsent.unwrap_or(self.pending));
+                if description == "Leadership Change" || description == "Server Shutdown" {
+                    self.next_pull = Instant::now() + RETRY_DELAY;
+                }
+                PullEvent::Alive
+            }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use driver_events_core::{Delivery, DriverEventSource, SetupErrorKind, SourceError, SourceErrorKind};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::consumer::Consumer;
+use super::deliveries::Deliveries;
+use super::outage::Outage;
+use super::pull_subscription::PullEvent;
+use crate::connection::{DEFAULT_BARRIER_SUBJECT, NatsConnection};
+
+/// Delay before a failed request to create or look up the consumer is retried.
+const CONSUMER_RETRY_DELAY: Duration = Duration::from_millis(500);
+/// Interval at which a lost connection is checked.
+const CONNECTION_CHECK_INTERVAL: Duration = Duration::from_millis(100);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Reads the events of a stream, stored and new.
+///
+/// # Ephemeral or durable consumer
+/// Without a [durable name](crate::JetStreamEventSourceBuilder::durable) the source uses an ephemeral consumer: it starts at a
+/// position of your choice, and the server keeps no position. After a lost connection it reads on behind the last event,
+/// so that each event is delivered once, in stream order. Settling a delivery has no effect.
+///
+/// With a durable consumer the server keeps the position, and several readers share the events. Each delivery must be
+/// settled: [`ack`](Delivery::ack) when the work is done, [`nack`](Delivery::nack) to have it redelivered after a delay,
+/// [`reject`](Delivery::reject) if it can never be processed. The server redelivers events that are not settled within
+/// the [ack wait](crate::JetStreamEventSourceBuilder::ack_wait). Acks are sent without waiting, so an ack may be lost with the
+/// connection; [`close`](Self::close) reports whether the server has received them all. The source prefetches only as many
+/// events as its reader processes well within the ack wait.
+///
+/// # Order
+/// Events are delivered in stream order, so in order for each goal. With a durable consumer, redelivered events follow
+/// later ones; to keep the order of a goal then too, set
+/// [`max_in_flight`](crate::JetStreamEventSourceBuilder::max_in_flight) to 1. A
+/// [`SequenceTracker`](driver_events_core::SequenceTracker) detects missing and late events.
+///
+/// # Malformed messages
+/// A message that is not a valid event is delivered as malformed, with its stream sequence, and the source continues.
+/// [`reject`](Delivery::reject) it: the server does not redeliver it, and it becomes a [dead
+/// letter](crate::JetStreamEventSourceBuilder::dead_letters) if a subject for those is set.
+///
+/// Other clients may publish to the source's inbox. A message without a valid JetStream ack subject is delivered as
+/// malformed too: its position and reason have the subject, and there is nothing to redeliver.
+///
+/// # Errors
+/// - [`Disconnected`](SourceErrorKind::Disconnected): the connection has been down, or the consumer unavailable, for ten
+///   seconds. Reported once; call again, the source recovers.
+/// - [`Unauthorized`](SourceErrorKind::Unauthorized): the server rejects the credentials, or denies pull requests or acks.
+///   Reported only with a connection of [`NatsOptions`](crate::NatsOptions). The source recovers when access is granted.
+/// - [`Closed`](SourceErrorKind::Closed): the stream or the durable consumer was deleted, even if re-created since, or the
+///   connection is closed. Then `None`.
+/// - [`Fatal`](SourceErrorKind::Fatal): JetStream refuses to create another consumer. Calling again retries.
+///
+/// # Examples
+/// ```no_run
+/// use std::pin::pin;
+///
+/// use driver_events_core::DriverEventSource;
+/// use driver_events_nats::{JetStreamEventSource, NatsOptions};
+///
+/// async fn read(shutdown: impl Future<Output = ()>) -> Result<(), Box<dyn std::error::Error>> {
+///     let mut source = JetStreamEventSource::builder("DRIVER")
+///         .options(NatsOptions::new("nats://127.0.0.1:4222"))
+///         .durable("billing")
+///         .build()
+///         .await?;
+///     let mut shutdown = pin!(shutdown);
+///     let result = loop {
+///         let next = tokio::select! {
+///             () = &mut shutdown => break Ok(()),
+///             next = source.next() => next,
+///         };
+///         let delivery = match next {
+///             Some(Ok(delivery)) => delivery,
+///             Some(Err(error)) if error.is_retryable() => {
+///                 eprintln!("{error}");
+///                 continue;
+///             }
+///             Some(Err(error)) => break Err(error),
+///             None => break Ok(()),
+///         };
+///         let settled = match delivery.envelope() {
+///             Ok(envelope) => {
+///                 println!("{} {:?}", envelope.kind(), envelope.goal_id());
+///                 delivery.ack().await
+///             }
+///             Err(malformed) => {
+///                 let reason = malformed.to_string();
+///                 eprintln!("{}: {reason}", delivery.position());
+///                 delivery.reject(&reason).await
+///             }
+///         };
+///         // The server redelivers the event.
+///         if let Err(error) = settled {
+///             eprintln!("{error}");
+///         }
+///     };
+///     source.close().await?;
+///     Ok(result?)
+/// }
+/// ```
+pub struct JetStreamEventSource {
+    connection: NatsConnection,
+    stream: Arc<str>,
+    consumer: Consumer,
+    deliveries: Deliveries,
+    /// Earliest time of the next recovery attempt.
+    next_recovery: Instant,
+    outage: Outage,
+    is_closed: bool,
+}
+
+impl JetStreamEventSource {
+    pub(super) fn with_consumer(connection: NatsConnection, consumer: Consumer, deliveries: Deliveries) -> Self {
+        Self {
+            connection,
+            stream: Arc::clone(&deliveries.stream),
+            consumer,
+            deliveries,
+            next_recovery: Instant::now(),
+            outage: Outage::default(),
+            is_closed: false,
+        }
+    }
+
+    /// Returns the connection and its state; `None` if the caller created the client.
+    #[must_use]
+    pub fn connection(&self) -> Option<&NatsConnection> {
+        self.connection.monitored()
+    }
+
+    /// Naks prefetched messages of a durable consumer, waits until the server has received all acks, and closes the
+    /// connection if the source opened it. Without `close` the server redelivers prefetched messages only after the
+    /// [ack wait](crate::JetStreamEventSourceBuilder::ack_wait).
+    ///
+    /// # Errors
+    /// Acks may be lost: expect redelivery.
+    pub async fn close(mut self) -> Result<(), SourceError> {
+        let deadline = Instant::now() + CLOSE_TIMEOUT;
+        let result = match timeout_at(deadline, self.release(deadline)).await {
+            Ok(result) => result,
+            Err(elapsed) => Err(acks_unconfirmed(elapsed)),
+        };
+        if let Some(connection) = self.connection.owned() {
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            // All acks are confirmed or reported already.
+            let _ = connection.close(remaining).await;
+        }
+        result
+    }
+
+    async fn release(&mut self, deadline: Instant) -> Result<(), SourceError> {
+        self.consumer.delete_ephemeral().await;
+        self.barrier(deadline).await?;
+        if let Some(pulls) = self.consumer.take_durable() {
+            // After the barrier, all messages that the server had sent are buffered.
+            pulls.nak_buffered().await;
+            self.barrier(deadline).await?;
+        }
+        Ok(())
+    }
+
+    async fn barrier(&self, deadline: Instant) -> Result<(), SourceError> {
+        let epoch = self.connection.epoch();
+        let passed = self.connection.barrier(DEFAULT_BARRIER_SUBJECT, epoch, deadline);
+        passed.await.map(drop).map_err(acks_unconfirmed)
+    }
+
+    /// Recovers the consumer if that is due. Returns the error that the reader must see.
+    async fn recover(&mut self) -> Option<SourceError> {
+        // The delay comes first, so that a caller who drops `next` repeatedly does not flood the server with requests.
+        sleep_until(self.next_recovery).await;
+        if !self.connection.is_connected() {
+            if self.connection.is_closed() {
+                return Some(self.closed("the connection to NATS is closed"));
+            }
+            self.next_recovery = Instant::now() + CONNECTION_CHECK_INTERVAL;
+            return None;
+        }
+        self.next_recovery = Instant::now() + CONSUMER_RETRY_DELAY;
+        let Err(error) = self.consumer.recover().await else {
+            self.next_recovery = Instant::now();
+            return None;
+        };
+        match error.kind() {
+            SetupErrorKind::NotFound => {
+                let message = format!("stream `{}` or its consumer was deleted", self.stream);
+                Some(self.closed(message).with_source(error))
+            }
+            SetupErrorKind::Unreachable => {
+                self.outage.start_with_cause(error);
+                None
+            }
+            _ => Some(error.into()),
+        }
+    }
+
+    /// Returns the error that the reader has not seen yet, if there is one.
+    fn report(&mut self) -> Option<SourceError> {
+        let is_own_subject = |subject: &str| self.consumer.is_own_subject(subject);
+        self.outage.report(&self.connection, is_own_subject)
+    }
+
+    fn closed(&mut self, message: impl Into<String>) -> SourceError {
+        self.is_closed = true;
+        SourceError::new(SourceErrorKind::Closed, message)
+    }
+}
+
+#[async_trait]
+impl DriverEventSource for JetStreamEventSource {
+    async fn next(&mut self) -> Option<Result<Delivery, SourceError>> {
+        loop {
+            if self.is_closed {
+                return None;
+            }
+            // Skipping many events that the filter does not select must not starve other tasks.
+            tokio::task::consume_budget().await;
+            if self.consumer.is_lost() {
+                if let Some(error) = self.report() {
+                    return Some(Err(error));
+                }
+                if let Some(error) = self.recover().await {
+                    return Some(Err(error));
+                }
+            }
+            let Some(pulls) = self.consumer.pulls() else { continue };
+            match pulls.next().await {
+                PullEvent::Message(message, ack) => {
+                    self.outage.end();
+                    if self.consumer.accept(&ack)
+                        && let Some(delivery) = self.deliveries.of_message(message, ack).await
+                    {
+                        return Some(Ok(delivery));
+                    }
+                }
+                PullEvent::Foreign(message) => return Some(Ok(self.deliveries.of_foreign(message))),
+                PullEvent::Alive => self.outage.end(),
+                PullEvent::Idle => {
+                    if let Some(error) = self.report() {
+                        return Some(Err(error));
+                    }
+                }
+                PullEvent::Reconnected => {
+                    self.outage.end();
+                    self.consumer.lose_messages();
+                }
+                PullEvent::NoHeartbeat => {
+                    self.outage.start();
+                    self.consumer.lose_heartbeats();
+                }
+                PullEvent::ConsumerDeleted if self.consumer.durable_name().is_none() => self.consumer.lose_messages(),
+                PullEvent::ConsumerDeleted => {
+                    let message = format!("the consumer was deleted from stream `{}`", self.stream);
+                    return Some(Err(self.closed(message)));
+                }
+                PullEvent::Rejected(reason) => {
+                    return Some(Err(self.closed(format!("the server rejects pull requests: {reason}"))));
+                }
+                PullEvent::ConnectionClosed => return Some(Err(self.closed("the connection to NATS is closed"))),
+            }
+        }
+    }
+}
+
+fn acks_unconfirmed(error: impl std::error::Error + Send + Sync + 'static) -> SourceError {
+    SourceError::new(SourceErrorKind::Disconnected, "acks may be lost: expect redelivery").with_source(error)
+}
+
+impl fmt::Debug for JetStreamEventSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JetStreamEventSource")
+            .field("connection", &self.connection())
+            .field("stream", &self.stream)
+            .field("durable", &self.consumer.durable_name())
+            .finish_non_exhaustive()
+    }
+}

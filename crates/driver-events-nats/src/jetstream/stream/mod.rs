@@ -1,0 +1,16 @@
+//! Streams: settings, creation, checks.
+
+mod check;
+mod ensure;
+mod lookup;
+mod patterns;
+mod settings;
+mod warning;
+
+pub(super) use check::{check, check_for_reading};
+pub(super) use ensure::log_warnings;
+pub(super) use lookup::{STREAM_NOT_FOUND, check_name, look_up, lookup_error};
+
+pub use ensure::{EnsuredStream, ensure_stream};
+pub use settings::StreamSettings;
+pub use warning::StreamWarning;

@@ -1,5 +1,0 @@
-/// Returns `1 event`, `2 events`.
-pub(crate) fn pluralize(count: u64, noun: &str) -> String {
-    let suffix = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{suffix}")
-}

@@ -1,0 +1,152 @@
+//! Conversion between envelopes and NATS messages: bare JSON as payload, attributes as headers in CloudEvents'
+//! [binary mode](https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/nats-protocol-binding.md#31-binary-content-mode).
+
+use std::borrow::Cow;
+
+use async_nats::header::{HeaderMap, HeaderName, HeaderValue, NATS_MESSAGE_ID};
+use bytes::Bytes;
+use driver_events_core::cloudevents::{ReceivedAttributes, is_structured, read_structured, visit_attributes};
+use driver_events_core::{Envelope, Malformed, SinkError, SinkErrorKind};
+use driver_events_types::Limits;
+
+use super::percent;
+
+const PREFIX: &str = "ce-";
+const CONTENT_TYPE: &str = "content-type";
+
+/// Returns the attributes as headers, with `Nats-Msg-Id` for JetStream's deduplication.
+///
+/// # Errors
+/// As [`visit_attributes`].
+pub(crate) fn write(envelope: &Envelope) -> Result<HeaderMap, SinkError> {
+    let mut headers = HeaderMap::new();
+    visit_attributes(envelope, |name, value| {
+        let value = self::value(name, value)?;
+        if name == "id" {
+            headers.insert(NATS_MESSAGE_ID, value.clone());
+        }
+        headers.insert(header_name(name)?, value);
+        Ok(())
+    })?;
+    Ok(headers)
+}
+
+/// Returns only `Nats-Msg-Id`, for JetStream's deduplication.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn write_id(envelope: &Envelope) -> Result<HeaderMap, SinkError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(NATS_MESSAGE_ID, value("id", envelope.id().as_str())?);
+    Ok(headers)
+}
+
+/// Decodes a message. `subject` is a subject of the contract without prefix, or `None`.
+///
+/// A message without CloudEvents headers is a bare event of an older publisher. Its id is `Nats-Msg-Id`, if present.
+///
+/// # Errors
+/// The message is not an event. The offset is a position in the payload.
+pub(crate) fn read(
+    subject: Option<&str>,
+    headers: Option<&HeaderMap>,
+    payload: &Bytes,
+    limits: Limits,
+) -> Result<Envelope, Malformed> {
+    let Some(headers) = headers else {
+        let envelope = read_payload(payload, limits)?;
+        return Ok(with_type_of_subject(envelope, subject));
+    };
+    let named = |wanted: &'static str| {
+        let is_wanted = move |name: &HeaderName| AsRef::<str>::as_ref(name).eq_ignore_ascii_case(wanted);
+        headers
+            .iter()
+            .filter(move |(name, _)| is_wanted(name))
+            .filter_map(|(_, values)| values.first())
+    };
+    if named(CONTENT_TYPE).any(|value| is_structured(value.as_str())) {
+        return read_structured(payload, limits)
+            .map_err(|error| Malformed::new(payload.clone(), error.to_string(), error.offset()));
+    }
+    let malformed = |reason: String| Malformed::new(payload.clone(), reason, 0);
+    let mut received = ReceivedAttributes::default();
+    let mut has_id = false;
+    for (name, values) in headers.iter() {
+        let (Some(attribute), Some(value)) = (attribute_name(name.as_ref()), values.first()) else {
+            continue;
+        };
+        let value = percent::decode(value.as_str())
+            .ok_or_else(|| malformed(format!("attribute `{attribute}` is not valid UTF-8")))?;
+        received
+            .set(&attribute, &value)
+            .map_err(|error| malformed(error.to_string()))?;
+        has_id |= attribute == "id";
+    }
+    if let (false, Some(id)) = (has_id, headers.get(NATS_MESSAGE_ID)) {
+        // Encoded as in `write_id`. An id that CloudEvents does not allow is ignored: the server deduplicates by it anyway.
+        let id = percent::decode(id.as_str()).unwrap_or(Cow::Borrowed(id.as_str()));
+        let _ = received.set("id", &id);
+    }
+    let envelope = read_payload(payload, limits)?;
+    let envelope = received
+        .apply_to(envelope)
+        .map_err(|error| malformed(error.to_string()))?;
+    Ok(with_type_of_subject(envelope, subject))
+}
+
+/// Gives an unknown kind without headers the subject as type, so that it can be published again.
+fn with_type_of_subject(envelope: Envelope, subject: Option<&str>) -> Envelope {
+    match subject {
+        Some(subject) if envelope.subject().is_none() => envelope.clone().with_event_type(subject).unwrap_or(envelope),
+        _ => envelope,
+    }
+}
+
+fn read_payload(payload: &Bytes, limits: Limits) -> Result<Envelope, Malformed> {
+    Envelope::from_json_with(payload.clone(), limits).map_err(|error| Malformed::undecodable(payload.clone(), &error))
+}
+
+/// Returns the attribute name of a header in lower case. Header names are case-sensitive on the wire, but not in the
+/// binding.
+fn attribute_name(header: &str) -> Option<Cow<'_, str>> {
+    let (prefix, name) = header.split_at_checked(PREFIX.len())?;
+    if !prefix.eq_ignore_ascii_case(PREFIX) {
+        return None;
+    }
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Some(Cow::Owned(name.to_ascii_lowercase()));
+    }
+    Some(Cow::Borrowed(name))
+}
+
+fn value(attribute: &str, text: &str) -> Result<HeaderValue, SinkError> {
+    // The encoded text is printable ASCII, which every header accepts.
+    percent::encode(text).parse().map_err(|error| {
+        let message = format!("cannot write attribute `{attribute}` as a header");
+        SinkError::new(SinkErrorKind::Rejected, message).with_source(error)
+    })
+}
+
+/// Returns known names as constants, without allocation.
+fn header_name(attribute: &str) -> Result<HeaderName, SinkError> {
+    let name = match attribute {
+        "specversion" => "ce-specversion",
+        "id" => "ce-id",
+        "source" => "ce-source",
+        "type" => "ce-type",
+        "subject" => "ce-subject",
+        "time" => "ce-time",
+        "datacontenttype" => "ce-datacontenttype",
+        "sequence" => "ce-sequence",
+        "producerrun" => "ce-producerrun",
+        "partitionkey" => "ce-partitionkey",
+        "traceparent" => "ce-traceparent",
+        other => {
+            return format!("{PREFIX}{other}").parse().map_err(|error| {
+                let message = format!("cannot write attribute `{other}` as a header name");
+                SinkError::new(SinkErrorKind::Rejected, message).with_source(error)
+            });
+        }
+    };
+    Ok(HeaderName::from_static(name))
+}

@@ -1,0 +1,7 @@
+//! Events on the wire: subjects, headers, payloads.
+
+pub(crate) mod headers;
+pub(crate) mod percent;
+mod subject;
+
+pub(crate) use subject::{Subjects, is_publishable};
