@@ -81,11 +81,7 @@ impl NatsOptions {
     }
 }
 
-async fn connect(
-    options: ConnectOptions,
-    servers: Vec<ServerAddr>,
-    timeout: Duration,
-) -> Result<Client, SetupError> {
+async fn connect(options: ConnectOptions, servers: Vec<ServerAddr>, timeout: Duration) -> Result<Client, SetupError> {
     use async_nats::ConnectErrorKind as Kind;
 
     let error = match tokio::time::timeout(timeout, options.connect(servers)).await {

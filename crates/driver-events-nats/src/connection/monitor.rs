@@ -191,8 +191,7 @@ impl Monitor {
     }
 
     fn set_last_error(&self, error: &str) {
-        self.status
-            .send_modify(|status| status.last_error = Some(error.into()));
+        self.status.send_modify(|status| status.last_error = Some(error.into()));
     }
 }
 

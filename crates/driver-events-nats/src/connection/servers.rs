@@ -11,9 +11,7 @@ pub(super) fn parse(servers: &[String]) -> Result<(Vec<ServerAddr>, Credentials)
     let mut parsed = Vec::with_capacity(servers.len());
     let mut users: Vec<(String, Option<String>)> = Vec::new();
     for server in servers {
-        let invalid = |why: &str| {
-            SetupError::invalid(format!("invalid NATS server `{}`: {why}", redacted_url(server)))
-        };
+        let invalid = |why: &str| SetupError::invalid(format!("invalid NATS server `{}`: {why}", redacted_url(server)));
         // These errors do not quote the URL.
         let mut url = server
             .parse::<ServerAddr>()

@@ -8,7 +8,7 @@ use driver_events_harness::{NatsConfig, NatsServer, NatsUser, Proxy, wait_until}
 use driver_events_nats::{JetStreamEventSource, NatsOptions, SetupErrorKind, StreamSettings, ensure_stream};
 
 use crate::jetstream_reading::{assert_idle, assert_reads_in_order, ids, ids_of, next, numbered, quick, reader, store};
-use crate::jetstream_support::{STREAM, server_with_stream};
+use crate::jetstream_support::{STREAM, delete_stream, server_with_stream};
 use crate::support::{TIMEOUT, client, in_time, options};
 
 /// The position of `from_new` is that of the start, not that of the first event.
@@ -81,7 +81,7 @@ async fn recreated_stream_closes_the_source() {
     ids(&mut source, 10).await;
     proxy.refuse(true);
     assert_eq!(proxy.cut(), 1);
-    jetstream::new(client.clone()).delete_stream(STREAM).await.unwrap();
+    delete_stream(&client).await;
     ensure_stream(&client, &StreamSettings::new(STREAM)).await.unwrap();
     store(&client, &numbered(1, 10..30)).await;
     proxy.refuse(false);

@@ -10,7 +10,7 @@ use driver_events_nats::{
     JetStreamEventSink, SetupError, SetupErrorKind, StreamSettings, StreamWarning, ensure_stream,
 };
 
-use crate::jetstream_support::{STREAM, create_stream, default_config, jetstream_server};
+use crate::jetstream_support::{STREAM, create_stream, default_config, delete_stream, jetstream_server};
 use crate::support::{client, in_time, options};
 
 async fn build(client: &Client) -> Result<JetStreamEventSink, SetupError> {
@@ -75,7 +75,7 @@ async fn unfit_streams_are_refused_with_the_remedy() {
         let error = build(&client).await.unwrap_err();
         assert_eq!(error.kind(), SetupErrorKind::Incompatible, "{error}");
         assert!(error.to_string().contains(remedy), "{error}");
-        jetstream::new(client.clone()).delete_stream(STREAM).await.unwrap();
+        delete_stream(&client).await;
     }
     let sealed = Config {
         sealed: true,
@@ -87,7 +87,7 @@ async fn unfit_streams_are_refused_with_the_remedy() {
     let error = build(&client).await.unwrap_err();
     assert_eq!(error.kind(), SetupErrorKind::Incompatible, "{error}");
     assert!(error.to_string().contains("is sealed"), "{error}");
-    context.delete_stream(STREAM).await.unwrap();
+    delete_stream(&client).await;
     create_stream(
         &client,
         Config {
@@ -165,7 +165,7 @@ async fn risky_stream_settings_are_warnings() {
     ] {
         create_stream(&client, config).await;
         assert_eq!(build(&client).await.unwrap().warnings(), warnings);
-        jetstream::new(client.clone()).delete_stream(STREAM).await.unwrap();
+        delete_stream(&client).await;
     }
 }
 

@@ -32,6 +32,18 @@ pub(crate) async fn create_stream(client: &Client, config: jetstream::stream::Co
     context.create_stream(config).await.unwrap();
 }
 
+/// Deletes the stream, and keeps another one: nats-server removes the folder of its last stream in the background, and
+/// cannot create a stream meanwhile.
+pub(crate) async fn delete_stream(client: &Client) {
+    let context = jetstream::new(client.clone());
+    let kept = jetstream::stream::Config {
+        name: "KEPT".into(),
+        ..Default::default()
+    };
+    context.get_or_create_stream(kept).await.unwrap();
+    context.delete_stream(STREAM).await.unwrap();
+}
+
 /// Captures all events, with the server's default settings.
 pub(crate) fn default_config() -> jetstream::stream::Config {
     jetstream::stream::Config {

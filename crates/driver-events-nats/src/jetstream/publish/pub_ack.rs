@@ -65,9 +65,7 @@ impl PubAckError {
             10_077 if self.description.contains("maximum") || self.description.contains("no space") => {
                 Permanent(error(SinkErrorKind::Full, "stream is full"))
             }
-            10_002 | 10_023 | 10_028 | 10_047 => {
-                Permanent(error(SinkErrorKind::Full, "JetStream is out of resources"))
-            }
+            10_002 | 10_023 | 10_028 | 10_047 => Permanent(error(SinkErrorKind::Full, "JetStream is out of resources")),
             10_054 => Permanent(error(
                 SinkErrorKind::TooLarge,
                 "event exceeds the stream's maximum message size",

@@ -98,7 +98,12 @@ impl Publisher {
         // While the connection is down the client would buffer one copy of the event for each attempt.
         match timeout_at(deadline, self.acks.connected()).await {
             Ok(true) => {}
-            Ok(false) => return Err(Permanent(not_sent(SinkErrorKind::Closed, "the connection to NATS is closed"))),
+            Ok(false) => {
+                return Err(Permanent(not_sent(
+                    SinkErrorKind::Closed,
+                    "the connection to NATS is closed",
+                )));
+            }
             Err(_) => {
                 self.check_refusals(&event.subject)?;
                 return Err(RetryNow(not_sent(

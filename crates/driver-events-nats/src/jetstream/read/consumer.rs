@@ -230,7 +230,9 @@ impl Consumer {
     }
 
     async fn subscribe(&mut self, name: &str, prefetch: Prefetch) -> Result<(), SetupError> {
-        let subject = self.api.subject(&format!("CONSUMER.MSG.NEXT.{}.{name}", self.settings.stream));
+        let subject = self
+            .api
+            .subject(&format!("CONSUMER.MSG.NEXT.{}.{name}", self.settings.stream));
         let connection = self.api.connection().clone();
         self.pulls = Some(PullSubscription::subscribe(connection, subject, prefetch).await?);
         Ok(())
