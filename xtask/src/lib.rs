@@ -10,6 +10,7 @@ pub mod cargo_steps;
 pub mod rust_version;
 
 pub mod catalogue;
+pub mod circles;
 pub mod deny;
 pub mod deps;
 pub mod subjects;

@@ -9,7 +9,8 @@ use xtask::faults::{self, Faults};
 use xtask::output::progress;
 use xtask::selection::{Selection, Workspace};
 use xtask::{
-    brokers, cargo_steps, catalogue, deny, deps, prerequisites, rust_version, steps, subjects, vendor, workspace,
+    brokers, cargo_steps, catalogue, circles, deny, deps, prerequisites, rust_version, steps, subjects, vendor,
+    workspace,
 };
 
 /// Tests, gates, fault injection, benchmarks and the event catalogue of this project
@@ -22,8 +23,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run every gate and every test: prerequisites, fmt, subjects, deps, catalogue, deny, clippy, features, doc, vendor,
-    /// brokers install, tests
+    /// Run every gate and every test: prerequisites, fmt, subjects, deps, circles, catalogue, deny, clippy, features,
+    /// doc, vendor, brokers install, tests
     Test(Selection),
     /// Run `test`, then rust-version
     Ci,
@@ -56,6 +57,8 @@ enum Command {
     },
     /// Check what `deny` cannot: features of the tool, dev-dependencies, few dependencies of the types crate
     Deps,
+    /// Check that no library crate has a circle of files, or an import through its lib.rs
+    Circles,
     /// Check licences, sources, advisories and the layers of the architecture with cargo-deny, installed if it is missing
     Deny,
     /// Test a copy of the types crate's folder outside the workspace
@@ -110,6 +113,7 @@ fn run(command: Command) -> Result<()> {
         Command::Subjects { bless: true, base, .. } => subjects::bless_workspace(&root, base.as_deref()),
         Command::Subjects { base, .. } => subjects::check_workspace(&root, base.as_deref()),
         Command::Deps => deps::check(&root),
+        Command::Circles => circles::check(&root),
         Command::Deny => deny::check(&root, &mut Vec::new()),
         Command::Vendor => vendor::check(&root),
         Command::Catalogue { check: true } => catalogue::check(&root),

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::output::progress;
 use crate::selection::{Selection, Workspace};
 use crate::transport::Transport;
-use crate::{brokers, cargo_steps, catalogue, deny, deps, prerequisites, rust_version, subjects, vendor};
+use crate::{brokers, cargo_steps, catalogue, circles, deny, deps, prerequisites, rust_version, subjects, vendor};
 
 /// A step of a run.
 #[derive(Clone, Copy)]
@@ -51,11 +51,12 @@ impl Step {
 }
 
 /// The gates: quick steps first, after the check that nothing is missing.
-const GATES: [Step; 10] = [
+const GATES: [Step; 11] = [
     Step::selecting("prerequisites", |_, selection, _| prerequisites::check(selection)),
     Step::new("fmt", |root, _, _| cargo_steps::fmt(root)),
     Step::new("subjects --check", |root, _, _| subjects::check_workspace(root, None)),
     Step::new("deps", |root, _, _| deps::check(root)),
+    Step::new("circles", |root, _, _| circles::check(root)),
     Step::new("catalogue --check", |root, _, _| catalogue::check(root)),
     Step::new("deny", |root, _, not_checked| deny::check(root, not_checked)),
     Step::selecting("clippy", |root, selection, _| cargo_steps::clippy(root, selection)),
@@ -146,6 +147,7 @@ mod tests {
             "fmt",
             "subjects --check",
             "deps",
+            "circles",
             "catalogue --check",
             "deny",
             "clippy",

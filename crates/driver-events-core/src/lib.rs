@@ -62,7 +62,6 @@ mod setup_error;
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
 
-mod decode_reason;
 mod lock;
 mod redacted_url;
 

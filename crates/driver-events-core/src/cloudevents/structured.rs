@@ -9,7 +9,6 @@ use serde_json::value::RawValue;
 
 use super::received::ReceivedAttributes;
 use super::visit_attributes;
-use crate::decode_reason::decode_reason;
 use crate::envelope::Envelope;
 use crate::envelope::attribute_checks::InvalidAttribute;
 use crate::sink::sink_error::SinkError;
@@ -140,7 +139,7 @@ enum Reason {
     Attribute(InvalidAttribute),
     #[error("CloudEvent has no `data`")]
     NoData,
-    #[error("{}", decode_reason(.0))]
+    #[error("{}", .0.reason())]
     Data(DecodeError),
 }
 

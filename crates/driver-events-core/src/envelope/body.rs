@@ -10,18 +10,20 @@ pub(super) struct Body {
     limits: Limits,
     json: OnceLock<Result<Bytes, EncodeError>>,
     goal_id: OnceLock<Option<GoalId>>,
-    /// Set once the event was encoded. Its depth is then within the limit, so the default drop is safe.
+    /// Set once the event was encoded, or if it was received. Its depth is then within the limit, so the default drop is
+    /// safe.
     was_encoded: AtomicBool,
 }
 
 impl Body {
+    /// Creates a body, with the JSON if the event was received.
     pub(super) fn new(content: Decoded, limits: Limits, json: Option<Bytes>) -> Self {
         Self {
             content,
             limits,
+            was_encoded: AtomicBool::new(json.is_some()),
             json: json.map_or_else(OnceLock::new, |json| OnceLock::from(Ok(json))),
             goal_id: OnceLock::new(),
-            was_encoded: AtomicBool::new(false),
         }
     }
 
@@ -36,7 +38,7 @@ impl Body {
 
     /// Returns whether the event has no JSON yet.
     pub(super) fn is_unencoded(&self) -> bool {
-        matches!((&self.content, self.json.get()), (Decoded::Known(_), None))
+        self.json.get().is_none()
     }
 
     fn encode(&self) -> Result<Bytes, EncodeError> {
@@ -55,12 +57,11 @@ impl Body {
     }
 }
 
-/// An event may contain JSON so deeply nested that the default recursive drop would overflow the stack. An encoded event
-/// is within the depth limit and needs no check.
+/// An event may contain JSON so deeply nested that the default recursive drop would overflow the stack.
 impl Drop for Body {
     fn drop(&mut self) {
-        let was_encoded = *self.was_encoded.get_mut() || matches!(self.json.get(), Some(Ok(_)));
-        if let (false, Decoded::Known(event)) = (was_encoded, &self.content)
+        if !*self.was_encoded.get_mut()
+            && let Decoded::Known(event) = &self.content
             && event.free_json_depth() > Limits::MAX_DEPTH
         {
             let placeholder = Decoded::Unknown {

@@ -1,8 +1,6 @@
 use bytes::Bytes;
 use driver_events_types::DecodeError;
 
-use crate::decode_reason::decode_reason;
-
 /// Received bytes that are not a valid event, with the reason and the position of the error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
@@ -31,7 +29,7 @@ impl Malformed {
     /// The offset is that of the error, so `raw` must start with the event.
     #[must_use]
     pub fn undecodable(raw: Bytes, error: &DecodeError) -> Self {
-        Self::new(raw, decode_reason(error), error.offset())
+        Self::new(raw, error.reason(), error.offset())
     }
 
     /// Marks the bytes as a continuation of the previous delivery: see [`is_continuation`](Self::is_continuation).

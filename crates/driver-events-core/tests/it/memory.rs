@@ -18,7 +18,7 @@ async fn keeps_events_and_selects_by_goal_and_kind() {
     clone.send(event_of(2, 0)).await.unwrap();
     clone.send(event_of(1, 1)).await.unwrap();
     sink.send(samples::unknown_kind(samples::goal(1))).await.unwrap();
-    assert_eq!((sink.len(), clone.len()), (4, 4));
+    assert_eq!((sink.len(), clone.len(), sink.is_empty()), (4, 4, false));
     let of_goal: Vec<_> = sink
         .of_goal(samples::goal(1))
         .iter()

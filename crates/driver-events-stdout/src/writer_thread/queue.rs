@@ -159,7 +159,7 @@ impl Queue {
 
     /// Refuses new lines, flushes, and waits until the thread has exited and the output is dropped.
     pub(crate) async fn close(&self) -> Result<(), SinkError> {
-        let unstarted = self.lock().lifecycle.close();
+        let unstarted = self.lock().lifecycle.close(Lifecycle::Closing);
         // Drops the output without holding the lock: the writer may do anything.
         drop(unstarted);
         self.wake_thread.notify_one();
@@ -171,7 +171,7 @@ impl Queue {
 
     /// Makes the thread write the remaining lines, with at most one retry, and exit.
     pub(crate) fn detach(&self) {
-        let unstarted = self.lock().lifecycle.detach();
+        let unstarted = self.lock().lifecycle.close(Lifecycle::Detached);
         drop(unstarted);
         self.wake_thread.notify_one();
     }
@@ -298,21 +298,11 @@ impl Lifecycle {
         matches!(self, Self::Detached)
     }
 
-    /// Refuses new lines. Returns the previous state, which may own the output.
-    fn close(&mut self) -> Self {
+    /// Refuses new lines, and is `closed` while the thread runs. Returns the previous state, which may own the output.
+    fn close(&mut self, closed: Self) -> Self {
         let next = match self {
             Self::Unstarted(_) | Self::Ended => Self::Ended,
-            Self::Open | Self::Closing => Self::Closing,
-            Self::Detached => Self::Detached,
-        };
-        mem::replace(self, next)
-    }
-
-    /// Closes, without the sink. Returns the previous state, which may own the output.
-    fn detach(&mut self) -> Self {
-        let next = match self {
-            Self::Unstarted(_) | Self::Ended => Self::Ended,
-            Self::Open | Self::Closing | Self::Detached => Self::Detached,
+            Self::Open | Self::Closing | Self::Detached => closed,
         };
         mem::replace(self, next)
     }

@@ -3,7 +3,7 @@ const MAX_KIND_CHARS: usize = 100;
 
 /// An error from decoding an event: the cause, the field and the position in the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{message} at line {line} column {column}", self.prefix())]
+#[error("{} at line {line} column {column}", self.reason())]
 pub struct DecodeError {
     pub(crate) kind: DecodeErrorKind,
     pub(crate) event_kind: Option<String>,
@@ -89,13 +89,15 @@ impl DecodeError {
         &self.message
     }
 
-    /// Returns `KIND.PATH: `, as far as they are known.
-    fn prefix(&self) -> String {
+    /// Returns `KIND.PATH: MESSAGE`, as far as they are known: the text of `Display` without the position. It is short, on
+    /// one line and free of terminal escapes, whatever the input contains.
+    #[must_use]
+    pub fn reason(&self) -> String {
         let Some(kind) = &self.event_kind else {
-            return String::new();
+            return self.message.clone();
         };
         let kind: String = kind.chars().take(MAX_KIND_CHARS).flat_map(char::escape_debug).collect();
         let dot = if self.path.is_empty() { "" } else { "." };
-        format!("{kind}{dot}{}: ", self.path)
+        format!("{kind}{dot}{}: {}", self.path, self.message)
     }
 }
