@@ -1,4 +1,3 @@
-use std::error::Error;
 use std::fmt;
 
 use driver_events_core::{SetupError, SetupErrorKind};
@@ -7,7 +6,8 @@ use crate::exit::Exit;
 use crate::report::with_causes;
 
 /// Error of opening an input or a target, with the exit status that it causes.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
 pub(crate) struct OpenError {
     reason: String,
     pub(crate) exit: Exit,
@@ -37,14 +37,6 @@ impl OpenError {
         }
     }
 }
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
-    }
-}
-
-impl Error for OpenError {}
 
 impl From<std::io::Error> for OpenError {
     fn from(error: std::io::Error) -> Self {

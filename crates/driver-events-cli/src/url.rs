@@ -1,6 +1,4 @@
-use std::error::Error;
 use std::ffi::OsStr;
-use std::fmt;
 use std::path::PathBuf;
 
 /// Components of a URL such as `file:PATH?KEY=VALUE&KEY=VALUE`.
@@ -72,7 +70,8 @@ impl<'a> Url<'a> {
 }
 
 /// Error of parsing a URL. Its text contains no secrets.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub(crate) struct UrlError(String);
 
 impl UrlError {
@@ -95,14 +94,6 @@ impl UrlError {
             .map_err(|_| Self::new(format!("`{key}` must be `true` or `false`, not `{value}`")))
     }
 }
-
-impl fmt::Display for UrlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for UrlError {}
 
 /// Splits at the first `separator`.
 fn split(bytes: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {

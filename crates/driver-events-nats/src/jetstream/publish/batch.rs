@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use driver_events_core::{Envelope, Fate, Receipt, SinkError, SinkErrorKind};
+use driver_events_core::{BatchResults, Envelope, Fate, Receipt, SinkError, SinkErrorKind};
 use driver_events_types::GoalId;
 use futures_util::{StreamExt, stream};
 
@@ -15,18 +15,15 @@ type SendResult = Result<Receipt, SinkError>;
 /// Events with their indexes in the batch.
 type Events = Vec<(usize, PreparedEvent)>;
 
-/// Results with the indexes of their events in the batch.
-type Results = Vec<(usize, SendResult)>;
-
 impl Publisher {
     /// Publishes all events, and returns one result for each, in order.
     pub(super) async fn publish_all(&self, envelopes: Vec<Envelope>, atomic: AtomicPublish) -> Vec<SendResult> {
-        let mut results = Vec::with_capacity(envelopes.len());
+        let mut results = BatchResults::new(envelopes.len());
         let mut events = Vec::with_capacity(envelopes.len());
         for (index, envelope) in envelopes.into_iter().enumerate() {
             match self.prepare(envelope) {
                 Ok(event) => events.push((index, event)),
-                Err(error) => results.push((index, Err(error))),
+                Err(error) => results.set(index, Err(error)),
             }
         }
         let deadline = RetryDeadline::new(self.settings.retry_timeout);
@@ -34,8 +31,7 @@ impl Publisher {
             events = self.publish_in_atomic_batches(events, &deadline, &mut results).await;
         }
         self.publish_by_goal(events, &deadline, &mut results).await;
-        results.sort_unstable_by_key(|(index, _)| *index);
-        results.into_iter().map(|(_, result)| result).collect()
+        results.into_vec()
     }
 
     /// Publishes atomic batches until one fails, and returns the events that are left.
@@ -43,7 +39,7 @@ impl Publisher {
         &self,
         mut events: Events,
         deadline: &RetryDeadline,
-        results: &mut Results,
+        results: &mut BatchResults,
     ) -> Events {
         while !events.is_empty() {
             let rest = events.split_off(batch_size(events.iter().map(|(_, event)| event)));
@@ -52,15 +48,16 @@ impl Publisher {
                 events.extend(rest);
                 break;
             };
-            let stored = stored.into_iter().map(|stored| Ok(Receipt::Stored(stored)));
-            results.extend(events.iter().map(|(index, _)| *index).zip(stored));
+            for ((index, _), stored) in events.iter().zip(stored) {
+                results.set(*index, Ok(Receipt::Stored(stored)));
+            }
             events = rest;
         }
         events
     }
 
     /// Keeps one event of each goal in flight, so that no event overtakes one that is retried.
-    async fn publish_by_goal(&self, events: Events, deadline: &RetryDeadline, results: &mut Results) {
+    async fn publish_by_goal(&self, events: Events, deadline: &RetryDeadline, results: &mut BatchResults) {
         let mut goals: Vec<Events> = Vec::new();
         let mut index_of_goal: HashMap<Option<GoalId>, usize> = HashMap::new();
         for event in events {
@@ -74,11 +71,13 @@ impl Publisher {
             .map(|goal| self.publish_goal(goal, deadline))
             .buffer_unordered(self.settings.window);
         while let Some(goal_results) = published.next().await {
-            results.extend(goal_results);
+            for (index, result) in goal_results {
+                results.set(index, result);
+            }
         }
     }
 
-    async fn publish_goal(&self, events: Events, deadline: &RetryDeadline) -> Results {
+    async fn publish_goal(&self, events: Events, deadline: &RetryDeadline) -> Vec<(usize, SendResult)> {
         let mut results = Vec::with_capacity(events.len());
         let mut stopped = None;
         for (index, event) in events {

@@ -198,7 +198,7 @@ impl Consumer {
             .filter(|pending| *pending > 0);
         let max_batch = max_ack_pending.unwrap_or(usize::MAX).min(MAX_BATCH);
         // A part of the ack wait: the processing rate varies, and acks take time.
-        let prefetch = Prefetch::new(max_batch, None);
+        let prefetch = Prefetch::new(max_batch, Some(config.ack_wait / 4));
         self.subscribe(name, prefetch).await
     }
 
