@@ -1,4 +1,4 @@
-//! `cargo xtask circles`: no library crate has a circle of files, or imports through its `lib.rs`.
+//! `cargo xtask circles`: no library crate has a cyclic import between its files, or an import through its `lib.rs`.
 //!
 //! A file imports the file of the longest module path in each path of its `use` declarations, whose groups do not nest.
 //! Declarations count at the beginning of a line, so those of inline tests do not; nor do `mod` and `pub use`.
@@ -26,7 +26,7 @@ pub fn check(root: &Path) -> Result<()> {
     }
     ensure!(
         faults.is_empty(),
-        "circles of files, and imports through lib.rs:{faults}"
+        "cyclic imports between files, and imports through lib.rs:{faults}"
     );
     Ok(())
 }

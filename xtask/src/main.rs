@@ -57,7 +57,7 @@ enum Command {
     },
     /// Check what `deny` cannot: features of the tool, dev-dependencies, few dependencies of the types crate
     Deps,
-    /// Check that no library crate has a circle of files, or an import through its lib.rs
+    /// Check that no library crate has a cyclic import between its files, or an import through its lib.rs
     Circles,
     /// Check licences, sources, advisories and the layers of the architecture with cargo-deny, installed if it is missing
     Deny,

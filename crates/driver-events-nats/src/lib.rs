@@ -52,8 +52,8 @@
 //!
 //! # Connections
 //! A sink or source uses an existing client ([`NatsEventSink::new`]), a shared [`NatsConnection`], or its own connection
-//! ([`NatsOptions`]). Only the latter two receive the events of the client: rejected credentials, at startup and later, and
-//! rejected subjects. The client queues at most 128 events; during bursts, counts of rejected messages are lower bounds.
+//! ([`NatsOptions`]). Only the latter two report rejected subjects and credentials, at startup and later. The client
+//! queues at most 128 of these reports, so during bursts the counts of rejected messages are lower bounds.
 //!
 //! # Features
 //! None.

@@ -1,8 +1,8 @@
 use super::receipt::Receipt;
 use super::sink_error::{SinkError, SinkErrorKind};
 
-/// Results of [`send_batch`](crate::DriverEventSink::send_batch), in the order of the events, whichever order they are
-/// known in.
+/// Collects the results of [`send_batch`](crate::DriverEventSink::send_batch), in any order, and returns them in the
+/// order of the events.
 ///
 /// An event whose result was never set fails with [`Fatal`](SinkErrorKind::Fatal): a bug in a sink must neither panic its
 /// caller nor pass for success.
@@ -35,7 +35,8 @@ impl BatchResults {
         }
     }
 
-    /// Sets the results of the events that have none, in order. Too few or too many results have no effect on the others.
+    /// Sets the results of the events that have none, in order. Ignores surplus results. If there are too few, the last
+    /// events stay unset.
     pub fn fill(&mut self, results: impl IntoIterator<Item = Result<Receipt, SinkError>>) {
         let unset = self.0.iter_mut().filter(|slot| slot.is_none());
         for (slot, result) in unset.zip(results) {

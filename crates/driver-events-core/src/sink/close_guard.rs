@@ -63,7 +63,7 @@ impl CloseGuard {
         }
     }
 
-    /// Fails all calls from now on. May be called again.
+    /// Fails new calls from now on; calls in flight continue. May be called again.
     pub fn close(&self) {
         let before = self.state.fetch_or(CLOSED, Ordering::AcqRel);
         if before == 0 {

@@ -15,7 +15,7 @@ use self::source_error::SourceError;
 /// Source of driver events: a file, a subscription, a stream or a consumer group.
 ///
 /// Returns one delivery at a time, in the order of the source. Events of one goal arrive in the order in which they were
-/// published.
+/// published, unless the source's documentation says otherwise, for example for redelivered events.
 #[async_trait]
 pub trait DriverEventSource: fmt::Debug + Send {
     /// Waits for the next delivery. Returns `None` at the end of the source, and for every call after that.

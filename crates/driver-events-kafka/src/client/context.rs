@@ -42,7 +42,7 @@ impl<R> Context<R> {
 }
 
 impl<R: Default> Context<R> {
-    /// Creates the context of a client that replaces this one's.
+    /// Creates the context of a replacement client: the same state and tokens, a new role.
     pub(crate) fn renewed(&self) -> Self {
         Self::new(self.state.clone(), self.tokens.clone(), R::default())
     }

@@ -42,7 +42,8 @@ struct CredentialError {
     reported: Instant,
 }
 
-/// How long a credential error explains that all brokers are down. librdkafka repeats it every 30 seconds.
+/// Time for which a credential error counts as the cause of "all brokers down". librdkafka repeats the error every 30
+/// seconds.
 const CREDENTIAL_ERROR_TTL: Duration = Duration::from_secs(60);
 
 impl KafkaState {

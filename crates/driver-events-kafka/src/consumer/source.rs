@@ -172,7 +172,7 @@ impl DriverEventSource for KafkaEventSource {
                 biased;
                 redelivery = redeliveries.next_due(), if redeliveries.is_pending() => Err(redelivery),
                 received = client.recv() => Ok(received),
-                // Polled only if no record is available, so that records do not pay for it.
+                // Polled only if no record is available, so that it costs nothing per record.
                 redelivery = redeliveries.next_due() => Err(redelivery),
             };
             let received = match received {

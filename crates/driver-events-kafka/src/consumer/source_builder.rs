@@ -232,7 +232,8 @@ impl KafkaEventSourceBuilder {
         let group = self
             .group
             .unwrap_or_else(|| format!("driver-events-{}", Uuid::now_v7()));
-        // All other starts are explicit offsets. One out of range was deleted by retention, or its topic was re-created.
+        // Other start positions are explicit offsets. If one is out of range, retention deleted the record, or the
+        // topic was re-created.
         config.set("group.id", group).set("auto.offset.reset", "earliest");
         let tokens = TokenCache::new(self.token, &config)?;
         if let Some(Err(error)) = tokens.as_ref().map(|tokens| tokens.fetch_first(REQUEST_TIMEOUT)) {

@@ -16,8 +16,8 @@ use crate::client::state::KafkaState;
 /// Time between two commits while the group has no coordinator.
 const COORDINATOR_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Checks that the topics exist, and returns the start offsets of a standalone source. Blocks until the brokers have
-/// responded.
+/// Checks that the topics exist. Returns the start offsets of a standalone source; commits those of a group and returns
+/// `None`. Blocks until the brokers have responded.
 pub(super) fn find_starts(
     consumer: &Consumer,
     is_grouped: bool,

@@ -43,7 +43,8 @@ impl InFlight {
     /// Keep polling the same future: a caller that keeps starting over may wait forever while new records are sent.
     pub(super) async fn drain(&self) {
         let _flush = self.flush.lock().await;
-        // A record that read the epoch just before it changed is counted in the next slot, so both are drained.
+        // A record that read the epoch just before an earlier flush changed it is counted in the other slot, so both
+        // are drained.
         for _ in 0..2 {
             let slot = self.epoch.fetch_add(1, Ordering::SeqCst) % 2;
             loop {

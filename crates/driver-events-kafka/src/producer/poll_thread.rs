@@ -1,4 +1,4 @@
-//! Polls a producer for its delivery reports: the callers that produce poll it, and a thread does while none produces.
+//! Polls a producer for delivery reports: callers poll while they produce, a dedicated thread polls otherwise.
 //!
 //! The poller frees the record's memory, which is cheap on the thread that allocated it.
 
@@ -31,7 +31,7 @@ pub(super) fn spawn(client: Arc<Client>) -> io::Result<Thread> {
     Ok(thread.thread().clone())
 }
 
-/// Counts a record that was queued; call it after [`InFlight::start`](super::in_flight::InFlight::start).
+/// Counts a record passed to librdkafka; call it after [`InFlight::start`](super::in_flight::InFlight::start).
 pub(super) fn record_queued(client: &Client, poll_thread: &Thread) {
     let role = client.context().role();
     let before = role.queued_records.fetch_add(1, Ordering::Relaxed);

@@ -95,7 +95,8 @@ impl fmt::Debug for TopicNameStrategy {
     }
 }
 
-/// Returns the subject, which for an unknown kind is any sender's CloudEvents type, so it must have the contract's prefix.
+/// Returns the subject. For an unknown kind it is the CloudEvents type, which the sender chose, so it must have the
+/// contract's prefix.
 fn subject(envelope: &Envelope) -> Result<&str, SinkError> {
     let kind = envelope.kind();
     match envelope.subject() {

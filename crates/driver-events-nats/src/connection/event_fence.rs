@@ -1,7 +1,7 @@
 //! Fence in the client's event queue.
 //!
-//! async-nats hands messages to subscriptions and errors of the server to a task that runs the event callback. Both leave
-//! the connection in the order of the wire, but the task may run late: when a reply arrives, the callback may not have
+//! async-nats sends messages to subscriptions, and server errors to a task that runs the event callback. It reads both
+//! in the order of the wire, but the task may run late: when a reply arrives, the callback may not have
 //! seen a permissions violation that the server reported before it. A fence is an error that the server reports on
 //! request: once the callback has seen it, it has seen every error before it, because the queue is first in, first out.
 
@@ -38,7 +38,7 @@ struct Progress {
     passed: u64,
 }
 
-/// One fence. Its subscription ends when it is dropped: a reconnect would send it again.
+/// One fence. Unsubscribes on drop: otherwise a reconnect would send the fence again.
 #[derive(Debug)]
 pub(super) struct EventFence<'a> {
     fences: &'a EventFences,

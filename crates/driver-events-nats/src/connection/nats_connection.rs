@@ -119,7 +119,7 @@ impl NatsConnection {
         })
     }
 
-    /// Returns the connection if the sink or source that opened it closes it.
+    /// Returns the connection if a sink or source opened it and must close it.
     pub(crate) fn owned(&self) -> Option<&Self> {
         (self.ownership == Ownership::Owned).then_some(self)
     }
@@ -138,8 +138,8 @@ impl NatsConnection {
         self.monitor.is_closed()
     }
 
-    /// Returns the number of the current epoch, which each connect increments. Starts at 1, before the first connect too:
-    /// messages sent until then are sent in epoch 1.
+    /// Returns the current epoch, which each reconnect increments. It is 1 before the first connect too: messages
+    /// queued until then are sent in epoch 1.
     pub(crate) fn epoch(&self) -> u64 {
         self.statistics.connects.load(Ordering::Acquire).max(1)
     }

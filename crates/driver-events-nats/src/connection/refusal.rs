@@ -6,7 +6,7 @@ use driver_events_core::{SetupError, SetupErrorKind, SinkError, SinkErrorKind, S
 
 use super::nats_connection::NatsConnection;
 
-/// Time for which a subject is not published to after a permissions violation. After that one event is sent again, in
+/// Time for which the sink refuses events on a subject after a permissions violation. Later events are sent again, in
 /// case the permission was granted.
 const DENIED_SUBJECT_TTL: Duration = Duration::from_secs(1);
 
@@ -41,7 +41,7 @@ impl NatsConnection {
         self.refused_publish_within(subject, DENIED_SUBJECT_TTL)
     }
 
-    /// Returns why the server did not accept messages on a subject within this time.
+    /// Returns why the server refuses messages on a subject, if it refused one during the past `within`.
     pub(crate) fn refused_publish_within(&self, subject: &str, within: Duration) -> Option<Refusal> {
         if !self.monitor().has_refusals() {
             return None;

@@ -51,7 +51,7 @@ impl Violations {
         true
     }
 
-    /// Returns whether the server denied publishing to the subject within this time.
+    /// Returns whether the server denied publishing to the subject during the past `within`.
     pub(super) fn is_publish_denied(&self, subject: &str, within: Duration) -> bool {
         let permission = Permission::Publish(self.key(subject));
         let violations = lock(&self.by_permission);

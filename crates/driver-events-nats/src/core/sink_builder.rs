@@ -31,7 +31,7 @@ pub struct NatsEventSinkBuilder {
 }
 
 impl NatsEventSink {
-    /// Creates a builder, which sets an own connection, a prefix, bare events and timeouts.
+    /// Creates a builder, with settings for the connection, the prefix, the headers and the timeouts.
     pub fn builder() -> NatsEventSinkBuilder {
         NatsEventSinkBuilder {
             connection: ConnectionSource::Missing,

@@ -30,8 +30,8 @@ const EPOCH_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 ///   per cause, and only on a connection created by [`NatsOptions`](crate::NatsOptions).
 /// - [`Closed`](SourceErrorKind::Closed): the connection was closed; `None` follows.
 ///
-/// Attributes are read from headers in CloudEvents binary or structured mode. A bare event of an older publisher gets its
-/// id from `Nats-Msg-Id`, or a new one. [`ack`](Delivery::ack), `nack` and `reject` have no effect.
+/// Attributes are read from headers in CloudEvents binary or structured mode. An event without CloudEvents headers
+/// gets its id from `Nats-Msg-Id`, or a new one. [`ack`](Delivery::ack), `nack` and `reject` have no effect.
 ///
 /// # Examples
 /// ```no_run

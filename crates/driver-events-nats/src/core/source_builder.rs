@@ -48,7 +48,7 @@ impl NatsEventSource {
         Self::builder().client(client).build().await
     }
 
-    /// Creates a builder, which sets an own connection, a prefix, a queue group and a filter.
+    /// Creates a builder, with settings for the connection, the prefix, the queue group and the filter.
     pub fn builder() -> NatsEventSourceBuilder {
         NatsEventSourceBuilder {
             connection: ConnectionSource::Missing,

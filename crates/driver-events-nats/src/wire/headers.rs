@@ -43,7 +43,7 @@ pub(crate) fn write_id(envelope: &Envelope) -> Result<HeaderMap, SinkError> {
 
 /// Decodes a message. `subject` is a subject of the contract without prefix, or `None`.
 ///
-/// A message without CloudEvents headers is a bare event of an older publisher. Its id is `Nats-Msg-Id`, if present.
+/// A message without CloudEvents headers is a bare event. Its id is `Nats-Msg-Id`, if present.
 ///
 /// # Errors
 /// The message is not an event. The offset is a position in the payload.

@@ -47,8 +47,8 @@ impl AtomicPublish {
         }
     }
 
-    /// Returns whether atomic batches are faster than publishing by goal, where the goal with the most events takes one
-    /// round trip for each of them.
+    /// Returns whether atomic batches are faster than publishing by goal, which takes as many round trips as the
+    /// largest goal has events.
     pub(super) fn is_faster(self, goals: impl ExactSizeIterator<Item = Option<GoalId>>) -> bool {
         let Self::Enabled { cost } = self else {
             return false;

@@ -14,7 +14,7 @@ use super::stream_lookup::StreamLookup;
 use crate::connection::{NatsConnection, Refusal, publish_error};
 use crate::wire::{Subjects, headers};
 
-/// Backoff after the first attempt that failed at once. It doubles up to `MAX_BACKOFF`.
+/// Backoff after the first error reply, such as "no responders". Doubles up to `MAX_BACKOFF`.
 const MIN_BACKOFF: Duration = Duration::from_millis(20);
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
@@ -129,7 +129,7 @@ impl Publisher {
             Err(_) => {
                 return Err(RetryNow(not_sent(
                     SinkErrorKind::Timeout,
-                    "the client's send buffer is full: the connection to NATS is too slow",
+                    "the queue of the client is full: the connection to NATS is too slow",
                 )));
             }
         }

@@ -45,7 +45,7 @@ use crate::jetstream::stream::StreamWarning;
 /// - [`TooLarge`](SinkErrorKind::TooLarge): larger than the server's `max_payload` or the stream's `max_msg_size`.
 ///
 /// # Timeouts and cancel safety
-/// `send` returns within the retry timeout and two seconds; `send_batch` within the same time after the stream last stored
+/// `send` returns within the retry timeout plus two seconds; `send_batch` within that time after the stream last stored
 /// an event. All methods are cancel safe: an event whose `send` was dropped may be stored, and may be sent again.
 ///
 /// # Examples

@@ -20,7 +20,7 @@ const STREAM_LOOKUP_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) struct StreamLookup {
     api: Api,
     stream: Arc<str>,
-    /// When, and whether the stream existed. Held across the lookup, so concurrent callers share one request.
+    /// Time and result of the last lookup. Held across the lookup, so concurrent callers share one request.
     last: Mutex<Option<(Instant, bool)>>,
 }
 

@@ -1,5 +1,5 @@
-//! The consumer of a source. An ephemeral one reads without acks: after a loss the source creates another one behind the
-//! last message.
+//! The consumer of a source. An ephemeral consumer reads without acks: after a loss the source re-creates it, starting
+//! after the last message.
 
 use async_nats::jetstream::consumer::{Config, DeliverPolicy, Info};
 use bytes::Bytes;
@@ -30,7 +30,7 @@ pub(super) struct Consumer {
     must_look_up: bool,
     /// Name of the ephemeral consumer.
     ephemeral: Option<String>,
-    /// Stream sequence of the last message, at first the sequence behind which the ephemeral consumer started.
+    /// Stream sequence of the last message; before the first message, the sequence after which the consumer started.
     last_sequence: Option<u64>,
     /// Consumer sequence of the ephemeral consumer's next message.
     next_consumer_sequence: u64,
@@ -90,8 +90,8 @@ impl Consumer {
         self.lose_messages();
     }
 
-    /// Records a message. Returns `false` if the ephemeral consumer lost messages before it: another one delivers them and
-    /// all later ones.
+    /// Records a message. Returns `false` if the ephemeral consumer lost messages before it: the re-created consumer
+    /// delivers them, this message and all later ones.
     pub(super) fn accept(&mut self, ack: &AckSubject) -> bool {
         if self.settings.durable.is_some() {
             return true;
@@ -150,7 +150,7 @@ impl Consumer {
         }
     }
 
-    /// Creates an ephemeral consumer behind the last message.
+    /// Creates an ephemeral consumer that starts after the last message.
     async fn create_ephemeral(&mut self) -> Result<(), SetupError> {
         self.delete_ephemeral().await;
         // Inboxes are unique, so the name is too.

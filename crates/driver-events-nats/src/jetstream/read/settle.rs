@@ -24,7 +24,7 @@ pub(super) struct JetStreamSettle {
 /// Acks a message.
 ///
 /// # Errors
-/// - `Disconnected`: the connection is down and the client's send buffer is full.
+/// - `Disconnected`: the connection is down and the queue of the client is full.
 /// - `Closed`: the connection is closed.
 pub(super) async fn ack(client: &Client, ack_subject: Subject) -> Result<(), SourceError> {
     publish(client, ack_subject, Bytes::from_static(b"+ACK")).await
@@ -36,7 +36,7 @@ async fn publish(client: &Client, ack_subject: Subject, payload: Bytes) -> Resul
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(failed(SourceErrorKind::Closed, "the connection to NATS is closed").with_source(error)),
         Err(elapsed) => {
-            let cause = "the connection to NATS is down and the client's send buffer is full";
+            let cause = "the connection to NATS is down and the queue of the client is full";
             Err(failed(SourceErrorKind::Disconnected, cause).with_source(elapsed))
         }
     }

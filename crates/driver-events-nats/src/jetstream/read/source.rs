@@ -22,7 +22,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// # Ephemeral or durable consumer
 /// Without a [durable name](crate::JetStreamEventSourceBuilder::durable) the source uses an ephemeral consumer: it starts at a
-/// position of your choice, and the server keeps no position. After a lost connection it reads on behind the last event,
+/// position of your choice, and the server keeps no position. After a lost connection it resumes after the last event,
 /// so that each event is delivered once, in stream order. Settling a delivery has no effect.
 ///
 /// With a durable consumer the server keeps the position, and several readers share the events. Each delivery must be
@@ -51,8 +51,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 ///   seconds. Reported once; call again, the source recovers.
 /// - [`Unauthorized`](SourceErrorKind::Unauthorized): the server rejects the credentials, or denies pull requests or acks.
 ///   Reported only with a connection of [`NatsOptions`](crate::NatsOptions). The source recovers when access is granted.
-/// - [`Closed`](SourceErrorKind::Closed): the stream or the durable consumer was deleted, even if re-created since, or the
-///   connection is closed. Then `None`.
+/// - [`Closed`](SourceErrorKind::Closed): the stream or the durable consumer was deleted, even if re-created since, the
+///   server rejects pull requests, or the connection is closed. Then `None`.
 /// - [`Fatal`](SourceErrorKind::Fatal): JetStream refuses to create another consumer. Calling again retries.
 ///
 /// # Examples
