@@ -18,4 +18,3 @@ mod faults;
 mod kafka;
 mod nats;
 mod sample_events;
-mod tool_without_transports;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use async_nats::jetstream;
 
 use super::shell::Shell;
-use super::{fenced, files, root};
+use super::{fenced, files, root, tool_without_transports};
 
 /// The pages with command blocks. One shell runs the blocks of one page.
 const PAGES: [&str; 3] = ["README.md", "docs/nats.md", "docs/kafka.md"];
@@ -32,6 +32,7 @@ fn every_page_with_commands_is_tested() {
 /// All pages in a single test: they share ports and the binary.
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_of_all_pages_run_as_pasted() {
+    tool_without_transports::names_the_missing_feature();
     for name in PAGES {
         let text = fs::read_to_string(root().join(name)).unwrap();
         let mut page = Page::new();

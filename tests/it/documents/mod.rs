@@ -2,6 +2,7 @@
 
 mod commands;
 mod shell;
+mod tool_without_transports;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -2,10 +2,10 @@
 
 use std::process::{Command, Output};
 
-use crate::documents::root;
+use super::root;
 
-#[test]
-fn tool_without_transports_names_the_missing_feature() {
+/// Checks that the tool names the missing feature. No test of its own: the commands of the pages replace the binary.
+pub(super) fn names_the_missing_feature() {
     let urls = [
         ("nats://127.0.0.1:4222", "NATS", "nats"),
         ("tls://127.0.0.1:4222", "NATS", "nats"),
