@@ -84,7 +84,10 @@ fn test_lists_every_missing_tool_before_anything_else() {
         "{stderr}"
     );
     let steps: Vec<_> = stderr.lines().filter(|line| line.starts_with("=== ")).collect();
-    assert_eq!(steps, ["=== 1/13 prerequisites"]);
+    assert!(
+        matches!(steps[..], [step] if step.ends_with(" prerequisites")),
+        "{steps:?}"
+    );
 }
 
 #[test]
