@@ -22,7 +22,7 @@ mod captured_tracing;
 pub use captured_tracing::{CapturedTracing, error_report};
 
 mod wait;
-pub use wait::{wait_for, wait_until};
+pub use wait::{poll_for, poll_for_blocking, wait_for, wait_until};
 
 pub mod brokers;
 pub mod interop;

@@ -32,31 +32,39 @@ pub fn wait_for<T, P: AsyncFnMut() -> Option<T>>(
     // Not an async function: that would report the location of this file.
     let caller = Location::caller();
     async move {
-        let value = async {
-            loop {
-                if let Some(value) = probe().await {
-                    return value;
-                }
-                tokio::time::sleep(POLL_INTERVAL).await;
+        let value = poll_for(timeout, &mut probe).await;
+        value.unwrap_or_else(|| panic!("{caller}: waited {timeout:?} until {what}"))
+    }
+}
+
+/// Waits until `probe` returns a value. Returns `None` after `timeout`; a probe that does not finish is dropped then.
+pub async fn poll_for<T>(timeout: Duration, mut probe: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    let value = async {
+        loop {
+            if let Some(value) = probe().await {
+                return value;
             }
-        };
-        match tokio::time::timeout(timeout, value).await {
-            Ok(value) => value,
-            Err(_) => panic!("{caller}: waited {timeout:?} until {what}"),
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
+    };
+    tokio::time::timeout(timeout, value).await.ok()
+}
+
+/// Blocks until `probe` returns a value. Returns `None` after `timeout`.
+pub fn poll_for_blocking<T>(timeout: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = probe() {
+            return Some(value);
+        }
+        if start.elapsed() >= timeout {
+            return None;
+        }
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
 /// Blocks until `condition` is true, and returns whether it became true within `timeout`.
 pub(crate) fn poll_until(timeout: Duration, mut condition: impl FnMut() -> bool) -> bool {
-    let start = Instant::now();
-    loop {
-        if condition() {
-            return true;
-        }
-        if start.elapsed() >= timeout {
-            return false;
-        }
-        thread::sleep(POLL_INTERVAL);
-    }
+    poll_for_blocking(timeout, || condition().then_some(())).is_some()
 }

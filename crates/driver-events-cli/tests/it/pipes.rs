@@ -1,14 +1,17 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::Duration;
 
+use driver_events_harness::poll_for_blocking;
+use rustix::io::ioctl_fionread;
 use tempfile::tempdir;
 
 use crate::support::{Ended, GOAL_RUN, Process, TEST_TIMEOUT, command, escalate, finish};
 
-/// Larger than a pipe buffer.
+/// Capacity of a pipe in bytes.
+const PIPE_CAPACITY: u64 = 64 * 1024;
+
+/// Larger than a pipe.
 fn long_run() -> String {
     GOAL_RUN.repeat(100)
 }
@@ -118,8 +121,13 @@ fn slow_reader_receives_everything() {
     let mut stdout = process.stdout.take().unwrap();
     let mut text = vec![0; 4096];
     stdout.read_exact(&mut text).unwrap();
-    thread::sleep(Duration::from_millis(500));
-    assert_eq!(process.try_wait(), None, "the pipe must be too small for the rest");
+    let is_half_full = || (ioctl_fionread(&stdout).unwrap() >= PIPE_CAPACITY / 2).then_some(());
+    poll_for_blocking(TEST_TIMEOUT, is_half_full).expect("the command fills the pipe");
+    assert!(
+        long_run().len() as u64 > text.len() as u64 + PIPE_CAPACITY,
+        "the pipe is too small for the rest"
+    );
+    assert_eq!(process.try_wait(), None, "the command waits for the reader");
     stdout.read_to_end(&mut text).unwrap();
     assert!(text == long_run().into_bytes());
     assert_eq!(process.wait(), 0);

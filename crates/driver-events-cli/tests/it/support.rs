@@ -6,7 +6,9 @@ use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitSta
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use driver_events_harness::poll_for_blocking;
 
 /// Timeout of one step of a test, longer than any step takes on a busy machine.
 pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -123,12 +125,8 @@ impl Process {
 
     /// Waits for the end of the process and returns its exit code.
     pub(crate) fn wait(&self) -> i32 {
-        loop {
-            if let Some(code) = self.try_wait() {
-                return code;
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
+        // The watchdog kills the process at the timeout.
+        poll_for_blocking(2 * self.timeout, || self.try_wait()).expect("the process ends")
     }
 
     fn exit_code(&self, status: ExitStatus) -> i32 {
@@ -295,14 +293,7 @@ impl Running {
 
     /// Waits for the end, at most [`TEST_TIMEOUT`], with standard input still open. Returns the lines not read yet.
     pub(crate) fn wait(self) -> Ended {
-        let deadline = Instant::now() + TEST_TIMEOUT;
-        let code = loop {
-            if let Some(code) = self.process.try_wait() {
-                break code;
-            }
-            assert!(Instant::now() < deadline, "the command must exit");
-            thread::sleep(Duration::from_millis(5));
-        };
+        let code = poll_for_blocking(TEST_TIMEOUT, || self.process.try_wait()).expect("the command must exit");
         let rest = |lines: &Receiver<String>| lines.iter().map(|line| line + "\n").collect::<String>();
         Ended::new(code, rest(&self.stdout).into_bytes(), rest(&self.stderr))
     }

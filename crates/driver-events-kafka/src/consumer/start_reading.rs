@@ -13,8 +13,8 @@ use super::start_from::StartFrom;
 use crate::admin::metadata::{self, REQUEST_TIMEOUT};
 use crate::client::state::KafkaState;
 
-/// Time between two commits while the group has no coordinator.
-const COORDINATOR_RETRY_INTERVAL: Duration = Duration::from_millis(100);
+/// Time between two attempts while a leader or the group's coordinator moves.
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Checks that the topics exist. Returns the start offsets of a standalone source; commits those of a group and returns
 /// `None`. Blocks until the brokers have responded.
@@ -34,22 +34,24 @@ pub(super) fn find_starts(
         metadata::partitions(client.client(), &[topic], state)?;
     }
     let partitions = metadata::partitions(client.client(), topics, state)?;
-    if !is_grouped {
-        return start.offsets(client, &partitions).map(Some).map_err(start_error);
-    }
     let deadline = Instant::now() + REQUEST_TIMEOUT;
     loop {
-        let Err(error) = start.commit(client, &partitions) else {
-            return Ok(None);
+        let starts = match is_grouped {
+            true => start.commit(client, &partitions).map(|()| None),
+            false => start.offsets(client, &partitions).map(Some),
+        };
+        let error = match starts {
+            Ok(starts) => return Ok(starts),
+            Err(error) => error,
         };
         let code = error.rdkafka_error_code();
-        if has_members(code) {
+        if is_grouped && has_members(code) {
             return Ok(None);
         }
-        if !lacks_coordinator(code) || deadline <= Instant::now() {
+        if !is_moving(code) || deadline <= Instant::now() {
             return Err(start_error(error));
         }
-        thread::sleep(COORDINATOR_RETRY_INTERVAL);
+        thread::sleep(RETRY_INTERVAL);
     }
 }
 
@@ -77,12 +79,18 @@ fn has_members(code: Option<RDKafkaErrorCode>) -> bool {
     )
 }
 
-/// Returns whether the group's coordinator is being elected or moved.
-fn lacks_coordinator(code: Option<RDKafkaErrorCode>) -> bool {
+/// Returns whether a partition's leader or the group's coordinator is being elected or moved.
+fn is_moving(code: Option<RDKafkaErrorCode>) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
         code,
-        Some(Code::NotCoordinator | Code::CoordinatorLoadInProgress | Code::CoordinatorNotAvailable)
+        Some(
+            Code::NotLeaderForPartition
+                | Code::LeaderNotAvailable
+                | Code::NotCoordinator
+                | Code::CoordinatorLoadInProgress
+                | Code::CoordinatorNotAvailable
+        )
     )
 }
 

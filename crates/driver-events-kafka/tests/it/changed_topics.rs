@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use driver_events_core::{DriverEventSink, DriverEventSource, Receipt, SourceErrorKind};
 use driver_events_harness::wait_until;
-use driver_events_kafka::{KafkaEventSink, KafkaEventSource};
+use driver_events_kafka::{KafkaEventSink, KafkaEventSource, StartFrom};
 use driver_events_types::GoalId;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use tokio::task::block_in_place;
 
 use crate::support::{
@@ -41,7 +44,7 @@ async fn group_reads_added_partitions_from_the_first_record() {
         .topic(name.as_str())
         .group(&*name);
     // `Latest` is resolved at the start; the partitions are added later.
-    let source = source.start_from(driver_events_kafka::StartFrom::Latest);
+    let source = source.start_from(StartFrom::Latest);
     let mut source = in_time(source.build()).await.unwrap();
     let first = events(GoalId::new(), 1);
     in_time(sink.send(first[0].clone())).await.unwrap();
@@ -60,6 +63,21 @@ async fn group_reads_added_partitions_from_the_first_record() {
     read.sort();
     sent.sort();
     assert_eq!(read, sent);
+}
+
+/// A leader cannot be made to move during the one request for the offset, so the mock cluster says that it has moved.
+#[tokio::test(flavor = "multi_thread")]
+async fn build_waits_while_the_leader_moves() {
+    let cluster: MockCluster<'static, DefaultProducerContext> = MockCluster::new(1).unwrap();
+    cluster.create_topic("agent.driver", 1, 1).unwrap();
+    cluster.request_errors(
+        RDKafkaApiKey::ListOffsets,
+        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION; 3],
+    );
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", cluster.bootstrap_servers());
+    let source = KafkaEventSource::builder(config).start_from(StartFrom::Latest);
+    in_time(source.build()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

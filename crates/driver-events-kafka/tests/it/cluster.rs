@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use driver_events_core::{DriverEventSink, SinkErrorKind};
 use driver_events_harness::{KafkaCluster, KafkaConfig, KafkaListener, wait_until};
-use driver_events_kafka::{DEFAULT_TOPIC, KafkaEventSink, TopicSettings, ensure_topic};
+use driver_events_kafka::{DEFAULT_TOPIC, KafkaEventSink, KafkaState, TopicSettings, ensure_topic};
 use driver_events_types::GoalId;
 use rdkafka::ClientConfig;
 
@@ -88,7 +88,9 @@ async fn too_few_replicas(mut cluster: KafkaCluster, mut config: ClientConfig) {
             .any(|found| found.topic == "strict" && found.in_sync.len() == 2)
     })
     .await;
-    let default_timeout = KafkaEventSink::builder(config.clone()).topic("strict").build().unwrap();
+    let observed = config.clone().set("statistics.interval.ms", "100").clone();
+    let default_timeout = KafkaEventSink::builder(observed).topic("strict").build().unwrap();
+    let state = default_timeout.state().clone();
     let short_timeout = KafkaEventSink::builder(config.set("message.timeout.ms", "3000").clone())
         .topic("strict")
         .build()
@@ -102,11 +104,25 @@ async fn too_few_replicas(mut cluster: KafkaCluster, mut config: ClientConfig) {
     // The event that timed out is not in flight any more.
     let flushed = tokio::time::timeout(Duration::from_millis(300), short_timeout.flush()).await;
     assert!(matches!(flushed, Ok(Ok(()))), "{flushed:?}");
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    wait_until(
+        "the leader has refused the event, and it is sent again",
+        TEST_TIMEOUT,
+        async || transmissions(&state, "strict") >= 2,
+    )
+    .await;
     assert!(!waiting.is_finished(), "acknowledged with too few replicas");
     let _cluster = with_cluster(cluster, |cluster| cluster.restart().unwrap()).await;
     in_time(waiting).await.unwrap().unwrap();
     in_time(short_timeout.send(events(GoalId::new(), 1).remove(0)))
         .await
         .unwrap();
+}
+
+/// How often records were sent to the topic, retries included, as of the latest statistics.
+fn transmissions(state: &KafkaState, topic: &str) -> u64 {
+    let statistics = state.statistics();
+    let topic = statistics.as_ref().and_then(|statistics| statistics.topics.get(topic));
+    topic.map_or(0, |topic| {
+        topic.partitions.values().map(|partition| partition.txmsgs).sum()
+    })
 }

@@ -1,16 +1,15 @@
 //! Reading in groups and standalone: start positions, filters, acks, nacks, rejections, commits and lag.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-use driver_events_core::{DriverEventSink, DriverEventSource, Envelope, EventFilter, Position};
+use driver_events_core::{DriverEventSink, Envelope, EventFilter, Position};
 use driver_events_harness::wait_until;
 use driver_events_kafka::{
-    KafkaEventSink, KafkaEventSource, KafkaEventSourceBuilder, StartFrom, TopicSettings, ensure_topic,
+    KafkaEventSink, KafkaEventSource, KafkaEventSourceBuilder, KafkaState, StartFrom, TopicSettings, ensure_topic,
 };
 use driver_events_types::{EventKind, GoalId};
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use tokio::time::{sleep, timeout};
 
 use crate::support::{
     TEST_TIMEOUT, broker, committed_offsets, config, create_tenant, events, expect_all_committed, expect_no_delivery,
@@ -168,56 +167,54 @@ async fn filter_delivers_selected_and_commits_the_rest() {
 #[tokio::test(flavor = "multi_thread")]
 async fn members_share_partitions_and_unsettled_are_redelivered() {
     let prefix = create_tenant(4).await;
-    let mut first = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
-    let mut second = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
-    let mut sent = Vec::new();
+    let mut observed = config();
+    let member = KafkaEventSource::builder(observed.set("statistics.interval.ms", "100").clone()).prefix(&*prefix);
+    let mut first = in_time(member.clone().group(&prefix).build()).await.unwrap();
+    let mut second = in_time(member.group(&prefix).build()).await.unwrap();
+    let states = [first.state().clone(), second.state().clone()];
+    let assigned = wait_until("both members have two partitions", TEST_TIMEOUT, async || {
+        states.iter().all(|state| assigned_partitions(state) == 2)
+    });
+    tokio::select! {
+        () = assigned => {}
+        delivery = next_delivery(&mut first) => panic!("the topic is empty: {delivery:?}"),
+        delivery = next_delivery(&mut second) => panic!("the topic is empty: {delivery:?}"),
+    }
+    // So many goals that every partition has events.
+    let batch: Vec<_> = (0..100).flat_map(|_| events(GoalId::new(), 1)).collect();
+    produce(&prefix, &batch).await;
     let (mut read_by_first, mut read_by_second) = (Vec::new(), Vec::new());
-    // Events of many goals, until both members have partitions.
-    let start = Instant::now();
-    while read_by_first.is_empty() || read_by_second.is_empty() {
-        assert!(
-            start.elapsed() < TEST_TIMEOUT,
-            "{} and {}",
-            read_by_first.len(),
-            read_by_second.len()
-        );
-        let batch: Vec<_> = (0..20).flat_map(|_| events(GoalId::new(), 1)).collect();
-        produce(&prefix, &batch).await;
-        sent.extend(ids_of(&batch));
-        for _ in &batch {
-            let (delivery, read) = tokio::select! {
-                delivery = next_delivery(&mut first) => (delivery, &mut read_by_first),
-                delivery = next_delivery(&mut second) => (delivery, &mut read_by_second),
-                () = sleep(Duration::from_millis(500)) => break,
-            };
-            read.push(delivery.envelope().unwrap().id().to_string());
-            // An ack after a rebalance is stale, and the record is redelivered.
-            let _ = delivery.ack().await;
-        }
+    while read_by_first.len() + read_by_second.len() < batch.len() {
+        let (delivery, read) = tokio::select! {
+            delivery = next_delivery(&mut first) => (delivery, &mut read_by_first),
+            delivery = next_delivery(&mut second) => (delivery, &mut read_by_second),
+        };
+        read.push(delivery.envelope().unwrap().id().to_string());
+        delivery.ack().await.unwrap();
     }
+    assert!(!read_by_first.is_empty() && !read_by_second.is_empty());
+    let read: HashSet<_> = read_by_first.into_iter().chain(read_by_second).collect();
+    assert_eq!(read, ids_of(&batch).into_iter().collect());
     // The first member leaves with an unsettled delivery.
-    let unsettled = loop {
-        let batch: Vec<_> = (0..20).flat_map(|_| events(GoalId::new(), 1)).collect();
-        produce(&prefix, &batch).await;
-        sent.extend(ids_of(&batch));
-        if let Ok(Some(Ok(delivery))) = timeout(Duration::from_secs(1), first.next()).await {
-            break delivery;
-        }
-        assert!(start.elapsed() < 2 * TEST_TIMEOUT, "the first member has no partition");
-    };
+    let batch: Vec<_> = (0..100).flat_map(|_| events(GoalId::new(), 1)).collect();
+    produce(&prefix, &batch).await;
+    let unsettled = next_delivery(&mut first).await;
     in_time(first.close()).await.unwrap();
-    let unsettled_id = unsettled.envelope().unwrap().id().to_string();
-    let mut missing: HashSet<_> = sent.into_iter().collect();
-    for id in read_by_first.iter().chain(&read_by_second) {
-        missing.remove(id);
-    }
-    missing.insert(unsettled_id);
+    let mut missing: HashSet<_> = ids_of(&batch).into_iter().collect();
     while !missing.is_empty() {
         let delivery = next_delivery(&mut second).await;
         missing.remove(&delivery.envelope().unwrap().id().to_string());
+        // An ack after the rebalance is stale, and the record is redelivered.
         let _ = delivery.ack().await;
     }
     assert!(unsettled.ack().await.is_err(), "the delivery is stale");
+}
+
+/// The number of partitions that the member has, as of the latest statistics.
+fn assigned_partitions(state: &KafkaState) -> i32 {
+    let statistics = state.statistics();
+    let group = statistics.as_ref().and_then(|statistics| statistics.cgrp.as_ref());
+    group.map_or(0, |group| group.assignment_size)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -98,12 +98,13 @@ async fn prefetch_of_a_slow_reader_is_not_redelivered() {
     store(&client, &envelopes).await;
     let wait = Duration::from_secs(1);
     let mut source = reader(&server).durable("audit").ack_wait(wait).build().await.unwrap();
+    // At this pace, all events take three times the ack wait.
+    let mut pace = tokio::time::interval(wait * 3 / 300);
     let mut read = Vec::new();
     while read.len() < envelopes.len() {
         let delivery = next(&mut source).await;
         read.push(delivery.envelope().unwrap().id().to_string());
-        // The time for all events is three times the ack wait.
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        pace.tick().await;
         delivery.ack().await.unwrap();
     }
     assert!(read == ids_of(&envelopes), "every event once, in order");

@@ -70,10 +70,14 @@ async fn send_triggers_the_retry() {
 /// The writer recovers during `send_batch`.
 #[tokio::test]
 async fn batch_is_refused_after_its_first_refused_event() {
-    let (writer, written) = ScriptedWriter::new([Step::Fail(ErrorKind::StorageFull)]);
+    let (writer, written) = ScriptedWriter::new([Step::GateThenFail(ErrorKind::StorageFull)]);
     let sink = WriterEventSink::new(writer);
     send_all(&sink, 0..1).await;
-    sink.flush().await.unwrap_err();
+    let mut flush = pin!(sink.flush());
+    // A flush after the failure would retry, and succeed.
+    assert!(poll_once(flush.as_mut()).await.is_pending());
+    written.open_gate();
+    flush.await.unwrap_err();
 
     let batch: Vec<_> = (1..500).map(event).collect();
     let mut messages = BTreeSet::new();

@@ -126,6 +126,8 @@ impl KafkaAdmin {
 
     /// Deletes a topic.
     ///
+    /// When the call returns, this broker's metadata no longer has the topic.
+    ///
     /// # Errors
     /// Returns an error if the topic does not exist or the broker does not respond.
     pub fn delete_topic(&self, topic: &str) -> Result<()> {
@@ -137,6 +139,11 @@ impl KafkaAdmin {
             ensure!(code == 0, "cannot delete topic `{topic}`: error {code}");
             Ok(())
         })?;
+        let has_topic = |metadata: Metadata| metadata.partitions.iter().any(|found| found.topic == topic);
+        let is_deleted = crate::wait::poll_until(TIMEOUT, || {
+            self.metadata(TIMEOUT).is_ok_and(|metadata| !has_topic(metadata))
+        });
+        ensure!(is_deleted, "topic `{topic}` is still in the metadata after {TIMEOUT:?}");
         Ok(())
     }
 

@@ -194,6 +194,8 @@ fn properties(server: &KafkaBroker, voters: &[SocketAddr], config: &KafkaConfig)
         ("inter.broker.listener.name", INTERNAL.to_owned()),
         ("log.dirs", server.folder().join("data").to_string_lossy().into_owned()),
         ("auto.create.topics.enable", "false".to_owned()),
+        // Tests send events of past years, which must not be deleted.
+        ("log.retention.ms", "-1".to_owned()),
         ("offsets.topic.num.partitions", "4".to_owned()),
         ("offsets.topic.replication.factor", replicas.clone()),
         ("transaction.state.log.replication.factor", replicas.clone()),

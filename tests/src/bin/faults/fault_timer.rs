@@ -1,15 +1,15 @@
+use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use driver_events_harness::Proxy;
+use anyhow::{Context, Result, bail};
+use driver_events_harness::{Proxy, poll_for};
 
 use crate::random::Random;
 use crate::recorder::Recorder;
 
 /// Limit for every step of a scenario.
 pub(crate) const STEP_TIMEOUT: Duration = Duration::from_secs(60);
-const POLL_INTERVAL: Duration = Duration::from_millis(1);
 /// Upper bound of the random delay between a message and its fault.
 const MAX_FAULT_DELAY_MICROS: u64 = 15_000;
 
@@ -45,12 +45,25 @@ impl FaultTimer {
 
 /// Waits until the condition is true. Fails after [`STEP_TIMEOUT`].
 pub(crate) async fn wait_until(what: &str, mut condition: impl FnMut() -> bool) -> Result<()> {
-    let start = Instant::now();
-    while !condition() {
-        ensure!(start.elapsed() < STEP_TIMEOUT, "waited {STEP_TIMEOUT:?} until {what}");
-        tokio::time::sleep(POLL_INTERVAL).await;
+    let waited = poll_for(STEP_TIMEOUT, async || condition().then_some(())).await;
+    waited.with_context(|| format!("waited {STEP_TIMEOUT:?} until {what}"))
+}
+
+/// Calls `attempt` until it succeeds. Fails after [`STEP_TIMEOUT`], with the last error.
+pub(crate) async fn retry<T, E>(what: &str, mut attempt: impl AsyncFnMut() -> Result<T, E>) -> Result<T>
+where
+    E: Error + Send + Sync + 'static,
+{
+    let mut last = None;
+    let done = poll_for(STEP_TIMEOUT, async || {
+        attempt().await.map_err(|error| last = Some(error)).ok()
+    })
+    .await;
+    match (done, last) {
+        (Some(value), _) => Ok(value),
+        (None, Some(error)) => Err(error).with_context(|| format!("no {what} within {STEP_TIMEOUT:?}")),
+        (None, None) => bail!("no {what} within {STEP_TIMEOUT:?}"),
     }
-    Ok(())
 }
 
 /// Waits for the client to connect (an earlier fault may have disconnected it), and resets its connections.

@@ -27,7 +27,7 @@ async fn sink_and_source_continue_with_renewed_tokens() {
         let runtime = tokio::runtime::Handle::current();
         move |config: Option<&str>| {
             assert_eq!(config, Some("scope=events"));
-            runtime.block_on(async { tokio::time::sleep(Duration::from_millis(20)).await });
+            runtime.block_on(runtime.spawn(async {})).unwrap();
             fetched.fetch_add(1, Ordering::Relaxed);
             Ok(token("token", TOKEN_LIFETIME.as_secs()))
         }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use driver_events_core::{Delivery, DriverEventSource, Envelope};
-use driver_events_harness::{KafkaBroker, KafkaConfig, KafkaListener};
+use driver_events_harness::{KafkaBroker, KafkaConfig, KafkaListener, poll_for_blocking};
 use driver_events_kafka::{KafkaEventSource, TopicSettings, ensure_topic};
 use driver_events_types::{DriverEvent, GoalId};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -158,8 +158,12 @@ pub(crate) async fn high_watermarks(topic: &str) -> Vec<i64> {
 fn fetch_high_watermarks(consumer: &BaseConsumer, partitions: &TopicPartitionList) -> Vec<i64> {
     let elements = partitions.elements();
     let watermarks = elements.iter().map(|partition| {
-        let watermarks = consumer.fetch_watermarks(partition.topic(), partition.partition(), TEST_TIMEOUT);
-        watermarks.unwrap().1
+        let (topic, partition) = (partition.topic(), partition.partition());
+        // A broker that has just created a topic may not lead it yet.
+        let watermarks = poll_for_blocking(TEST_TIMEOUT, || {
+            consumer.fetch_watermarks(topic, partition, TEST_TIMEOUT).ok()
+        });
+        watermarks.expect("watermarks").1
     });
     watermarks.collect()
 }

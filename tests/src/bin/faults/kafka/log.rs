@@ -1,9 +1,9 @@
 //! Reads the records of a topic with the plain client.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use driver_events_harness::poll_for_blocking;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -16,7 +16,6 @@ pub(super) type Log = Vec<Vec<Event>>;
 
 /// Timeout of each request to the brokers.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
-const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Reads all current records of the topic. Blocks.
 pub(super) fn read(config: &ClientConfig, topic: &str) -> Result<Log> {
@@ -70,12 +69,9 @@ pub(super) fn is_all_committed(config: &ClientConfig, group: &str, topic: &str) 
 
 /// The low and high watermarks of the partition.
 fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<(i64, i64)> {
-    let start = Instant::now();
-    loop {
-        match consumer.fetch_watermarks(topic, partition, REQUEST_TIMEOUT) {
-            // After a broker restart, a partition has no leader for a moment.
-            Err(_) if start.elapsed() < STEP_TIMEOUT => thread::sleep(RETRY_INTERVAL),
-            found => return Ok(found?),
-        }
-    }
+    // After a broker restart, a partition has no leader for a moment.
+    let found = poll_for_blocking(STEP_TIMEOUT, || {
+        consumer.fetch_watermarks(topic, partition, REQUEST_TIMEOUT).ok()
+    });
+    found.with_context(|| format!("no watermarks of {topic}/{partition} within {STEP_TIMEOUT:?}"))
 }

@@ -23,6 +23,8 @@ const MEMBERS: usize = 3;
 const KILLS: usize = 1;
 const CUTS: usize = 5;
 const CHANGES: usize = 10;
+/// Fewer changes would leave a join, a close or a drop out of a short run.
+const MIN_CHANGES: usize = 6;
 /// Upper bound of the number of events read before each fault.
 const EVENTS: u64 = 1_000;
 const SEND_MODE: SendMode = SendMode::Send { goals: 16 };
@@ -105,7 +107,7 @@ pub(super) async fn members_change(
     let reading = Reading::start(servers, &broker).await?;
     let join = async || Member::join(&broker.direct()?, &reading.topic.name, &reading.ledger).await;
     let mut members = vec![join().await?];
-    for _ in 0..CHANGES.div_ceil(fault_divisor) {
+    for _ in 0..CHANGES.div_ceil(fault_divisor).max(MIN_CHANGES) {
         reading.progress(random).await?;
         if members.len() < MEMBERS && random.below(2) == 0 {
             members.push(join().await?);

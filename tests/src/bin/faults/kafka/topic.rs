@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::log::{self, Log};
 use crate::event::Event;
-use crate::fault_timer::{FaultTimer, STEP_TIMEOUT};
+use crate::fault_timer::{FaultTimer, STEP_TIMEOUT, retry};
 use crate::memory;
 use crate::recorder::Recorder;
 use crate::row::Row;
@@ -38,15 +38,9 @@ impl Topic {
         settings: impl Fn(TopicSettings) -> TopicSettings,
     ) -> Result<Self> {
         let memory = memory::resident();
-        let start = Instant::now();
+        let settings = settings(TopicSettings::named(&name));
         // A broker that has just restarted is not assigned replicas for a moment.
-        while let Err(error) = ensure_topic(&config, &settings(TopicSettings::named(&name))).await {
-            ensure!(
-                start.elapsed() < STEP_TIMEOUT,
-                "no topic within {STEP_TIMEOUT:?}: {error:?}"
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        retry("topic", async || ensure_topic(&config, &settings).await).await?;
         Ok(Self {
             name,
             recorder: Arc::default(),

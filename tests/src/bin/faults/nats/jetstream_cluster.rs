@@ -1,9 +1,9 @@
 //! A cluster whose stream loses its leader during batches.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use async_nats::Client;
 use async_nats::jetstream;
 use driver_events_core::DriverEventSink;
@@ -12,7 +12,7 @@ use driver_events_nats::{JetStreamEventSink, NatsOptions, StreamSettings, ensure
 use tokio::task::block_in_place;
 
 use super::stream::{GRACE, STREAM, fault_timer, quick, verify};
-use crate::fault_timer::STEP_TIMEOUT;
+use crate::fault_timer::retry;
 use crate::load::{Load, SendMode};
 use crate::memory;
 use crate::random::Random;
@@ -75,15 +75,10 @@ pub(super) async fn leader_killed(random: &mut Random, row: &mut Row) -> Result<
 
 /// Retries: a server that has just restarted is not assigned replicas for a moment.
 async fn create_stream(client: &Client) -> Result<()> {
-    let start = Instant::now();
-    while let Err(error) = ensure_stream(client, &StreamSettings::new(STREAM).replicas(3)).await {
-        ensure!(
-            start.elapsed() < STEP_TIMEOUT,
-            "no stream within {STEP_TIMEOUT:?}: {error:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Ok(())
+    let settings = StreamSettings::new(STREAM).replicas(3);
+    retry("stream", async || ensure_stream(client, &settings).await)
+        .await
+        .map(drop)
 }
 
 async fn connect(cluster: &NatsCluster) -> Result<Client> {

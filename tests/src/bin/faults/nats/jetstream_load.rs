@@ -47,5 +47,11 @@ pub(super) async fn run(mode: SendMode, random: &mut Random, fault_divisor: usiz
     load.finish().await?;
     sink.close().await?;
     row.check_no_errors(&rig.recorder);
-    rig.verify(row, RETRY_TIMEOUT).await
+    rig.verify(row, RETRY_TIMEOUT).await?;
+    let has_lost_acks = row.duplicate_acks > 0;
+    // A short run has too few faults to be sure of it.
+    row.check(fault_divisor > 1 || has_lost_acks, || {
+        "no ack was lost: no fault hit an event in flight".to_owned()
+    });
+    Ok(())
 }
