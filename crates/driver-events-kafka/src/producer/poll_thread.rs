@@ -48,8 +48,9 @@ fn run(client: &Arc<Client>) {
     let role = client.context().role();
     let mut seen = 0;
     while Arc::strong_count(client) > 1 {
-        if role.take_credentials_refused() {
-            // The records would otherwise wait until they time out.
+        // The records would otherwise wait until they time out. librdkafka itself purges at a fatal error, but not a record
+        // that a caller is queueing at that moment.
+        if role.take_credentials_refused() || client.client().fatal_error().is_some() {
             client.purge(PurgeConfig::default().queue());
         }
         let queued = role.queued_records.load(Ordering::Relaxed);
