@@ -7,6 +7,7 @@ use crate::consumers::Language;
 const GOAL_RUN: &str = include_str!("../../crates/driver-events-types/tests/fixtures/goal-run.ndjson");
 const UPSTREAM: &str = include_str!("../../crates/driver-events-types/tests/fixtures/upstream-events.ndjson");
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const TRACESTATE: &str = "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE";
 
 /// A percent-encoded source, which a NATS header encodes once more.
 pub(super) const SOURCE: &str = "urn:example:driver%20of/%C3%84";
@@ -24,6 +25,7 @@ pub(super) fn envelopes() -> Vec<Envelope> {
             1 => envelope
                 .with_id(EventId::new(format!("step {number}: 100% \"ready\" — ✓")).unwrap())
                 .with_traceparent(TRACEPARENT)
+                .and_then(|envelope| envelope.with_tracestate(TRACESTATE))
                 .unwrap(),
             _ => envelope.with_time("2026-01-01T00:00:00.5Z".parse().unwrap()).unwrap(),
         }
@@ -61,6 +63,7 @@ pub(super) fn attributes(envelope: &Envelope) -> impl Iterator<Item = (&'static 
         ("sequence", stamp.map(|stamp| format!("{:020}", stamp.sequence))),
         ("producerrun", stamp.map(|stamp| stamp.run.to_string())),
         ("traceparent", envelope.traceparent().map(String::from)),
+        ("tracestate", envelope.tracestate().map(String::from)),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name, value?)))
 }

@@ -11,6 +11,11 @@ pub mod readme {}
 #[doc = include_str!("../../docs/kafka.md")]
 pub mod kafka {}
 
+/// The examples of the page on guarantees.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/delivery.md")]
+pub mod delivery {}
+
 /// The examples of the guide to writing a sink.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/writing-a-sink.md")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clap::Args;
-use driver_events_core::{DriverEventSource, SourceError};
+use driver_events_core::DriverEventSource;
 
 #[cfg(feature = "kafka")]
 use crate::kafka;
@@ -54,14 +54,7 @@ pub(crate) trait RemoteSourceUrl: fmt::Debug + Send + Sync {
         false
     }
 
-    async fn open(&self, reading: &ReadOptions) -> Result<Box<dyn RemoteSource>, OpenError>;
-}
-
-/// Connected reader of a server.
-#[async_trait]
-pub(crate) trait RemoteSource: DriverEventSource {
-    /// Releases unacked deliveries and waits until the server has received all acks.
-    async fn close(self: Box<Self>) -> Result<(), SourceError>;
+    async fn open(&self, reading: &ReadOptions) -> Result<Box<dyn DriverEventSource>, OpenError>;
 }
 
 /// Optional transport of this program.

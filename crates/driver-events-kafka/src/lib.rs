@@ -44,6 +44,7 @@
 //! | header `ce_sequence` | the sequence number of the event in its goal and run, 20 digits; absent without a stamp |
 //! | header `ce_producerrun` | the run of the producer; absent without a stamp |
 //! | header `ce_traceparent` | the W3C trace context; absent without one |
+//! | header `ce_tracestate` | the vendors' part of the trace context; absent without one |
 //!
 //! This is the binary mode of
 //! [CloudEvents' Kafka binding](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md).

@@ -49,6 +49,7 @@
 //! | `ce-sequence` | sequence number within goal and run, 20 digits; absent without a stamp |
 //! | `ce-producerrun` | run of the producer; absent without a stamp |
 //! | `ce-traceparent` | W3C trace context; absent if unset |
+//! | `ce-tracestate` | vendors' part of the trace context; absent if unset |
 //!
 //! # Connections
 //! A sink or source uses an existing client ([`NatsEventSink::new`]), a shared [`NatsConnection`], or its own connection

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError};
+use driver_events_core::{BatchOrder, DriverEventSink, Envelope, Guarantee, Receipt, SinkError};
 use driver_events_types::DriverEvent;
 
 use crate::writer::WriterEventSink;
@@ -35,6 +35,14 @@ impl DriverEventSink for StdoutEventSink {
 
     fn guarantee(&self) -> Guarantee {
         self.0.guarantee()
+    }
+
+    fn batch_order(&self) -> BatchOrder {
+        self.0.batch_order()
+    }
+
+    fn name(&self) -> String {
+        "StdoutEventSink".to_owned()
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {

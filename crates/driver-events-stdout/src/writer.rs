@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use driver_events_core::cloudevents::write_structured;
-use driver_events_core::{DriverEventSink, Envelope, Fate, Guarantee, Receipt, SinkError};
+use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError};
 use driver_events_types::DriverEvent;
 
 use crate::format::{Format, terminal_escape};
@@ -117,27 +117,6 @@ impl WriterEventSink {
 impl DriverEventSink for WriterEventSink {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         self.enqueue(&envelope).await
-    }
-
-    async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
-        let mut results = Vec::with_capacity(envelopes.len());
-        let mut first_error = None;
-        for envelope in envelopes {
-            let result = match first_error {
-                None => self.enqueue(&envelope).await,
-                // If the writer has recovered since, this event would overtake the refused one.
-                Some(kind) => {
-                    Err(SinkError::new(kind, "not sent: an earlier event of the batch failed").with_fate(Fate::NotSent))
-                }
-            };
-            if let Err(error) = &result
-                && error.is_retryable()
-            {
-                first_error = Some(error.kind());
-            }
-            results.push(result);
-        }
-        results
     }
 
     fn guarantee(&self) -> Guarantee {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError, SinkErrorKind};
+use driver_events_core::{BatchOrder, DriverEventSink, Envelope, Guarantee, Receipt, SinkError, SinkErrorKind};
 use driver_events_kafka::KafkaEventSink;
 use humantime::format_duration;
 use tokio::time::sleep;
@@ -85,6 +85,14 @@ impl DriverEventSink for InterruptibleSink {
 
     fn guarantee(&self) -> Guarantee {
         self.sink.guarantee()
+    }
+
+    fn batch_order(&self) -> BatchOrder {
+        self.sink.batch_order()
+    }
+
+    fn name(&self) -> String {
+        self.sink.name()
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {

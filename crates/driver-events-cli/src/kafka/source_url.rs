@@ -1,11 +1,11 @@
 use async_trait::async_trait;
-use driver_events_core::SourceError;
+use driver_events_core::DriverEventSource;
 use driver_events_kafka::{KafkaEventSource, StartFrom};
 
 use super::address::Topics;
 use super::{KafkaAddress, open_error};
 use crate::open_error::OpenError;
-use crate::remote::{Protocol, RemoteSource, RemoteSourceUrl};
+use crate::remote::{Protocol, RemoteSourceUrl};
 use crate::start_position::StartPosition;
 use crate::tail::ReadOptions;
 use crate::url::{Url, UrlError};
@@ -42,7 +42,7 @@ impl RemoteSourceUrl for KafkaSourceUrl {
         self.start.is_some()
     }
 
-    async fn open(&self, options: &ReadOptions) -> Result<Box<dyn RemoteSource>, OpenError> {
+    async fn open(&self, options: &ReadOptions) -> Result<Box<dyn DriverEventSource>, OpenError> {
         let config = options.connection.kafka.config(&self.address)?;
         let mut builder = KafkaEventSource::builder(config).filter(options.filter.clone());
         match &self.address.topics {
@@ -67,12 +67,5 @@ impl RemoteSourceUrl for KafkaSourceUrl {
             });
         }
         Ok(Box::new(builder.build().await.map_err(open_error)?))
-    }
-}
-
-#[async_trait]
-impl RemoteSource for KafkaEventSource {
-    async fn close(self: Box<Self>) -> Result<(), SourceError> {
-        (*self).close().await
     }
 }

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use driver_events_core::SourceError;
+use driver_events_core::DriverEventSource;
 use driver_events_nats::{NatsEventSink, NatsEventSource};
 
 use super::NatsAddress;
 use crate::open_error::OpenError;
-use crate::remote::{Protocol, RemoteSource, RemoteSourceUrl, RemoteTarget};
+use crate::remote::{Protocol, RemoteSourceUrl, RemoteTarget};
 use crate::tail::ReadOptions;
 use crate::target::{CALL_TIMEOUT, OpenedTarget, TargetOptions};
 use crate::url::{Url, UrlError};
@@ -74,7 +74,7 @@ impl RemoteSourceUrl for CoreAddress {
         Protocol::Nats
     }
 
-    async fn open(&self, options: &ReadOptions) -> Result<Box<dyn RemoteSource>, OpenError> {
+    async fn open(&self, options: &ReadOptions) -> Result<Box<dyn DriverEventSource>, OpenError> {
         let Self(address) = self;
         let mut builder = NatsEventSource::builder()
             .options(options.connection.nats.options(address)?)
@@ -83,13 +83,5 @@ impl RemoteSourceUrl for CoreAddress {
             builder = builder.prefix(prefix);
         }
         Ok(Box::new(builder.build().await?))
-    }
-}
-
-#[async_trait]
-impl RemoteSource for NatsEventSource {
-    /// Does nothing: core NATS has no acks.
-    async fn close(self: Box<Self>) -> Result<(), SourceError> {
-        Ok(())
     }
 }

@@ -2,14 +2,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use driver_events_core::SourceError;
+use driver_events_core::DriverEventSource;
 use driver_events_nats::{
     JetStreamEventSink, JetStreamEventSource, JetStreamEventSourceBuilder, SetupErrorKind, StreamSettings,
 };
 
 use super::NatsAddress;
 use crate::open_error::OpenError;
-use crate::remote::{Protocol, RemoteSource, RemoteSourceUrl, RemoteTarget};
+use crate::remote::{Protocol, RemoteSourceUrl, RemoteTarget};
 use crate::start_position::StartPosition;
 use crate::tail::ReadOptions;
 use crate::target::{CALL_TIMEOUT, OpenedTarget, TargetOptions};
@@ -139,7 +139,7 @@ impl RemoteSourceUrl for JetStreamAddress {
         self.start.is_some()
     }
 
-    async fn open(&self, options: &ReadOptions) -> Result<Box<dyn RemoteSource>, OpenError> {
+    async fn open(&self, options: &ReadOptions) -> Result<Box<dyn DriverEventSource>, OpenError> {
         let mut builder = JetStreamEventSource::builder(&self.stream)
             .options(options.connection.nats.options(&self.servers)?)
             .filter(options.filter.clone());
@@ -156,13 +156,6 @@ impl RemoteSourceUrl for JetStreamAddress {
             builder = start_from(builder, start);
         }
         Ok(Box::new(builder.build().await?))
-    }
-}
-
-#[async_trait]
-impl RemoteSource for JetStreamEventSource {
-    async fn close(self: Box<Self>) -> Result<(), SourceError> {
-        (*self).close().await
     }
 }
 

@@ -88,7 +88,8 @@ impl TargetWorker {
             let Err(error) = self.send_and_flush(&mut progress).await else {
                 break None;
             };
-            if !error.is_retryable() {
+            // Somebody must grant the permission first, and waits for the message.
+            if !error.is_retryable() || error.kind() == SinkErrorKind::Unauthorized {
                 break Some(error);
             }
             if progress.pending.is_empty() && !self.retains_unflushed && error.kind() == SinkErrorKind::Disconnected {

@@ -168,9 +168,7 @@ pub(crate) async fn run(arguments: TailArguments, shutdown: Shutdown) -> Exit {
         durable: arguments.durable,
         group: arguments.group,
         dead_letters: arguments.dead_letters,
-        filter: EventFilter::everything()
-            .kinds_named(arguments.kinds)
-            .goals(arguments.goals),
+        filter: filter(arguments.kinds, arguments.goals),
         connection: arguments.connection,
     };
     if let Err(text) = arguments.from.check(&options) {
@@ -199,9 +197,21 @@ pub(crate) async fn run(arguments: TailArguments, shutdown: Shutdown) -> Exit {
     let exit = tokio::select! {
         biased;
         _ = shutdown.requested() => Exit::Success,
-        exit = printer.print_all(&mut source) => exit,
+        exit = printer.print_all(&mut *source, arguments.from.recovers()) => exit,
     };
     printer.close().await;
-    source.close(&report).await;
+    source_url::close(source, &report).await;
     exit
+}
+
+/// An option that is not given selects everything.
+fn filter(kinds: Vec<String>, goals: Vec<GoalId>) -> EventFilter {
+    let mut filter = EventFilter::everything();
+    if !kinds.is_empty() {
+        filter = filter.kinds_named(kinds);
+    }
+    if !goals.is_empty() {
+        filter = filter.goals(goals);
+    }
+    filter
 }

@@ -2,13 +2,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use driver_events_core::{
-    Delivery, DriverEventSink, Envelope, EventFilter, Observation, Position, SequenceTracker, SinkError, SinkErrorKind,
-    SourceError, SourceErrorKind,
+    Delivery, DriverEventSink, DriverEventSource, Envelope, EventFilter, Observation, Position, SequenceTracker,
+    SinkError, SinkErrorKind, SourceError, SourceErrorKind,
 };
 use driver_events_stdout::Format;
 use tokio::time::timeout;
 
-use super::source_url::Source;
 use crate::exit::Exit;
 use crate::read_batch::read_batch;
 use crate::report::{Report, with_causes};
@@ -51,8 +50,7 @@ impl Printer {
 
     /// Prints until the source ends or the count is reached. If the future is dropped, the last lines may not be written
     /// yet: see [`close`](Self::close).
-    pub(super) async fn print_all(&mut self, source: &mut Source) -> Exit {
-        let source_recovers = source.recovers();
+    pub(super) async fn print_all(&mut self, source: &mut dyn DriverEventSource, source_recovers: bool) -> Exit {
         loop {
             // A batch beyond the count would be lost for the next reader of the same input.
             let batch = read_batch(source, self.remaining).await;
@@ -98,7 +96,9 @@ impl Printer {
             }
         }
         if let Some(error) = failure {
-            if !(source_recovers && error.is_retryable()) {
+            // Somebody must grant the permission first, and waits for the message.
+            let may_recover = error.is_retryable() && error.kind() != SourceErrorKind::Unauthorized;
+            if !(source_recovers && may_recover) {
                 self.report.error(with_causes(&error));
                 return Err(StopReason::Failed);
             }

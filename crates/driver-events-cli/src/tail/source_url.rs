@@ -3,8 +3,7 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use driver_events_core::{Delivery, DriverEventSource, SourceError};
+use driver_events_core::DriverEventSource;
 use tokio::time::timeout;
 
 use super::ReadOptions;
@@ -12,7 +11,7 @@ use super::follow::FollowedFile;
 use crate::file_id::FileId;
 use crate::input::Input;
 use crate::open_error::OpenError;
-use crate::remote::{self, Protocol, RemoteSource, RemoteSourceUrl};
+use crate::remote::{self, Protocol, RemoteSourceUrl};
 use crate::report::{Report, with_causes};
 use crate::url::{Url, UrlError};
 use crate::url_parser::redacted;
@@ -28,13 +27,6 @@ pub(super) enum SourceUrl {
         url: String,
         remote: Arc<dyn RemoteSourceUrl>,
     },
-}
-
-/// Opened source.
-#[derive(Debug)]
-pub(super) enum Source {
-    Lines(Box<dyn DriverEventSource>),
-    Remote(Box<dyn RemoteSource>),
 }
 
 impl SourceUrl {
@@ -105,45 +97,40 @@ impl SourceUrl {
         }
     }
 
-    pub(super) async fn open(&self, options: &ReadOptions, report: &Report) -> Result<Source, OpenError> {
+    /// Returns whether the source recovers from retryable errors. A file does not.
+    pub(super) fn recovers(&self) -> bool {
+        matches!(self, Self::Remote { .. })
+    }
+
+    pub(super) async fn open(
+        &self,
+        options: &ReadOptions,
+        report: &Report,
+    ) -> Result<Box<dyn DriverEventSource>, OpenError> {
         let opened = match self {
             Self::Lines(input) => open_lines(input, options, report).await,
-            Self::Remote { remote, .. } => remote.open(options).await.map(Source::Remote),
+            Self::Remote { remote, .. } => remote.open(options).await,
         };
         opened.map_err(|error| error.with_name(self.name()))
     }
 }
 
-async fn open_lines(input: &Input, options: &ReadOptions, report: &Report) -> Result<Source, OpenError> {
-    Ok(Source::Lines(match input {
+async fn open_lines(
+    input: &Input,
+    options: &ReadOptions,
+    report: &Report,
+) -> Result<Box<dyn DriverEventSource>, OpenError> {
+    Ok(match input {
         Input::File(path) if options.follow => Box::new(FollowedFile::open(path.clone(), report.clone()).await?),
         _ => Box::new(input.open().await?),
-    }))
+    })
 }
 
-impl Source {
-    /// Returns whether the source recovers from retryable errors. A file does not.
-    pub(super) fn recovers(&self) -> bool {
-        !matches!(self, Self::Lines(_))
-    }
-
-    /// Releases deliveries that were not printed and waits, within a timeout, until the server has received all acks.
-    pub(super) async fn close(self, report: &Report) {
-        let Self::Remote(source) = self else { return };
-        match timeout(CLOSE_TIMEOUT, source.close()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => report.warning(with_causes(&error)),
-            Err(_) => report.warning("acks may be lost: some printed events may be redelivered"),
-        }
-    }
-}
-
-#[async_trait]
-impl DriverEventSource for Source {
-    async fn next(&mut self) -> Option<Result<Delivery, SourceError>> {
-        match self {
-            Self::Lines(source) => source.next().await,
-            Self::Remote(source) => source.next().await,
-        }
+/// Releases deliveries that were not printed and waits, within a timeout, until the server has received all acks.
+pub(super) async fn close(mut source: Box<dyn DriverEventSource>, report: &Report) {
+    match timeout(CLOSE_TIMEOUT, source.close()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => report.warning(with_causes(&error)),
+        Err(_) => report.warning("acks may be lost: some printed events may be redelivered"),
     }
 }

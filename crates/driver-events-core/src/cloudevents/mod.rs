@@ -18,6 +18,7 @@
 //! | `producerrun` | [`Stamp::run`](crate::Stamp::run) |
 //! | `partitionkey` | [`Envelope::goal_id`] ([extension](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/extensions/partitioning.md)) |
 //! | `traceparent` | [`Envelope::traceparent`] ([extension](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/extensions/distributed-tracing.md)) |
+//! | `tracestate` | [`Envelope::tracestate`], with a `traceparent` only |
 //!
 //! Optional attributes without a value are omitted. Other extension attributes are not supported.
 
@@ -79,6 +80,9 @@ pub fn visit_attributes(
     }
     if let Some(traceparent) = envelope.traceparent() {
         visit("traceparent", traceparent)?;
+        if let Some(tracestate) = envelope.tracestate() {
+            visit("tracestate", tracestate)?;
+        }
     }
     Ok(())
 }

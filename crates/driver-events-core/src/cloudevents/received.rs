@@ -5,7 +5,9 @@ use chrono::{DateTime, Utc};
 use super::SPEC_VERSION;
 use crate::envelope::Envelope;
 use crate::envelope::attribute_checks::InvalidAttribute;
-use crate::envelope::attribute_checks::{check_text, check_time, check_traceparent, check_uri_reference};
+use crate::envelope::attribute_checks::{
+    check_text, check_time, check_traceparent, check_tracestate, check_uri_reference,
+};
 use crate::envelope::attributes::{EventId, Stamp};
 
 /// Collects the attributes of a received event by name, for example from message headers.
@@ -34,11 +36,13 @@ pub struct ReceivedAttributes {
     sequence: Option<u64>,
     run: Option<Arc<str>>,
     traceparent: Option<Arc<str>>,
+    tracestate: Option<Arc<str>>,
 }
 
 impl ReceivedAttributes {
     /// Sets one attribute. Ignores names that are not in the [table](super), and `subject`, `partitionkey` and
-    /// `datacontenttype`, which the event itself determines.
+    /// `datacontenttype`, which the event itself determines. Also ignores an invalid `tracestate`, as
+    /// [W3C Trace Context](https://www.w3.org/TR/trace-context/#tracestate-header) requires.
     ///
     /// # Errors
     /// Returns an error if the value is invalid for the attribute.
@@ -80,6 +84,7 @@ impl ReceivedAttributes {
                 check_traceparent(value)?;
                 self.traceparent = Some(value.into());
             }
+            "tracestate" => self.tracestate = check_tracestate(value).is_ok().then(|| value.into()),
             _ => {}
         }
         Ok(())
@@ -101,6 +106,7 @@ impl ReceivedAttributes {
             || self.event_type.is_some()
             || self.time.is_some()
             || self.traceparent.is_some()
+            || self.tracestate.is_some()
             || stamp.is_some();
         if !is_any_set {
             return Ok(envelope);
@@ -118,7 +124,12 @@ impl ReceivedAttributes {
             }
             attributes.time = self.time.or(attributes.time);
             attributes.event_type = self.event_type.or(attributes.event_type.take());
-            attributes.traceparent = self.traceparent.or(attributes.traceparent.take());
+            if let Some(traceparent) = self.traceparent {
+                attributes.set_traceparent(traceparent);
+            }
+            if let Some(tracestate) = self.tracestate {
+                attributes.set_tracestate(tracestate);
+            }
         }))
     }
 }

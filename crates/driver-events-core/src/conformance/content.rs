@@ -2,9 +2,8 @@ use chrono::DateTime;
 
 use super::fixture::Fixture;
 use super::samples;
-use super::system_under_test::{SystemUnderTest, event, short};
+use super::system_under_test::{SystemUnderTest, event, short, valid};
 use crate::envelope::Envelope;
-use crate::envelope::attribute_checks::InvalidAttribute;
 use crate::envelope::attributes::Stamp;
 use crate::sink::sink_error::SinkErrorKind;
 
@@ -79,7 +78,8 @@ pub async fn keeps_attributes(fixture: &impl Fixture) {
                 sequence: u64::MAX,
             })
         })
-        .and_then(|envelope| envelope.with_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+        .and_then(|envelope| envelope.with_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"))
+        .and_then(|envelope| envelope.with_tracestate("rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"));
     let plain = event(2, 2);
     let received = samples::foreign(samples::goal(3));
     let unknown = samples::unknown_kind(samples::goal(4)).with_event_type("agent.driver.goal.paused");
@@ -95,6 +95,7 @@ pub async fn keeps_attributes(fixture: &impl Fixture) {
         assert_eq!(stored.source(), sent.source(), "source not preserved");
         assert_eq!(stored.stamp(), sent.stamp(), "stamp not preserved");
         assert_eq!(stored.traceparent(), sent.traceparent(), "trace context not preserved");
+        assert_eq!(stored.tracestate(), sent.tracestate(), "trace state not preserved");
         assert_eq!(stored.subject(), sent.subject(), "subject not preserved");
     }
 }
@@ -113,8 +114,4 @@ pub async fn publish_matches_send(fixture: &impl Fixture) {
     }
     let sent: Vec<Envelope> = events.into_iter().map(Envelope::new).collect();
     system.expect_stored(&sent).await;
-}
-
-fn valid<T>(sample: Result<T, InvalidAttribute>) -> T {
-    sample.unwrap_or_else(|error| panic!("invalid sample: {error}"))
 }

@@ -23,6 +23,13 @@ pub trait Fixture: Send + Sync {
     /// the stored attributes.
     async fn stored(&self, store: &Self::Store) -> Vec<Envelope>;
 
+    /// Creates a sink with an empty store whose second event fails for a reason that is not
+    /// [about the event](crate::SinkError::is_about_event), and is not stored; it accepts all other events. Default: `None`,
+    /// for a sink that cannot be made to fail so. Decorators wrap a [`FailingEventSink`](crate::FailingEventSink).
+    async fn start_failing(&self) -> Option<(Arc<dyn DriverEventSink>, Self::Store)> {
+        None
+    }
+
     /// Returns the capabilities of the sink.
     fn capabilities(&self) -> Capabilities;
 }

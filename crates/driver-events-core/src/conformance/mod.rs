@@ -1,4 +1,5 @@
-//! Test suite for the contract of [`DriverEventSink`](crate::DriverEventSink): every sink and decorator must pass it.
+//! Test suites for the contracts of [`DriverEventSink`](crate::DriverEventSink), which every sink and decorator must pass,
+//! and of [`DriverEventSource`](crate::DriverEventSource): see [`sources`].
 //!
 //! Implement [`Fixture`] for your sink and call [`run`]:
 //!
@@ -41,6 +42,7 @@
 #![allow(clippy::panic, reason = "a test suite reports failures by panicking")]
 
 pub mod samples;
+pub mod sources;
 
 mod batch_results;
 mod cancellation;
@@ -48,8 +50,11 @@ mod close;
 mod content;
 mod fixture;
 mod order;
+mod property;
 mod rejection;
 mod system_under_test;
+
+use self::property::check_all;
 
 pub use batch_results::{meets_guarantee, returns_batch_results_in_order};
 pub use cancellation::{survives_cancelled_batches, survives_cancelled_close, survives_cancelled_sends};
@@ -58,31 +63,37 @@ pub use content::{
     keeps_attributes, publish_matches_send, stores_every_kind, stores_received_bytes, stores_unknown_kinds,
 };
 pub use fixture::{Capabilities, Fixture};
-pub use order::{keeps_order_of_batches, keeps_order_of_concurrent_tasks, keeps_order_of_sends};
+pub use order::{
+    keeps_order_after_failure, keeps_order_of_batches, keeps_order_of_concurrent_tasks, keeps_order_of_sends,
+};
 pub use rejection::{rejects_too_large_events, rejects_unencodable_events, returns_full_at_capacity};
 
 /// Checks every property, one after another.
 ///
 /// # Panics
-/// Panics if the sink violates one of them.
+/// Panics if the sink violates one of them, with the name of the property and the declared capabilities.
 pub async fn run(fixture: &impl Fixture) {
-    meets_guarantee(fixture).await;
-    stores_every_kind(fixture).await;
-    stores_received_bytes(fixture).await;
-    stores_unknown_kinds(fixture).await;
-    keeps_attributes(fixture).await;
-    publish_matches_send(fixture).await;
-    returns_batch_results_in_order(fixture).await;
-    rejects_unencodable_events(fixture).await;
-    rejects_too_large_events(fixture).await;
-    returns_full_at_capacity(fixture).await;
-    keeps_order_of_sends(fixture).await;
-    keeps_order_of_batches(fixture).await;
-    keeps_order_of_concurrent_tasks(fixture).await;
-    flushes(fixture).await;
-    closes(fixture).await;
-    closes_during_sends(fixture).await;
-    survives_cancelled_sends(fixture).await;
-    survives_cancelled_batches(fixture).await;
-    survives_cancelled_close(fixture).await;
+    check_all!(
+        fixture,
+        meets_guarantee,
+        stores_every_kind,
+        stores_received_bytes,
+        stores_unknown_kinds,
+        keeps_attributes,
+        publish_matches_send,
+        returns_batch_results_in_order,
+        rejects_unencodable_events,
+        rejects_too_large_events,
+        returns_full_at_capacity,
+        keeps_order_of_sends,
+        keeps_order_of_batches,
+        keeps_order_of_concurrent_tasks,
+        keeps_order_after_failure,
+        flushes,
+        closes,
+        closes_during_sends,
+        survives_cancelled_sends,
+        survives_cancelled_batches,
+        survives_cancelled_close,
+    );
 }

@@ -5,6 +5,8 @@ use super::samples;
 use super::system_under_test::{SystemUnderTest, check_receipt, event, events};
 use crate::envelope::Envelope;
 use crate::sink::DriverEventSink;
+use crate::sink::batch_order::BatchOrder;
+use crate::sink::sink_error::{Fate, SinkError};
 
 const TASK_COUNT: u32 = 8;
 const EVENTS_PER_TASK: u32 = 40;
@@ -61,6 +63,60 @@ pub async fn keeps_order_of_concurrent_tasks(fixture: &impl Fixture) {
         }
     }
     system.expect_stored(&sent).await;
+}
+
+/// Checks that a sink with [`BatchOrder::StopsGoal`] does not send the later events of a goal after one of its events
+/// failed for a reason that is not about the event: they fail with the same kind and the fate
+/// [`NotSent`](Fate::NotSent), and events of other goals are stored. A sink with [`BatchOrder::BestEffort`] promises nothing.
+///
+/// # Panics
+/// Panics if the sink violates this property.
+pub async fn keeps_order_after_failure(fixture: &impl Fixture) {
+    let Some(system) = SystemUnderTest::start_failing(fixture).await else {
+        return;
+    };
+    if system.sink.batch_order() != BatchOrder::StopsGoal {
+        return;
+    }
+    let batch = [
+        event(1, 0),
+        event(1, 1),
+        event(2, 0),
+        event(1, 2),
+        event(2, 1),
+        event(1, 3),
+    ];
+    let results = system.sink.send_batch(batch.to_vec()).await;
+    assert_eq!(results.len(), batch.len(), "unexpected number of batch results");
+    let Some(failure) = results
+        .get(1)
+        .and_then(|result| result.as_ref().err())
+        .map(SinkError::kind)
+    else {
+        panic!("the second event of the batch did not fail: {results:?}");
+    };
+    let mut stored = Vec::new();
+    for (index, (envelope, result)) in batch.iter().zip(results).enumerate() {
+        match result {
+            Err(_) if index == 1 => {}
+            Err(error) if [3, 5].contains(&index) => {
+                let found = (error.kind(), error.fate());
+                let expected = (failure, Fate::NotSent);
+                assert_eq!(
+                    found, expected,
+                    "unexpected error behind a failed event of the same goal"
+                );
+            }
+            Ok(receipt) if [3, 5].contains(&index) => {
+                panic!("event {index} overtook the failed event of its goal: {receipt:?}");
+            }
+            result => {
+                system.check_accepted(envelope, result);
+                stored.push(envelope.clone());
+            }
+        }
+    }
+    system.expect_stored(&stored).await;
 }
 
 /// Sends the events of one task through every sending method, and returns them.

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -28,6 +29,17 @@ impl<'a, F: Fixture> SystemUnderTest<'a, F> {
             fixture,
             store,
         }
+    }
+
+    /// Starts a sink whose second event fails, if the fixture has one.
+    pub(super) async fn start_failing(fixture: &'a F) -> Option<Self> {
+        let (sink, store) = fixture.start_failing().await?;
+        Some(Self {
+            sink,
+            capabilities: fixture.capabilities(),
+            fixture,
+            store,
+        })
     }
 
     /// Sends an event that the sink must accept.
@@ -107,7 +119,7 @@ pub(super) fn check_receipt(sink: &dyn DriverEventSink, capabilities: &Capabilit
     );
 }
 
-fn compare(sent: &[Envelope], stored: &[Envelope]) {
+pub(super) fn compare(sent: &[Envelope], stored: &[Envelope]) {
     let stored_by_goal = by_goal(stored);
     for (goal_id, expected) in by_goal(sent) {
         let found = stored_by_goal.get(&goal_id).cloned().unwrap_or_default();
@@ -152,4 +164,9 @@ pub(super) fn text(envelope: &Envelope) -> String {
 /// Returns the first 200 characters of the JSON, for messages.
 pub(super) fn short(envelope: &Envelope) -> String {
     text(envelope).chars().take(200).collect()
+}
+
+/// Returns a sample that must be valid.
+pub(super) fn valid<T>(sample: Result<T, impl fmt::Display>) -> T {
+    sample.unwrap_or_else(|error| panic!("invalid sample: {error}"))
 }

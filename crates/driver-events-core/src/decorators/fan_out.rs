@@ -1,19 +1,16 @@
-use std::any::Any;
 use std::fmt;
-use std::future::{Future, poll_fn};
 use std::iter::repeat_with;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use async_trait::async_trait;
 use driver_events_types::DriverEvent;
 use futures_util::future::join_all;
 
 use super::fan_out_error::all_ok;
+use crate::catch_panic::{catch_panic, panic_message};
 use crate::envelope::Envelope;
 use crate::sink::DriverEventSink;
+use crate::sink::batch_order::BatchOrder;
 use crate::sink::batch_results::BatchResults;
 use crate::sink::receipt::{Guarantee, Receipt};
 use crate::sink::sink_error::{SinkError, SinkErrorKind};
@@ -27,8 +24,8 @@ use crate::sink::sink_error::{SinkError, SinkErrorKind};
 /// A sink that hangs blocks the caller: use sinks with timeouts.
 ///
 /// # Errors
-/// If a sink fails or panics, the other sinks still get the event. The [`source`](std::error::Error::source) of the error
-/// is a [`FanOutError`](crate::FanOutError) with the result of each sink.
+/// If a sink fails or panics, the other sinks still get the event. The error names each sink that failed, with its error;
+/// its [`source`](std::error::Error::source) is a [`FanOutError`](crate::FanOutError) with the result of each sink.
 ///
 /// - The kind is that of the first failure that is not retryable, else that of the first failure. The error is therefore
 ///   retryable only if all failures are.
@@ -54,13 +51,30 @@ use crate::sink::sink_error::{SinkError, SinkErrorKind};
 #[derive(Clone)]
 pub struct FanOut {
     sinks: Vec<Arc<dyn DriverEventSink>>,
+    /// Names of the sinks in errors.
+    names: Arc<[String]>,
 }
 
 impl FanOut {
-    /// Creates a fan-out to `sinks`.
+    /// Creates a fan-out to `sinks`. Errors name each by its position and its own [name](DriverEventSink::name), such as
+    /// `sink 1 (NatsEventSink)`.
     #[must_use]
     pub fn new(sinks: Vec<Arc<dyn DriverEventSink>>) -> Self {
-        Self { sinks }
+        let own = |(index, sink): (usize, &Arc<dyn DriverEventSink>)| format!("sink {index} ({})", sink.name());
+        Self {
+            names: sinks.iter().enumerate().map(own).collect(),
+            sinks,
+        }
+    }
+
+    /// Creates a fan-out to sinks that errors call by these names.
+    #[must_use]
+    pub fn named(sinks: impl IntoIterator<Item = (impl Into<String>, Arc<dyn DriverEventSink>)>) -> Self {
+        let (names, sinks): (Vec<String>, _) = sinks.into_iter().map(|(name, sink)| (name.into(), sink)).unzip();
+        Self {
+            names: names.into(),
+            sinks,
+        }
     }
 
     /// Returns the sinks, in the order of [`FanOutError::results`](crate::FanOutError::results).
@@ -75,6 +89,13 @@ impl FanOut {
         self.sinks
     }
 
+    /// Returns the weakest receipt, or one error if a sink failed.
+    fn weakest(&self, results: Vec<Result<Receipt, SinkError>>) -> Result<Receipt, SinkError> {
+        let receipts = all_ok(&self.names, results, |receipt| *receipt != Receipt::Discarded)?;
+        let weakest = receipts.into_iter().min_by_key(Receipt::guarantee);
+        Ok(weakest.unwrap_or(Receipt::Discarded))
+    }
+
     /// Calls all sinks concurrently and waits for every result.
     async fn call_all<'a, T, F>(&'a self, call: impl Fn(&'a dyn DriverEventSink) -> F) -> Vec<Result<T, SinkError>>
     where
@@ -84,7 +105,7 @@ impl FanOut {
         join_all(
             self.sinks
                 .iter()
-                .map(|sink| catch_panic(async move { call(&**sink).await })),
+                .map(|sink| panic_as_error(async move { call(&**sink).await })),
         )
         .await
     }
@@ -95,12 +116,21 @@ impl FanOut {
 impl DriverEventSink for FanOut {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         let envelope = &envelope;
-        weakest(self.call_all(|sink| sink.send(envelope.clone())).await)
+        self.weakest(self.call_all(|sink| sink.send(envelope.clone())).await)
     }
 
     fn guarantee(&self) -> Guarantee {
         let guarantees = self.sinks.iter().map(|sink| sink.guarantee());
         guarantees.min().unwrap_or(Guarantee::None)
+    }
+
+    /// [`BestEffort`](BatchOrder::BestEffort): behind an event that failed in one sink, the others accept later events.
+    fn batch_order(&self) -> BatchOrder {
+        BatchOrder::BestEffort
+    }
+
+    fn name(&self) -> String {
+        format!("FanOut of {}", self.names.join(", "))
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
@@ -120,15 +150,15 @@ impl DriverEventSink for FanOut {
                 combined.push(result);
             }
         }
-        by_envelope.into_iter().map(weakest).collect()
+        by_envelope.into_iter().map(|results| self.weakest(results)).collect()
     }
 
     async fn flush(&self) -> Result<(), SinkError> {
-        all_ok(self.call_all(|sink| sink.flush()).await, |()| false).map(drop)
+        all_ok(&self.names, self.call_all(|sink| sink.flush()).await, |()| false).map(drop)
     }
 
     async fn close(&self) -> Result<(), SinkError> {
-        all_ok(self.call_all(|sink| sink.close()).await, |()| false).map(drop)
+        all_ok(&self.names, self.call_all(|sink| sink.close()).await, |()| false).map(drop)
     }
 
     async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
@@ -136,27 +166,12 @@ impl DriverEventSink for FanOut {
     }
 }
 
-fn weakest(results: Vec<Result<Receipt, SinkError>>) -> Result<Receipt, SinkError> {
-    let receipts = all_ok(results, |receipt| *receipt != Receipt::Discarded)?;
-    let weakest = receipts.into_iter().min_by_key(Receipt::guarantee);
-    Ok(weakest.unwrap_or(Receipt::Discarded))
-}
-
-/// Returns the future's result, or an error if it panics. A future that panicked is not polled again.
-async fn catch_panic<T>(future: impl Future<Output = Result<T, SinkError>>) -> Result<T, SinkError> {
-    let mut future = pin!(future);
-    poll_fn(|context| {
-        catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)))
-            .unwrap_or_else(|panic| Poll::Ready(Err(panic_error(&*panic))))
+/// Returns the future's result, or an error if it panics.
+async fn panic_as_error<T>(future: impl Future<Output = Result<T, SinkError>>) -> Result<T, SinkError> {
+    catch_panic(future).await.unwrap_or_else(|panic| {
+        let message = format!("panicked: {}", panic_message(&*panic));
+        Err(SinkError::new(SinkErrorKind::Fatal, message))
     })
-    .await
-}
-
-fn panic_error(panic: &(dyn Any + Send)) -> SinkError {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let message = format!("panicked: {}", text.unwrap_or("no message"));
-    SinkError::new(SinkErrorKind::Fatal, message)
 }
 
 /// Formats as `FanOut([SINK, …])`.

@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::fmt;
 
 use crate::sink::receipt::Receipt;
@@ -5,8 +6,6 @@ use crate::sink::sink_error::{Fate, SinkError};
 
 /// Results of all sinks of a [`FanOut`](crate::FanOut) of which at least one failed. It is the source of the
 /// [`SinkError`]. `T` is [`Receipt`] for `send` and `send_batch`, and `()` for `flush` and `close`.
-///
-/// `Display` lists the failures by their index in [`results`](Self::results): `sink 0: ERROR; sink 2: ERROR`.
 ///
 /// ```
 /// use std::error::Error;
@@ -21,7 +20,7 @@ use crate::sink::sink_error::{Fate, SinkError};
 /// }
 /// ```
 #[derive(Debug, thiserror::Error)]
-#[error("{}", self.list_failures())]
+#[error("{} of {} sinks failed", self.failures().count(), self.results.len())]
 pub struct FanOutError<T = Receipt> {
     results: Vec<Result<T, SinkError>>,
 }
@@ -32,16 +31,15 @@ impl<T> FanOutError<T> {
         &self.results
     }
 
-    fn list_failures(&self) -> String {
-        let results = self.results.iter().enumerate();
-        let failures = results.filter_map(|(index, result)| Some(format!("sink {index}: {}", result.as_ref().err()?)));
-        failures.collect::<Vec<_>>().join("; ")
+    fn failures(&self) -> impl Iterator<Item = &SinkError> {
+        self.results.iter().filter_map(|result| result.as_ref().err())
     }
 }
 
 /// Returns all values if every sink succeeded, else one combined error. `is_accepted` returns whether a value means that
 /// the sink accepted the event.
 pub(crate) fn all_ok<T>(
+    names: &[String],
     results: Vec<Result<T, SinkError>>,
     is_accepted: impl Fn(&T) -> bool,
 ) -> Result<Vec<T>, SinkError>
@@ -61,8 +59,21 @@ where
         Err(failure) => failure.fate() == Fate::NotSent,
     });
     let fate = if is_not_sent { Fate::NotSent } else { Fate::Unknown };
-    let message = format!("{} of {} sinks failed", failures().count(), results.len());
+    let named = names.iter().zip(&results);
+    let failed = named.filter_map(|(name, result)| Some(format!("{name}: {}", with_source(result.as_ref().err()?))));
+    let message = failed.collect::<Vec<_>>().join("; ");
     Err(SinkError::new(kind, message)
         .with_fate(fate)
         .with_source(FanOutError { results }))
+}
+
+/// Returns the message of an error and those of its causes.
+fn with_source(error: &SinkError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text
 }

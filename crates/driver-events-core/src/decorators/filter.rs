@@ -6,6 +6,7 @@ use driver_events_types::DriverEvent;
 use crate::envelope::Envelope;
 use crate::envelope::event_filter::EventFilter;
 use crate::sink::DriverEventSink;
+use crate::sink::batch_order::BatchOrder;
 use crate::sink::batch_results::BatchResults;
 use crate::sink::receipt::{Guarantee, Receipt};
 use crate::sink::sink_error::SinkError;
@@ -67,6 +68,14 @@ impl<S: DriverEventSink> DriverEventSink for Filter<S> {
 
     fn guarantee(&self) -> Guarantee {
         Guarantee::None
+    }
+
+    fn batch_order(&self) -> BatchOrder {
+        self.inner.batch_order()
+    }
+
+    fn name(&self) -> String {
+        self.inner.name()
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {

@@ -2,6 +2,7 @@ pub(crate) mod fan_out;
 pub(crate) mod fan_out_error;
 pub(crate) mod filter;
 pub(crate) mod stamped;
+pub(crate) mod trace_context;
 
 use std::sync::Arc;
 

@@ -12,6 +12,7 @@ use crate::envelope::attribute_checks::{check_text, check_uri_reference};
 use crate::envelope::attributes::Stamp;
 use crate::lock::lock;
 use crate::sink::DriverEventSink;
+use crate::sink::batch_order::BatchOrder;
 use crate::sink::receipt::{Guarantee, Receipt};
 use crate::sink::sink_error::SinkError;
 
@@ -109,9 +110,10 @@ impl<S> Stamped<S> {
     }
 
     fn stamp(&self, envelope: &Envelope) {
-        envelope.set_source_if_unset(&self.source);
+        // Neither fails: the constructors have checked the source and the run.
+        let _ = envelope.set_source_if_unset(&self.source);
         if let Some(goal_id) = envelope.goal_id() {
-            envelope.set_stamp_if_unset(|| lock(&self.counters).next(goal_id, self.goal_capacity));
+            let _ = envelope.set_stamp_if_unset(|| lock(&self.counters).next(goal_id, self.goal_capacity));
         }
     }
 }
@@ -151,6 +153,14 @@ impl<S: DriverEventSink> DriverEventSink for Stamped<S> {
 
     fn guarantee(&self) -> Guarantee {
         self.inner.guarantee()
+    }
+
+    fn batch_order(&self) -> BatchOrder {
+        self.inner.batch_order()
+    }
+
+    fn name(&self) -> String {
+        self.inner.name()
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {

@@ -1,5 +1,8 @@
 use chrono::{DateTime, Datelike, Utc};
 
+/// Maximum number of members of a `tracestate`.
+const MAX_TRACESTATE_MEMBERS: usize = 32;
+
 /// Error for an invalid or missing CloudEvents attribute.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("attribute `{name}` {reason}")]
@@ -96,5 +99,31 @@ pub(crate) fn check_traceparent(text: &str) -> Result<(), InvalidAttribute> {
         Ok(())
     } else {
         Err(InvalidAttribute::new(name, "is not a W3C trace context"))
+    }
+}
+
+/// Checks for `key=value` members, separated by commas
+/// ([W3C Trace Context](https://www.w3.org/TR/trace-context/#tracestate-header-field-values)).
+pub(crate) fn check_tracestate(text: &str) -> Result<(), InvalidAttribute> {
+    let name = "tracestate";
+    check_text(name, text)?;
+    let is_key = |key: &str| {
+        let starts_well = key.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit());
+        let is_allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'*' | b'/' | b'@');
+        starts_well && key.len() <= 256 && key.bytes().all(is_allowed)
+    };
+    let is_value = |value: &str| {
+        let is_allowed = |byte| matches!(byte, b' '..=b'~') && byte != b'=';
+        !value.is_empty() && value.len() <= 256 && value.bytes().all(is_allowed)
+    };
+    let members = || text.split(',').map(|member| member.trim_matches(' '));
+    let is_member = |member: &str| {
+        let pair = member.split_once('=');
+        member.is_empty() || pair.is_some_and(|(key, value)| is_key(key) && is_value(value))
+    };
+    if members().count() <= MAX_TRACESTATE_MEMBERS && members().all(is_member) {
+        Ok(())
+    } else {
+        Err(InvalidAttribute::new(name, "is not a W3C trace state"))
     }
 }

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::attribute_checks::{InvalidAttribute, check_text};
+use super::trace::Trace;
 
 /// [Source](crate::Envelope::source) of an envelope whose source was not set.
 pub const SOURCE_UNSET: &str = "urn:driver-events:unset";
@@ -63,15 +64,16 @@ pub struct Stamp {
     pub sequence: u64,
 }
 
-/// CloudEvents attributes of an event. Id, source and stamp can be set once through a shared reference, so that a retry
+/// CloudEvents attributes of an event. Id, source, stamp and trace context can be set once through a shared reference, so that a retry
 /// keeps the values of the first attempt.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Attributes {
     id: OnceLock<EventId>,
     source: OnceLock<Arc<str>>,
     stamp: OnceLock<Stamp>,
+    traceparent: OnceLock<Arc<str>>,
+    tracestate: OnceLock<Arc<str>>,
     pub(crate) time: Option<DateTime<Utc>>,
-    pub(crate) traceparent: Option<Arc<str>>,
     pub(crate) event_type: Option<Arc<str>>,
 }
 
@@ -91,8 +93,8 @@ impl Attributes {
         self.source.get()
     }
 
-    pub(crate) fn set_source_if_unset(&self, source: &Arc<str>) {
-        self.source.get_or_init(|| Arc::clone(source));
+    pub(crate) fn set_source_if_unset(&self, source: &Arc<str>) -> &str {
+        self.source.get_or_init(|| Arc::clone(source))
     }
 
     pub(crate) fn stamp(&self) -> Option<&Stamp> {
@@ -101,6 +103,21 @@ impl Attributes {
 
     pub(crate) fn set_stamp_if_unset(&self, stamp: impl FnOnce() -> Stamp) -> &Stamp {
         self.stamp.get_or_init(stamp)
+    }
+
+    pub(crate) fn traceparent(&self) -> Option<&Arc<str>> {
+        self.traceparent.get()
+    }
+
+    pub(crate) fn tracestate(&self) -> Option<&Arc<str>> {
+        self.tracestate.get()
+    }
+
+    pub(crate) fn set_trace_if_unset(&self, trace: Trace) {
+        let is_set = self.traceparent.set(trace.traceparent).is_err();
+        if let Some(tracestate) = trace.tracestate.filter(|_| !is_set) {
+            self.tracestate.get_or_init(|| tracestate);
+        }
     }
 
     pub(crate) fn set_id(&mut self, id: EventId) {
@@ -113,5 +130,13 @@ impl Attributes {
 
     pub(crate) fn set_stamp(&mut self, stamp: Stamp) {
         self.stamp = OnceLock::from(stamp);
+    }
+
+    pub(crate) fn set_traceparent(&mut self, traceparent: Arc<str>) {
+        self.traceparent = OnceLock::from(traceparent);
+    }
+
+    pub(crate) fn set_tracestate(&mut self, tracestate: Arc<str>) {
+        self.tracestate = OnceLock::from(tracestate);
     }
 }

@@ -2,7 +2,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use driver_events_types::{Decoded, EncodeError, GoalId, Limits};
+use driver_events_types::{Decoded, DriverEvent, EncodeError, GoalId, Limits};
 
 /// The event of an envelope and its JSON, encoded at most once.
 pub(super) struct Body {
@@ -41,6 +41,24 @@ impl Body {
         self.json.get().is_none()
     }
 
+    /// Returns the event, or `None` if it is of an unknown kind.
+    pub(super) fn into_event(mut self) -> Option<DriverEvent> {
+        match self.take_content() {
+            Decoded::Known(event) => Some(event),
+            Decoded::Unknown { .. } => None,
+        }
+    }
+
+    /// Replaces the content, which a type with a destructor does not give away.
+    fn take_content(&mut self) -> Decoded {
+        let placeholder = Decoded::Unknown {
+            kind: String::new(),
+            path: String::new(),
+            raw: Vec::new(),
+        };
+        std::mem::replace(&mut self.content, placeholder)
+    }
+
     fn encode(&self) -> Result<Bytes, EncodeError> {
         let mut json = Vec::with_capacity(512);
         self.write(&mut json)?;
@@ -63,15 +81,9 @@ impl Drop for Body {
         if !*self.was_encoded.get_mut()
             && let Decoded::Known(event) = &self.content
             && event.free_json_depth() > Limits::MAX_DEPTH
+            && let Decoded::Known(event) = self.take_content()
         {
-            let placeholder = Decoded::Unknown {
-                kind: String::new(),
-                path: String::new(),
-                raw: Vec::new(),
-            };
-            if let Decoded::Known(event) = std::mem::replace(&mut self.content, placeholder) {
-                event.drop_iteratively();
-            }
+            event.drop_iteratively();
         }
     }
 }

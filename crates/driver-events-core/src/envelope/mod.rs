@@ -1,8 +1,10 @@
 mod body;
 
 pub(crate) mod attribute_checks;
+pub(crate) mod attribute_error;
 pub(crate) mod attributes;
 pub(crate) mod event_filter;
+pub(crate) mod trace;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,9 +14,13 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use driver_events_types::{DecodeError, Decoded, DriverEvent, EncodeError, GoalId, Limits};
 
-use self::attribute_checks::{InvalidAttribute, check_text, check_time, check_traceparent, check_uri_reference};
+use self::attribute_checks::{
+    InvalidAttribute, check_text, check_time, check_traceparent, check_tracestate, check_uri_reference,
+};
+use self::attribute_error::AttributeError;
 use self::attributes::{Attributes, EventId, SOURCE_UNSET, Stamp};
 use self::body::Body;
+use self::trace::Trace;
 
 /// An event with its JSON and its CloudEvents attributes: the unit that sinks send and sources deliver.
 ///
@@ -95,7 +101,7 @@ impl Envelope {
         self.shared.body()
     }
 
-    fn attributes(&self) -> &Attributes {
+    pub(crate) fn attributes(&self) -> &Attributes {
         &self.shared.attributes
     }
 
@@ -203,17 +209,44 @@ impl Envelope {
     /// Returns the [W3C trace context](https://www.w3.org/TR/trace-context/) of the event.
     #[must_use]
     pub fn traceparent(&self) -> Option<&str> {
-        self.attributes().traceparent.as_deref()
+        self.attributes().traceparent().map(AsRef::as_ref)
     }
 
-    /// Sets the source of this envelope and all of its clones if it is unset.
-    pub(crate) fn set_source_if_unset(&self, source: &Arc<str>) {
-        self.attributes().set_source_if_unset(source);
+    /// Returns the vendors' part of the trace context. It is sent only with a [`traceparent`](Self::traceparent).
+    #[must_use]
+    pub fn tracestate(&self) -> Option<&str> {
+        self.attributes().tracestate().map(AsRef::as_ref)
     }
 
-    /// Sets the stamp of this envelope and all of its clones if it is unset.
-    pub(crate) fn set_stamp_if_unset(&self, stamp: impl FnOnce() -> Stamp) {
-        self.attributes().set_stamp_if_unset(stamp);
+    /// Sets the source of this envelope and all of its clones if it is unset, and returns the source that it then has.
+    /// For decorators: a retry of the same envelope keeps the source of the first attempt.
+    ///
+    /// # Errors
+    /// Same as [`with_source`](Self::with_source), also if the source is set. The envelope is unchanged.
+    pub fn set_source_if_unset(&self, source: &Arc<str>) -> Result<&str, InvalidAttribute> {
+        check_uri_reference("source", source)?;
+        Ok(self.attributes().set_source_if_unset(source))
+    }
+
+    /// Sets the stamp of this envelope and all of its clones if it is unset, and returns the stamp that it then has.
+    /// Calls `stamp` only if it is unset. For decorators: a retry of the same envelope keeps the number of the first
+    /// attempt.
+    ///
+    /// # Errors
+    /// Same as [`with_stamp`](Self::with_stamp). The envelope is unchanged.
+    pub fn set_stamp_if_unset(&self, stamp: impl FnOnce() -> Stamp) -> Result<&Stamp, InvalidAttribute> {
+        if let Some(stamp) = self.stamp() {
+            return Ok(stamp);
+        }
+        let stamp = stamp();
+        check_text("producerrun", &stamp.run)?;
+        Ok(self.attributes().set_stamp_if_unset(|| stamp))
+    }
+
+    /// Sets the trace context of this envelope and all of its clones if it is unset. For decorators: a retry of the same
+    /// envelope keeps the trace context of the first attempt.
+    pub fn set_trace_if_unset(&self, trace: Trace) {
+        self.attributes().set_trace_if_unset(trace);
     }
 
     /// Returns the event with this id. Existing clones do not change.
@@ -226,18 +259,18 @@ impl Envelope {
     ///
     /// # Errors
     /// Returns an error if the year is outside 0 to 9999, the range of RFC 3339.
-    pub fn with_time(self, time: DateTime<Utc>) -> Result<Self, InvalidAttribute> {
-        check_time(time)?;
-        Ok(self.with(|attributes| attributes.time = Some(time)))
+    pub fn with_time(self, time: DateTime<Utc>) -> Result<Self, AttributeError> {
+        let checked = check_time(time);
+        self.with_checked(checked, |attributes| attributes.time = Some(time))
     }
 
     /// Returns the event with this stamp. Existing clones do not change.
     ///
     /// # Errors
     /// Returns an error if the run is empty or contains a control character or a Unicode noncharacter.
-    pub fn with_stamp(self, stamp: Stamp) -> Result<Self, InvalidAttribute> {
-        check_text("producerrun", &stamp.run)?;
-        Ok(self.with(|attributes| attributes.set_stamp(stamp)))
+    pub fn with_stamp(self, stamp: Stamp) -> Result<Self, AttributeError> {
+        let checked = check_text("producerrun", &stamp.run);
+        self.with_checked(checked, |attributes| attributes.set_stamp(stamp))
     }
 
     /// Returns the event with this source. Existing clones do not change.
@@ -245,10 +278,10 @@ impl Envelope {
     /// # Errors
     /// Returns an error if the source is empty or not a URI reference
     /// ([RFC 3986](https://www.rfc-editor.org/rfc/rfc3986)).
-    pub fn with_source(self, source: impl Into<Arc<str>>) -> Result<Self, InvalidAttribute> {
+    pub fn with_source(self, source: impl Into<Arc<str>>) -> Result<Self, AttributeError> {
         let source = source.into();
-        check_uri_reference("source", &source)?;
-        Ok(self.with(|attributes| attributes.set_source(source)))
+        let checked = check_uri_reference("source", &source);
+        self.with_checked(checked, |attributes| attributes.set_source(source))
     }
 
     /// Returns the event with this trace context. Existing clones do not change.
@@ -256,10 +289,21 @@ impl Envelope {
     /// # Errors
     /// Returns an error if the text is not a valid
     /// [`traceparent`](https://www.w3.org/TR/trace-context/#traceparent-header).
-    pub fn with_traceparent(self, traceparent: impl Into<Arc<str>>) -> Result<Self, InvalidAttribute> {
+    pub fn with_traceparent(self, traceparent: impl Into<Arc<str>>) -> Result<Self, AttributeError> {
         let traceparent = traceparent.into();
-        check_traceparent(&traceparent)?;
-        Ok(self.with(|attributes| attributes.traceparent = Some(traceparent)))
+        let checked = check_traceparent(&traceparent);
+        self.with_checked(checked, |attributes| attributes.set_traceparent(traceparent))
+    }
+
+    /// Returns the event with this vendors' part of the trace context. Existing clones do not change.
+    ///
+    /// # Errors
+    /// Returns an error if the text is not a valid
+    /// [`tracestate`](https://www.w3.org/TR/trace-context/#tracestate-header).
+    pub fn with_tracestate(self, tracestate: impl Into<Arc<str>>) -> Result<Self, AttributeError> {
+        let tracestate = tracestate.into();
+        let checked = check_tracestate(&tracestate);
+        self.with_checked(checked, |attributes| attributes.set_tracestate(tracestate))
     }
 
     /// Returns the event with this CloudEvents type, which is the [`subject`](Self::subject) of an event of an unknown
@@ -267,10 +311,35 @@ impl Envelope {
     ///
     /// # Errors
     /// Returns an error if the type is empty or contains a control character or a Unicode noncharacter.
-    pub fn with_event_type(self, event_type: impl Into<Arc<str>>) -> Result<Self, InvalidAttribute> {
+    pub fn with_event_type(self, event_type: impl Into<Arc<str>>) -> Result<Self, AttributeError> {
         let event_type = event_type.into();
-        check_text("type", &event_type)?;
-        Ok(self.with(|attributes| attributes.event_type = Some(event_type)))
+        let checked = check_text("type", &event_type);
+        self.with_checked(checked, |attributes| attributes.event_type = Some(event_type))
+    }
+
+    /// Returns the event, or `None` if this version does not know its kind or one of its values. Copies the event if the
+    /// envelope has clones.
+    #[must_use]
+    pub fn into_event(self) -> Option<DriverEvent> {
+        match Arc::try_unwrap(self.shared) {
+            Ok(Shared {
+                body: SharedBody::Own(body),
+                ..
+            }) => body.into_event(),
+            Ok(shared) => shared.body().content.known().cloned(),
+            Err(shared) => shared.body().content.known().cloned(),
+        }
+    }
+
+    fn with_checked(
+        self,
+        checked: Result<(), InvalidAttribute>,
+        change: impl FnOnce(&mut Attributes),
+    ) -> Result<Self, AttributeError> {
+        match checked {
+            Ok(()) => Ok(self.with(change)),
+            Err(invalid) => Err(AttributeError::new(self, invalid)),
+        }
     }
 
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Attributes)) -> Self {

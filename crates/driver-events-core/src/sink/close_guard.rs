@@ -14,7 +14,7 @@ const CLOSED: usize = 1 << (usize::BITS - 1);
 ///
 /// ```
 /// use async_trait::async_trait;
-/// use driver_events_core::{CloseGuard, DriverEventSink, Envelope, Receipt, SinkError};
+/// use driver_events_core::{CloseGuard, DriverEventSink, Envelope, Guarantee, Receipt, SinkError};
 ///
 /// #[derive(Debug, Default)]
 /// struct Sink {
@@ -27,6 +27,10 @@ const CLOSED: usize = 1 << (usize::BITS - 1);
 ///         let _call = self.guard.enter()?;
 ///         // Write the event, await its ack.
 ///         Ok(Receipt::Written)
+///     }
+///
+///     fn guarantee(&self) -> Guarantee {
+///         Guarantee::Written
 ///     }
 ///
 ///     async fn close(&self) -> Result<(), SinkError> {

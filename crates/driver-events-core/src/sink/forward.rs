@@ -4,6 +4,7 @@ use driver_events_types::DriverEvent;
 use futures_util::future::BoxFuture;
 
 use super::DriverEventSink;
+use super::batch_order::BatchOrder;
 use super::receipt::{Guarantee, Receipt};
 use super::sink_error::SinkError;
 use crate::envelope::Envelope;
@@ -21,6 +22,14 @@ macro_rules! forward_pointer {
 
             fn guarantee(&self) -> Guarantee {
                 (**self).guarantee()
+            }
+
+            fn batch_order(&self) -> BatchOrder {
+                (**self).batch_order()
+            }
+
+            fn name(&self) -> String {
+                (**self).name()
             }
         }
     };

@@ -1,5 +1,8 @@
+pub(crate) mod batch_order;
 pub(crate) mod batch_results;
 pub(crate) mod close_guard;
+pub(crate) mod failed_goals;
+pub(crate) mod failing;
 pub(crate) mod memory;
 pub(crate) mod noop;
 pub(crate) mod receipt;
@@ -12,6 +15,8 @@ use std::fmt;
 use async_trait::async_trait;
 use driver_events_types::DriverEvent;
 
+use self::batch_order::BatchOrder;
+use self::failed_goals::FailedGoals;
 use self::receipt::{Guarantee, Receipt};
 use self::sink_error::SinkError;
 use crate::envelope::Envelope;
@@ -24,7 +29,8 @@ use crate::envelope::Envelope;
 ///
 /// # Contract
 /// - **Ordering.** Events of one goal are delivered in the order of their `send` calls if each call starts after the
-///   previous one returned, and in the order of their batch. Concurrent calls are unordered.
+///   previous one returned, and in the order of their batch. Concurrent calls are unordered. After a failure, see
+///   [`batch_order`](Self::batch_order).
 /// - **Duplicates.** A retry may deliver an event twice, with the same [id](Envelope::id). A reader can drop the second
 ///   copy with a [`Deduplicator`](crate::Deduplicator).
 /// - **Backpressure.** A sink at capacity waits or returns [`Full`](crate::SinkErrorKind::Full). After `Ok`
@@ -35,7 +41,7 @@ use crate::envelope::Envelope;
 /// - **Concurrency.** Every method may be called from many tasks at once.
 ///
 /// # Implementing a sink
-/// Implement [`send`](Self::send) and [`guarantee`](Self::guarantee); override the other methods where the transport can
+/// Implement [`send`](Self::send) and [`guarantee`](Self::guarantee), the two required methods; override the other methods where the transport can
 /// do better than their defaults. Test the sink with the `conformance` module (feature `conformance`), which checks this
 /// contract.
 ///
@@ -47,7 +53,7 @@ use crate::envelope::Envelope;
 /// ```
 /// use std::sync::Mutex;
 /// use async_trait::async_trait;
-/// use driver_events_core::{DriverEventSink, Envelope, Receipt, SinkError};
+/// use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError};
 ///
 /// /// Records the kind of each event.
 /// #[derive(Debug, Default)]
@@ -60,6 +66,10 @@ use crate::envelope::Envelope;
 ///         kinds.push(envelope.kind().to_owned());
 ///         Ok(Receipt::Buffered)
 ///     }
+///
+///     fn guarantee(&self) -> Guarantee {
+///         Guarantee::Buffered
+///     }
 /// }
 /// ```
 #[async_trait]
@@ -71,24 +81,33 @@ pub trait DriverEventSink: fmt::Debug + Send + Sync + 'static {
     /// [`SinkError::fate`] is [`Unknown`](crate::Fate::Unknown) if the event may have been delivered despite the error.
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError>;
 
-    /// Returns the minimum guarantee of every receipt that [`send`](Self::send) returns. Default: [`Guarantee::None`].
-    fn guarantee(&self) -> Guarantee {
-        Guarantee::None
+    /// Returns the minimum guarantee of every receipt that [`send`](Self::send) returns.
+    fn guarantee(&self) -> Guarantee;
+
+    /// Returns what [`send_batch`](Self::send_batch) does with the later events of a goal after a failure. Default:
+    /// [`BatchOrder::StopsGoal`], as the default `send_batch` does.
+    fn batch_order(&self) -> BatchOrder {
+        BatchOrder::StopsGoal
+    }
+
+    /// Returns the name of the sink in messages, such as `NatsEventSink`. Default: the type without its path. A decorator
+    /// returns the name of its inner sink.
+    fn name(&self) -> String {
+        let path = std::any::type_name::<Self>();
+        let path = path.split('<').next().unwrap_or_default();
+        path.rsplit("::").next().unwrap_or_default().to_owned()
     }
 
     /// Sends several events and returns one result per envelope, in the order of the envelopes.
     ///
-    /// Events of one goal keep their order. A permanent failure of one event does not stop the others. After a retryable
-    /// failure, a sink should not attempt the later events of the same goal; a sink that does may deliver them before
-    /// the failed event is retried. If the call is cancelled, each event is either published or not.
+    /// Events of one goal keep their order. An event that fails for a reason of its own
+    /// ([`is_about_event`](SinkError::is_about_event)) does not stop the others. After any other failure,
+    /// [`batch_order`](Self::batch_order) says what happens to the later events of the same goal. If the call is cancelled,
+    /// each event is either published or not.
     ///
-    /// The default implementation calls [`send`](Self::send) for each envelope and attempts all of them.
+    /// The default implementation calls [`send`](Self::send) for each envelope.
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
-        let mut results = Vec::with_capacity(envelopes.len());
-        for envelope in envelopes {
-            results.push(self.send(envelope).await);
-        }
-        results
+        FailedGoals::send_one_by_one(self, envelopes).await
     }
 
     /// Waits until every event accepted before the call has reached the furthest point that the sink can confirm.
@@ -116,8 +135,21 @@ pub trait DriverEventSink: fmt::Debug + Send + Sync + 'static {
     /// holds.
     ///
     /// # Errors
-    /// Same as [`send`](Self::send). To retry, call `send` with one envelope for all attempts: each `publish` call
-    /// creates a new id.
+    /// Same as [`send`](Self::send). The event is gone then. A caller that retries or keeps a failed event calls `send`
+    /// with a clone of one envelope, which has the same id in every attempt:
+    ///
+    /// ```
+    /// # use driver_events_core::{DriverEventSink, Envelope, SinkError};
+    /// # use driver_events_types::DriverEvent;
+    /// /// Returns the envelope with the error if the event was not sent.
+    /// async fn send(sink: &dyn DriverEventSink, event: DriverEvent) -> Result<(), (SinkError, Envelope)> {
+    ///     let envelope = Envelope::new(event);
+    ///     match sink.send(envelope.clone()).await {
+    ///         Ok(_) => Ok(()),
+    ///         Err(error) => Err((error, envelope)),
+    ///     }
+    /// }
+    /// ```
     async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
         self.send(Envelope::new(event)).await.map(drop)
     }

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 
 use super::DriverEventSink;
-use super::receipt::Receipt;
+use super::receipt::{Guarantee, Receipt};
 use super::sink_error::SinkError;
 use crate::envelope::Envelope;
 
@@ -20,6 +20,10 @@ pub struct NoopEventSink;
 
 #[async_trait]
 impl DriverEventSink for NoopEventSink {
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::None
+    }
+
     async fn send(&self, _: Envelope) -> Result<Receipt, SinkError> {
         Ok(Receipt::Discarded)
     }

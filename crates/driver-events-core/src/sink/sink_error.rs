@@ -4,8 +4,38 @@ use driver_events_types::{EncodeError, EncodeErrorKind};
 
 /// Error of a sink operation.
 ///
-/// Match on [`kind`](Self::kind) to decide what to do. Check [`fate`](Self::fate) to learn whether the event may have
-/// been delivered despite the error. `Display` does not include the underlying error: see [`source`](Error::source).
+/// Two methods say what to do, for every transport:
+///
+/// | [`is_about_event`](Self::is_about_event) | [`is_retryable`](Self::is_retryable) | what to do |
+/// |---|---|---|
+/// | `true` | `false` | keep the event for an operator (dead letter), and continue with the next one |
+/// | `false` | `true` | retry the same envelope with backoff |
+/// | `false` | `false` | the sink is finished: create a new one |
+///
+/// [`kind`](Self::kind) says more. Check [`fate`](Self::fate) to learn whether the event may have been delivered despite the
+/// error. `Display` does not include the underlying error: see [`source`](Error::source).
+///
+/// ```
+/// use std::time::Duration;
+/// use driver_events_core::{DriverEventSink, Envelope, SinkError};
+///
+/// /// Sends the event until it is delivered. Returns an event that no retry can deliver with its error, and `Err` if the
+/// /// sink is finished.
+/// async fn deliver(
+///     sink: &dyn DriverEventSink,
+///     envelope: Envelope,
+///     backoff: impl AsyncFn(&SinkError),
+/// ) -> Result<Option<(Envelope, SinkError)>, SinkError> {
+///     loop {
+///         match sink.send(envelope.clone()).await {
+///             Ok(_) => return Ok(None),
+///             Err(error) if error.is_about_event() => return Ok(Some((envelope, error))),
+///             Err(error) if error.is_retryable() => backoff(&error).await,
+///             Err(error) => return Err(error),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct SinkError {
@@ -33,11 +63,11 @@ pub enum SinkErrorKind {
     Timeout,
     /// The connection is down, or the operating system failed the write. Retry with backoff, with the same envelope.
     Disconnected,
-    /// The credentials are invalid or a permission is missing. Alert the operator; retries fail until it is fixed.
+    /// The credentials are invalid or a permission is missing. Alert the operator; retries succeed once it is fixed.
     Unauthorized,
-    /// The sink was closed, or the receiving end is gone for good. Create a new sink.
+    /// The sink was closed, or the receiving end is gone for good. The sink is finished: create a new one.
     Closed,
-    /// The sink is broken and cannot recover. Alert the operator and create a new sink.
+    /// The sink is broken and cannot recover. It is finished: alert the operator and create a new one.
     Fatal,
 }
 
@@ -99,12 +129,23 @@ impl SinkError {
         self.fate
     }
 
-    /// Returns `true` for `Full`, `Timeout` and `Disconnected`: the same call may succeed later without a change.
+    /// Returns `true` for `Full`, `Timeout`, `Disconnected` and `Unauthorized`: the same call may succeed later, once the
+    /// broker, the network or an operator has restored what it needs.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(
             self.kind,
-            SinkErrorKind::Full | SinkErrorKind::Timeout | SinkErrorKind::Disconnected
+            SinkErrorKind::Full | SinkErrorKind::Timeout | SinkErrorKind::Disconnected | SinkErrorKind::Unauthorized
+        )
+    }
+
+    /// Returns `true` for `Encode`, `TooLarge` and `Rejected`: this event cannot be delivered, the next one may be. Any other
+    /// error is about the sink or its connection: the next event fails too, until somebody or something restores it.
+    #[must_use]
+    pub fn is_about_event(&self) -> bool {
+        matches!(
+            self.kind,
+            SinkErrorKind::Encode | SinkErrorKind::TooLarge | SinkErrorKind::Rejected
         )
     }
 }

@@ -56,6 +56,15 @@ impl Delivery {
         self.content.as_ref()
     }
 
+    /// Returns the event without settling the delivery: a source with redelivery delivers it again. For sources without
+    /// acks, and for readers that only look.
+    ///
+    /// # Errors
+    /// Same as [`envelope`](Self::envelope).
+    pub fn into_envelope(self) -> Result<Envelope, Malformed> {
+        self.content
+    }
+
     /// Returns the received bytes, including the line ending and the CloudEvent around the event, if any. `None` if the
     /// source does not keep the bytes of valid events.
     #[must_use]

@@ -182,6 +182,11 @@ impl<R: AsyncBufRead + Unpin + Send> DriverEventSource for NdjsonSource<R> {
         }
         None
     }
+
+    async fn close(&mut self) -> Result<(), SourceError> {
+        self.is_at_end = true;
+        Ok(())
+    }
 }
 
 impl<R> fmt::Debug for NdjsonSource<R> {

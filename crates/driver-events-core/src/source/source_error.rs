@@ -2,8 +2,8 @@ use std::error::Error;
 
 /// Error of a source or of settling a delivery.
 ///
-/// Match on [`kind`](Self::kind) to decide what to do. `Display` does not include the underlying error: see
-/// [`source`](Error::source).
+/// [`is_retryable`](Self::is_retryable) says whether to call again; [`kind`](Self::kind) says more. `Display` does not include
+/// the underlying error: see [`source`](Error::source).
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct SourceError {
@@ -23,11 +23,12 @@ pub enum SourceErrorKind {
     /// The reader was too slow and deliveries were dropped; the message contains their number. Retry: later deliveries
     /// are still available. To avoid the loss, read faster or use a broker that stores events.
     Lagged,
-    /// The credentials are invalid or a permission is missing. Alert the operator.
+    /// The credentials are invalid or a permission is missing. Alert the operator and retry: the source goes on once it is
+    /// fixed.
     Unauthorized,
-    /// The source was closed, or the stream, topic or file behind it is gone. Create a new source.
+    /// The source was closed, or the stream or file behind it is gone. It is finished: create a new one.
     Closed,
-    /// The source is broken and cannot recover. Alert the operator and create a new source.
+    /// The source is broken and cannot recover. It is finished: alert the operator and create a new one.
     Fatal,
 }
 
@@ -55,12 +56,16 @@ impl SourceError {
         self.kind
     }
 
-    /// Returns `true` for `Timeout`, `Disconnected` and `Lagged`: the same call may succeed later without a change.
+    /// Returns `false` for `Closed` and `Fatal`: the source is finished. After any other error, call again: it may succeed
+    /// once the broker, the network or an operator has restored what it needs.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self.kind,
-            SourceErrorKind::Timeout | SourceErrorKind::Disconnected | SourceErrorKind::Lagged
-        )
+        match self.kind {
+            SourceErrorKind::Closed | SourceErrorKind::Fatal => false,
+            SourceErrorKind::Timeout
+            | SourceErrorKind::Disconnected
+            | SourceErrorKind::Lagged
+            | SourceErrorKind::Unauthorized => true,
+        }
     }
 }

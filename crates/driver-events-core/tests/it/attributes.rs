@@ -1,10 +1,10 @@
 use chrono::{DateTime, TimeZone, Utc};
-use driver_events_core::{Envelope, EventId, InvalidAttribute, Stamp};
+use driver_events_core::{AttributeError, Envelope, EventId, Stamp};
 use driver_events_types::Uuid;
 
 use crate::support::event;
 
-fn reason(result: Result<Envelope, InvalidAttribute>) -> String {
+fn reason(result: Result<Envelope, AttributeError>) -> String {
     result.unwrap_err().to_string()
 }
 
@@ -45,7 +45,11 @@ fn source_must_be_a_uri_reference() {
     for source in [
         "", "a b", "a\nb", "ü", "a\"b", "100%", "%zz", "a%2", "<a>", "a\\b", "{a}",
     ] {
-        assert_eq!(event(1).with_source(source).unwrap_err().name(), "source", "{source:?}");
+        assert_eq!(
+            event(1).with_source(source).unwrap_err().invalid().name(),
+            "source",
+            "{source:?}"
+        );
     }
     assert_eq!(
         reason(event(1).with_source("100%")),
@@ -80,11 +84,68 @@ fn traceparent_must_be_a_w3c_trace_context() {
     ];
     for traceparent in invalid {
         assert_eq!(
-            event(1).with_traceparent(traceparent).unwrap_err().name(),
+            event(1).with_traceparent(traceparent).unwrap_err().invalid().name(),
             "traceparent",
             "{traceparent:?}"
         );
     }
+}
+
+#[test]
+fn tracestate_must_be_a_list_of_members() {
+    let many = |members: usize| vec!["a=1"; members].join(",");
+    let valid = [
+        "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE",
+        "0a_-*/@z=a b!~",
+        " a=1 ,, b=2",
+        &many(32),
+    ];
+    for tracestate in valid {
+        let envelope = event(1).with_tracestate(tracestate).unwrap();
+        assert_eq!(envelope.tracestate(), Some(tracestate));
+    }
+    for tracestate in [
+        "",
+        "a",
+        "=1",
+        "a=",
+        "A=1",
+        "_a=1",
+        "a=1=2",
+        "a=ü",
+        "a=1\r\nb=2",
+        &many(33),
+    ] {
+        let error = event(1).with_tracestate(tracestate).unwrap_err();
+        assert_eq!(error.invalid().name(), "tracestate", "{tracestate:?}");
+    }
+}
+
+#[test]
+fn invalid_attribute_returns_the_envelope() {
+    let envelope = event(1);
+    let id = envelope.id().clone();
+    let error = envelope.with_traceparent("00").unwrap_err();
+    assert_eq!(error.to_string(), "attribute `traceparent` is not a W3C trace context");
+    let envelope = error.into_envelope();
+    assert_eq!((envelope.id(), envelope.traceparent()), (&id, None));
+}
+
+#[test]
+fn source_and_stamp_are_set_once_for_all_clones() {
+    let envelope = event(1);
+    let clone = envelope.clone();
+    let stamp = |run: &str| Stamp {
+        run: run.into(),
+        sequence: 1,
+    };
+    envelope.set_source_if_unset(&"a b".into()).unwrap_err();
+    envelope.set_stamp_if_unset(|| stamp("")).unwrap_err();
+    assert_eq!(envelope.stamp(), None);
+    assert_eq!(envelope.set_source_if_unset(&"urn:a".into()), Ok("urn:a"));
+    assert_eq!(clone.set_source_if_unset(&"urn:b".into()), Ok("urn:a"));
+    assert_eq!(envelope.set_stamp_if_unset(|| stamp("a")), Ok(&stamp("a")));
+    assert_eq!(clone.set_stamp_if_unset(|| unreachable!()), Ok(&stamp("a")));
 }
 
 #[test]
@@ -99,7 +160,7 @@ fn time_must_have_a_four_digit_year() {
         DateTime::<Utc>::MAX_UTC,
         DateTime::<Utc>::MIN_UTC,
     ] {
-        assert_eq!(event(1).with_time(time).unwrap_err().name(), "time");
+        assert_eq!(event(1).with_time(time).unwrap_err().invalid().name(), "time");
     }
 }
 

@@ -9,6 +9,8 @@ use driver_events_core::conformance::samples;
 use driver_events_core::{Envelope, EventId, SinkError, SinkErrorKind, Stamp};
 use driver_events_types::{DecodeErrorKind, DriverEvent, GoalId, Limits, Uuid};
 
+use crate::support::event;
+
 /// Returns an envelope with every attribute.
 fn full() -> Envelope {
     let event = DriverEvent::Escalate {
@@ -26,6 +28,7 @@ fn full() -> Envelope {
             })
         })
         .and_then(|envelope| envelope.with_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"))
+        .and_then(|envelope| envelope.with_tracestate("rojo=1,congo=2"))
         .unwrap()
 }
 
@@ -49,7 +52,7 @@ const FULL: &str = concat!(
     r#""subject":"00000000-0000-0000-0000-000000000001","time":"2026-01-01T00:00:00.120Z","#,
     r#""datacontenttype":"application/json","sequence":"00000000000000000007","producerrun":"night","#,
     r#""partitionkey":"00000000-0000-0000-0000-000000000001","#,
-    r#""traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","#,
+    r#""traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","tracestate":"rojo=1,congo=2","#,
     r#""data":{"kind":"escalate","goal_id":"00000000-0000-0000-0000-000000000001","reason":"x"}}"#,
 );
 
@@ -98,6 +101,7 @@ fn binary_mode_has_the_same_attributes() {
             ("producerrun", "night"),
             ("partitionkey", goal_id),
             ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+            ("tracestate", "rojo=1,congo=2"),
         ]
     );
     let mut received = ReceivedAttributes::default();
@@ -108,6 +112,22 @@ fn binary_mode_has_the_same_attributes() {
         .apply_to(Envelope::from_json(envelope.json().unwrap().clone()).unwrap())
         .unwrap();
     assert_eq!(structured(&copy), FULL);
+}
+
+/// A reader must not lose an event for the sake of a foreign trace state.
+#[test]
+fn invalid_tracestate_is_ignored() {
+    let mut received = ReceivedAttributes::default();
+    received.set("tracestate", "not a list").unwrap();
+    let json = full().json().unwrap().clone();
+    let envelope = received.apply_to(Envelope::from_json(json).unwrap()).unwrap();
+    assert_eq!(envelope.tracestate(), None);
+}
+
+#[test]
+fn tracestate_without_traceparent_is_not_written() {
+    let envelope = event(1).with_tracestate("rojo=1").unwrap();
+    assert!(!structured(&envelope).contains("tracestate"));
 }
 
 #[test]

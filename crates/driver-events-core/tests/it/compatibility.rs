@@ -44,11 +44,15 @@ async fn default_methods_call_send() {
             self.0.lock().unwrap().push(envelope);
             Ok(Receipt::Written)
         }
+
+        fn guarantee(&self) -> Guarantee {
+            Guarantee::Written
+        }
     }
 
     let sent = Arc::new(SendOnly::default());
     let sink: Arc<dyn DriverEventSink> = sent.clone();
-    assert_eq!(sink.guarantee(), Guarantee::None);
+    assert_eq!(sink.name(), "SendOnly");
     let mut expected = samples::every_kind(GoalId::new());
     for event in expected.clone() {
         sink.publish(event).await.unwrap();
@@ -86,6 +90,10 @@ async fn default_close_flushes() {
     impl DriverEventSink for FailsFirstFlush {
         async fn send(&self, _: Envelope) -> Result<Receipt, SinkError> {
             Ok(Receipt::Buffered)
+        }
+
+        fn guarantee(&self) -> Guarantee {
+            Guarantee::Buffered
         }
 
         async fn flush(&self) -> Result<(), SinkError> {

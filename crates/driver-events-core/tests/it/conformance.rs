@@ -3,11 +3,14 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use driver_events_core::conformance::{self, Capabilities, Fixture};
 use driver_events_core::{
-    DriverEventSink, DriverEventSinkExt, Envelope, EventFilter, FanOut, Filter, Guarantee, MemoryEventSink,
-    NoopEventSink,
+    DriverEventSink, DriverEventSinkExt, Envelope, EventFilter, FailingEventSink, FanOut, Filter, Guarantee,
+    MemoryEventSink, NoopEventSink, SinkErrorKind, Trace, TraceContext,
 };
 
-/// Fixture of a decorator around a memory sink.
+/// The sink below the decorators.
+type Inner = FailingEventSink<MemoryEventSink>;
+
+/// Fixture of a decorator around a memory sink, of which one event can be made to fail.
 struct Decorated<F> {
     decorate: F,
     capabilities: Capabilities,
@@ -27,7 +30,7 @@ impl<F> Decorated<F> {
 #[async_trait]
 impl<F> Fixture for Decorated<F>
 where
-    F: Fn(MemoryEventSink) -> Arc<dyn DriverEventSink> + Send + Sync,
+    F: Fn(Inner) -> Arc<dyn DriverEventSink> + Send + Sync,
 {
     type Store = MemoryEventSink;
 
@@ -37,7 +40,16 @@ where
             None => MemoryEventSink::new(),
         };
         self.memories.lock().unwrap().push(memory.clone());
-        ((self.decorate)(memory.clone()), memory)
+        ((self.decorate)(FailingEventSink::new(memory.clone())), memory)
+    }
+
+    async fn start_failing(&self) -> Option<(Arc<dyn DriverEventSink>, MemoryEventSink)> {
+        if !self.capabilities.stores {
+            return None;
+        }
+        let memory = MemoryEventSink::new();
+        let failing = FailingEventSink::new(memory.clone()).fail(2, SinkErrorKind::Disconnected);
+        Some(((self.decorate)(failing), memory))
     }
 
     async fn stored(&self, store: &MemoryEventSink) -> Vec<Envelope> {
@@ -49,7 +61,7 @@ where
     }
 }
 
-async fn run(guarantee: Guarantee, decorate: impl Fn(MemoryEventSink) -> Arc<dyn DriverEventSink> + Send + Sync) {
+async fn run(guarantee: Guarantee, decorate: impl Fn(Inner) -> Arc<dyn DriverEventSink> + Send + Sync) {
     conformance::run(&Decorated::new(Capabilities::new(guarantee), decorate)).await;
 }
 
@@ -101,6 +113,15 @@ async fn stamped() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn trace_context() {
+    run(Guarantee::Buffered, |memory| {
+        let trace = Trace::new("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Some("a=1")).unwrap();
+        Arc::new(TraceContext::new(memory, move || Some(trace.clone())))
+    })
+    .await;
+}
+
 /// The suite reads back one sink, so it runs once for each sink of the fan-out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_sink_of_a_fan_out() {
@@ -138,9 +159,9 @@ async fn every_sink_of_combined_decorators() {
     for is_filtered in [true, false] {
         run(Guarantee::None, |memory| {
             let (filtered, plain) = if is_filtered {
-                (memory, MemoryEventSink::new())
+                (memory, FailingEventSink::new(MemoryEventSink::new()))
             } else {
-                (MemoryEventSink::new(), memory)
+                (FailingEventSink::new(MemoryEventSink::new()), memory)
             };
             let filtered = filtered.filtered(EventFilter::everything());
             Arc::new(filtered.fan_out_with(plain).stamped("urn:test").unwrap())

@@ -156,3 +156,12 @@ fn with_raw_keeps_the_received_bytes() {
     let line = Bytes::from_static(b"{}\n");
     assert_eq!(delivery.with_raw(line.clone()).raw(), Some(&line));
 }
+
+#[test]
+fn into_envelope_returns_the_event_or_the_malformed_message() {
+    let sent = event(1);
+    let delivery = Delivery::new(Ok(sent.clone()), position());
+    assert_eq!(delivery.into_envelope().unwrap().id(), sent.id());
+    let delivery = Delivery::new(Err(malformed()), position());
+    assert_eq!(delivery.into_envelope().unwrap_err().raw(), malformed().raw());
+}

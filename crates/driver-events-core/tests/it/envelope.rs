@@ -172,6 +172,18 @@ fn write_line_replaces_line_feeds_with_spaces() {
     }
 }
 
+#[test]
+fn into_event_returns_a_known_event() {
+    let event = samples::numbered(samples::goal(1), 7);
+    let envelope = Envelope::new(event.clone());
+    let clone = envelope.clone();
+    let changed = envelope.clone().with_id(EventId::new("7").unwrap());
+    assert_eq!(envelope.into_event(), Some(event.clone()));
+    assert_eq!(changed.into_event(), Some(event.clone()));
+    assert_eq!(clone.into_event(), Some(event));
+    assert_eq!(samples::unknown_kind(samples::goal(1)).into_event(), None);
+}
+
 /// The default recursive drop would overflow this stack and abort.
 #[test]
 fn dropping_a_deeply_nested_event_does_not_overflow() {

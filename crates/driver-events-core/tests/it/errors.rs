@@ -7,24 +7,24 @@ use driver_events_core::{
 };
 
 #[test]
-fn sink_error_kinds_have_documented_retry_and_fate() {
+fn sink_error_kinds_have_documented_meaning() {
     use SinkErrorKind::{Closed, Disconnected, Encode, Fatal, Full, Rejected, Timeout, TooLarge, Unauthorized};
     let kinds = [
-        (Encode, false, Fate::NotSent),
-        (TooLarge, false, Fate::NotSent),
-        (Rejected, false, Fate::NotSent),
-        (Full, true, Fate::NotSent),
-        (Timeout, true, Fate::Unknown),
-        (Disconnected, true, Fate::Unknown),
-        (Unauthorized, false, Fate::NotSent),
-        (Closed, false, Fate::NotSent),
-        (Fatal, false, Fate::Unknown),
+        (Encode, true, false, Fate::NotSent),
+        (TooLarge, true, false, Fate::NotSent),
+        (Rejected, true, false, Fate::NotSent),
+        (Full, false, true, Fate::NotSent),
+        (Timeout, false, true, Fate::Unknown),
+        (Disconnected, false, true, Fate::Unknown),
+        (Unauthorized, false, true, Fate::NotSent),
+        (Closed, false, false, Fate::NotSent),
+        (Fatal, false, false, Fate::Unknown),
     ];
-    for (kind, is_retryable, fate) in kinds {
+    for (kind, is_about_event, is_retryable, fate) in kinds {
         let error = SinkError::new(kind, "why");
         assert_eq!(
-            (error.kind(), error.is_retryable(), error.fate()),
-            (kind, is_retryable, fate)
+            (error.kind(), error.is_about_event(), error.is_retryable(), error.fate()),
+            (kind, is_about_event, is_retryable, fate)
         );
         let other = match fate {
             Fate::NotSent => Fate::Unknown,
@@ -41,7 +41,7 @@ fn source_error_kinds_have_documented_retry() {
         (Timeout, true),
         (Disconnected, true),
         (Lagged, true),
-        (Unauthorized, false),
+        (Unauthorized, true),
         (Closed, false),
         (Fatal, false),
     ];

@@ -81,6 +81,10 @@ async fn calls_all_sinks_concurrently() {
             Ok(Receipt::Written)
         }
 
+        fn guarantee(&self) -> Guarantee {
+            Guarantee::Written
+        }
+
         async fn flush(&self) -> Result<(), SinkError> {
             self.0.wait().await;
             Ok(())
@@ -117,11 +121,11 @@ async fn failure_does_not_affect_other_sinks() {
         failures::<Receipt>(&error),
         [Some(Timeout), None, Some(Fatal), Some(Rejected)]
     );
-    assert_eq!(error.to_string(), "3 of 4 sinks failed");
     assert_eq!(
-        error.source().unwrap().to_string(),
-        "sink 0: Timeout; sink 2: panicked: a bug; sink 3: Rejected"
+        error.to_string(),
+        "sink 0 (StubSink): Timeout; sink 2 (StubSink): panicked: a bug; sink 3 (StubSink): Rejected"
     );
+    assert_eq!(error.source().unwrap().to_string(), "3 of 4 sinks failed");
     assert_eq!((error.kind(), error.is_retryable()), (Fatal, false));
 
     let results = fan_out.send_batch(vec![event(2), event(3)]).await;
@@ -194,6 +198,16 @@ async fn combines_batch_results_by_envelope() {
     let full = Some(SinkErrorKind::Full);
     assert_eq!(failures::<Receipt>(results[1].as_ref().unwrap_err()), [full, None]);
     assert_eq!(failures::<Receipt>(results[2].as_ref().unwrap_err()), [full, full]);
+}
+
+#[tokio::test]
+async fn error_calls_sinks_by_the_given_names() {
+    let sinks: [(&str, Arc<dyn DriverEventSink>); 2] = [
+        ("audit file", Arc::new(MemoryEventSink::bounded(0))),
+        ("stream", Arc::new(MemoryEventSink::new())),
+    ];
+    let error = FanOut::named(sinks).send(event(1)).await.unwrap_err();
+    assert_eq!(error.to_string(), "audit file: memory sink is full: capacity 0");
 }
 
 #[test]

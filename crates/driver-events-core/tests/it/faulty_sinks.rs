@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use driver_events_core::conformance::{self, Capabilities, Fixture};
-use driver_events_core::{DriverEventSink, Envelope, Guarantee, MemoryEventSink, Receipt, SinkError, SinkErrorKind};
+use driver_events_core::{
+    DriverEventSink, Envelope, FailedGoals, FailingEventSink, Guarantee, MemoryEventSink, Receipt, SinkError,
+    SinkErrorKind,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
@@ -23,6 +26,7 @@ enum Fault {
     ReversesSends,
     ReversesResults,
     ReversesBatches,
+    OvertakesFailedEvents,
     PublishDropsEvents,
     FlushLosesTheLast,
     AcceptsAfterClose,
@@ -35,7 +39,7 @@ enum Fault {
 #[derive(Debug)]
 struct FaultySink {
     fault: Fault,
-    memory: MemoryEventSink,
+    memory: FailingEventSink<MemoryEventSink>,
     unflushed: Mutex<Vec<Envelope>>,
     sent: AtomicU32,
     is_closed: AtomicBool,
@@ -55,7 +59,7 @@ impl FaultySink {
     }
 
     async fn lose_last(&self) -> Result<(), SinkError> {
-        let mut stored = self.memory.drain();
+        let mut stored = self.memory.get_ref().drain();
         stored.pop();
         self.store_all(stored).await
     }
@@ -119,9 +123,16 @@ impl DriverEventSink for FaultySink {
         if self.fault == Fault::ReversesBatches {
             envelopes.reverse();
         }
+        let mut failed = FailedGoals::default();
         let mut results = Vec::new();
         for envelope in envelopes {
-            results.push(self.send(envelope).await);
+            let goal_id = envelope.goal_id();
+            let result = match failed.check(goal_id) {
+                Err(error) if self.fault != Fault::OvertakesFailedEvents => Err(error),
+                _ => self.send(envelope).await,
+            };
+            failed.record(goal_id, &result);
+            results.push(result);
         }
         if matches!(self.fault, Fault::ReversesBatches | Fault::ReversesResults) {
             results.reverse();
@@ -146,7 +157,7 @@ impl DriverEventSink for FaultySink {
             }
             Fault::CloseLosesTheLast if !was_closed => self.lose_last().await?,
             Fault::CancelledCloseLosesEvents if !was_closed => {
-                let stored = self.memory.drain();
+                let stored = self.memory.get_ref().drain();
                 tokio::task::yield_now().await;
                 self.store_all(stored).await?;
             }
@@ -164,6 +175,19 @@ impl DriverEventSink for FaultySink {
     }
 }
 
+impl Fault {
+    fn sink(self, memory: FailingEventSink<MemoryEventSink>) -> FaultySink {
+        FaultySink {
+            fault: self,
+            memory,
+            unflushed: Mutex::default(),
+            sent: AtomicU32::new(0),
+            is_closed: AtomicBool::new(false),
+            is_busy: AtomicBool::new(false),
+        }
+    }
+}
+
 #[async_trait]
 impl Fixture for Fault {
     type Store = MemoryEventSink;
@@ -173,15 +197,13 @@ impl Fixture for Fault {
             Some(capacity) if *self != Fault::IgnoresCapacity => MemoryEventSink::bounded(capacity),
             _ => MemoryEventSink::new(),
         };
-        let sink = FaultySink {
-            fault: *self,
-            memory: memory.clone(),
-            unflushed: Mutex::default(),
-            sent: AtomicU32::new(0),
-            is_closed: AtomicBool::new(false),
-            is_busy: AtomicBool::new(false),
-        };
-        (Arc::new(sink), memory)
+        (Arc::new(self.sink(FailingEventSink::new(memory.clone()))), memory)
+    }
+
+    async fn start_failing(&self) -> Option<(Arc<dyn DriverEventSink>, MemoryEventSink)> {
+        let memory = MemoryEventSink::new();
+        let failing = FailingEventSink::new(memory.clone()).fail(2, SinkErrorKind::Timeout);
+        Some((Arc::new(self.sink(failing)), memory))
     }
 
     async fn stored(&self, store: &MemoryEventSink) -> Vec<Envelope> {
@@ -214,6 +236,11 @@ impl Fixture for CountingFixture {
         self.inner.start().await
     }
 
+    async fn start_failing(&self) -> Option<(Arc<dyn DriverEventSink>, MemoryEventSink)> {
+        self.starts.fetch_add(1, Ordering::Relaxed);
+        self.inner.start_failing().await
+    }
+
     async fn stored(&self, store: &MemoryEventSink) -> Vec<Envelope> {
         self.inner.stored(store).await
     }
@@ -232,7 +259,7 @@ macro_rules! properties {
     };
 }
 
-fn properties(fixture: &CountingFixture) -> [(&'static str, Fault, Property<'_>); 19] {
+fn properties(fixture: &CountingFixture) -> [(&'static str, Fault, Property<'_>); 20] {
     properties!(
         fixture,
         meets_guarantee: OverstatesGuarantee,
@@ -248,6 +275,7 @@ fn properties(fixture: &CountingFixture) -> [(&'static str, Fault, Property<'_>)
         keeps_order_of_sends: ReversesSends,
         keeps_order_of_batches: ReversesBatches,
         keeps_order_of_concurrent_tasks: DropsWhileBusy,
+        keeps_order_after_failure: OvertakesFailedEvents,
         flushes: FlushLosesTheLast,
         closes: SecondCloseFails,
         closes_during_sends: CloseLosesTheLast,

@@ -24,11 +24,16 @@ fn matches_any_entry_of_a_list_and_every_condition() {
 }
 
 #[test]
-fn empty_list_selects_everything() {
-    let filter = EventFilter::everything()
-        .kinds([])
-        .goals([])
-        .kinds_named(Vec::<String>::new());
+fn empty_list_selects_nothing() {
+    let filter = EventFilter::everything();
+    for none in [
+        filter.clone().kinds([]),
+        filter.clone().goals([]),
+        filter.clone().kinds_named(Vec::<String>::new()),
+    ] {
+        assert!(!none.is_everything());
+        assert!(!none.selects(&event_of(1, 0)));
+    }
     assert!(filter.is_everything());
     assert!(filter.selects(&event_of(1, 0)));
     assert!(!filter.clone().goals([samples::goal(1)]).is_everything());

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use driver_events_core::{DriverEventSink, EventFilter, FanOut, Filter, Guarantee, Receipt, Stamped};
+use driver_events_core::{DriverEventSink, EventFilter, FanOut, Filter, Guarantee, Receipt, Stamped, TraceContext};
 
 use crate::support::{RecordingSink, event};
 
@@ -9,7 +9,9 @@ async fn forwarded_calls(sink: &dyn DriverEventSink, inner: &RecordingSink) -> [
     assert_eq!(sink.send(event(1)).await.unwrap(), Receipt::Spooled);
     let send = inner.take_calls();
     sink.guarantee();
-    let guarantee = inner.take_calls();
+    sink.batch_order();
+    assert!(sink.name().contains("recording"));
+    let properties = inner.take_calls();
     let results = sink.send_batch(vec![event(2), event(3)]).await;
     let receipts: Vec<_> = results.into_iter().map(Result::unwrap).collect();
     assert_eq!(receipts, [Receipt::Spooled, Receipt::Spooled]);
@@ -20,7 +22,7 @@ async fn forwarded_calls(sink: &dyn DriverEventSink, inner: &RecordingSink) -> [
     let close = inner.take_calls();
     sink.publish(event(4).event().unwrap().clone()).await.unwrap();
     let publish = inner.take_calls();
-    [send, guarantee, send_batch, flush, close, publish]
+    [send, properties, send_batch, flush, close, publish]
 }
 
 /// `publish` calls the decorator's own `send`.
@@ -28,20 +30,26 @@ async fn forwarded_calls(sink: &dyn DriverEventSink, inner: &RecordingSink) -> [
 async fn decorators_forward_every_method_except_publish() {
     let inner = Arc::new(RecordingSink::default());
     let everything = EventFilter::everything;
-    let decorators: [(Arc<dyn DriverEventSink>, &str); 3] = [
+    let stamped = Stamped::new(Arc::clone(&inner), "urn:a").unwrap();
+    let decorators: [(Arc<dyn DriverEventSink>, &[&str]); 4] = [
+        (Arc::new(stamped), &["guarantee", "batch_order", "name"]),
         (
-            Arc::new(Stamped::new(Arc::clone(&inner), "urn:a").unwrap()),
-            "guarantee",
+            Arc::new(TraceContext::new(Arc::clone(&inner), || None)),
+            &["guarantee", "batch_order", "name"],
         ),
-        (Arc::new(FanOut::new(vec![inner.clone()])), "guarantee"),
-        // A filter has its own guarantee.
-        (Arc::new(Filter::new(Arc::clone(&inner), everything())), ""),
+        // It has its own order, and asks for the names once.
+        (Arc::new(FanOut::new(vec![inner.clone()])), &["guarantee"]),
+        // It has its own guarantee.
+        (
+            Arc::new(Filter::new(Arc::clone(&inner), everything())),
+            &["batch_order", "name"],
+        ),
     ];
-    for (decorator, guarantee) in decorators {
-        let guarantee: Vec<&str> = Some(guarantee).into_iter().filter(|call| !call.is_empty()).collect();
+    inner.take_calls();
+    for (decorator, properties) in decorators {
         let expected = [
             vec!["send"],
-            guarantee,
+            properties.to_vec(),
             vec!["send_batch"],
             vec!["flush"],
             vec!["close"],
@@ -56,7 +64,10 @@ async fn arc_and_box_forward_every_method() {
     let inner = Arc::new(RecordingSink::default());
     let shared: Arc<dyn DriverEventSink> = inner.clone();
     let boxed: Box<dyn DriverEventSink> = Box::new(shared.clone());
-    let expected = ["send", "guarantee", "send_batch", "flush", "close", "publish"].map(|call| vec![call]);
+    let properties = vec!["guarantee", "batch_order", "name"];
+    let [send, send_batch, flush, close, publish] =
+        ["send", "send_batch", "flush", "close", "publish"].map(|call| vec![call]);
+    let expected = [send, properties, send_batch, flush, close, publish];
     assert_eq!(forwarded_calls(&shared, &inner).await, expected);
     assert_eq!(forwarded_calls(&boxed, &inner).await, expected);
     assert_eq!(
@@ -94,6 +105,6 @@ fn debug_output_shows_inner_sinks() {
     );
     assert_eq!(
         format!("{filter:?}"),
-        r#"Filter(EventFilter { kinds: {"a", "b"}, goals: {}, predicates: 1 }, NoopEventSink)"#
+        r#"Filter(EventFilter { kinds: Some({"a", "b"}), goals: None, predicates: 1 }, NoopEventSink)"#
     );
 }

@@ -18,10 +18,12 @@ mod errors;
 mod memory;
 mod noop;
 
+mod failing;
 mod fan_out;
 mod filter;
 mod forwarding;
 mod stamped;
+mod trace_context;
 
 mod delivery;
 mod ndjson;
@@ -31,3 +33,4 @@ mod sequence_tracker;
 
 mod conformance;
 mod faulty_sinks;
+mod source_conformance;

@@ -2,7 +2,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use driver_events_core::conformance::samples;
-use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError, SinkErrorKind};
+use driver_events_core::{BatchOrder, DriverEventSink, Envelope, Guarantee, Receipt, SinkError, SinkErrorKind};
 
 /// Returns a small event of goal 1.
 pub(crate) fn event(number: u32) -> Envelope {
@@ -20,6 +20,10 @@ pub(crate) struct StubSink<F>(pub(crate) F);
 impl<F: Fn() -> Result<Receipt, SinkError> + Send + Sync + 'static> DriverEventSink for StubSink<F> {
     async fn send(&self, _: Envelope) -> Result<Receipt, SinkError> {
         (self.0)()
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::None
     }
 
     async fn flush(&self) -> Result<(), SinkError> {
@@ -45,6 +49,10 @@ pub(crate) struct ShortBatchSink;
 impl DriverEventSink for ShortBatchSink {
     async fn send(&self, _: Envelope) -> Result<Receipt, SinkError> {
         Ok(Receipt::Written)
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::None
     }
 
     async fn send_batch(&self, _: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
@@ -78,6 +86,16 @@ impl DriverEventSink for RecordingSink {
     fn guarantee(&self) -> Guarantee {
         self.record("guarantee");
         Guarantee::Spooled
+    }
+
+    fn batch_order(&self) -> BatchOrder {
+        self.record("batch_order");
+        BatchOrder::BestEffort
+    }
+
+    fn name(&self) -> String {
+        self.record("name");
+        "recording".to_owned()
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {

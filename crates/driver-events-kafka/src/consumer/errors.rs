@@ -32,7 +32,7 @@ pub(super) fn source_error(
             )
         }
         Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
-            (SourceErrorKind::Closed, "a topic was deleted".to_owned())
+            (SourceErrorKind::Disconnected, "a topic was deleted".to_owned())
         }
         Some(Code::NotImplemented) => (
             SourceErrorKind::Fatal,

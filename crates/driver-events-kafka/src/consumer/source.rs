@@ -48,14 +48,23 @@ use crate::wire::headers;
 /// # Errors
 /// - [`Disconnected`](SourceErrorKind::Disconnected): no broker is reachable. Reported once per outage; call `next` again:
 ///   the source reconnects.
-/// - [`Unauthorized`](SourceErrorKind::Unauthorized): the brokers refuse the credentials, or a permission is missing.
+/// - [`Disconnected`](SourceErrorKind::Disconnected), too: a topic was deleted. The source continues if it is created again.
+/// - [`Unauthorized`](SourceErrorKind::Unauthorized): the brokers refuse the credentials, or a permission is missing. The
+///   source continues when access is granted.
 /// - [`Timeout`](SourceErrorKind::Timeout): `max.poll.interval.ms` passed and the partitions were revoked. The next call
 ///   rejoins the group.
-/// - [`Closed`](SourceErrorKind::Closed): a topic was deleted. The source continues if it is created again.
 /// - [`Fatal`](SourceErrorKind::Fatal): the consumer had a fatal error, or records use a compression codec that is not
-///   compiled in.
+///   compiled in. `None` follows.
+///
+/// # Close
+/// [`close`](DriverEventSource::close) commits the settled deliveries and leaves the group, so that other members get its
+/// partitions at once. It takes at most ten seconds, and fails with
+/// [`Disconnected`](SourceErrorKind::Disconnected) if the commit failed, or with [`Timeout`](SourceErrorKind::Timeout) if no
+/// broker responded in time; it then continues in the background, if the process lives on. A source that is dropped without
+/// `close` does the same in the background. Deliveries that are settled after `close` are redelivered.
 pub struct KafkaEventSource {
-    consumer: Arc<Consumer>,
+    /// `None` once the source is closed or finished.
+    consumer: Option<Arc<Consumer>>,
     context: Arc<SettleContext>,
     filter: EventFilter,
     limits: Limits,
@@ -74,7 +83,7 @@ impl KafkaEventSource {
         group: Option<String>,
     ) -> Self {
         Self {
-            consumer,
+            consumer: Some(consumer),
             context: Arc::new(context),
             filter,
             limits,
@@ -95,29 +104,6 @@ impl KafkaEventSource {
     #[must_use]
     pub fn lag(&self) -> Option<u64> {
         self.context.consumer.lag()
-    }
-
-    /// Commits the settled deliveries and leaves the group, so that other members get its partitions at once. Takes at most
-    /// ten seconds.
-    ///
-    /// A source that is dropped without `close` does this in the background, if the process lives on. Deliveries that are
-    /// settled after `close` are redelivered.
-    ///
-    /// # Errors
-    /// - [`Disconnected`](SourceErrorKind::Disconnected): the commit failed. Deliveries since the last commit are
-    ///   redelivered.
-    /// - [`Timeout`](SourceErrorKind::Timeout): no broker responded in time. `close` continues in the background, if the
-    ///   process lives on.
-    pub async fn close(self) -> Result<(), SourceError> {
-        let Self { consumer, group, .. } = self;
-        let deadline = Instant::now() + REQUEST_TIMEOUT;
-        let committed = match group {
-            Some(_) => commit(&consumer, deadline).await,
-            None => Ok(()),
-        };
-        let closed = run_detached(move || consumer.close());
-        let left = timeout_at(deadline, closed).await.map_err(close_timeout)?;
-        committed.and(left.map_err(close_aborted))
     }
 
     fn deliver(&self, message: &BorrowedMessage<'_>) -> Option<Delivery> {
@@ -166,7 +152,7 @@ impl DriverEventSource for KafkaEventSource {
         loop {
             // A filter that drops most records must not starve other tasks.
             tokio::task::consume_budget().await;
-            let client = self.consumer.client()?;
+            let client = self.consumer.as_ref()?.client()?;
             let redeliveries = &self.context.redeliveries;
             let received = tokio::select! {
                 biased;
@@ -198,15 +184,30 @@ impl DriverEventSource for KafkaEventSource {
                 Err(error) if is_single_broker_error(&error) => continue,
                 Err(error) if is_all_brokers_down(&error) && !self.state().set_disconnected() => continue,
                 Err(error) => {
-                    return Some(Err(source_error(
-                        error,
-                        self.state(),
-                        &self.topics,
-                        self.group.as_deref(),
-                    )));
+                    let error = source_error(error, self.state(), &self.topics, self.group.as_deref());
+                    if !error.is_retryable() {
+                        // Its destructor leaves the group, in the background.
+                        self.consumer = None;
+                    }
+                    return Some(Err(error));
                 }
             }
         }
+    }
+
+    async fn close(&mut self) -> Result<(), SourceError> {
+        let Some(consumer) = &self.consumer else { return Ok(()) };
+        let deadline = Instant::now() + REQUEST_TIMEOUT;
+        let committed = match self.group {
+            Some(_) => commit(consumer, deadline).await,
+            None => Ok(()),
+        };
+        let Some(consumer) = self.consumer.take() else {
+            return Ok(());
+        };
+        let closed = run_detached(move || consumer.close());
+        let left = timeout_at(deadline, closed).await.map_err(close_timeout)?;
+        committed.and(left.map_err(close_aborted))
     }
 }
 

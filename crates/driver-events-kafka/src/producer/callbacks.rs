@@ -1,7 +1,7 @@
 //! librdkafka's callbacks of a producer. They record what happened; the poll thread and the callers act on it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::Message;
@@ -21,9 +21,6 @@ pub(super) type Client = BaseProducer<Context<Arc<ProducerRole>>>;
 pub(super) struct ProducerRole {
     pub(super) in_flight: InFlight,
     pub(super) queue_full: QueueFull,
-    pub(super) queued_records: AtomicUsize,
-    pub(super) has_delivered: AtomicBool,
-    pub(super) is_poll_thread_parked: AtomicBool,
     are_credentials_refused: AtomicBool,
 }
 
@@ -49,9 +46,6 @@ impl ProducerContext for Context<Arc<ProducerRole>> {
         let report = match result {
             Ok(message) => {
                 self.state().broker_responded();
-                if !role.has_delivered.load(Ordering::Relaxed) {
-                    role.has_delivered.store(true, Ordering::Relaxed);
-                }
                 Ok(StoredRecord {
                     partition: message.partition(),
                     offset: message.offset(),

@@ -28,7 +28,7 @@ pub(super) fn sink_error(code: RDKafkaErrorCode, topic: &str) -> SinkError {
             "the brokers refuse the credentials",
         ),
         Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => (
-            SinkErrorKind::Rejected,
+            SinkErrorKind::Disconnected,
             Fate::NotSent,
             "the topic does not exist: create it or correct its name",
         ),

@@ -1,6 +1,5 @@
 use std::fmt;
 use std::sync::Arc;
-use std::thread::Thread;
 use std::time::Duration;
 
 use driver_events_core::{SetupError, SetupErrorKind};
@@ -20,7 +19,6 @@ pub(super) struct ProducerHandle {
     /// The number of producers that the sink had before.
     pub(super) epoch: u64,
     client: Arc<Client>,
-    poll_thread: Thread,
 }
 
 impl ProducerHandle {
@@ -30,15 +28,11 @@ impl ProducerHandle {
         context: Context<Arc<ProducerRole>>,
     ) -> Result<Self, SetupError> {
         let client = Arc::new(creation::create(config, context)?);
-        let poll_thread = poll_thread::spawn(Arc::clone(&client)).map_err(|error| {
+        poll_thread::spawn(Arc::clone(&client)).map_err(|error| {
             let message = "cannot spawn the thread that polls for delivery reports";
             SetupError::new(SetupErrorKind::Unreachable, message).with_source(error)
         })?;
-        Ok(Self {
-            epoch,
-            client,
-            poll_thread,
-        })
+        Ok(Self { epoch, client })
     }
 
     pub(super) fn client(&self) -> &rdkafka::client::Client<Context<Arc<ProducerRole>>> {
@@ -63,9 +57,7 @@ impl ProducerHandle {
         &self,
         record: Record<'a, Arc<DeliveryOpaque>>,
     ) -> Result<(), (RDKafkaErrorCode, Record<'a, Arc<DeliveryOpaque>>)> {
-        let queued = self.client.send(record);
-        poll_thread::record_queued(&self.client, &self.poll_thread);
-        queued.map_err(|(error, record)| {
+        self.client.send(record).map_err(|(error, record)| {
             record.delivery_opaque.abandon(&self.role().in_flight);
             match error {
                 KafkaError::MessageProduction(code) => (code, record),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use driver_events_core::{
-    CloseGuard, DriverEventSink, Envelope, Guarantee, Receipt, SetupError, SinkError, SinkErrorKind,
+    BatchOrder, CloseGuard, DriverEventSink, Envelope, Guarantee, Receipt, SetupError, SinkError, SinkErrorKind,
 };
 use driver_events_types::DriverEvent;
 use tokio::time::{Instant, timeout_at};
@@ -37,8 +37,11 @@ use crate::client::state::KafkaState;
 /// - [`Full`](SinkErrorKind::Full): no space in the producer's queue within `message.timeout.ms`. Retry later.
 /// - [`TooLarge`](SinkErrorKind::TooLarge): larger than `message.max.bytes` of the producer or `max.message.bytes` of the
 ///   topic.
-/// - [`Rejected`](SinkErrorKind::Rejected): the topic does not exist, or an unknown kind has no topic.
-/// - [`Unauthorized`](SinkErrorKind::Unauthorized): WRITE is not granted, or all brokers refuse the credentials.
+/// - [`Rejected`](SinkErrorKind::Rejected): an unknown kind has no topic, or the broker rejects the record.
+/// - [`Disconnected`](SinkErrorKind::Disconnected): the topic does not exist, the broker returned an error, or the producer
+///   failed. Retry; a topic may be created meanwhile.
+/// - [`Unauthorized`](SinkErrorKind::Unauthorized): WRITE is not granted, or all brokers refuse the credentials. Retry once it
+///   is fixed.
 ///
 /// `send` and `send_batch` return within twice `message.timeout.ms`; with `message.timeout.ms=0` they may wait forever.
 ///
@@ -149,6 +152,11 @@ impl DriverEventSink for KafkaEventSink {
             Acks::All | Acks::Leader => Guarantee::Stored,
             Acks::None => Guarantee::Written,
         }
+    }
+
+    /// [`BestEffort`](BatchOrder::BestEffort): all events of a batch are in flight at once.
+    fn batch_order(&self) -> BatchOrder {
+        BatchOrder::BestEffort
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use driver_events_core::{DriverEventSink, DriverEventSource, Receipt, SourceErrorKind};
+use driver_events_core::{DriverEventSink, DriverEventSource, Receipt};
 use driver_events_harness::wait_until;
 use driver_events_kafka::{KafkaEventSink, KafkaEventSource, StartFrom};
 use driver_events_types::GoalId;
@@ -118,10 +118,7 @@ async fn recreated_topic_is_written_and_read() {
                     delivery.ack().await.unwrap();
                 }
                 // The consumer may notice that the topic was deleted.
-                Err(error) => assert!(
-                    error.is_retryable() || error.kind() == SourceErrorKind::Closed,
-                    "{error}"
-                ),
+                Err(error) => assert!(error.is_retryable(), "{error}"),
             }
         }
         assert_eq!(read, ids_of(&after), "grouped: {grouped}");

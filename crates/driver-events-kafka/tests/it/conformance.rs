@@ -88,6 +88,9 @@ fn decode(record: &OwnedMessage, is_bare: bool) -> Envelope {
     if let Some(traceparent) = header("ce_traceparent") {
         envelope = envelope.with_traceparent(traceparent).unwrap();
     }
+    if let Some(tracestate) = header("ce_tracestate") {
+        envelope = envelope.with_tracestate(tracestate).unwrap();
+    }
     assert_eq!(headers, BTreeMap::new(), "other headers");
     envelope
 }
@@ -103,6 +106,7 @@ async fn expect_source_reads(prefix: &str, stored: &[Envelope], is_bare: bool) {
             envelope.time(),
             envelope.stamp().cloned(),
             envelope.traceparent().map(str::to_owned),
+            envelope.tracestate().map(str::to_owned),
             envelope.subject().map(str::to_owned),
         )
     };

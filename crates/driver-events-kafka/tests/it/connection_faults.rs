@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use driver_events_core::{DriverEventSink, SinkErrorKind};
+use driver_events_core::{DriverEventSink, DriverEventSource, SinkErrorKind};
 use driver_events_kafka::{KafkaEventSink, KafkaEventSource};
 use driver_events_types::GoalId;
 

@@ -14,5 +14,6 @@ mod outages;
 mod reading;
 #[cfg(feature = "tls")]
 mod security;
+mod source_conformance;
 mod support;
 mod topics;

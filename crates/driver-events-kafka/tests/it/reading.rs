@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
-use driver_events_core::{DriverEventSink, Envelope, EventFilter, Position};
+use driver_events_core::{DriverEventSink, DriverEventSource, Envelope, EventFilter, Position};
 use driver_events_harness::wait_until;
 use driver_events_kafka::{
     KafkaEventSink, KafkaEventSource, KafkaEventSourceBuilder, KafkaState, StartFrom, TopicSettings, ensure_topic,
@@ -16,7 +16,7 @@ use crate::support::{
     ids_of, in_time, next_delivery, read_ids, topic_of,
 };
 
-async fn produce(prefix: &str, envelopes: &[Envelope]) {
+pub(crate) async fn produce(prefix: &str, envelopes: &[Envelope]) {
     let sink = KafkaEventSink::builder(config()).prefix(prefix).build().unwrap();
     for result in in_time(sink.send_batch(envelopes.to_vec())).await {
         result.unwrap();

@@ -21,7 +21,7 @@ async fn missing_topic_fails_check_send_and_build() {
     let error = in_time(sink.send(events(GoalId::new(), 1).remove(0)))
         .await
         .unwrap_err();
-    assert_eq!(error.kind(), SinkErrorKind::Rejected, "{error}");
+    assert_eq!(error.kind(), SinkErrorKind::Disconnected, "{error}");
     let error = in_time(KafkaEventSource::builder(config()).prefix(&prefix).build())
         .await
         .unwrap_err();

@@ -8,7 +8,9 @@ use std::time::Duration;
 use async_nats::{Client, HeaderMap, Subject};
 use async_trait::async_trait;
 use bytes::Bytes;
-use driver_events_core::{CloseGuard, DriverEventSink, Envelope, Fate, Guarantee, Receipt, SinkError, SinkErrorKind};
+use driver_events_core::{
+    CloseGuard, DriverEventSink, Envelope, FailedGoals, Fate, Guarantee, Receipt, SinkError, SinkErrorKind,
+};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -252,10 +254,17 @@ impl DriverEventSink for NatsEventSink {
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
+        let mut failed = FailedGoals::default();
         let mut results = Vec::with_capacity(envelopes.len());
         let mut timeout_left = self.settings.send_timeout;
         for envelope in envelopes {
+            let goal_id = envelope.goal_id();
+            if let Err(error) = failed.check(goal_id) {
+                results.push(Err(error));
+                continue;
+            }
             let result = self.send_within(&envelope, timeout_left).await;
+            failed.record(goal_id, &result);
             // After one timeout the other events of the batch do not wait.
             timeout_left = match &result {
                 Err(error) if error.is_retryable() => Duration::ZERO,
@@ -285,7 +294,9 @@ impl DriverEventSink for NatsEventSink {
             .await
             .map_err(late("events are still being sent"))?;
         if let Err(error) = self.flush_until(deadline).await {
-            if error.is_retryable() && self.unflushed.interval().is_some() {
+            // Refused events are lost: another flush would not help.
+            let may_succeed_later = error.is_retryable() && error.kind() != SinkErrorKind::Unauthorized;
+            if may_succeed_later && self.unflushed.interval().is_some() {
                 return Err(error);
             }
             closing.failure = Some(error);

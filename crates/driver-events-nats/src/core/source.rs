@@ -16,6 +16,7 @@ use super::queue::{Gap, Next, Queue, Waiting};
 use crate::connection::{NatsConnection, ReportOnce, Status};
 use crate::wire::{Subjects, headers};
 
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Interval of the check for a reconnect while no messages arrive.
 const EPOCH_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -66,7 +67,8 @@ pub struct NatsEventSource {
     refusals: ReportOnce,
     received: u64,
     dropped: u64,
-    has_reported_end: bool,
+    /// Whether `next` has returned its last item.
+    is_finished: bool,
 }
 
 /// Settings of a source.
@@ -96,7 +98,7 @@ impl NatsEventSource {
             refusals: ReportOnce::default(),
             received: 0,
             dropped: 0,
-            has_reported_end: false,
+            is_finished: false,
         }
     }
 
@@ -143,7 +145,7 @@ impl NatsEventSource {
     }
 
     fn end(&mut self) -> Option<SourceError> {
-        let is_first = !std::mem::replace(&mut self.has_reported_end, true);
+        let is_first = !std::mem::replace(&mut self.is_finished, true);
         is_first.then(|| SourceError::new(SourceErrorKind::Closed, "the connection to NATS is closed"))
     }
 }
@@ -151,7 +153,7 @@ impl NatsEventSource {
 #[async_trait]
 impl DriverEventSource for NatsEventSource {
     async fn next(&mut self) -> Option<Result<Delivery, SourceError>> {
-        loop {
+        while !self.is_finished {
             // Yields to other tasks even if the filter discards most messages.
             tokio::task::consume_budget().await;
             let next = self.waiting.next();
@@ -182,6 +184,18 @@ impl DriverEventSource for NatsEventSource {
                 }
             }
         }
+        None
+    }
+
+    /// Unsubscribes, and closes the connection if the source opened it. Messages that were not read are dropped.
+    async fn close(&mut self) -> Result<(), SourceError> {
+        self.is_finished = true;
+        self.pump.abort();
+        if let Some(connection) = self.connection.owned() {
+            // There are no acks that could be lost.
+            let _ = connection.close(CLOSE_TIMEOUT).await;
+        }
+        Ok(())
     }
 }
 

@@ -141,6 +141,7 @@ fn header_name(attribute: &str) -> Result<HeaderName, SinkError> {
         "producerrun" => "ce-producerrun",
         "partitionkey" => "ce-partitionkey",
         "traceparent" => "ce-traceparent",
+        "tracestate" => "ce-tracestate",
         other => {
             return format!("{PREFIX}{other}").parse().map_err(|error| {
                 let message = format!("cannot write attribute `{other}` as a header name");

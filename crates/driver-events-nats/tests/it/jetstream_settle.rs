@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::stream::Config;
 use async_nats::jetstream::{self};
 use async_nats::{Client, Subscriber};
-use driver_events_core::{Position, SourceErrorKind};
+use driver_events_core::{DriverEventSource, Position, SourceErrorKind};
 use driver_events_harness::wait_until;
 use driver_events_nats::JetStreamEventSource;
 use futures_util::{FutureExt, StreamExt};

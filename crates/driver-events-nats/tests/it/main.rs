@@ -23,4 +23,5 @@ mod jetstream_settle;
 mod jetstream_streams;
 mod jetstream_support;
 mod reading;
+mod source_conformance;
 mod support;

@@ -69,7 +69,7 @@ async fn send_triggers_the_retry() {
 
 /// The writer recovers during `send_batch`.
 #[tokio::test]
-async fn batch_is_refused_after_its_first_refused_event() {
+async fn goal_is_refused_after_its_first_refused_event() {
     let (writer, written) = ScriptedWriter::new([Step::GateThenFail(ErrorKind::StorageFull)]);
     let sink = WriterEventSink::new(writer);
     send_all(&sink, 0..1).await;
@@ -87,7 +87,7 @@ async fn batch_is_refused_after_its_first_refused_event() {
         messages.insert(error.to_string());
     }
     let expected = [
-        "not sent: an earlier event of the batch failed",
+        "not sent: an earlier event of the goal failed",
         "write failed, 1 accepted event not yet written",
     ];
     assert_eq!(messages, expected.map(String::from).into());

@@ -2,7 +2,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use driver_events_core::Receipt;
+use driver_events_core::{Guarantee, Receipt};
 
 use super::*;
 use crate::signals::Shutdown;
@@ -31,6 +31,10 @@ impl DriverEventSink for ScriptedSink {
         Self::next_result(&self.sends)?;
         self.accepted.lock().unwrap().push(envelope.id().to_string());
         Ok(Receipt::Buffered)
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::Buffered
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use driver_events_core::{DriverEventSink, SinkErrorKind};
+use driver_events_core::{DriverEventSink, DriverEventSource, SinkErrorKind};
 use driver_events_harness::{Certificates, KafkaListener, KafkaOperation, KafkaResource};
 use driver_events_kafka::{KafkaEventSink, KafkaEventSource, SetupErrorKind, TopicSettings, ensure_topic};
 use driver_events_types::GoalId;

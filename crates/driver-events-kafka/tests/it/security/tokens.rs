@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use driver_events_core::{DriverEventSink, SinkErrorKind};
+use driver_events_core::{DriverEventSink, DriverEventSource, SinkErrorKind};
 use driver_events_harness::{KafkaOperation, KafkaResource, wait_until};
 use driver_events_kafka::{KafkaEventSink, KafkaEventSource, SetupErrorKind, TopicSettings, ensure_topic};
 use driver_events_types::GoalId;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use driver_events_core::{BatchResults, Envelope, Fate, Receipt, SinkError, SinkErrorKind};
+use driver_events_core::{BatchResults, Envelope, Fate, Receipt, SinkError};
 use driver_events_types::GoalId;
 use futures_util::{StreamExt, stream};
 
@@ -88,16 +88,10 @@ impl Publisher {
                 }
             };
             if let Err(error) = &result {
-                stopped = stops_the_goal(error).then(|| error.kind());
+                stopped = (!error.is_about_event()).then(|| error.kind());
             }
             results.push((index, result));
         }
         results
     }
-}
-
-/// Returns whether the later events of the goal must not be sent: the caller may retry this one first, or the sink can
-/// store no more events.
-fn stops_the_goal(error: &SinkError) -> bool {
-    error.is_retryable() || matches!(error.kind(), SinkErrorKind::Closed | SinkErrorKind::Fatal)
 }

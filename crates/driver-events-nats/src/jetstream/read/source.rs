@@ -29,7 +29,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// settled: [`ack`](Delivery::ack) when the work is done, [`nack`](Delivery::nack) to have it redelivered after a delay,
 /// [`reject`](Delivery::reject) if it can never be processed. The server redelivers events that are not settled within
 /// the [ack wait](crate::JetStreamEventSourceBuilder::ack_wait). Acks are sent without waiting, so an ack may be lost with the
-/// connection; [`close`](Self::close) reports whether the server has received them all. The source prefetches only as many
+/// connection; [`close`](DriverEventSource::close) reports whether the server has received them all. The source prefetches only as many
 /// events as its reader processes well within the ack wait.
 ///
 /// # Order
@@ -47,13 +47,17 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// malformed too: its position and reason have the subject, and there is nothing to redeliver.
 ///
 /// # Errors
-/// - [`Disconnected`](SourceErrorKind::Disconnected): the connection has been down, or the consumer unavailable, for ten
-///   seconds. Reported once; call again, the source recovers.
+/// - [`Disconnected`](SourceErrorKind::Disconnected): the connection has been down, or the consumer unavailable or refused,
+///   for ten seconds. Reported once; call again, the source recovers.
 /// - [`Unauthorized`](SourceErrorKind::Unauthorized): the server rejects the credentials, or denies pull requests or acks.
 ///   Reported only with a connection of [`NatsOptions`](crate::NatsOptions). The source recovers when access is granted.
 /// - [`Closed`](SourceErrorKind::Closed): the stream or the durable consumer was deleted, even if re-created since, the
 ///   server rejects pull requests, or the connection is closed. Then `None`.
-/// - [`Fatal`](SourceErrorKind::Fatal): JetStream refuses to create another consumer. Calling again retries.
+///
+/// # Close
+/// [`close`](DriverEventSource::close) naks prefetched messages of a durable consumer, waits until the server has received all
+/// acks, and closes the connection if the source opened it. Without it the server redelivers prefetched messages only after
+/// the [ack wait](crate::JetStreamEventSourceBuilder::ack_wait).
 ///
 /// # Examples
 /// ```no_run
@@ -111,6 +115,8 @@ pub struct JetStreamEventSource {
     /// Earliest time of the next recovery attempt.
     next_recovery: Instant,
     outage: Outage,
+    /// Whether `next` has returned its last item.
+    is_finished: bool,
     is_closed: bool,
 }
 
@@ -123,6 +129,7 @@ impl JetStreamEventSource {
             deliveries,
             next_recovery: Instant::now(),
             outage: Outage::default(),
+            is_finished: false,
             is_closed: false,
         }
     }
@@ -131,26 +138,6 @@ impl JetStreamEventSource {
     #[must_use]
     pub fn connection(&self) -> Option<&NatsConnection> {
         self.connection.monitored()
-    }
-
-    /// Naks prefetched messages of a durable consumer, waits until the server has received all acks, and closes the
-    /// connection if the source opened it. Without `close` the server redelivers prefetched messages only after the
-    /// [ack wait](crate::JetStreamEventSourceBuilder::ack_wait).
-    ///
-    /// # Errors
-    /// Acks may be lost: expect redelivery.
-    pub async fn close(mut self) -> Result<(), SourceError> {
-        let deadline = Instant::now() + CLOSE_TIMEOUT;
-        let result = match timeout_at(deadline, self.release(deadline)).await {
-            Ok(result) => result,
-            Err(elapsed) => Err(acks_unconfirmed(elapsed)),
-        };
-        if let Some(connection) = self.connection.owned() {
-            let remaining = deadline.saturating_duration_since(Instant::now());
-            // All acks are confirmed or reported already.
-            let _ = connection.close(remaining).await;
-        }
-        result
     }
 
     async fn release(&mut self, deadline: Instant) -> Result<(), SourceError> {
@@ -191,11 +178,12 @@ impl JetStreamEventSource {
                 let message = format!("stream `{}` or its consumer was deleted", self.stream);
                 Some(self.closed(message).with_source(error))
             }
-            SetupErrorKind::Unreachable => {
+            SetupErrorKind::Unauthorized => Some(error.into()),
+            // The server has accepted this consumer before: what it lacks now, such as a limit, may be restored.
+            _ => {
                 self.outage.start_with_cause(error);
                 None
             }
-            _ => Some(error.into()),
         }
     }
 
@@ -206,7 +194,7 @@ impl JetStreamEventSource {
     }
 
     fn closed(&mut self, message: impl Into<String>) -> SourceError {
-        self.is_closed = true;
+        self.is_finished = true;
         SourceError::new(SourceErrorKind::Closed, message)
     }
 }
@@ -215,7 +203,7 @@ impl JetStreamEventSource {
 impl DriverEventSource for JetStreamEventSource {
     async fn next(&mut self) -> Option<Result<Delivery, SourceError>> {
         loop {
-            if self.is_closed {
+            if self.is_finished {
                 return None;
             }
             // Skipping many events that the filter does not select must not starve other tasks.
@@ -264,6 +252,24 @@ impl DriverEventSource for JetStreamEventSource {
                 PullEvent::ConnectionClosed => return Some(Err(self.closed("the connection to NATS is closed"))),
             }
         }
+    }
+
+    async fn close(&mut self) -> Result<(), SourceError> {
+        if std::mem::replace(&mut self.is_closed, true) {
+            return Ok(());
+        }
+        self.is_finished = true;
+        let deadline = Instant::now() + CLOSE_TIMEOUT;
+        let result = match timeout_at(deadline, self.release(deadline)).await {
+            Ok(result) => result,
+            Err(elapsed) => Err(acks_unconfirmed(elapsed)),
+        };
+        if let Some(connection) = self.connection.owned() {
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            // All acks are confirmed or reported already.
+            let _ = connection.close(remaining).await;
+        }
+        result
     }
 }
 

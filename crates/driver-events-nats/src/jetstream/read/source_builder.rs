@@ -249,7 +249,8 @@ impl Start {
 
 /// Returns the subjects of the selected kinds, or the wildcard if the filter selects all kinds or an unknown one.
 fn filter_subjects(filter: &EventFilter, subjects: &Subjects) -> Vec<String> {
-    let kinds: Option<Vec<EventKind>> = filter.selected_kinds().map(|kind| kind.parse().ok()).collect();
+    let selected = filter.selected_kinds();
+    let kinds: Option<Vec<EventKind>> = selected.and_then(|kinds| kinds.map(|kind| kind.parse().ok()).collect());
     match kinds {
         Some(kinds) if !kinds.is_empty() => kinds
             .into_iter()
