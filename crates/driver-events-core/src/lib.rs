@@ -71,6 +71,7 @@ mod redacted_url;
 struct Readme;
 
 pub use decorators::DriverEventSinkExt;
+pub use decorators::failing::FailingEventSink;
 pub use decorators::fan_out::FanOut;
 pub use decorators::fan_out_error::FanOutError;
 pub use decorators::filter::Filter;
@@ -91,7 +92,6 @@ pub use sink::batch_order::BatchOrder;
 pub use sink::batch_results::BatchResults;
 pub use sink::close_guard::{ActiveCall, CloseGuard};
 pub use sink::failed_goals::FailedGoals;
-pub use sink::failing::FailingEventSink;
 pub use sink::memory::MemoryEventSink;
 pub use sink::noop::NoopEventSink;
 pub use sink::receipt::{Guarantee, Receipt, Stored};

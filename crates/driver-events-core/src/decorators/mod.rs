@@ -1,3 +1,4 @@
+pub(crate) mod failing;
 pub(crate) mod fan_out;
 pub(crate) mod fan_out_error;
 pub(crate) mod filter;

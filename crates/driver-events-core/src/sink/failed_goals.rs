@@ -2,7 +2,6 @@ use std::collections::HashMap;
 
 use driver_events_types::GoalId;
 
-use super::DriverEventSink;
 use super::receipt::Receipt;
 use super::sink_error::{Fate, SinkError, SinkErrorKind};
 use crate::envelope::Envelope;
@@ -10,25 +9,9 @@ use crate::envelope::Envelope;
 /// The goals of a batch whose later events must not overtake a failed one: implements
 /// [`BatchOrder::StopsGoal`](crate::BatchOrder::StopsGoal).
 ///
-/// ```
-/// use driver_events_core::{Envelope, FailedGoals, Receipt, SinkError, SinkErrorKind};
-///
-/// /// Sends each envelope with `send`.
-/// fn send_batch(
-///     envelopes: Vec<Envelope>,
-///     mut send: impl FnMut(Envelope) -> Result<Receipt, SinkError>,
-/// ) -> Vec<Result<Receipt, SinkError>> {
-///     let mut failed = FailedGoals::default();
-///     let mut results = Vec::with_capacity(envelopes.len());
-///     for envelope in envelopes {
-///         let goal_id = envelope.goal_id();
-///         let result = failed.check(goal_id).and_then(|()| send(envelope));
-///         failed.record(goal_id, &result);
-///         results.push(result);
-///     }
-///     results
-/// }
-/// ```
+/// [`send_each`](Self::send_each) sends a batch event by event, as the default
+/// [`send_batch`](crate::DriverEventSink::send_batch) does. A sink with a loop of its own calls [`check`](Self::check) before
+/// each event, and [`record`](Self::record) after it.
 #[derive(Clone, Debug, Default)]
 pub struct FailedGoals(HashMap<GoalId, SinkErrorKind>);
 
@@ -56,17 +39,20 @@ impl FailedGoals {
         }
     }
 
-    /// Implements [`send_batch`](DriverEventSink::send_batch) with [`send`](DriverEventSink::send).
-    pub(crate) async fn send_one_by_one<S: DriverEventSink + ?Sized>(
-        sink: &S,
+    /// Sends the envelopes one after another with `send`, and returns one result for each.
+    pub async fn send_each<Sending>(
         envelopes: Vec<Envelope>,
-    ) -> Vec<Result<Receipt, SinkError>> {
+        send: impl Fn(Envelope) -> Sending,
+    ) -> Vec<Result<Receipt, SinkError>>
+    where
+        Sending: Future<Output = Result<Receipt, SinkError>>,
+    {
         let mut failed = Self::default();
         let mut results = Vec::with_capacity(envelopes.len());
         for envelope in envelopes {
             let goal_id = envelope.goal_id();
             let result = match failed.check(goal_id) {
-                Ok(()) => sink.send(envelope).await,
+                Ok(()) => send(envelope).await,
                 Err(error) => Err(error),
             };
             failed.record(goal_id, &result);

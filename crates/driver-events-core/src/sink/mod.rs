@@ -2,7 +2,6 @@ pub(crate) mod batch_order;
 pub(crate) mod batch_results;
 pub(crate) mod close_guard;
 pub(crate) mod failed_goals;
-pub(crate) mod failing;
 pub(crate) mod memory;
 pub(crate) mod noop;
 pub(crate) mod receipt;
@@ -107,7 +106,7 @@ pub trait DriverEventSink: fmt::Debug + Send + Sync + 'static {
     ///
     /// The default implementation calls [`send`](Self::send) for each envelope.
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
-        FailedGoals::send_one_by_one(self, envelopes).await
+        FailedGoals::send_each(envelopes, |envelope| self.send(envelope)).await
     }
 
     /// Waits until every event accepted before the call has reached the furthest point that the sink can confirm.

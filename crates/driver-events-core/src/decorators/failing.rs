@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use driver_events_types::DriverEvent;
 use tokio::sync::oneshot;
 
-use super::DriverEventSink;
-use super::batch_order::BatchOrder;
-use super::failed_goals::FailedGoals;
-use super::receipt::{Guarantee, Receipt};
-use super::sink_error::{Fate, SinkError, SinkErrorKind};
 use crate::envelope::Envelope;
+use crate::sink::DriverEventSink;
+use crate::sink::batch_order::BatchOrder;
+use crate::sink::failed_goals::FailedGoals;
+use crate::sink::receipt::{Guarantee, Receipt};
+use crate::sink::sink_error::{Fate, SinkError, SinkErrorKind};
 
 /// Decorator that fails or delays chosen events: for tests of drivers and of readers.
 ///
@@ -134,7 +134,7 @@ impl<S: DriverEventSink> DriverEventSink for FailingEventSink<S> {
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
-        FailedGoals::send_one_by_one(self, envelopes).await
+        FailedGoals::send_each(envelopes, |envelope| self.send(envelope)).await
     }
 
     async fn flush(&self) -> Result<(), SinkError> {
