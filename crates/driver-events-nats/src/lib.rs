@@ -40,7 +40,8 @@
 //! | header | value |
 //! |---|---|
 //! | `ce-specversion` | `1.0` |
-//! | `ce-id`, `Nats-Msg-Id` | id of the event, the same through every retry |
+//! | `ce-id` | id of the event, the same through every retry |
+//! | `Nats-Msg-Id` | key by which a stream drops duplicates: a UUID without a prefix is its own key; otherwise `driver-events ID SOURCE [PREFIX]` |
 //! | `ce-source` | the publisher, a URI-reference |
 //! | `ce-type` | subject without prefix |
 //! | `ce-subject`, `ce-partitionkey` | goal id; absent for an unknown kind without one |

@@ -5,7 +5,7 @@ Attributes are CloudEvents attributes, named without a prefix.
 
 import collections, json
 
-MAX_REMEMBERED = 100_000  # ids, and pairs of goal and run
+MAX_REMEMBERED = 100_000  # pairs of source and id, and of goal and run
 
 def remember(table, key, value):
     table[key] = value
@@ -20,10 +20,10 @@ class Watcher:
         self.ids, self.last = collections.OrderedDict(), collections.OrderedDict()
 
     def observe(self, attributes):
-        event_id, sequence = attributes.get("id"), attributes.get("sequence", "")
+        event_id, sequence = (attributes.get("source"), attributes.get("id")), attributes.get("sequence", "")
         if event_id in self.ids:
             return "duplicate"
-        if event_id:
+        if event_id[1]:
             remember(self.ids, event_id, True)
         if not sequence.isdecimal() or len(sequence) > 20:
             return ""

@@ -8,6 +8,7 @@ use driver_events_harness::{NatsConfig, NatsServer, wait_until};
 use driver_events_nats::{JetStreamEventSink, NatsEventSink, StreamSettings, ensure_stream};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::consumer::{start, subscribed};
 use crate::consumers::{LANGUAGES, Language, TIMEOUT};
@@ -20,8 +21,14 @@ async fn client(server: &NatsServer) -> async_nats::Client {
 /// The output of a consumer for a published envelope, with an empty note. `has_header` selects the expected headers.
 fn printed(envelope: &Envelope, has_header: impl Fn(&str) -> bool) -> Value {
     let attributes = attributes(envelope).map(|(name, value)| (format!("ce-{name}"), value));
-    let id = ("nats-msg-id".to_owned(), envelope.id().to_string());
-    let headers: BTreeMap<_, _> = attributes.chain([id]).filter(|(name, _)| has_header(name)).collect();
+    // A UUID is unique without its source. The consumers decode the parts of the key.
+    let (id, source) = (envelope.id(), envelope.source());
+    let key = match Uuid::try_parse(id.as_str()) {
+        Ok(_) => id.to_string(),
+        Err(_) => format!("driver-events {id} {source}"),
+    };
+    let key = ("nats-msg-id".to_owned(), key);
+    let headers: BTreeMap<_, _> = attributes.chain([key]).filter(|(name, _)| has_header(name)).collect();
     let payload = std::str::from_utf8(envelope.json().unwrap()).unwrap();
     json!({ "subject": envelope.subject().unwrap(), "headers": headers, "payload": payload, "note": "" })
 }

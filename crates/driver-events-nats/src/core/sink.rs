@@ -138,7 +138,7 @@ impl NatsEventSink {
         let headers = self
             .settings
             .has_headers
-            .then(|| headers::write(envelope))
+            .then(|| headers::write(envelope, self.settings.subjects.prefix()))
             .transpose()?;
         if let Some(refusal) = self.connection.refused_publish(&subject) {
             return Err(refusal.into());

@@ -9,7 +9,7 @@ use driver_events_core::cloudevents::{ReceivedAttributes, is_structured, read_st
 use driver_events_core::{Envelope, Malformed, SinkError, SinkErrorKind};
 use driver_events_types::Limits;
 
-use super::percent;
+use super::{dedupe_key, percent};
 
 const PREFIX: &str = "ce-";
 const CONTENT_TYPE: &str = "content-type";
@@ -18,14 +18,10 @@ const CONTENT_TYPE: &str = "content-type";
 ///
 /// # Errors
 /// As [`visit_attributes`].
-pub(crate) fn write(envelope: &Envelope) -> Result<HeaderMap, SinkError> {
-    let mut headers = HeaderMap::new();
+pub(crate) fn write(envelope: &Envelope, prefix: Option<&str>) -> Result<HeaderMap, SinkError> {
+    let mut headers = write_id(envelope, prefix)?;
     visit_attributes(envelope, |name, value| {
-        let value = self::value(name, value)?;
-        if name == "id" {
-            headers.insert(NATS_MESSAGE_ID, value.clone());
-        }
-        headers.insert(header_name(name)?, value);
+        headers.insert(header_name(name)?, self::value(name, &percent::encode(value))?);
         Ok(())
     })?;
     Ok(headers)
@@ -35,15 +31,15 @@ pub(crate) fn write(envelope: &Envelope) -> Result<HeaderMap, SinkError> {
 ///
 /// # Errors
 /// As [`write`].
-pub(crate) fn write_id(envelope: &Envelope) -> Result<HeaderMap, SinkError> {
+pub(crate) fn write_id(envelope: &Envelope, prefix: Option<&str>) -> Result<HeaderMap, SinkError> {
     let mut headers = HeaderMap::new();
-    headers.insert(NATS_MESSAGE_ID, value("id", envelope.id().as_str())?);
+    headers.insert(NATS_MESSAGE_ID, value("id", &dedupe_key::of(envelope, prefix))?);
     Ok(headers)
 }
 
 /// Decodes a message. `subject` is a subject of the contract without prefix, or `None`.
 ///
-/// A message without CloudEvents headers is a bare event. Its id is `Nats-Msg-Id`, if present.
+/// A message without CloudEvents headers is a bare event. Its id is that of `Nats-Msg-Id`, if present.
 ///
 /// # Errors
 /// The message is not an event. The offset is a position in the payload.
@@ -82,10 +78,13 @@ pub(crate) fn read(
             .map_err(|error| malformed(error.to_string()))?;
         has_id |= attribute == "id";
     }
-    if let (false, Some(id)) = (has_id, headers.get(NATS_MESSAGE_ID)) {
-        // Encoded as in `write_id`. An id that CloudEvents does not allow is ignored: the server deduplicates by it anyway.
-        let id = percent::decode(id.as_str()).unwrap_or(Cow::Borrowed(id.as_str()));
+    if let (false, Some(key)) = (has_id, headers.get(NATS_MESSAGE_ID)) {
+        // What CloudEvents does not allow is ignored: the server deduplicates by it anyway.
+        let (id, source) = dedupe_key::id_and_source(key.as_str());
         let _ = received.set("id", &id);
+        if let Some(source) = source {
+            let _ = received.set("source", &source);
+        }
     }
     let envelope = read_payload(payload, limits)?;
     let envelope = received
@@ -119,9 +118,9 @@ fn attribute_name(header: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Borrowed(name))
 }
 
-fn value(attribute: &str, text: &str) -> Result<HeaderValue, SinkError> {
-    // The encoded text is printable ASCII, which every header accepts.
-    percent::encode(text).parse().map_err(|error| {
+/// Returns a header value. The encoded text is printable ASCII, which every header accepts.
+fn value(attribute: &str, encoded: &str) -> Result<HeaderValue, SinkError> {
+    encoded.parse().map_err(|error| {
         let message = format!("cannot write attribute `{attribute}` as a header");
         SinkError::new(SinkErrorKind::Rejected, message).with_source(error)
     })

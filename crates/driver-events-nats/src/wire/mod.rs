@@ -1,5 +1,6 @@
 //! Events on the wire: subjects, headers, payloads.
 
+mod dedupe_key;
 pub(crate) mod headers;
 pub(crate) mod percent;
 mod subject;

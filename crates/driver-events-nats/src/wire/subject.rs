@@ -79,6 +79,11 @@ impl Subjects {
         Ok(Subject::from(format!("{}{subject}", self.prefix)))
     }
 
+    /// Returns the prefix.
+    pub(crate) fn prefix(&self) -> Option<&str> {
+        self.prefix.strip_suffix('.')
+    }
+
     /// Returns the subject of a kind.
     pub(crate) fn of_kind(&self, kind: EventKind) -> String {
         format!("{}{}", self.prefix, kind.subject())

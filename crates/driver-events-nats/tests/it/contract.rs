@@ -114,7 +114,10 @@ async fn headers_match_the_documented_table() {
     let message = next(&mut subscriber).await;
     assert_eq!(message.payload, json.as_bytes());
     let expected = [
-        ("Nats-Msg-Id", "an%20id/%C3%BC%25"),
+        (
+            "Nats-Msg-Id",
+            "driver-events an%20id/%C3%BC%25 urn:example:a%2520b tenant-7",
+        ),
         ("ce-datacontenttype", "application/json"),
         ("ce-id", "an%20id/%C3%BC%25"),
         ("ce-partitionkey", "6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01"),

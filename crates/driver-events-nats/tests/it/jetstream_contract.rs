@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_nats::Client;
+use async_nats::jetstream;
+use async_nats::jetstream::stream::Config;
 use async_trait::async_trait;
 use driver_events_core::conformance::{self, Capabilities, Fixture, samples};
 use driver_events_core::{DriverEventSink, Envelope, EventId, Guarantee, SinkErrorKind};
@@ -80,8 +82,8 @@ async fn conforms_with_headers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn conforms_bare_with_a_small_max_payload() {
-    // The limit includes the header with the id.
-    let config = NatsConfig::new().jetstream().max_payload(100_063);
+    // The limit includes the header with the key of duplicates.
+    let config = NatsConfig::new().jetstream().max_payload(100_110);
     let mut fixture = JetStream::new(NatsServer::start(config).unwrap());
     (fixture.is_bare, fixture.max_bytes) = (true, Some(100_000));
     conformance::run(&fixture).await;
@@ -147,8 +149,41 @@ async fn id_of_any_text_is_encoded_and_deduplicated() {
     };
     assert_eq!(envelope_of(message).id(), envelope.id());
     let headers = message.headers.as_ref().unwrap();
-    assert_eq!(headers.get("Nats-Msg-Id"), headers.get("ce-id"));
+    let key = headers.get("Nats-Msg-Id").unwrap().as_str();
+    assert_eq!(key, "driver-events an%20id/%C3%BC%25%20%22x%22 urn:driver-events:unset");
     assert!(EventId::new("a\r\nNats-Rollup: all").is_err());
+}
+
+/// CloudEvents makes the pair of source and id unique, and each prefix is a tenant.
+#[tokio::test]
+async fn equal_ids_of_two_sources_or_prefixes_are_two_events() {
+    let (_server, client) = server_with_stream().await;
+    let event = |source: &'static str| {
+        let envelope = Envelope::new(samples::numbered(samples::goal(1), 1)).with_id(EventId::new("1").unwrap());
+        envelope.with_source(source).unwrap()
+    };
+    let sink = JetStreamEventSink::new(client.clone(), STREAM).await.unwrap();
+    for source in ["urn:a", "urn:b"] {
+        assert!(!send(&sink, &event(source)).await.unwrap().duplicate, "{source}");
+        assert!(send(&sink, &event(source)).await.unwrap().duplicate, "{source}");
+    }
+
+    let tenants = Config {
+        name: "TENANTS".into(),
+        subjects: ["tenant-1", "tenant-2"]
+            .map(|prefix| format!("{prefix}.agent.driver.>"))
+            .into(),
+        ..Default::default()
+    };
+    jetstream::new(client.clone()).create_stream(tenants).await.unwrap();
+    let shared = Envelope::new(samples::numbered(samples::goal(1), 2));
+    for prefix in ["tenant-1", "tenant-2"] {
+        let sink = JetStreamEventSink::builder("TENANTS").client(client.clone()).prefix(prefix);
+        let sink = sink.build().await.unwrap();
+        assert!(!send(&sink, &shared).await.unwrap().duplicate, "{prefix}");
+        assert!(send(&sink, &shared).await.unwrap().duplicate, "{prefix}");
+    }
+    assert_eq!(read_stream(&client, "TENANTS").await.len(), 2);
 }
 
 #[tokio::test]

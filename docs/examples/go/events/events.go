@@ -32,13 +32,13 @@ func (r *recent[K, V]) put(key K, value V) {
 
 // Watcher detects gaps, duplicates and late events.
 type Watcher struct {
-	ids  recent[string, bool]
+	ids  recent[[2]string, bool]
 	last recent[[2]string, uint64]
 }
 
 // Observe returns a note on the next event: empty, duplicate, late, or the number of missing events before it.
 func (w *Watcher) Observe(attributes map[string]string) string {
-	if id := attributes["id"]; id != "" {
+	if id := [2]string{attributes["source"], attributes["id"]}; id[1] != "" {
 		if _, seen := w.ids.get(id); seen {
 			return "duplicate"
 		}

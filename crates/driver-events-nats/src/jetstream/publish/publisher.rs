@@ -58,9 +58,10 @@ impl Publisher {
     }
 
     pub(super) fn headers(&self, envelope: &Envelope) -> Result<HeaderMap, SinkError> {
+        let prefix = self.settings.subjects.prefix();
         match self.settings.has_headers {
-            true => headers::write(envelope),
-            false => headers::write_id(envelope),
+            true => headers::write(envelope, prefix),
+            false => headers::write_id(envelope, prefix),
         }
     }
 
