@@ -65,19 +65,18 @@ impl SetupError {
     }
 }
 
-/// For callers that create a sink on first use. [`Unreachable`](SetupErrorKind::Unreachable) becomes
-/// [`Disconnected`](SinkErrorKind::Disconnected), [`Unauthorized`](SetupErrorKind::Unauthorized) keeps its kind, every other
-/// kind becomes [`Fatal`](SinkErrorKind::Fatal). The fate is [`NotSent`](Fate::NotSent).
+/// For callers that open a sink on first use. [`Unreachable`](SetupErrorKind::Unreachable) and
+/// [`NotFound`](SetupErrorKind::NotFound) become [`Disconnected`](SinkErrorKind::Disconnected): a retry succeeds once
+/// somebody has started the server or created the stream. [`Unauthorized`](SetupErrorKind::Unauthorized) keeps its kind,
+/// every other kind becomes [`Fatal`](SinkErrorKind::Fatal). The fate is [`NotSent`](Fate::NotSent).
 impl From<SetupError> for SinkError {
     fn from(error: SetupError) -> Self {
         let kind = match error.kind {
             SetupErrorKind::Unauthorized => SinkErrorKind::Unauthorized,
-            SetupErrorKind::Unreachable => SinkErrorKind::Disconnected,
-            SetupErrorKind::Invalid | SetupErrorKind::Tls | SetupErrorKind::NotFound | SetupErrorKind::Incompatible => {
-                SinkErrorKind::Fatal
-            }
+            SetupErrorKind::Unreachable | SetupErrorKind::NotFound => SinkErrorKind::Disconnected,
+            SetupErrorKind::Invalid | SetupErrorKind::Tls | SetupErrorKind::Incompatible => SinkErrorKind::Fatal,
         };
-        Self::new(kind, "cannot create the sink")
+        Self::new(kind, "cannot open the sink")
             .with_fate(Fate::NotSent)
             .with_source(error)
     }
@@ -88,11 +87,9 @@ impl From<SetupError> for SourceError {
     fn from(error: SetupError) -> Self {
         let kind = match error.kind {
             SetupErrorKind::Unauthorized => SourceErrorKind::Unauthorized,
-            SetupErrorKind::Unreachable => SourceErrorKind::Disconnected,
-            SetupErrorKind::Invalid | SetupErrorKind::Tls | SetupErrorKind::NotFound | SetupErrorKind::Incompatible => {
-                SourceErrorKind::Fatal
-            }
+            SetupErrorKind::Unreachable | SetupErrorKind::NotFound => SourceErrorKind::Disconnected,
+            SetupErrorKind::Invalid | SetupErrorKind::Tls | SetupErrorKind::Incompatible => SourceErrorKind::Fatal,
         };
-        Self::new(kind, "cannot create the source").with_source(error)
+        Self::new(kind, "cannot open the source").with_source(error)
     }
 }

@@ -59,7 +59,7 @@ fn setup_errors_become_errors_of_first_use() {
         (Unauthorized, SinkErrorKind::Unauthorized, SourceErrorKind::Unauthorized),
         (Tls, SinkErrorKind::Fatal, SourceErrorKind::Fatal),
         (Unreachable, SinkErrorKind::Disconnected, SourceErrorKind::Disconnected),
-        (NotFound, SinkErrorKind::Fatal, SourceErrorKind::Fatal),
+        (NotFound, SinkErrorKind::Disconnected, SourceErrorKind::Disconnected),
         (Incompatible, SinkErrorKind::Fatal, SourceErrorKind::Fatal),
     ];
     for (kind, sink_kind, source_kind) in kinds {

@@ -15,6 +15,11 @@ pub(crate) enum ConnectionSource {
 }
 
 impl ConnectionSource {
+    /// Returns whether the connection may come up later.
+    pub(crate) fn is_in_background(&self) -> bool {
+        matches!(self, Self::Options(options) if options.is_in_background)
+    }
+
     pub(crate) async fn connect(self) -> Result<NatsConnection, SetupError> {
         match self {
             Self::Missing => Err(SetupError::invalid(

@@ -1,3 +1,4 @@
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,19 @@ impl NatsConnection {
             return None;
         }
         self.monitor().status().auth_error.map(Refusal::Credentials)
+    }
+
+    /// Waits until the server rejects the credentials.
+    pub(crate) async fn credentials_refused(&self) -> Refusal {
+        let mut status = self.monitor().watch();
+        loop {
+            if let Some(refusal) = self.refused_credentials() {
+                return refusal;
+            }
+            if status.changed().await.is_err() {
+                return pending().await;
+            }
+        }
     }
 
     /// Returns why the server does not accept messages on a subject.

@@ -178,7 +178,9 @@ async fn equal_ids_of_two_sources_or_prefixes_are_two_events() {
     jetstream::new(client.clone()).create_stream(tenants).await.unwrap();
     let shared = Envelope::new(samples::numbered(samples::goal(1), 2));
     for prefix in ["tenant-1", "tenant-2"] {
-        let sink = JetStreamEventSink::builder("TENANTS").client(client.clone()).prefix(prefix);
+        let sink = JetStreamEventSink::builder("TENANTS")
+            .client(client.clone())
+            .prefix(prefix);
         let sink = sink.build().await.unwrap();
         assert!(!send(&sink, &shared).await.unwrap().duplicate, "{prefix}");
         assert!(send(&sink, &shared).await.unwrap().duplicate, "{prefix}");

@@ -16,6 +16,7 @@ mod flush;
 mod jetstream_batches;
 mod jetstream_contract;
 mod jetstream_faults;
+mod jetstream_lazy;
 mod jetstream_reading;
 mod jetstream_reading_faults;
 mod jetstream_refusals;

@@ -7,3 +7,10 @@ pub(super) enum AttemptError {
     RetryNow(SinkError),
     RetryAfterBackoff(SinkError),
 }
+
+impl AttemptError {
+    pub(super) fn into_sink_error(self) -> SinkError {
+        let (Self::Permanent(error) | Self::RetryNow(error) | Self::RetryAfterBackoff(error)) = self;
+        error
+    }
+}

@@ -1,13 +1,14 @@
 //! Batches: events of different goals are published concurrently, events of one goal in order.
 
 use std::collections::HashMap;
+use std::iter;
 
 use driver_events_core::{BatchResults, Envelope, Fate, Receipt, SinkError};
 use driver_events_types::GoalId;
 use futures_util::{StreamExt, stream};
 
-use super::atomic_batch::{AtomicPublish, batch_size};
-use super::publisher::{PreparedEvent, Publisher};
+use super::atomic_batch::batch_size;
+use super::publisher::{PreparedEvent, Publisher, not_sent};
 use super::retry_deadline::RetryDeadline;
 
 type SendResult = Result<Receipt, SinkError>;
@@ -17,7 +18,7 @@ type Events = Vec<(usize, PreparedEvent)>;
 
 impl Publisher {
     /// Publishes all events, and returns one result for each, in order.
-    pub(super) async fn publish_all(&self, envelopes: Vec<Envelope>, atomic: AtomicPublish) -> Vec<SendResult> {
+    pub(super) async fn publish_all(&self, envelopes: Vec<Envelope>) -> Vec<SendResult> {
         let mut results = BatchResults::new(envelopes.len());
         let mut events = Vec::with_capacity(envelopes.len());
         for (index, envelope) in envelopes.into_iter().enumerate() {
@@ -26,8 +27,20 @@ impl Publisher {
                 Err(error) => results.set(index, Err(error)),
             }
         }
+        let stream = match self.check_stream().await {
+            Ok(stream) => stream,
+            Err(error) => {
+                let kind = error.kind();
+                let others = || Err(not_sent(kind, "not sent: the stream could not be checked"));
+                results.fill(iter::once(Err(error)).chain(iter::repeat_with(others)));
+                return results.into_vec();
+            }
+        };
         let deadline = RetryDeadline::new(self.settings.retry_timeout);
-        if atomic.is_faster(events.iter().map(|(_, event)| event.envelope.goal_id())) {
+        if stream
+            .atomic
+            .is_faster(events.iter().map(|(_, event)| event.envelope.goal_id()))
+        {
             events = self.publish_in_atomic_batches(events, &deadline, &mut results).await;
         }
         self.publish_by_goal(events, &deadline, &mut results).await;

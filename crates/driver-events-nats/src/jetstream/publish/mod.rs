@@ -11,6 +11,7 @@ mod attempt_error;
 mod pending_acks;
 mod pub_ack;
 mod retry_deadline;
+mod stream_check;
 mod stream_lookup;
 
 pub use sink::JetStreamEventSink;

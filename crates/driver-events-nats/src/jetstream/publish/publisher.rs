@@ -3,13 +3,14 @@ use std::time::Duration;
 
 use async_nats::{HeaderMap, StatusCode, Subject};
 use bytes::Bytes;
-use driver_events_core::{Envelope, Fate, SinkError, SinkErrorKind, Stored};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use driver_events_core::{Envelope, Fate, SetupErrorKind, SinkError, SinkErrorKind, Stored};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::attempt_error::AttemptError::{self, Permanent, RetryAfterBackoff, RetryNow};
 use super::pending_acks::{AckOutcome, PendingAcks};
 use super::pub_ack::PubAck;
 use super::retry_deadline::RetryDeadline;
+use super::stream_check::{CheckedStream, StreamCheck};
 use super::stream_lookup::StreamLookup;
 use crate::connection::{NatsConnection, Refusal, publish_error};
 use crate::wire::{Subjects, headers};
@@ -24,6 +25,7 @@ pub(super) struct Publisher {
     pub(super) connection: NatsConnection,
     pub(super) acks: PendingAcks,
     pub(super) stream: Arc<str>,
+    pub(super) check: StreamCheck,
     pub(super) lookup: StreamLookup,
     pub(super) settings: PublishSettings,
 }
@@ -94,25 +96,54 @@ impl Publisher {
         }
     }
 
-    async fn attempt(&self, event: &PreparedEvent, deadline: Instant) -> Result<Stored, AttemptError> {
-        self.check_refusals(&event.subject)?;
-        // While the connection is down the client would buffer one copy of the event for each attempt.
-        match timeout_at(deadline, self.acks.connected()).await {
-            Ok(true) => {}
-            Ok(false) => {
-                return Err(Permanent(not_sent(
-                    SinkErrorKind::Closed,
-                    "the connection to NATS is closed",
-                )));
-            }
-            Err(_) => {
-                self.check_refusals(&event.subject)?;
-                return Err(RetryNow(not_sent(
-                    SinkErrorKind::Disconnected,
-                    "the connection to NATS is down",
-                )));
+    /// Waits until the stream was checked once.
+    pub(super) async fn check_stream(&self) -> Result<&CheckedStream, SinkError> {
+        if let Some(stream) = self.check.checked() {
+            return Ok(stream);
+        }
+        let deadline = Instant::now() + self.settings.retry_timeout;
+        let connected = self.connected(&self.check.subject(), deadline).await;
+        connected.map_err(AttemptError::into_sink_error)?;
+        loop {
+            match timeout_at(deadline, self.check.run()).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) if error.kind() == SetupErrorKind::Unreachable && Instant::now() < deadline => {
+                    sleep(MAX_BACKOFF).await;
+                }
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) => {
+                    let message = "no response from JetStream within the retry timeout: check the server";
+                    return Err(not_sent(SinkErrorKind::Disconnected, message));
+                }
             }
         }
+    }
+
+    /// Waits for the connection. Fails if the server refuses the subject, or the inbox of the acks.
+    async fn connected(&self, subject: &str, deadline: Instant) -> Result<(), AttemptError> {
+        self.check_refusals(subject)?;
+        let connected = tokio::select! {
+            biased;
+            connected = timeout_at(deadline, self.acks.connected()) => connected,
+            refusal = self.connection.credentials_refused() => return Err(Permanent(refusal.into())),
+        };
+        match connected {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let message = "the connection to NATS is closed";
+                Err(Permanent(not_sent(SinkErrorKind::Closed, message)))
+            }
+            Err(_) => {
+                self.check_refusals(subject)?;
+                let message = "the connection to NATS is down";
+                Err(RetryNow(not_sent(SinkErrorKind::Disconnected, message)))
+            }
+        }
+    }
+
+    async fn attempt(&self, event: &PreparedEvent, deadline: Instant) -> Result<Stored, AttemptError> {
+        // While the connection is down the client would buffer one copy of the event for each attempt.
+        self.connected(&event.subject, deadline).await?;
         let headers = self.headers(&event.envelope).map_err(Permanent)?;
         let time_left = deadline.saturating_duration_since(Instant::now());
         let ack = self
@@ -184,7 +215,7 @@ impl Publisher {
     }
 }
 
-fn not_sent(kind: SinkErrorKind, message: &str) -> SinkError {
+pub(super) fn not_sent(kind: SinkErrorKind, message: &str) -> SinkError {
     SinkError::new(kind, message).with_fate(Fate::NotSent)
 }
 

@@ -1,13 +1,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use async_nats::jetstream::stream::Config;
 use async_trait::async_trait;
 use driver_events_core::{CloseGuard, DriverEventSink, Envelope, Guarantee, Receipt, SinkError, SinkErrorKind};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-use super::atomic_batch::AtomicPublish;
 use super::publisher::Publisher;
 use super::retry_deadline::RetryDeadline;
 use crate::connection::NatsConnection;
@@ -39,14 +37,17 @@ use crate::jetstream::stream::StreamWarning;
 /// In addition to the errors of every sink:
 /// - [`Full`](SinkErrorKind::Full): the stream has reached a limit with `discard: new`, or the account or the server has.
 ///   The sink does not retry it.
-/// - [`Fatal`](SinkErrorKind::Fatal): the stream was deleted or sealed, or another stream captures the subjects now.
+/// - [`Disconnected`](SinkErrorKind::Disconnected), too: the stream was deleted, or does not exist at the
+///   [first check](crate::JetStreamEventSinkBuilder::check_later). Sending resumes once it is created.
+/// - [`Fatal`](SinkErrorKind::Fatal): the stream was sealed, another stream captures the subjects now, or the first check
+///   found that the stream does not fit.
 /// - [`Timeout`](SinkErrorKind::Timeout), [`Disconnected`](SinkErrorKind::Disconnected): no ack within the retry timeout.
 ///   With a [client of the caller](Self::new), a missing permission looks the same.
 /// - [`TooLarge`](SinkErrorKind::TooLarge): larger than the server's `max_payload` or the stream's `max_msg_size`.
 ///
 /// # Timeouts and cancel safety
 /// `send` returns within the retry timeout plus two seconds; `send_batch` within that time after the stream last stored
-/// an event. All methods are cancel safe: an event whose `send` was dropped may be stored, and may be sent again.
+/// an event; the call that makes the first check, within twice that time. All methods are cancel safe: an event whose `send` was dropped may be stored, and may be sent again.
 ///
 /// # Examples
 /// ```no_run
@@ -65,21 +66,15 @@ use crate::jetstream::stream::StreamWarning;
 /// ```
 pub struct JetStreamEventSink {
     publisher: Publisher,
-    atomic: AtomicPublish,
-    duplicate_window: Duration,
-    warnings: Vec<StreamWarning>,
     close_guard: CloseGuard,
     /// Whether `close` has succeeded.
     closed: Mutex<bool>,
 }
 
 impl JetStreamEventSink {
-    pub(super) fn with_publisher(publisher: Publisher, stream: &Config, warnings: Vec<StreamWarning>) -> Self {
+    pub(super) fn with_publisher(publisher: Publisher) -> Self {
         Self {
             publisher,
-            atomic: AtomicPublish::of_stream(stream),
-            duplicate_window: stream.duplicate_window,
-            warnings,
             close_guard: CloseGuard::default(),
             closed: Mutex::default(),
         }
@@ -97,17 +92,19 @@ impl JetStreamEventSink {
         &self.publisher.stream
     }
 
-    /// Returns the stream's duplicate window when the sink was built. An event that is sent again later may be stored
-    /// twice.
+    /// Returns the stream's duplicate window when the stream was checked; `None` if it
+    /// [was not yet](crate::JetStreamEventSinkBuilder::check_later). An event that is sent again later may be stored twice.
     #[must_use]
-    pub fn duplicate_window(&self) -> Duration {
-        self.duplicate_window
+    pub fn duplicate_window(&self) -> Option<Duration> {
+        self.publisher.check.checked().map(|stream| stream.duplicate_window)
     }
 
-    /// Returns the stream settings that its operator should know about, as they were when the sink was built.
+    /// Returns the stream settings that its operator should know about, as they were when the stream was checked. Empty if
+    /// it [was not yet](crate::JetStreamEventSinkBuilder::check_later).
     #[must_use]
     pub fn warnings(&self) -> &[StreamWarning] {
-        &self.warnings
+        let stream = self.publisher.check.checked();
+        stream.map_or(&[], |stream| &stream.warnings)
     }
 }
 
@@ -116,6 +113,7 @@ impl DriverEventSink for JetStreamEventSink {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         let _call = self.close_guard.enter()?;
         let event = self.publisher.prepare(envelope)?;
+        self.publisher.check_stream().await?;
         let deadline = RetryDeadline::new(self.publisher.settings.retry_timeout);
         self.publisher.publish(&event, &deadline).await.map(Receipt::Stored)
     }
@@ -129,7 +127,7 @@ impl DriverEventSink for JetStreamEventSink {
             let closed = || Err(SinkError::new(SinkErrorKind::Closed, "the sink is closed"));
             return envelopes.iter().map(|_| closed()).collect();
         };
-        self.publisher.publish_all(envelopes, self.atomic).await
+        self.publisher.publish_all(envelopes).await
     }
 
     async fn flush(&self) -> Result<(), SinkError> {

@@ -3,14 +3,16 @@ use std::time::Duration;
 
 use async_nats::Client;
 use driver_events_core::SetupError;
+use tokio::sync::OnceCell;
 
 use super::pending_acks::PendingAcks;
 use super::publisher::{PublishSettings, Publisher};
 use super::sink::JetStreamEventSink;
+use super::stream_check::StreamCheck;
 use super::stream_lookup::StreamLookup;
 use crate::connection::{ConnectionSource, NatsConnection, NatsOptions};
 use crate::jetstream::api::Api;
-use crate::jetstream::stream::{check, log_warnings, look_up};
+use crate::jetstream::stream::check_name;
 use crate::wire::Subjects;
 
 /// Builder of a [`JetStreamEventSink`]. All checks are made in [`build`](Self::build).
@@ -35,6 +37,7 @@ pub struct JetStreamEventSinkBuilder {
     connection: ConnectionSource,
     domain: Option<String>,
     prefix: Option<String>,
+    is_checked_later: bool,
     settings: PublishSettings,
 }
 
@@ -57,6 +60,7 @@ impl JetStreamEventSink {
             connection: ConnectionSource::Missing,
             domain: None,
             prefix: None,
+            is_checked_later: false,
             settings: PublishSettings {
                 subjects: Subjects::bare(),
                 has_headers: true,
@@ -125,8 +129,18 @@ impl JetStreamEventSinkBuilder {
         self
     }
 
-    /// Connects if [`options`](Self::options) are set, and checks the stream. Settings that its operator should know about
-    /// are [warnings](JetStreamEventSink::warnings), which are also logged.
+    /// Makes [`build`](Self::build) return without waiting for the server, so that a driver starts while NATS is down or
+    /// before the stream exists. The first `send` checks the stream, within the [retry timeout](Self::retry_timeout), and
+    /// returns what does not fit; the next one checks again. [Options](Self::options) with
+    /// [`connect_in_background`](NatsOptions::connect_in_background) imply it.
+    pub fn check_later(mut self) -> Self {
+        self.is_checked_later = true;
+        self
+    }
+
+    /// Connects if [`options`](Self::options) are set, and checks the stream, unless [`check_later`](Self::check_later) is
+    /// set. Settings that its operator should know about are [warnings](JetStreamEventSink::warnings), which are also
+    /// logged.
     ///
     /// # Errors
     /// - [`NotFound`](crate::SetupErrorKind::NotFound): the stream does not exist.
@@ -142,19 +156,28 @@ impl JetStreamEventSinkBuilder {
         if settings.window == 0 {
             return Err(SetupError::invalid("invalid window 0: use at least 1"));
         }
+        check_name(&self.stream)?;
+        let is_checked_later = self.is_checked_later || self.connection.is_in_background();
         let connection = self.connection.connect().await?;
         let api = Api::new(connection.clone(), self.domain.as_deref());
-        let stream = look_up(&api, &self.stream).await?.config;
-        let warnings = check(&stream, &settings.subjects, settings.retry_timeout)?;
-        log_warnings(&stream.name, &warnings);
-        let name: Arc<str> = self.stream.into();
-        let publisher = Publisher {
+        let stream: Arc<str> = self.stream.into();
+        let check = StreamCheck {
+            api: api.clone(),
+            stream: Arc::clone(&stream),
+            subjects: settings.subjects.clone(),
+            retry_timeout: settings.retry_timeout,
+            checked: OnceCell::new(),
+        };
+        if !is_checked_later {
+            check.run().await?;
+        }
+        Ok(JetStreamEventSink::with_publisher(Publisher {
             acks: PendingAcks::subscribe(&connection).await?,
             connection,
-            lookup: StreamLookup::new(api, Arc::clone(&name)),
-            stream: name,
+            check,
+            lookup: StreamLookup::new(api, Arc::clone(&stream)),
+            stream,
             settings,
-        };
-        Ok(JetStreamEventSink::with_publisher(publisher, &stream, warnings))
+        }))
     }
 }

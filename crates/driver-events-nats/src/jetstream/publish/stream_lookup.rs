@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::jetstream::api::Api;
-use crate::jetstream::stream::STREAM_NOT_FOUND;
+use crate::jetstream::stream::{STREAM_NOT_FOUND, lookup_request};
 
 /// Time to live of the cached lookup.
 const STREAM_LOOKUP_TTL: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ impl StreamLookup {
         let exists = match *last {
             Some((when, exists)) if when.elapsed() < STREAM_LOOKUP_TTL => exists,
             _ => {
-                let request = format!("STREAM.INFO.{stream}");
+                let request = lookup_request(stream);
                 let lookup = self.api.request::<Info>(&request, Bytes::new());
                 let lookup = timeout(STREAM_LOOKUP_TIMEOUT, lookup).await;
                 // Without a response the stream may exist: the failure is cached too, so that lookups stay rare.
@@ -53,6 +53,6 @@ impl StreamLookup {
             return Ok(());
         }
         let message = format!("stream `{stream}` was deleted: create it again");
-        Err(SinkError::new(SinkErrorKind::Fatal, message).with_fate(Fate::NotSent))
+        Err(SinkError::new(SinkErrorKind::Disconnected, message).with_fate(Fate::NotSent))
     }
 }

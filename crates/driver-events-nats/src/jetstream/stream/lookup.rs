@@ -13,9 +13,14 @@ pub(crate) const STREAM_NOT_FOUND: u64 = 10_059;
 /// `NotFound` if it does not exist.
 pub(crate) async fn look_up(api: &Api, stream: &str) -> Result<Info, SetupError> {
     check_name(stream)?;
-    api.request_with_retry(&format!("STREAM.INFO.{stream}"), Bytes::new())
+    api.request_with_retry(&lookup_request(stream), Bytes::new())
         .await
         .map_err(|error| lookup_error(stream, error))
+}
+
+/// Returns the API request of a lookup.
+pub(crate) fn lookup_request(stream: &str) -> String {
+    format!("STREAM.INFO.{stream}")
 }
 
 pub(crate) fn lookup_error(stream: &str, error: ApiError) -> SetupError {
