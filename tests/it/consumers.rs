@@ -27,7 +27,7 @@ pub(super) struct Consumer {
     folder: TempDir,
 }
 
-fn examples() -> PathBuf {
+pub(super) fn examples() -> PathBuf {
     crate::documents::root().join("docs/examples")
 }
 

@@ -13,6 +13,7 @@
 
 mod consumers;
 mod documents;
+mod durations;
 mod end_to_end;
 mod faults;
 mod kafka;

@@ -4,8 +4,9 @@ use driver_events_core::{DriverEventSink, Envelope, EventId, Stamp, Stamped};
 
 use crate::consumers::Language;
 
-const GOAL_RUN: &str = include_str!("../../crates/driver-events-types/tests/fixtures/goal-run.ndjson");
-const UPSTREAM: &str = include_str!("../../crates/driver-events-types/tests/fixtures/upstream-events.ndjson");
+pub(super) const GOAL_RUN: &str = include_str!("../../crates/driver-events-types/tests/fixtures/goal-run.ndjson");
+pub(super) const UPSTREAM: &str =
+    include_str!("../../crates/driver-events-types/tests/fixtures/upstream-events.ndjson");
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const TRACESTATE: &str = "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE";
 
@@ -86,7 +87,7 @@ pub(super) fn with_faults() -> Vec<Envelope> {
 /// Payloads of other publishers: two events without attributes, and a malformed one.
 pub(super) const FOREIGN: [&str; 3] = [
     r#"{"kind":"\u001b[2J","goal":{"id":"7"},"nested":{"goal_id":"8"}}"#,
-    r#"{"kind":"goal_completed","outcome":{"goal_id":"9"}}"#,
+    r#"{"kind":"goal_completed","outcome":{"goal_id":"9","elapsed":"1m 36s 410ms"}}"#,
     "[no JSON",
 ];
 
@@ -103,7 +104,7 @@ pub(super) fn assert_reported(language: Language, mut lines: Vec<String>) {
         &format!("escalate {GOAL} 6 (late)"),
         &format!("escalate {GOAL} 1"),
         r"\x1b[2J 7 -",
-        "goal_completed 9 -",
+        "goal_completed 9 - took 96410ms",
     ];
     assert_eq!(lines, expected, "{language:?}");
 }

@@ -1,4 +1,4 @@
-// Package events detects duplicates and gaps, and formats events, for consumers of driver events over any transport.
+// Package events detects duplicates and gaps, parses durations, and formats events, for consumers of driver events over any transport.
 //
 // Attributes are CloudEvents attributes, named without a prefix.
 package events
@@ -8,8 +8,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // recent is a map that keeps at least the last 100,000 keys.
@@ -60,12 +62,42 @@ func (w *Watcher) Observe(attributes map[string]string) string {
 	return fmt.Sprintf("%d missing before", sequence-last-1)
 }
 
-// event has the fields that identify the kind and, in one of several places, the goal.
+var units = map[string]time.Duration{
+	"ns": time.Nanosecond, "us": time.Microsecond, "ms": time.Millisecond,
+	"s": time.Second, "m": time.Minute, "h": time.Hour,
+	"day": 86_400 * time.Second, "days": 86_400 * time.Second,
+	"month": 2_630_016 * time.Second, "months": 2_630_016 * time.Second, // 30.44 days
+	"year": 31_557_600 * time.Second, "years": 31_557_600 * time.Second, // 365.25 days
+}
+
+// ParseDuration parses a duration, such as "1m 36s 410ms". Durations over 292 years do not fit: they are an error.
+func ParseDuration(text string) (time.Duration, error) {
+	var sum time.Duration
+	for part := range strings.SplitSeq(text, " ") {
+		unit := strings.TrimLeft(part, "0123456789")
+		number, err := strconv.ParseInt(strings.TrimSuffix(part, unit), 10, 64)
+		scale, known := units[unit]
+		switch {
+		case !known || errors.Is(err, strconv.ErrSyntax):
+			return 0, fmt.Errorf("invalid duration %q", text)
+		case err != nil || number > int64((math.MaxInt64-sum)/scale):
+			return 0, fmt.Errorf("duration %q exceeds 292 years", text)
+		}
+		sum += time.Duration(number) * scale
+	}
+	return sum, nil
+}
+
+// event has the fields that are printed. The goal is in one of several places.
 type event struct {
-	Kind                      string
-	GoalID                    string `json:"goal_id"`
-	Goal                      struct{ ID string }
-	Outcome, Result, Decision struct {
+	Kind    string
+	GoalID  string `json:"goal_id"`
+	Goal    struct{ ID string }
+	Outcome struct {
+		GoalID  string `json:"goal_id"`
+		Elapsed string
+	}
+	Result, Decision struct {
 		GoalID string `json:"goal_id"`
 	}
 }
@@ -88,6 +120,12 @@ func Line(payload []byte, attributes map[string]string, note string) string {
 	}
 	goal := cmp.Or(attributes["subject"], e.GoalID, e.Goal.ID, e.Outcome.GoalID, e.Result.GoalID, e.Decision.GoalID, "-")
 	sequence := cmp.Or(strings.TrimLeft(attributes["sequence"], "0"), "-")
-	line := strconv.QuoteToASCII(e.Kind + " " + goal + " " + sequence)
+	line := e.Kind + " " + goal + " " + sequence
+	if elapsed, err := ParseDuration(e.Outcome.Elapsed); err == nil {
+		line += fmt.Sprintf(" took %dms", elapsed.Milliseconds())
+	} else if e.Outcome.Elapsed != "" { // printed as received
+		line += " took " + e.Outcome.Elapsed
+	}
+	line = strconv.QuoteToASCII(line)
 	return line[1:len(line)-1] + note
 }

@@ -1,0 +1,111 @@
+//! The example consumers parse durations as Rust does.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::time::Duration;
+
+use driver_events_harness::interop;
+use driver_events_types::BudgetUsage;
+use serde_json::{Value, json};
+
+use crate::consumers::{LANGUAGES, Language, examples};
+use crate::sample_events::{GOAL_RUN, UPSTREAM};
+
+/// Rejected in every language.
+const INVALID: [&str; 14] = [
+    "",
+    " ",
+    "5",
+    "s",
+    "-1s",
+    "+1s",
+    "1_0s",
+    "1s 0",
+    "1 fortnight",
+    "0x1s",
+    "１s",
+    "99999999999999y",
+    "18446744073709551616s",
+    "18446744073709551615s 1000000000ns",
+];
+
+/// Decoded by Rust, but never written: the consumers accept the written form only.
+const NOT_WRITTEN: [&str; 7] = ["0", "1 h", "1h1h", "1.5s", "1µs", " 1s", "1s\n"];
+
+/// Each duration in nanoseconds, or `None` for an error.
+type Parsed = Vec<Option<u128>>;
+
+fn parse(language: Language, texts: &[String]) -> Parsed {
+    let programs = crate::documents::root().join("tests/it/durations");
+    let mut command = match language {
+        Language::Python => {
+            let folder = examples().join("python");
+            let python = interop::python(&folder.join("nats-requirements.txt")).unwrap();
+            let mut command = python.command(&programs.join("main.py"));
+            command.env("PYTHONPATH", folder);
+            command
+        }
+        Language::Go => Command::new(interop::go_program(&programs).unwrap()),
+    };
+    let output = command.args(texts).output().unwrap();
+    assert!(output.status.success(), "{language:?}: {output:?}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let parsed = |line: &str| (line != "error").then(|| line.parse().unwrap());
+    lines.lines().map(parsed).collect()
+}
+
+fn parse_in_rust(text: &str) -> Option<u128> {
+    let usage = json!({ "turns": 0, "wall_time": text, "tokens": 0, "consecutive_denies": 0 });
+    let usage: BudgetUsage = serde_json::from_value(usage).ok()?;
+    Some(usage.wall_time.as_nanos())
+}
+
+fn collect_durations(value: &Value, durations: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) if ["elapsed", "wall_time", "max_wall_time"].contains(&name.as_str()) => {
+                        durations.insert(text.clone());
+                    }
+                    _ => collect_durations(value, durations),
+                }
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect_durations(value, durations)),
+        _ => {}
+    }
+}
+
+#[test]
+fn consumers_parse_every_written_duration() {
+    let mut texts = BTreeSet::new();
+    for line in GOAL_RUN.lines().chain(UPSTREAM.lines()) {
+        collect_durations(&serde_json::from_str(line).unwrap(), &mut texts);
+    }
+    assert!(texts.len() > 50, "{texts:?}");
+    let go_max = Duration::from_nanos(i64::MAX.unsigned_abs());
+    let limits = [go_max, go_max + Duration::from_nanos(1), Duration::MAX];
+    texts.extend(limits.map(|limit| humantime::format_duration(limit).to_string()));
+    let texts: Vec<_> = texts.into_iter().collect();
+    let expected: Parsed = texts.iter().map(|text| Some(parse_in_rust(text).unwrap())).collect();
+    assert_eq!(parse(Language::Python, &texts), expected);
+    let fits_go = |nanoseconds: &u128| i64::try_from(*nanoseconds).is_ok();
+    let expected: Parsed = expected.into_iter().map(|parsed| parsed.filter(fits_go)).collect();
+    assert_eq!(parse(Language::Go, &texts), expected);
+}
+
+#[test]
+fn consumers_reject_other_texts() {
+    for text in INVALID {
+        assert_eq!(parse_in_rust(text), None, "{text:?}");
+    }
+    for text in NOT_WRITTEN {
+        assert!(parse_in_rust(text).is_some(), "{text:?}");
+    }
+    let texts: Vec<_> = INVALID.into_iter().chain(NOT_WRITTEN).map(String::from).collect();
+    for language in LANGUAGES {
+        let expected: Parsed = vec![None; texts.len()];
+        assert_eq!(parse(language, &texts), expected, "{language:?}: {texts:?}");
+    }
+}
