@@ -22,3 +22,12 @@ fn faults(transport: &str) -> String {
     assert!(table.contains(" 0 lost, 0 duplicates, 0 out of order"), "{table}");
     table
 }
+
+#[test]
+fn name_of_no_scenario_is_an_error() {
+    let mut faults = Command::new(env!("CARGO_BIN_EXE_faults"));
+    let output = faults.args(["nats", "--only", "mqtt"]).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), &*output.stdout), (Some(1), &b""[..]));
+    assert!(stderr.starts_with("no scenario contains `mqtt`: "), "{stderr}");
+}

@@ -446,3 +446,29 @@ fn messages_state_the_cause() {
         "text is not UTF-8: invalid utf-8 sequence of 1 bytes from index 9 at line 1 column 10"
     );
 }
+
+/// serde's traits know no positions, but they say what they expect.
+#[test]
+fn serde_errors_say_what_is_expected() {
+    let goal = r#""goal_id":"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01""#;
+    let usage = r#""turns":0,"tokens":0,"consecutive_denies":0,"consecutive_errors":0,"consecutive_413":0"#;
+    for (json, expected) in [
+        ("5".to_owned(), "an object with a `kind`"),
+        (
+            format!(r#"{{"kind":"attempt_started",{goal},"turn_index":0,"usage":5}}"#),
+            "an object",
+        ),
+        (
+            format!(r#"{{"kind":"attempt_started",{goal},"turn_index":0,"usage":{{"wall_time":5,{usage}}}}}"#),
+            "a duration such as `1m 36s 410ms`",
+        ),
+        (
+            format!(r#"{{"kind":"auto_dream_outcome",{goal},"outcome_kind":5}}"#),
+            "a string",
+        ),
+    ] {
+        let error = serde_json::from_str::<DriverEvent>(&json).unwrap_err().to_string();
+        let expected = format!("invalid type: integer `5`, expected {expected} at ");
+        assert!(error.starts_with(&expected), "{json}: {error}");
+    }
+}

@@ -23,7 +23,7 @@ mod verdict;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Parser, ValueEnum};
 
 use crate::kafka::Servers;
@@ -49,7 +49,7 @@ struct Arguments {
     /// Seed of the random numbers that decide when faults hit.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Run only the scenarios whose name contains this text.
+    /// Run only the scenarios whose name contains this text, in any case.
     #[arg(long, default_value = "")]
     only: String,
 }
@@ -89,6 +89,27 @@ fn main() -> ExitCode {
     }
 }
 
+/// Returns the scenarios to run.
+///
+/// # Errors
+/// There is none: the error lists all names.
+fn selected(arguments: &Arguments) -> Result<Vec<Scenario>> {
+    let all = arguments.transport.scenarios();
+    let only = arguments.only.to_lowercase();
+    let is_selected = |scenario: &&Scenario| {
+        scenario.name().to_lowercase().contains(&only) && !(arguments.short && scenario.is_slow())
+    };
+    let selected: Vec<_> = all.iter().filter(is_selected).copied().collect();
+    let names: Vec<_> = all.iter().map(|scenario| scenario.name()).collect();
+    ensure!(
+        !selected.is_empty(),
+        "no scenario contains `{}`: {}",
+        arguments.only,
+        names.join("; ")
+    );
+    Ok(selected)
+}
+
 /// Returns whether every promise was kept.
 fn run(arguments: &Arguments) -> Result<bool> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -97,10 +118,10 @@ fn run(arguments: &Arguments) -> Result<bool> {
         .build()?;
     let mut random = Random::new(arguments.seed);
     let mut servers = Servers::default();
-    let scenarios = arguments.transport.scenarios().into_iter();
-    let is_selected = |scenario: &Scenario| scenario.name().contains(&arguments.only);
-    let scenarios = scenarios.filter(|scenario| is_selected(scenario) && !(arguments.short && scenario.is_slow()));
-    let mut rows: Vec<(Scenario, Row)> = scenarios.map(|scenario| (scenario, Row::default())).collect();
+    let mut rows: Vec<(Scenario, Row)> = selected(arguments)?
+        .into_iter()
+        .map(|scenario| (scenario, Row::default()))
+        .collect();
     let start = Instant::now();
     let fault_divisor = if arguments.short { 5 } else { 1 };
     let mut rounds = 0;
