@@ -29,13 +29,13 @@ async fn published_events_are_read_back_in_order_with_sequence() {
 
     let fan_out = FanOut::new(vec![
         Arc::new(memory) as Arc<dyn DriverEventSink>,
-        Arc::new(WriterEventSink::append_to(&bare).unwrap()),
         Arc::new(
             WriterEventSink::builder()
-                .format(Format::CloudEvents)
-                .append_to(&cloudevents)
+                .format(Format::Json)
+                .append_to(&bare)
                 .unwrap(),
         ),
+        Arc::new(WriterEventSink::append_to(&cloudevents).unwrap()),
         Arc::new(Arc::clone(&decisions).filtered(EventFilter::everything().kinds([EventKind::Decision]))),
     ]);
     let sink: Arc<dyn DriverEventSink> = Arc::new(fan_out.stamped("urn:example:driver").unwrap());

@@ -20,3 +20,8 @@ pub mod delivery {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/writing-a-sink.md")]
 pub mod writing_a_sink {}
+
+/// The examples of the page on the first loop.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/first-loop.md")]
+pub mod first_loop {}

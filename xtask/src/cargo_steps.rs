@@ -32,7 +32,8 @@ pub fn clippy(root: &Path, selection: &Selection) -> Result<()> {
     run(clippy.args(["--all-targets", "--", "-D", "warnings"]))
 }
 
-/// `cargo xtask features`: no lint warns in the command-line tool with each selected transport alone and with none.
+/// `cargo xtask features`: no lint warns in the front-door crate and the command-line tool with each selected transport
+/// alone and with none.
 ///
 /// # Errors
 /// Returns clippy's failure, or an error if clippy is missing and cannot be installed.
@@ -43,7 +44,14 @@ pub fn features(root: &Path, selection: &Selection) -> Result<()> {
         .filter(|transport| selection.builds(*transport));
     for features in [""].into_iter().chain(transports.map(Transport::name)) {
         let mut clippy = cargo(root);
-        clippy.args(["clippy", "-p", "driver-events-cli", "--bins", "--no-default-features"]);
+        clippy.args([
+            "clippy",
+            "-p",
+            "driver-events",
+            "-p",
+            "driver-events-cli",
+            "--no-default-features",
+        ]);
         clippy.args(["--features", features, "--", "-D", "warnings"]);
         run(&mut clippy)?;
     }

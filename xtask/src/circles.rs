@@ -1,4 +1,4 @@
-//! `cargo xtask circles`: no library crate has a cyclic import between its files, or an import through its `lib.rs`.
+//! `cargo xtask circles`: no published crate has a cyclic import between its files, or an import through its `lib.rs`.
 //!
 //! A file imports the file of the longest module path in each path of its `use` declarations, whose groups do not nest.
 //! Declarations count at the beginning of a line, so those of inline tests do not; nor do `mod` and `pub use`.
@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 
-/// Checks every folder of `crates` that has a `src/lib.rs`.
+/// Checks every folder of `crates`.
 ///
 /// # Errors
 /// Returns an error with each import of a file by another file of its circle, and each import through `lib.rs`.
@@ -17,11 +17,9 @@ pub fn check(root: &Path) -> Result<()> {
     let mut faults = String::new();
     for folder in fs::read_dir(root.join("crates"))? {
         let (src, mut files) = (folder?.path().join("src"), BTreeMap::new());
-        if src.join("lib.rs").is_file() {
-            read(&src, "", &mut files)?;
-            for (file, imported) in find_faults(&files) {
-                faults.push_str(&format!("\n{}: `{file}` imports `crate::{imported}`", src.display()));
-            }
+        read(&src, "", &mut files)?;
+        for (file, imported) in find_faults(&files) {
+            faults.push_str(&format!("\n{}: `{file}` imports `crate::{imported}`", src.display()));
         }
     }
     ensure!(
@@ -31,7 +29,7 @@ pub fn check(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Adds the text of each file by its module path, which is empty for `lib.rs`.
+/// Adds the text of each file by its module path, which is empty for `lib.rs` and `main.rs`.
 fn read(folder: &Path, module: &str, files: &mut BTreeMap<String, String>) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -39,7 +37,7 @@ fn read(folder: &Path, module: &str, files: &mut BTreeMap<String, String>) -> Re
         let child = format!("{module}::{name}").trim_start_matches("::").to_owned();
         match (path.is_dir(), &*name) {
             (true, _) => read(&path, &child, files)?,
-            (false, "lib" | "mod") => _ = files.insert(module.to_owned(), fs::read_to_string(&path)?),
+            (false, "lib" | "main" | "mod") => _ = files.insert(module.to_owned(), fs::read_to_string(&path)?),
             (false, _) => _ = files.insert(child, fs::read_to_string(&path)?),
         }
     }

@@ -9,6 +9,7 @@ use crate::output::progress;
 use crate::transport::Transport;
 
 const CLI: &str = "driver-events-cli";
+const FRONT_DOOR: &str = "driver-events";
 const HARNESS: &str = "driver-events-harness";
 const KAFKA: &str = "driver-events-kafka";
 const NATS: &str = "driver-events-nats";
@@ -148,9 +149,9 @@ impl Selection {
 
     fn builds_feature(&self, package: &Package, feature: &str) -> bool {
         match (package.name.as_str(), feature) {
-            (CLI, "nats") => self.builds(Transport::Nats),
-            (CLI, "kafka") => self.builds(Transport::Kafka),
-            (CLI, "kafka-tls") | (KAFKA, "tls") => self.has_kafka_tls(),
+            (CLI | FRONT_DOOR, "nats") => self.builds(Transport::Nats),
+            (CLI | FRONT_DOOR, "kafka") => self.builds(Transport::Kafka),
+            (CLI | FRONT_DOOR, "kafka-tls") | (KAFKA, "tls") => self.has_kafka_tls(),
             _ => true,
         }
     }

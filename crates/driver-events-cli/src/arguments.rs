@@ -1,12 +1,11 @@
 use std::sync::LazyLock;
 
-use clap::{Arg, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::completions::CompletionsArguments;
 use crate::demo::DemoArguments;
 use crate::man::ManArguments;
 use crate::publish::PublishArguments;
-use crate::remote;
 use crate::subjects::SubjectsArguments;
 use crate::tail::TailArguments;
 
@@ -52,23 +51,23 @@ pub(crate) enum Command {
 /// Version with the transports that were compiled in.
 fn long_version() -> &'static str {
     static LONG_VERSION: LazyLock<String> =
-        LazyLock::new(|| format!("{}\nbuilt with: {}", env!("CARGO_PKG_VERSION"), remote::features()));
+        LazyLock::new(|| format!("{}\nbuilt with: {}", env!("CARGO_PKG_VERSION"), features()));
     &LONG_VERSION
 }
 
-/// Lays out `[env: NAME]` and `[default: VALUE]` at the end of a help text as clap lays out its own: inline in `-h`, in
-/// lines of their own in `--help`. Clap's own `env` would read the variable although nothing needs it.
-pub(crate) fn separate_hints(argument: Arg) -> Arg {
-    let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-    let start = [" [env: ", " [default: "]
+/// Returns the transports that were compiled in.
+fn features() -> String {
+    let features = [
+        ("nats", cfg!(feature = "nats")),
+        ("kafka", cfg!(feature = "kafka")),
+        ("kafka-tls", cfg!(feature = "kafka-tls")),
+    ];
+    let enabled: Vec<_> = features
         .iter()
-        .filter_map(|hint| help.find(hint))
-        .min();
-    match start.and_then(|start| help.split_at_checked(start)) {
-        Some((text, hints)) => {
-            let hints = hints.trim_start().replace("] [", "]\n[");
-            argument.long_help(format!("{text}\n\n{hints}"))
-        }
-        None => argument,
+        .filter_map(|(name, is_enabled)| is_enabled.then_some(*name))
+        .collect();
+    match enabled.as_slice() {
+        [] => "none".to_owned(),
+        enabled => enabled.join(", "),
     }
 }

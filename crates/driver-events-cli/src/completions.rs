@@ -1,9 +1,8 @@
 //! `driver-events completions`: shell completion scripts.
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::arguments::Arguments;
 use crate::exit::Exit;
 use crate::output;
 
@@ -22,8 +21,8 @@ pub(crate) struct CompletionsArguments {
     shell: Shell,
 }
 
-pub(crate) fn run(arguments: &CompletionsArguments) -> Exit {
-    let mut command = Arguments::command();
+/// `command` is the whole command line.
+pub(crate) fn run(arguments: &CompletionsArguments, mut command: Command) -> Exit {
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, name, &mut script);

@@ -1,5 +1,5 @@
 use clap::ValueEnum;
-use driver_events_stdout::Format;
+use driver_events::stdout::Format;
 
 /// Output format of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,15 +1,14 @@
 use std::borrow::Cow;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
-use driver_events_core::NdjsonSource;
+use driver_events::NdjsonSource;
 use tokio::fs::File;
 use tokio::io::{AsyncRead, BufReader};
 
 use crate::file_id::FileId;
-use crate::url::{Url, UrlError};
 
 /// Size of one read, and thereby of a batch.
 const READ_BUFFER_BYTES: usize = 256 * 1024;
@@ -31,21 +30,6 @@ impl Input {
         } else {
             Self::File(text.into())
         }
-    }
-
-    /// Parses `-` or a `file:` URL.
-    pub(crate) fn from_url(text: &OsStr) -> Result<Self, UrlError> {
-        if text == "-" {
-            return Ok(Self::Stdin);
-        }
-        let url = Url::parse(text)?;
-        if url.scheme != "file" {
-            return Err(UrlError::new("expected `-` or a `file:` URL"));
-        }
-        if let Some((key, _)) = url.parameters.first() {
-            return Err(UrlError::new(format!("unknown parameter `{key}`: a source takes none")));
-        }
-        Ok(Self::File(url.file_path()?))
     }
 
     /// Returns the name for positions: the path as given, or `-`.

@@ -1,13 +1,5 @@
 //! The `driver-events` command: publishes and reads the events of AI agents' driver loops.
 
-#![cfg_attr(
-    not(all(feature = "nats", feature = "kafka")),
-    allow(
-        dead_code,
-        reason = "some items are used only by transports that are not compiled in"
-    )
-)]
-
 mod arguments;
 
 mod completions;
@@ -17,20 +9,15 @@ mod publish;
 mod subjects;
 mod tail;
 
+mod connection;
 mod file_id;
 mod format;
+mod help;
 mod input;
-#[cfg(feature = "kafka")]
-mod kafka;
-#[cfg(feature = "nats")]
-mod nats;
 mod open_error;
 mod read_batch;
-mod remote;
-mod start_position;
+mod redacting_parser;
 mod target;
-mod url;
-mod url_parser;
 
 mod exit;
 mod output;
@@ -40,7 +27,7 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::arguments::{Arguments, Command};
 
@@ -50,8 +37,8 @@ fn main() -> ExitCode {
         Command::Tail(arguments) => runtime::run(|shutdown| tail::run(arguments, shutdown)),
         Command::Demo(arguments) => runtime::run(|shutdown| demo::run(arguments, shutdown)),
         Command::Subjects(arguments) => subjects::run(&arguments),
-        Command::Completions(arguments) => completions::run(&arguments),
-        Command::Man(arguments) => man::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
+        Command::Man(arguments) => man::run(&arguments, Arguments::command()),
     };
     exit.into()
 }

@@ -2,11 +2,10 @@
 
 use std::io;
 
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
-use crate::arguments::Arguments;
 use crate::exit::Exit;
 use crate::output;
 use crate::report::{Report, with_causes};
@@ -24,8 +23,8 @@ pub(crate) struct ManArguments {
     command: Option<String>,
 }
 
-pub(crate) fn run(arguments: &ManArguments) -> Exit {
-    let mut command = Arguments::command();
+/// `command` is the whole command line.
+pub(crate) fn run(arguments: &ManArguments, mut command: Command) -> Exit {
     // Names the subcommands `driver-events-publish` and so on.
     command.build();
     if let Some(name) = &arguments.command {

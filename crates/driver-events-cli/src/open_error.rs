@@ -1,6 +1,6 @@
 use std::fmt;
 
-use driver_events_core::{SetupError, SetupErrorKind};
+use driver_events::SetupErrorKind;
 
 use crate::exit::Exit;
 use crate::report::with_causes;
@@ -14,6 +14,7 @@ pub(crate) struct OpenError {
 }
 
 impl OpenError {
+    /// Creates an error that is no usage error.
     pub(crate) fn failed(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
@@ -21,35 +22,20 @@ impl OpenError {
         }
     }
 
-    /// Creates an error for invalid arguments.
-    pub(crate) fn usage(reason: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-            exit: Exit::Usage,
-        }
-    }
-
-    /// Prepends the name of the file or URL.
-    pub(crate) fn with_name(self, name: impl fmt::Display) -> Self {
-        Self {
-            reason: format!("cannot open `{name}`: {}", self.reason),
-            ..self
-        }
+    /// Creates the error of a file that cannot be opened.
+    pub(crate) fn of_file(name: impl fmt::Display, error: &std::io::Error) -> Self {
+        Self::failed(format!("cannot open `{name}`: {}", with_causes(error)))
     }
 }
 
-impl From<std::io::Error> for OpenError {
-    fn from(error: std::io::Error) -> Self {
-        Self::failed(with_causes(&error))
-    }
-}
-
-impl From<SetupError> for OpenError {
-    fn from(error: SetupError) -> Self {
-        let reason = with_causes(&error);
-        match error.kind() {
-            SetupErrorKind::Invalid => Self::usage(reason),
-            _ => Self::failed(reason),
+impl From<driver_events::OpenError> for OpenError {
+    fn from(error: driver_events::OpenError) -> Self {
+        Self {
+            reason: with_causes(&error),
+            exit: match error.kind() {
+                SetupErrorKind::Invalid => Exit::Usage,
+                _ => Exit::Failure,
+            },
         }
     }
 }

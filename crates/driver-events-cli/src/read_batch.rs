@@ -1,4 +1,4 @@
-use driver_events_core::{Delivery, DriverEventSource, SourceError};
+use driver_events::{Delivery, DriverEventSource, SourceError};
 use futures_util::FutureExt;
 
 /// Limits of one batch, which bound the memory.
@@ -31,7 +31,7 @@ pub(crate) async fn read_batch(source: &mut dyn DriverEventSource, limit: u64) -
 
 #[cfg(test)]
 mod tests {
-    use driver_events_core::NdjsonSource;
+    use driver_events::NdjsonSource;
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! `driver-events subjects`: subject and topic of each kind.
 
 use clap::{Args, ValueEnum};
-use driver_events_types::{DEFAULT_TOPIC, EventKind};
+use driver_events::{DEFAULT_TOPIC, EventKind};
 use serde_json::json;
 
 use crate::exit::Exit;

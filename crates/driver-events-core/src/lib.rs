@@ -11,22 +11,84 @@
 //! [`driver-events-types`](https://docs.rs/driver-events-types) is enough.
 //!
 //! # Example
+//! ```console
+//! $ cargo add driver-events-core driver-events-types
+//! $ cargo add tokio --features macros,rt-multi-thread
+//! ```
+//!
 //! ```
 //! use std::sync::Arc;
+//! use std::time::{Duration, Instant};
+//!
 //! use driver_events_core::{DriverEventSink, DriverEventSinkExt, MemoryEventSink};
-//! use driver_events_types::{DriverEvent, GoalId};
+//! use driver_events_types::{
+//!     AcceptanceCriterion, AttemptOutcome, AttemptResult, BudgetGuards, BudgetUsage, DriverEvent, Goal, GoalId,
+//!     GoalOutcome,
+//! };
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let events = MemoryEventSink::new();
-//! let sink: Arc<dyn DriverEventSink> = Arc::new(events.clone().stamped("urn:example:night-shift")?);
+//! let sink: Arc<dyn DriverEventSink> = Arc::new(events.clone().stamped("urn:example:driver")?);
 //!
-//! let goal_id = GoalId::new();
-//! sink.publish(DriverEvent::Escalate { goal_id, reason: "needs a person".into() }).await?;
+//! let started = Instant::now();
+//! let goal = Goal {
+//!     id: GoalId::new(),
+//!     description: "fix the parser".into(),
+//!     acceptance: vec![AcceptanceCriterion::shell("cargo test")],
+//!     budget: BudgetGuards {
+//!         max_turns: 20,
+//!         max_wall_time: Duration::from_secs(3_600),
+//!         max_tokens: 1_000_000,
+//!         max_consecutive_denies: 3,
+//!         max_consecutive_errors: 5,
+//!         max_consecutive_413: 2,
+//!     },
+//!     workspace: None,
+//!     metadata: Default::default(),
+//! };
+//! let goal_id = goal.id;
+//! report(&*sink, DriverEvent::GoalStarted { goal }).await;
+//! report(&*sink, DriverEvent::AttemptStarted { goal_id, turn_index: 0, usage: BudgetUsage::default() }).await;
+//! // The agent works here.
+//! let elapsed = started.elapsed();
+//! let usage = BudgetUsage { turns: 1, wall_time: elapsed, tokens: 41_200, ..BudgetUsage::default() };
+//! let result = AttemptResult {
+//!     goal_id,
+//!     turn_index: 0,
+//!     outcome: AttemptOutcome::Done,
+//!     decisions_recorded: Vec::new(),
+//!     usage_after: usage.clone(),
+//!     acceptance: None,
+//!     final_text: None,
+//!     harness_extras: Default::default(),
+//! };
+//! report(&*sink, DriverEvent::AttemptCompleted { result }).await;
+//! let outcome = GoalOutcome {
+//!     goal_id,
+//!     outcome: AttemptOutcome::Done,
+//!     total_turns: 1,
+//!     usage,
+//!     final_text: None,
+//!     acceptance: None,
+//!     elapsed,
+//! };
+//! report(&*sink, DriverEvent::GoalCompleted { outcome }).await;
+//!
+//! // Delivers buffered events.
 //! sink.close().await?;
 //!
-//! assert_eq!(events.of_goal(goal_id).len(), 1);
+//! let published = events.of_goal(goal_id);
+//! assert_eq!(published.len(), 4);
+//! assert_eq!(published[3].stamp().map(|stamp| stamp.sequence), Some(4));
 //! # Ok(())
 //! # }
+//!
+//! /// Publishes an event. A failure must not stop the driver loop.
+//! async fn report(sink: &dyn DriverEventSink, event: DriverEvent) {
+//!     if let Err(error) = sink.publish(event).await {
+//!         eprintln!("event not published: {error}");
+//!     }
+//! }
 //! # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 //! # runtime.block_on(example()).unwrap();
 //! ```

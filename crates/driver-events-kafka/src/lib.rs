@@ -8,24 +8,88 @@
 //! For long retention, and for many consumer groups that each read at their own pace.
 //!
 //! # Examples
+//! ```console
+//! $ cargo add driver-events-kafka driver-events-core driver-events-types
+//! $ cargo add tokio --features macros,rt-multi-thread
+//! ```
+//!
 //! ```no_run
 //! use std::sync::Arc;
+//! use std::time::{Duration, Instant};
 //!
-//! use driver_events_core::DriverEventSink;
+//! use driver_events_core::{DriverEventSink, DriverEventSinkExt};
+//! use driver_events_kafka::rdkafka::ClientConfig;
 //! use driver_events_kafka::{KafkaEventSink, TopicSettings, ensure_topic};
-//! use driver_events_types::{DriverEvent, GoalId};
-//! use rdkafka::ClientConfig;
+//! use driver_events_types::{
+//!     AcceptanceCriterion, AttemptOutcome, AttemptResult, BudgetGuards, BudgetUsage, DriverEvent, Goal, GoalId,
+//!     GoalOutcome,
+//! };
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut config = ClientConfig::new();
 //! config.set("bootstrap.servers", "127.0.0.1:9092");
 //! ensure_topic(&config, &TopicSettings::new().partitions(12)).await?;
-//! let sink: Arc<dyn DriverEventSink> = Arc::new(KafkaEventSink::new(config)?);
-//! sink.publish(DriverEvent::Escalate { goal_id: GoalId::new(), reason: "needs a person".into() }).await?;
+//! let sink = KafkaEventSink::new(config)?;
+//! let sink: Arc<dyn DriverEventSink> = Arc::new(sink.stamped("urn:example:driver")?);
+//!
+//! let started = Instant::now();
+//! let goal = Goal {
+//!     id: GoalId::new(),
+//!     description: "fix the parser".into(),
+//!     acceptance: vec![AcceptanceCriterion::shell("cargo test")],
+//!     budget: BudgetGuards {
+//!         max_turns: 20,
+//!         max_wall_time: Duration::from_secs(3_600),
+//!         max_tokens: 1_000_000,
+//!         max_consecutive_denies: 3,
+//!         max_consecutive_errors: 5,
+//!         max_consecutive_413: 2,
+//!     },
+//!     workspace: None,
+//!     metadata: Default::default(),
+//! };
+//! let goal_id = goal.id;
+//! report(&*sink, DriverEvent::GoalStarted { goal }).await;
+//! report(&*sink, DriverEvent::AttemptStarted { goal_id, turn_index: 0, usage: BudgetUsage::default() }).await;
+//! // The agent works here.
+//! let elapsed = started.elapsed();
+//! let usage = BudgetUsage { turns: 1, wall_time: elapsed, tokens: 41_200, ..BudgetUsage::default() };
+//! let result = AttemptResult {
+//!     goal_id,
+//!     turn_index: 0,
+//!     outcome: AttemptOutcome::Done,
+//!     decisions_recorded: Vec::new(),
+//!     usage_after: usage.clone(),
+//!     acceptance: None,
+//!     final_text: None,
+//!     harness_extras: Default::default(),
+//! };
+//! report(&*sink, DriverEvent::AttemptCompleted { result }).await;
+//! let outcome = GoalOutcome {
+//!     goal_id,
+//!     outcome: AttemptOutcome::Done,
+//!     total_turns: 1,
+//!     usage,
+//!     final_text: None,
+//!     acceptance: None,
+//!     elapsed,
+//! };
+//! report(&*sink, DriverEvent::GoalCompleted { outcome }).await;
+//!
+//! // Delivers buffered events.
 //! sink.close().await?;
 //! # Ok(())
 //! # }
+//!
+//! /// Publishes an event. A failure must not stop the driver loop.
+//! async fn report(sink: &dyn DriverEventSink, event: DriverEvent) {
+//!     if let Err(error) = sink.publish(event).await {
+//!         eprintln!("event not published: {error}");
+//!     }
+//! }
 //! ```
+//!
+//! Re-exports [`rdkafka`], whose types are in the public API.
 //!
 //! # Wire format
 //! | part of the record | value |
@@ -97,6 +161,8 @@ pub use producer::{KafkaEventSink, KafkaEventSinkBuilder};
 
 pub use driver_events_core::{SetupError, SetupErrorKind};
 pub use driver_events_types::DEFAULT_TOPIC;
+// Re-exported because the public API has types of this crate: callers get the matching version.
+pub use rdkafka;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -14,21 +14,85 @@
 //! that needs a store on the driver's machine.
 //!
 //! # Examples
+//! ```console
+//! $ cargo add driver-events-nats driver-events-core driver-events-types
+//! $ cargo add tokio --features macros,rt-multi-thread
+//! ```
+//!
 //! ```no_run
 //! use std::sync::Arc;
+//! use std::time::{Duration, Instant};
 //!
-//! use driver_events_core::DriverEventSink;
+//! use driver_events_core::{DriverEventSink, DriverEventSinkExt};
 //! use driver_events_nats::{NatsEventSink, NatsOptions};
-//! use driver_events_types::{DriverEvent, GoalId};
+//! use driver_events_types::{
+//!     AcceptanceCriterion, AttemptOutcome, AttemptResult, BudgetGuards, BudgetUsage, DriverEvent, Goal, GoalId,
+//!     GoalOutcome,
+//! };
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let options = NatsOptions::new("nats://127.0.0.1:4222").name("driver-17").connect_in_background();
-//! let sink: Arc<dyn DriverEventSink> = Arc::new(NatsEventSink::builder().options(options).build().await?);
-//! sink.publish(DriverEvent::Escalate { goal_id: GoalId::new(), reason: "needs a person".into() }).await?;
+//! let sink = NatsEventSink::builder().options(options).build().await?;
+//! let sink: Arc<dyn DriverEventSink> = Arc::new(sink.stamped("urn:example:driver-17")?);
+//!
+//! let started = Instant::now();
+//! let goal = Goal {
+//!     id: GoalId::new(),
+//!     description: "fix the parser".into(),
+//!     acceptance: vec![AcceptanceCriterion::shell("cargo test")],
+//!     budget: BudgetGuards {
+//!         max_turns: 20,
+//!         max_wall_time: Duration::from_secs(3_600),
+//!         max_tokens: 1_000_000,
+//!         max_consecutive_denies: 3,
+//!         max_consecutive_errors: 5,
+//!         max_consecutive_413: 2,
+//!     },
+//!     workspace: None,
+//!     metadata: Default::default(),
+//! };
+//! let goal_id = goal.id;
+//! report(&*sink, DriverEvent::GoalStarted { goal }).await;
+//! report(&*sink, DriverEvent::AttemptStarted { goal_id, turn_index: 0, usage: BudgetUsage::default() }).await;
+//! // The agent works here.
+//! let elapsed = started.elapsed();
+//! let usage = BudgetUsage { turns: 1, wall_time: elapsed, tokens: 41_200, ..BudgetUsage::default() };
+//! let result = AttemptResult {
+//!     goal_id,
+//!     turn_index: 0,
+//!     outcome: AttemptOutcome::Done,
+//!     decisions_recorded: Vec::new(),
+//!     usage_after: usage.clone(),
+//!     acceptance: None,
+//!     final_text: None,
+//!     harness_extras: Default::default(),
+//! };
+//! report(&*sink, DriverEvent::AttemptCompleted { result }).await;
+//! let outcome = GoalOutcome {
+//!     goal_id,
+//!     outcome: AttemptOutcome::Done,
+//!     total_turns: 1,
+//!     usage,
+//!     final_text: None,
+//!     acceptance: None,
+//!     elapsed,
+//! };
+//! report(&*sink, DriverEvent::GoalCompleted { outcome }).await;
+//!
+//! // Delivers buffered events.
 //! sink.close().await?;
 //! # Ok(())
 //! # }
+//!
+//! /// Publishes an event. A failure must not stop the driver loop.
+//! async fn report(sink: &dyn DriverEventSink, event: DriverEvent) {
+//!     if let Err(error) = sink.publish(event).await {
+//!         eprintln!("event not published: {error}");
+//!     }
+//! }
 //! ```
+//!
+//! Re-exports [`async_nats`], whose types are in the public API.
 //!
 //! # On the wire
 //! Every kind has its own subject, such as `agent.driver.goal.started`, below the prefix of the publisher if it has one:
@@ -41,7 +105,7 @@
 //! |---|---|
 //! | `ce-specversion` | `1.0` |
 //! | `ce-id` | id of the event, the same through every retry |
-//! | `Nats-Msg-Id` | key by which a stream drops duplicates: a UUID without a prefix is its own key; otherwise `driver-events ID SOURCE [PREFIX]` |
+//! | `Nats-Msg-Id` | key by which a stream drops duplicates: without a prefix, a UUID is the key; otherwise `driver-events ID SOURCE [PREFIX]` |
 //! | `ce-source` | the publisher, a URI-reference |
 //! | `ce-type` | subject without prefix |
 //! | `ce-subject`, `ce-partitionkey` | goal id; absent for an unknown kind without one |
@@ -70,6 +134,8 @@ mod wire;
 
 mod lock;
 
+// Re-exported because the public API has types of this crate: callers get the matching version.
+pub use async_nats;
 pub use connection::{NatsConnection, NatsOptions};
 pub use driver_events_core::{SetupError, SetupErrorKind};
 pub use jetstream::{

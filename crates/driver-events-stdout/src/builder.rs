@@ -4,6 +4,7 @@ use std::path::Path;
 use crate::append_file;
 use crate::format::Format;
 use crate::format::color::Color;
+use crate::format::line_format::LineFormat;
 use crate::pretty::Style;
 use crate::stdout::StdoutEventSink;
 use crate::writer::WriterEventSink;
@@ -21,7 +22,8 @@ use crate::writer_thread::output::Output;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct WriterEventSinkBuilder {
-    format: Format,
+    /// `None` for the default of the destination.
+    format: Option<Format>,
     color: Color,
     max_text_chars: usize,
     buffer_bytes: usize,
@@ -35,7 +37,8 @@ impl WriterEventSink {
         Self::builder().build(writer)
     }
 
-    /// Creates a sink that appends bare JSON to a file, which is created if it does not exist.
+    /// Creates a sink that appends CloudEvents to a file, which is created if it does not exist: its lines can be published
+    /// again, as they have id, time, source and sequence. See [`WriterEventSinkBuilder::append_to`].
     ///
     /// A last line without a line ending, as a crash leaves it, is terminated first. Blocks while the file is opened.
     ///
@@ -66,9 +69,10 @@ impl StdoutEventSink {
 }
 
 impl WriterEventSinkBuilder {
-    /// Sets the format of a line. Default: [`Format::Json`].
+    /// Sets the format of a line. Default: [`Format::Json`], and for a file that
+    /// [`append_to`](Self::append_to) opens CloudEvents.
     pub fn format(mut self, format: Format) -> Self {
-        self.format = format;
+        self.format = Some(format);
         self
     }
 
@@ -97,36 +101,44 @@ impl WriterEventSinkBuilder {
     /// the first event.
     #[must_use]
     pub fn build(self, writer: impl Write + Send + 'static) -> WriterEventSink {
-        self.build_with(Output::Writer(Box::new(writer)), false)
+        let format = LineFormat::Set(self.format.unwrap_or_default());
+        self.build_with(Output::Writer(Box::new(writer)), format, false)
     }
 
     /// Creates a sink that appends to a file, which is created if it does not exist.
+    ///
+    /// Unless a [format](Self::format) is set, a line is a CloudEvent, so that events keep id, time, source and sequence, and
+    /// can be published again without duplicates. An event that has no subject, and therefore cannot be a CloudEvent, is
+    /// written as bare JSON: [`NdjsonSource`](driver_events_core::NdjsonSource) reads both.
     ///
     /// A last line without a line ending, as a crash leaves it, is terminated first. Blocks while the file is opened.
     ///
     /// # Errors
     /// Returns the [`io::Error`] if the file cannot be opened or created.
     pub fn append_to(self, path: impl AsRef<Path>) -> io::Result<WriterEventSink> {
-        Ok(self.build(append_file::open(path.as_ref())?))
+        let file = append_file::open(path.as_ref())?;
+        let format = self.format.map_or(LineFormat::CloudEventsOrJson, LineFormat::Set);
+        Ok(self.build_with(Output::Writer(Box::new(file)), format, false))
     }
 
     /// Creates a sink that writes to the process's stdout.
     #[must_use]
     pub fn build_stdout(self) -> StdoutEventSink {
-        StdoutEventSink::new_with(self.build_with(Output::Stdout, io::stdout().is_terminal()))
+        let format = LineFormat::Set(self.format.unwrap_or_default());
+        StdoutEventSink::new_with(self.build_with(Output::Stdout, format, io::stdout().is_terminal()))
     }
 
-    fn build_with(self, output: Output, is_terminal: bool) -> WriterEventSink {
+    fn build_with(self, output: Output, format: LineFormat, is_terminal: bool) -> WriterEventSink {
         let style = Style::new(self.color.is_on(is_terminal)).with_max_text_chars(self.max_text_chars);
         let queue = writer_thread::queue_to(output, self.buffer_bytes);
-        WriterEventSink::with_queue(queue, self.format, style, is_terminal)
+        WriterEventSink::with_queue(queue, format, style, is_terminal)
     }
 }
 
 impl Default for WriterEventSinkBuilder {
     fn default() -> Self {
         Self {
-            format: Format::default(),
+            format: None,
             color: Color::default(),
             max_text_chars: Style::default().max_text_chars(),
             buffer_bytes: 1024 * 1024,
@@ -147,7 +159,11 @@ mod tests {
     async fn json_is_escaped_only_for_a_terminal() -> Result<(), Box<dyn std::error::Error>> {
         for (is_terminal, reason) in [(true, r"\u007f\u202e"), (false, "\u{7f}\u{202e}")] {
             let (mut reader, writer) = io::pipe()?;
-            let sink = WriterEventSink::builder().build_with(Output::Writer(Box::new(writer)), is_terminal);
+            let sink = WriterEventSink::builder().build_with(
+                Output::Writer(Box::new(writer)),
+                LineFormat::Set(Format::Json),
+                is_terminal,
+            );
             let event = DriverEvent::Escalate {
                 goal_id: GoalId::new(),
                 reason: "\u{7f}\u{202e}".to_owned(),

@@ -6,6 +6,7 @@ use driver_events_core::cloudevents::write_structured;
 use driver_events_core::{DriverEventSink, Envelope, Guarantee, Receipt, SinkError};
 use driver_events_types::DriverEvent;
 
+use crate::format::line_format::LineFormat;
 use crate::format::{Format, terminal_escape};
 use crate::pretty::{self, Style};
 use crate::writer_thread::queue::Queue;
@@ -51,7 +52,9 @@ use crate::writer_thread::queue::Queue;
 /// let sink = WriterEventSink::append_to(&path)?;
 /// sink.publish(DriverEvent::Escalate { goal_id: GoalId::new(), reason: "needs a person".into() }).await?;
 /// sink.flush().await?;
-/// assert!(std::fs::read_to_string(&path)?.ends_with("\"reason\":\"needs a person\"}\n"));
+/// let text = std::fs::read_to_string(&path)?;
+/// assert!(text.starts_with("{\"specversion\":\"1.0\",\"id\":\""), "{text}");
+/// assert!(text.ends_with("\"reason\":\"needs a person\"}}\n"), "{text}");
 /// # Ok(())
 /// # }
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -59,14 +62,14 @@ use crate::writer_thread::queue::Queue;
 /// ```
 pub struct WriterEventSink {
     queue: Arc<Queue>,
-    format: Format,
+    format: LineFormat,
     style: Style,
     is_terminal: bool,
     scratch: Mutex<Vec<u8>>,
 }
 
 impl WriterEventSink {
-    pub(crate) fn with_queue(queue: Queue, format: Format, style: Style, is_terminal: bool) -> Self {
+    pub(crate) fn with_queue(queue: Queue, format: LineFormat, style: Style, is_terminal: bool) -> Self {
         Self {
             queue: Arc::new(queue),
             format,
@@ -97,7 +100,7 @@ impl WriterEventSink {
 
     /// Writes the envelope as a line without line ending. An event that cannot be encoded is refused in every format.
     fn write_line(&self, envelope: &Envelope, line: &mut Vec<u8>) -> Result<(), SinkError> {
-        match self.format {
+        match self.format.of_event(envelope.subject().is_some()) {
             Format::Json => envelope.write_line(line)?,
             Format::CloudEvents => write_structured(envelope, line)?,
             Format::Pretty => {
@@ -146,7 +149,7 @@ impl Drop for WriterEventSink {
 impl fmt::Debug for WriterEventSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WriterEventSink")
-            .field("format", &self.format)
+            .field("format", &format_args!("{}", self.format))
             .finish_non_exhaustive()
     }
 }

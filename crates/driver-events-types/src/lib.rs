@@ -9,16 +9,70 @@
 //! [`driver-events-core`](https://docs.rs/driver-events-core) for the sink trait and the crate of your transport.
 //!
 //! # Examples
+//! ```console
+//! $ cargo add driver-events-types
 //! ```
-//! use driver_events_types::{Decoded, DriverEvent, GoalId};
 //!
-//! let event = DriverEvent::Escalate { goal_id: GoalId::new(), reason: "needs a person".into() };
-//! assert_eq!(event.nats_subject(), "agent.driver.escalate");
+//! ```
+//! use std::time::Duration;
 //!
-//! let json = event.to_json()?;
-//! match Decoded::from_json(&json)? {
-//!     Decoded::Known(decoded) => assert_eq!(decoded, event),
-//!     Decoded::Unknown { kind, .. } => println!("a newer publisher sent {kind}"),
+//! use driver_events_types::{
+//!     AcceptanceCriterion, AttemptOutcome, AttemptResult, BudgetGuards, BudgetUsage, Decoded, DriverEvent, Goal, GoalId,
+//!     GoalOutcome,
+//! };
+//!
+//! let goal = Goal {
+//!     id: GoalId::new(),
+//!     description: "fix the parser".into(),
+//!     acceptance: vec![AcceptanceCriterion::shell("cargo test")],
+//!     budget: BudgetGuards {
+//!         max_turns: 20,
+//!         max_wall_time: Duration::from_secs(3_600),
+//!         max_tokens: 1_000_000,
+//!         max_consecutive_denies: 3,
+//!         max_consecutive_errors: 5,
+//!         max_consecutive_413: 2,
+//!     },
+//!     workspace: None,
+//!     metadata: Default::default(),
+//! };
+//! let goal_id = goal.id;
+//! transfer(DriverEvent::GoalStarted { goal })?;
+//! transfer(DriverEvent::AttemptStarted { goal_id, turn_index: 0, usage: BudgetUsage::default() })?;
+//! // The agent works here.
+//! let elapsed = Duration::from_secs(96);
+//! let usage = BudgetUsage { turns: 1, wall_time: elapsed, tokens: 41_200, ..BudgetUsage::default() };
+//! let result = AttemptResult {
+//!     goal_id,
+//!     turn_index: 0,
+//!     outcome: AttemptOutcome::Done,
+//!     decisions_recorded: Vec::new(),
+//!     usage_after: usage.clone(),
+//!     acceptance: None,
+//!     final_text: None,
+//!     harness_extras: Default::default(),
+//! };
+//! transfer(DriverEvent::AttemptCompleted { result })?;
+//! let outcome = GoalOutcome {
+//!     goal_id,
+//!     outcome: AttemptOutcome::Done,
+//!     total_turns: 1,
+//!     usage,
+//!     final_text: None,
+//!     acceptance: None,
+//!     elapsed,
+//! };
+//! transfer(DriverEvent::GoalCompleted { outcome })?;
+//!
+//! /// Encodes an event as its publisher does, and decodes it as its readers do.
+//! fn transfer(event: DriverEvent) -> Result<(), Box<dyn std::error::Error>> {
+//!     assert!(event.nats_subject().starts_with("agent.driver."));
+//!     let json = event.to_json()?;
+//!     match Decoded::from_json(&json)? {
+//!         Decoded::Known(decoded) => assert_eq!(decoded, event),
+//!         Decoded::Unknown { kind, .. } => println!("a newer publisher sent {kind}"),
+//!     }
+//!     Ok(())
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

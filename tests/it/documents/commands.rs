@@ -11,7 +11,9 @@ use super::shell::Shell;
 use super::{fenced, files, root, tool_without_transports};
 
 /// The pages with command blocks. One shell runs the blocks of one page.
-const PAGES: [&str; 3] = ["README.md", "docs/nats.md", "docs/kafka.md"];
+const PAGES: [&str; 4] = ["README.md", "docs/first-loop.md", "docs/nats.md", "docs/kafka.md"];
+/// Number of events of the example `driver_loop`.
+const EXAMPLE_EVENTS: usize = 18;
 const NATS_ADDRESS: &str = "127.0.0.1:4222";
 const KAFKA_ADDRESS: &str = "127.0.0.1:9092";
 
@@ -98,19 +100,37 @@ impl Page {
                 assert!(TcpStream::connect(address).is_err(), "{address}");
             }
             self.addresses.clear();
+        } else if has("--example driver_loop") {
+            let written = fs::read_to_string(self.shell.folder().join("run.ndjson")).unwrap();
+            assert_eq!((written.lines().count(), &*output), (EXAMPLE_EVENTS, ""));
+        } else if has("--example reader") {
+            assert_eq!(output.lines().count(), EXAMPLE_EVENTS, "{output}");
+        } else if has("--example memory_sink") {
+            assert_eq!(output, "");
+        } else if has("--example own_sink") {
+            assert_eq!(output, "every property holds\n");
         } else if has("-- demo") {
             assert_eq!(self.kinds_in(&output), self.kinds(), "{output}");
         } else if has("--to stdout:") {
             assert_eq!(output, self.fixture);
         } else if has("--to file:") {
-            let written = self.shell.folder().join("events.ndjson");
-            assert_eq!(fs::read_to_string(written).unwrap(), self.fixture);
+            let written = fs::read_to_string(self.shell.folder().join("events.ndjson")).unwrap();
+            // Each line is a CloudEvent with a line of the fixture.
+            assert_eq!(written.lines().count(), self.fixture.lines().count());
+            for (line, event) in written.lines().zip(self.fixture.lines()) {
+                assert!(line.ends_with(&format!(",\"data\":{event}}}")), "{line}");
+            }
         } else if has("--to jetstream:") {
             // Publishing again stores nothing: the ids are the same.
             let client = async_nats::connect(self.address(NATS_ADDRESS)).await.unwrap();
             let mut stream = jetstream::new(client).get_stream("DRIVER").await.unwrap();
             let messages = stream.info().await.unwrap().state.messages;
-            assert_eq!(messages, self.fixture.lines().count() as u64, "`{command}`");
+            let expected = if has("/tmp/run.ndjson") {
+                EXAMPLE_EVENTS
+            } else {
+                self.fixture.lines().count()
+            };
+            assert_eq!(messages, expected as u64, "`{command}`");
         } else if has("--to kafka:") {
             // The next command reads the events.
             assert_eq!(output, "");

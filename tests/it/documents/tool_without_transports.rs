@@ -21,9 +21,7 @@ pub(super) fn names_the_missing_feature() {
                 "{arguments:?}"
             );
             let stderr = String::from_utf8_lossy(&ended.stderr);
-            let reason = format!(
-                "this build does not support {name}: run `cargo install driver-events-cli --features {feature}`"
-            );
+            let reason = format!("this build does not support {name}: enable the cargo feature `{feature}`");
             assert!(stderr.contains(&reason), "{stderr}");
         }
     }

@@ -10,6 +10,7 @@ use crate::output::progress;
 
 const TYPES: &str = "driver-events-types";
 const CLI: &str = "driver-events-cli";
+const FRONT_DOOR: &str = "driver-events";
 
 /// Limit for the crates of a build of the types crate, which includes itself and excludes procedural macros.
 const MAX_CRATES: usize = 16;
@@ -20,8 +21,9 @@ const KAFKA_ONLY: &str = "--no-default-features --features kafka";
 /// A crate, its features, and the crates that it must not depend on with them, directly or not, on any platform.
 type Rule = (&'static str, &'static str, &'static [&'static str]);
 
-const RULES: [Rule; 3] = [
+const RULES: [Rule; 4] = [
     (TYPES, "--all-features", &["tokio", "async-trait"]),
+    (FRONT_DOOR, "--no-default-features", &["rdkafka", "async-nats", "toml"]),
     (CLI, NATS_ONLY, &["rdkafka", "rusqlite", "libsqlite3-sys"]),
     (CLI, KAFKA_ONLY, &["async-nats", "rusqlite", "libsqlite3-sys"]),
 ];

@@ -87,7 +87,8 @@ fn layers_and_clients_of_the_architecture_pass() {
         ("driver-events-spool", NORMAL, "driver-events-core"),
         ("driver-events-spool", NORMAL, "rusqlite"),
         ("rusqlite", NORMAL, "libsqlite3-sys"),
-        ("driver-events-cli", NORMAL, "driver-events-kafka"),
+        ("driver-events", NORMAL, "driver-events-kafka"),
+        ("driver-events-cli", NORMAL, "driver-events"),
         ("driver-events-tests", DEV, "driver-events-cli"),
         ("xtask", NORMAL, "driver-events-types"),
     ]);
@@ -102,6 +103,8 @@ fn each_forbidden_dependency_is_reported() {
         ("driver-events-types", DEV, "driver-events-harness"),
         ("driver-events-core", DEV, "driver-events-stdout"),
         ("driver-events-core", NORMAL, "driver-events-cli"),
+        ("driver-events-nats", NORMAL, "driver-events"),
+        ("driver-events-cli", NORMAL, "driver-events-kafka"),
         ("driver-events-nats", NORMAL, "driver-events-kafka"),
         ("driver-events-spool", NORMAL, "driver-events-nats"),
         ("driver-events-harness", NORMAL, "driver-events-types"),

@@ -5,8 +5,8 @@ mod timing;
 use std::io::{self, IsTerminal};
 
 use clap::Args;
-use driver_events_core::{DriverEventSource, Envelope, NdjsonSource, SinkError, SinkErrorKind};
-use driver_events_stdout::Format;
+use driver_events::stdout::Format;
+use driver_events::{DriverEventSource, Envelope, NdjsonSource, SinkError, SinkErrorKind};
 
 use crate::exit::Exit;
 use crate::report::{Report, with_causes};

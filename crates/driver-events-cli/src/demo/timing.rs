@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use driver_events_core::Envelope;
-use driver_events_types::DriverEvent;
-use driver_events_types::chrono::{DateTime, TimeDelta, Utc};
+use driver_events::DriverEvent;
+use driver_events::Envelope;
+use driver_events::chrono::{DateTime, TimeDelta, Utc};
 
 /// Speed of the playback relative to the run.
 const PLAYBACK_SPEED: u32 = 30;

@@ -1,4 +1,4 @@
-use driver_events_core::EventId;
+use driver_events::EventId;
 use uuid::{Uuid, uuid};
 
 /// UUID namespace of line ids. It must never change: a line has the same id in every version.

@@ -1,5 +1,6 @@
 //! `driver-events publish`: sends the events of an input to all targets.
 
+mod interruptible_sink;
 mod line_ids;
 mod progress;
 mod publisher;
@@ -9,35 +10,38 @@ mod target_worker;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
-use driver_events_core::NdjsonSource;
+use driver_events::{DriverEventSink, NdjsonSource, OpenedSink, Protocol};
 
+use self::interruptible_sink::InterruptibleSink;
 use self::line_ids::LineIds;
 use self::publisher::Publisher;
 use self::rejects::Rejects;
 use self::retry_policy::RetryPolicy;
 use self::target_worker::TargetWorker;
-use crate::arguments::separate_hints;
+use crate::connection::ConnectionArguments;
 use crate::exit::Exit;
 use crate::file_id::FileId;
+use crate::help::separate_hints;
 use crate::input::{Input, Reader};
 use crate::open_error::OpenError;
-use crate::remote::{ConnectionArguments, Protocol};
+use crate::redacting_parser::RedactingParser;
 use crate::report::{Report, with_causes};
 use crate::signals::Shutdown;
 use crate::target::{Target, TargetOptions};
-use crate::url_parser::UrlParser;
 
 const AFTER_HELP: &str = "\
 Targets:
   stdout:    standard output
   file:PATH  append to a file, which is created if it does not exist. Write
              `?` and `%` in PATH as %3F and %25. file:///PATH also works.
-  Both accept `?format=json|cloudevents|pretty` (default: json). On a
-  terminal, control characters are escaped.
+  Both accept `?format=json|cloudevents|pretty`. Default: json for stdout,
+  cloudevents for a file, whose events keep their ids. On a terminal, control
+  characters are escaped.
   nats://HOST:PORT
              core NATS: delivers to current subscribers only
   jetstream://HOST:PORT/STREAM
@@ -124,7 +128,7 @@ pub(crate) struct PublishArguments {
 
     /// Target to publish to (see Targets); can be repeated
     #[arg(long = "to", value_name = "URL", required = true, value_hint = ValueHint::Url,
-          value_parser = UrlParser::new(Target::parse))]
+          value_parser = RedactingParser::of_url(Target::parse))]
     targets: Vec<Target>,
 
     /// Append rejected lines to FILE, byte for byte
@@ -173,7 +177,7 @@ pub(crate) async fn run(arguments: PublishArguments, shutdown: Shutdown) -> Exit
 
 impl PublishArguments {
     fn check_create_options(&self) -> Result<(), String> {
-        let has = |protocol| self.targets.iter().any(|target| target.protocol() == Some(protocol));
+        let has = |protocol| self.targets.iter().any(|target| target.protocol() == protocol);
         if self.create_stream && !has(Protocol::JetStream) {
             return Err("--create-stream requires a `jetstream:` target".to_owned());
         }
@@ -222,7 +226,7 @@ async fn open(
     let source = input
         .open()
         .await
-        .map_err(|error| OpenError::from(error).with_name(input.name()))?;
+        .map_err(|error| OpenError::of_file(input.name(), &error))?;
     let prints_events = arguments.targets.iter().any(Target::is_stdout);
     let input_bytes = input
         .path()
@@ -239,12 +243,14 @@ async fn open(
         create_stream: arguments.create_stream,
         create_topic: arguments.create_topic,
         timeout: arguments.timeout,
-        shutdown: shutdown.clone(),
-        report: report.clone(),
     };
     let mut workers = Vec::with_capacity(arguments.targets.len());
     for target in &arguments.targets {
-        let opened = target.open(&options).await?;
+        let mut opened = target.open(&options).await?;
+        if target.protocol() == Protocol::Kafka {
+            let timeout = target.call_timeout(arguments.timeout);
+            opened.sink = interruptible(&opened, target.name(), timeout, shutdown, &report);
+        }
         for warning in &opened.warnings {
             report.warning(format_args!("{}: {warning}", target.name()));
         }
@@ -267,6 +273,18 @@ async fn open(
     };
     let publisher = Publisher::new(workers, rejects, ids, retry_policy, report, bar);
     Ok((source, publisher))
+}
+
+/// Wraps a sink whose calls may take as long as `timeout`.
+fn interruptible(
+    opened: &OpenedSink,
+    name: String,
+    timeout: Duration,
+    shutdown: &Shutdown,
+    report: &Report,
+) -> Arc<dyn DriverEventSink> {
+    let (opened, shutdown, report) = (opened.clone(), shutdown.clone(), report.clone());
+    Arc::new(InterruptibleSink::new(opened, name, timeout, shutdown, report))
 }
 
 /// Runs `open` on a blocking thread: a named pipe blocks until its other end is opened, and signals must be handled meanwhile.

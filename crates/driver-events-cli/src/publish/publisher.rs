@@ -1,6 +1,6 @@
 use std::ops::ControlFlow;
 
-use driver_events_core::{Delivery, DriverEventSource, Envelope, Malformed, Position, SourceError};
+use driver_events::{Delivery, DriverEventSource, Envelope, Malformed, Position, SourceError};
 use futures_util::future::join_all;
 use indicatif::ProgressBar;
 

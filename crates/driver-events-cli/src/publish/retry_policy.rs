@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use driver_events_core::SinkError;
+use driver_events::SinkError;
 use humantime::format_duration;
 use tokio::time::{Instant, sleep};
 

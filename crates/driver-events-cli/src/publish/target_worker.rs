@@ -1,12 +1,9 @@
-use std::sync::Arc;
-use std::time::Duration;
-
 use bytes::Bytes;
-use driver_events_core::{DriverEventSink, Envelope, Position, Receipt, SinkError, SinkErrorKind, Stored};
+use driver_events::{Envelope, OpenedSink, Position, Receipt, SinkError, SinkErrorKind, Stored};
 
 use super::retry_policy::{Outage, RetryPolicy};
 use crate::report::{Report, count, with_causes};
-use crate::target::{OpenedTarget, Target};
+use crate::target::Target;
 
 /// Event of the input.
 pub(super) struct Line {
@@ -27,10 +24,7 @@ pub(super) struct Rejection {
 /// Sends events to one target, retries, and counts the results.
 pub(super) struct TargetWorker {
     target: Target,
-    sink: Arc<dyn DriverEventSink>,
-    retains_unflushed: bool,
-    max_outage: Duration,
-    possible_duplicates: Box<dyn Fn() -> u64 + Send + Sync>,
+    opened: OpenedSink,
     /// If standard output is the only target, a closed pipe is not a failure.
     is_only_stdout: bool,
     report: Report,
@@ -50,14 +44,11 @@ enum StopReason {
 }
 
 impl TargetWorker {
-    pub(super) fn new(target: Target, opened: OpenedTarget, is_only_target: bool, report: Report) -> Self {
+    pub(super) fn new(target: Target, opened: OpenedSink, is_only_target: bool, report: Report) -> Self {
         Self {
             is_only_stdout: is_only_target && target.is_stdout(),
             target,
-            sink: opened.sink,
-            retains_unflushed: opened.retains_unflushed,
-            max_outage: opened.max_outage,
-            possible_duplicates: opened.possible_duplicates,
+            opened,
             report,
             delivered: 0,
             already_stored: 0,
@@ -92,14 +83,18 @@ impl TargetWorker {
             if !error.is_retryable() || error.kind() == SinkErrorKind::Unauthorized {
                 break Some(error);
             }
-            if progress.pending.is_empty() && !self.retains_unflushed && error.kind() == SinkErrorKind::Disconnected {
+            if progress.pending.is_empty()
+                && !self.opened.retains_unflushed
+                && error.kind() == SinkErrorKind::Disconnected
+            {
                 progress.resend_accepted(lines);
             } else if progress.pending.len() < pending_before {
                 // The target is slow, not down: a new outage starts.
                 outage = None;
             }
-            let outage = outage
-                .get_or_insert_with(|| retry_policy.start_outage(&self.report, &self.target, self.max_outage, &error));
+            let outage = outage.get_or_insert_with(|| {
+                retry_policy.start_outage(&self.report, &self.target, self.opened.longest_outage, &error)
+            });
             if !outage.wait().await {
                 break Some(error);
             }
@@ -117,10 +112,10 @@ impl TargetWorker {
     /// pending, in order; the error is the first one of the batch.
     async fn send_and_flush(&self, progress: &mut BatchProgress<'_>) -> Result<(), SinkError> {
         if progress.pending.is_empty() {
-            return self.sink.flush().await;
+            return self.opened.sink.flush().await;
         }
         let envelopes = progress.pending.iter().map(|(_, line)| line.envelope.clone()).collect();
-        let mut results = self.sink.send_batch(envelopes).await.into_iter();
+        let mut results = self.opened.sink.send_batch(envelopes).await.into_iter();
         let mut failure = None;
         for (index, line) in std::mem::take(&mut progress.pending) {
             match results.next().unwrap_or_else(|| Err(missing_result())) {
@@ -128,9 +123,9 @@ impl TargetWorker {
                     progress.accepted += 1;
                     progress.already_stored += u64::from(is_duplicate(&receipt));
                 }
-                Err(error) if is_rejection(&error) => progress.rejections.push(Rejection {
+                Err(error) if error.is_about_event() => progress.rejections.push(Rejection {
                     index,
-                    target: self.target.name().to_owned(),
+                    target: self.target.name(),
                     reason: with_causes(&error),
                 }),
                 Err(error) => {
@@ -140,7 +135,7 @@ impl TargetWorker {
             }
         }
         match failure {
-            None => self.sink.flush().await,
+            None => self.opened.sink.flush().await,
             Some(error) => Err(error),
         }
     }
@@ -148,7 +143,7 @@ impl TargetWorker {
     /// Stops the worker. Accepted events of the last batch count as delivered if a flush succeeds.
     async fn stop(&mut self, error: &SinkError, progress: &BatchProgress<'_>, lines: &[Line]) {
         // Without pending events, the flush itself has failed.
-        let is_flushed = !progress.pending.is_empty() && self.sink.flush().await.is_ok();
+        let is_flushed = !progress.pending.is_empty() && self.opened.sink.flush().await.is_ok();
         let first_unconfirmed = if is_flushed {
             self.delivered += progress.accepted;
             progress.pending.first().map(|(_, line)| *line)
@@ -191,7 +186,7 @@ impl TargetWorker {
 
     /// Closes the sink.
     pub(super) async fn close(&mut self) {
-        let result = self.sink.close().await;
+        let result = self.opened.sink.close().await;
         if let (Err(error), true) = (result, self.is_open()) {
             // All events were flushed before, so none becomes unconfirmed; but the exit code must report the failure.
             self.stop_reason = Some(StopReason::GaveUp);
@@ -206,7 +201,7 @@ impl TargetWorker {
         if self.already_stored > 0 {
             summary.push_str(&format!(", {} already stored", self.already_stored));
         }
-        let possible_duplicates = (self.possible_duplicates)();
+        let possible_duplicates = self.opened.possible_duplicates();
         if possible_duplicates > 0 {
             summary.push_str(&format!(", at most {possible_duplicates} stored twice"));
         }
@@ -243,14 +238,6 @@ impl<'a> BatchProgress<'a> {
         self.accepted = 0;
         self.already_stored = 0;
     }
-}
-
-/// Returns whether the target rejected the event itself, so that a retry cannot succeed.
-fn is_rejection(error: &SinkError) -> bool {
-    matches!(
-        error.kind(),
-        SinkErrorKind::Encode | SinkErrorKind::TooLarge | SinkErrorKind::Rejected
-    )
 }
 
 /// Returns whether the broker had already stored the event.

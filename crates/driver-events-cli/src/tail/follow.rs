@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use driver_events_core::{Delivery, DriverEventSource, NdjsonSource, SourceError, SourceErrorKind};
+use driver_events::{Delivery, DriverEventSource, NdjsonSource, SourceError, SourceErrorKind};
 use tokio::fs::{self, File};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
@@ -34,7 +34,7 @@ enum State {
     /// The file must be reopened.
     Closed,
     Open {
-        lines: NdjsonSource<Reader>,
+        lines: Box<NdjsonSource<Reader>>,
         /// Copies the file into `lines` until the file is truncated or replaced.
         copy_task: JoinHandle<io::Result<FileEnd>>,
     },
@@ -63,7 +63,7 @@ impl FollowedFile {
         let file = File::open(&self.path).await?;
         let (written, read) = duplex(READ_BUFFER_BYTES);
         self.state = State::Open {
-            lines: Input::File(self.path.clone()).lines(Box::pin(read)),
+            lines: Box::new(Input::File(self.path.clone()).lines(Box::pin(read))),
             copy_task: tokio::spawn(copy(self.path.clone(), file, written)),
         };
         Ok(())
@@ -72,7 +72,7 @@ impl FollowedFile {
     fn fail(&mut self, error: io::Error) -> Option<Result<Delivery, SourceError>> {
         self.state = State::Failed;
         let message = format!("cannot read `{}`", self.path.display());
-        let error = SourceError::new(SourceErrorKind::Disconnected, message).with_source(error);
+        let error = SourceError::new(SourceErrorKind::Fatal, message).with_source(error);
         Some(Err(error))
     }
 }

@@ -2,25 +2,22 @@
 
 mod follow;
 mod printer;
-mod source_url;
+mod source;
 
 use std::io::{self, IsTerminal};
 
 use clap::{Args, ValueHint};
-use driver_events_core::EventFilter;
-use driver_events_stdout::Format;
-use driver_events_types::{EventKind, GoalId};
+use driver_events::stdout::Format;
+use driver_events::{EventKind, GoalId, SourceUrl, StartPosition};
 
 use self::printer::Printer;
-use self::source_url::SourceUrl;
-use crate::arguments::separate_hints;
+use crate::connection::ConnectionArguments;
 use crate::exit::Exit;
 use crate::format::FormatArgument;
-use crate::remote::ConnectionArguments;
+use crate::help::separate_hints;
+use crate::redacting_parser::RedactingParser;
 use crate::report::Report;
 use crate::signals::Shutdown;
-use crate::start_position::StartPosition;
-use crate::url_parser::UrlParser;
 
 const AFTER_HELP: &str = "\
 Sources:
@@ -40,7 +37,8 @@ Sources:
   Accepts several brokers, separated by commas, and `?prefix=TENANT&tls`.
   `per-subject` reads one topic per subject.
   The start position of a stream or topic is `offset=earliest` (default),
-  `offset=latest`, or a time such as `offset=2026-01-31T12:00:00Z`.
+  `offset=latest`, a duration such as `offset=1h`, or a time such as
+  `offset=2026-01-31T12:00:00Z`. --since accepts the same texts.
   `driver-events --version` lists the transports of this build.
 
 Credentials:
@@ -58,6 +56,7 @@ JetStream:
   With --durable, the server keeps the position. Printed events are acked, and
   the next reader of the same name continues after them. Events that the
   previous reader fetched but did not print may be redelivered out of order.
+  With --dead-letters, malformed events are published on that subject.
   Without --durable, no position is kept.
 
 Kafka topics:
@@ -98,7 +97,7 @@ Examples:
 pub(crate) struct TailArguments {
     /// Source to read (see Sources)
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url,
-          value_parser = UrlParser::new(SourceUrl::parse))]
+          value_parser = RedactingParser::of_url(source::parse_url))]
     from: SourceUrl,
 
     /// Print only events of this goal; can be repeated
@@ -122,7 +121,7 @@ pub(crate) struct TailArguments {
     follow: bool,
 
     /// Start with events stored within this duration, such as `10m`, or since a time such as `2026-01-31T12:00:00Z`
-    #[arg(long, value_name = "WHEN", value_parser = StartPosition::parse_since)]
+    #[arg(long, value_name = "WHEN")]
     since: Option<StartPosition>,
 
     /// Read through this durable consumer, created if it does not exist, and ack printed events
@@ -133,24 +132,12 @@ pub(crate) struct TailArguments {
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
 
-    /// Publish malformed records to this topic; requires --group
-    #[arg(long, value_name = "TOPIC")]
+    /// Publish malformed records to this topic, or with --durable to this subject; requires --group or --durable
+    #[arg(long, value_name = "NAME")]
     dead_letters: Option<String>,
 
     #[command(flatten)]
     connection: ConnectionArguments,
-}
-
-/// Options of opening a source.
-#[derive(Debug)]
-pub(crate) struct ReadOptions {
-    pub(crate) follow: bool,
-    pub(crate) since: Option<StartPosition>,
-    pub(crate) durable: Option<String>,
-    pub(crate) group: Option<String>,
-    pub(crate) dead_letters: Option<String>,
-    pub(crate) filter: EventFilter,
-    pub(crate) connection: ConnectionArguments,
 }
 
 pub(crate) async fn run(arguments: TailArguments, shutdown: Shutdown) -> Exit {
@@ -162,19 +149,18 @@ pub(crate) async fn run(arguments: TailArguments, shutdown: Shutdown) -> Exit {
             ));
         }
     }
-    let options = ReadOptions {
-        follow: arguments.follow,
-        since: arguments.since,
-        durable: arguments.durable,
-        group: arguments.group,
-        dead_letters: arguments.dead_letters,
-        filter: filter(arguments.kinds, arguments.goals),
-        connection: arguments.connection,
-    };
-    if let Err(text) = arguments.from.check(&options) {
+    if let Err(text) = source::check(&arguments.from, arguments.follow) {
         report.error(text);
         return Exit::Usage;
     }
+    let mut options = arguments.connection.options();
+    // An option that is not given selects everything.
+    options.kinds = (!arguments.kinds.is_empty()).then_some(arguments.kinds);
+    options.goals = (!arguments.goals.is_empty()).then_some(arguments.goals);
+    options.since = arguments.since;
+    options.durable = arguments.durable;
+    options.group = arguments.group;
+    options.dead_letters = arguments.dead_letters;
     let default_format = if io::stdout().is_terminal() {
         Format::Pretty
     } else {
@@ -184,7 +170,7 @@ pub(crate) async fn run(arguments: TailArguments, shutdown: Shutdown) -> Exit {
     let opened = tokio::select! {
         biased;
         _ = shutdown.requested() => return Exit::Success,
-        opened = arguments.from.open(&options, &report) => opened,
+        opened = source::open(&arguments.from, &options, arguments.follow, &report) => opened,
     };
     let mut source = match opened {
         Ok(source) => source,
@@ -193,25 +179,13 @@ pub(crate) async fn run(arguments: TailArguments, shutdown: Shutdown) -> Exit {
             return error.exit;
         }
     };
-    let mut printer = Printer::new(format, options.filter, arguments.count, report.clone());
+    let mut printer = Printer::new(format, options.filter(), arguments.count, report.clone());
     let exit = tokio::select! {
         biased;
         _ = shutdown.requested() => Exit::Success,
-        exit = printer.print_all(&mut *source, arguments.from.recovers()) => exit,
+        exit = printer.print_all(&mut *source) => exit,
     };
     printer.close().await;
-    source_url::close(source, &report).await;
+    source::close(source, &report).await;
     exit
-}
-
-/// An option that is not given selects everything.
-fn filter(kinds: Vec<String>, goals: Vec<GoalId>) -> EventFilter {
-    let mut filter = EventFilter::everything();
-    if !kinds.is_empty() {
-        filter = filter.kinds_named(kinds);
-    }
-    if !goals.is_empty() {
-        filter = filter.goals(goals);
-    }
-    filter
 }

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use driver_events_core::{
+use driver_events::stdout::Format;
+use driver_events::{
     Delivery, DriverEventSink, DriverEventSource, Envelope, EventFilter, Observation, Position, SequenceTracker,
     SinkError, SinkErrorKind, SourceError, SourceErrorKind,
 };
-use driver_events_stdout::Format;
 use tokio::time::timeout;
 
 use crate::exit::Exit;
@@ -50,14 +50,14 @@ impl Printer {
 
     /// Prints until the source ends or the count is reached. If the future is dropped, the last lines may not be written
     /// yet: see [`close`](Self::close).
-    pub(super) async fn print_all(&mut self, source: &mut dyn DriverEventSource, source_recovers: bool) -> Exit {
+    pub(super) async fn print_all(&mut self, source: &mut dyn DriverEventSource) -> Exit {
         loop {
             // A batch beyond the count would be lost for the next reader of the same input.
             let batch = read_batch(source, self.remaining).await;
             if batch.is_empty() {
                 return Exit::failure_if(self.has_failed);
             }
-            match self.print(batch, source_recovers).await {
+            match self.print(batch).await {
                 Ok(()) => {}
                 Err(StopReason::ReaderClosed) => return Exit::Success,
                 Err(StopReason::CountReached) => return Exit::failure_if(self.has_failed),
@@ -66,11 +66,7 @@ impl Printer {
         }
     }
 
-    async fn print(
-        &mut self,
-        batch: Vec<Result<Delivery, SourceError>>,
-        source_recovers: bool,
-    ) -> Result<(), StopReason> {
+    async fn print(&mut self, batch: Vec<Result<Delivery, SourceError>>) -> Result<(), StopReason> {
         let mut deliveries = Vec::with_capacity(batch.len());
         let mut selected = Vec::new();
         let mut failure = None;
@@ -97,8 +93,7 @@ impl Printer {
         }
         if let Some(error) = failure {
             // Somebody must grant the permission first, and waits for the message.
-            let may_recover = error.is_retryable() && error.kind() != SourceErrorKind::Unauthorized;
-            if !(source_recovers && may_recover) {
+            if !error.is_retryable() || error.kind() == SourceErrorKind::Unauthorized {
                 self.report.error(with_causes(&error));
                 return Err(StopReason::Failed);
             }

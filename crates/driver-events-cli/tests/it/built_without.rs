@@ -26,8 +26,7 @@ fn assert_missing_feature(url: &str, name: &str, feature: &str) {
     for arguments in [["publish", "--to", url], ["tail", "--from", url]] {
         let ended = crate::support::run(arguments);
         assert_eq!((ended.code, ended.stdout()), (2, ""), "{arguments:?}");
-        let reason =
-            format!("this build does not support {name}: run `cargo install driver-events-cli --features {feature}`");
+        let reason = format!("this build does not support {name}: enable the cargo feature `{feature}`");
         assert!(ended.stderr.contains(&reason), "{}", ended.stderr);
     }
 }

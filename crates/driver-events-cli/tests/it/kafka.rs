@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::SystemTime;
 
-use chrono::{DateTime, Utc};
+use driver_events::chrono::{DateTime, Utc};
 use driver_events_harness::wait_until;
 use serde_json::Value;
 
@@ -249,7 +249,7 @@ fn missing_topic_is_reported() {
         assert_eq!(ended.code, 1, "{}", ended.stderr);
         let reason = format!("error: cannot open `{url}`: topic `{topic}` does not exist or is not visible");
         assert!(ended.stderr.starts_with(&reason), "{}", ended.stderr);
-        let hint = "; `publish --create-topic` creates it\n";
+        let hint = ": correct its name, or create it with the option `create-topic` of a sink\n";
         assert!(ended.stderr.ends_with(hint), "{}", ended.stderr);
     }
     assert_eq!(stored(broker(), &topic, 0), None, "the topic must not be created");

@@ -3,9 +3,9 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use driver_events::kafka::rdkafka::ClientConfig;
+use driver_events::kafka::rdkafka::consumer::{BaseConsumer, Consumer};
 use driver_events_harness::{Certificates, KafkaBroker, KafkaConfig, KafkaListener};
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::support::TEST_TIMEOUT;
 

@@ -3,11 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use async_nats::jetstream;
-use chrono::{DateTime, Utc};
+use driver_events::chrono::{DateTime, Utc};
 use driver_events_harness::{Direction, NatsConfig, NatsServer, Proxy, wait_until};
 use futures_util::StreamExt;
 
-use crate::support::{GOAL_RUN, Running, TEST_TIMEOUT, by_goal, fixture, run, run_with};
+use crate::support::{GOAL_RUN, Running, TEST_TIMEOUT, by_goal, fixture, run, run_with, sequenced};
 
 /// Returns a line with an event.
 fn escalate(reason: &str) -> String {
@@ -252,6 +252,38 @@ async fn signal_ends_publish_during_an_outage() {
         assert!(ended.stderr.contains("\nstopped "), "{}", ended.stderr);
         assert!(ended.stderr.ends_with(" unconfirmed\n"), "{}", ended.stderr);
     }
+}
+
+/// CloudEvents makes the pair of source and id unique, and a prefix is a tenant.
+#[tokio::test(flavor = "multi_thread")]
+async fn equal_ids_of_two_sources_and_prefixes_are_stored() {
+    let server = server();
+    let config = jetstream::stream::Config {
+        name: "DRIVER".into(),
+        subjects: ["", "tenant-1.", "tenant-2."]
+            .map(|prefix| format!("{prefix}agent.driver.>"))
+            .into(),
+        ..Default::default()
+    };
+    let client = async_nats::connect(server.client_url()).await.unwrap();
+    jetstream::new(client).create_stream(config).await.unwrap();
+    let url = stream(&server);
+    let lines = [sequenced("1", 1), sequenced("2", 2)].join("\n");
+    let other = lines.replace("urn:test", "urn:other");
+    for (lines, more) in [
+        (&lines, ""),
+        (&other, ""),
+        (&lines, "?prefix=tenant-1"),
+        (&lines, "?prefix=tenant-2"),
+    ] {
+        for already_stored in ["", ", 2 already stored"] {
+            let url = format!("{url}{more}");
+            let ended = run_with(lines.as_bytes(), ["publish", "--to", &url]);
+            let summary = format!("2 events delivered to {url}{already_stored}\n");
+            assert_eq!((ended.code, ended.stderr), (0, summary));
+        }
+    }
+    assert_eq!(stored(&server).await, 8);
 }
 
 #[tokio::test(flavor = "multi_thread")]

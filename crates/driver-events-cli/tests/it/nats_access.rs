@@ -202,7 +202,7 @@ fn missing_stream_is_reported() {
         &url,
         &[],
         &[],
-        "stream `DRIVER` does not exist: correct its name, or create it with --create-stream",
+        "stream `DRIVER` does not exist: correct its name, or create it with the option `create-stream`",
     );
     let ended = run(["tail", "--from", &url]);
     assert_eq!(ended.code, 1);

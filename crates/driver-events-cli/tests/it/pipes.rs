@@ -6,7 +6,7 @@ use driver_events_harness::poll_for_blocking;
 use rustix::io::ioctl_fionread;
 use tempfile::tempdir;
 
-use crate::support::{Ended, GOAL_RUN, Process, TEST_TIMEOUT, command, escalate, finish};
+use crate::support::{Ended, GOAL_RUN, Process, TEST_TIMEOUT, bare_lines, command, escalate, finish};
 
 /// Capacity of a pipe in bytes.
 const PIPE_CAPACITY: u64 = 64 * 1024;
@@ -74,7 +74,7 @@ fn closed_stdout_is_reported_with_other_targets() {
     let url = format!("file:{}", copy.display());
     let ended = head(&["publish", path.to_str().unwrap(), "--to", "stdout:", "--to", &url]);
     assert_eq!(ended.code, 1);
-    assert_eq!(fs::read_to_string(copy).unwrap(), long_run());
+    assert_eq!(bare_lines(copy), long_run());
     let lines: Vec<&str> = ended.stderr.lines().collect();
     let error = "error: stdout: closed by its reader at ";
     assert!(lines[0].starts_with(error), "{}", lines[0]);

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::tempdir;
 
-use crate::support::{Ended, GOAL_RUN, finish};
+use crate::support::{Ended, GOAL_RUN, bare_lines, finish};
 
 const README: &str = include_str!("../../README.md");
 
@@ -66,7 +66,7 @@ fn assert_demo(ended: &Ended, _: &Path) {
 
 fn assert_publish(ended: &Ended, folder: &Path) {
     assert_eq!(ended.stdout(), GOAL_RUN);
-    assert_eq!(fs::read_to_string(folder.join("events.ndjson")).unwrap(), GOAL_RUN);
+    assert_eq!(bare_lines(folder.join("events.ndjson")), GOAL_RUN);
     let summary = "44 events delivered to stdout:\n44 events delivered to file:events.ndjson\n";
     assert_eq!(ended.stderr, summary);
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tempfile::tempdir;
 
-use crate::support::{Process, Running, TEST_TIMEOUT, command, escalate};
+use crate::support::{Process, Running, TEST_TIMEOUT, bare_lines, command, escalate};
 
 #[test]
 fn publish_finishes_and_reports_the_last_line() {
@@ -22,7 +22,7 @@ fn publish_finishes_and_reports_the_last_line() {
         let ended = running.wait();
         assert_eq!(ended.code, code);
         assert_eq!(ended.stdout(), "");
-        assert_eq!(fs::read_to_string(path).unwrap(), format!("{one}\n{two}\n"));
+        assert_eq!(bare_lines(path), format!("{one}\n{two}\n"));
         assert_eq!(
             ended.stderr,
             format!("stopped after line 2 of -\n2 events delivered to stdout:\n2 events delivered to {url}\n")

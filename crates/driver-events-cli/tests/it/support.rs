@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -310,4 +311,17 @@ fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
         }
     });
     receiver
+}
+
+/// Returns the lines of a file with the events of its CloudEvents in place of the CloudEvents.
+pub(crate) fn bare_lines(path: impl AsRef<Path>) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let bare = |line: &str| {
+        // The last brace of a line closes the CloudEvent.
+        let data = line
+            .split_once(r#","data":"#)
+            .and_then(|(_, data)| data.strip_suffix("}\n"));
+        data.map_or(line.to_owned(), |data| format!("{data}\n"))
+    };
+    text.split_inclusive('\n').map(bare).collect()
 }

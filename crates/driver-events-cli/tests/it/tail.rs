@@ -140,7 +140,7 @@ fn missing_source_fails() {
         assert_eq!((ended.code, ended.stdout()), (1, ""));
         assert_eq!(
             ended.stderr,
-            "error: cannot open `/missing/events`: No such file or directory (os error 2)\n"
+            "error: cannot open `file:/missing/events`: No such file or directory (os error 2)\n"
         );
     }
 }

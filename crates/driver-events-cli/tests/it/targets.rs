@@ -3,7 +3,7 @@ use std::process::Stdio;
 
 use tempfile::tempdir;
 
-use crate::support::{GOAL_RUN, command, escalate, finish, fixture, run, run_with};
+use crate::support::{GOAL_RUN, bare_lines, command, escalate, finish, fixture, run, run_with};
 
 #[test]
 fn file_is_appended_to() {
@@ -14,7 +14,7 @@ fn file_is_appended_to() {
         let ended = run_with(GOAL_RUN.as_bytes(), ["publish", "--to", &url]);
         assert_eq!((ended.code, ended.stdout()), (0, ""));
         assert_eq!(ended.stderr, format!("44 events delivered to {url}\n"));
-        assert_eq!(fs::read_to_string(&path).unwrap(), GOAL_RUN.repeat(times));
+        assert_eq!(bare_lines(&path), GOAL_RUN.repeat(times));
     }
 }
 
@@ -28,10 +28,7 @@ fn partial_last_line_is_terminated() {
         ["publish", "--to", &format!("file:{}", path.display())],
     );
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert_eq!(
-        fs::read_to_string(&path).unwrap(),
-        format!("{{\"kind\":\"torn\n{}\n", escalate("x"))
-    );
+    assert_eq!(bare_lines(&path), format!("{{\"kind\":\"torn\n{}\n", escalate("x")));
 }
 
 #[test]
@@ -46,7 +43,7 @@ fn every_target_receives_every_event() {
     let run_file = run_file.to_str().unwrap();
     let ended = run(["publish", run_file, "--to", "stdout:", "--to", &one, "--to", &other]);
     assert_eq!((ended.code, ended.stdout()), (0, GOAL_RUN));
-    assert_eq!(fs::read_to_string(path("one")).unwrap(), GOAL_RUN);
+    assert_eq!(bare_lines(path("one")), GOAL_RUN);
     let pretty = fs::read_to_string(path("other")).unwrap();
     assert_eq!(pretty.lines().count(), 44);
     assert!(pretty.lines().next().unwrap().contains("goal_started") && !pretty.contains('\x1b'));
@@ -64,7 +61,7 @@ fn paths_are_percent_decoded() {
     let url = format!("FILE://localhost{}/100%25%3f%20here", folder.path().display());
     let ended = run_with(GOAL_RUN.as_bytes(), ["publish", "--to", &url]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert_eq!(fs::read_to_string(folder.path().join("100%? here")).unwrap(), GOAL_RUN);
+    assert_eq!(bare_lines(folder.path().join("100%? here")), GOAL_RUN);
 
     let ended = run(["tail", "--from", &url, "--count", "1"]);
     assert_eq!(ended.stdout(), format!("{}\n", GOAL_RUN.lines().next().unwrap()));

@@ -66,7 +66,7 @@ fn version_lists_the_features() {
 
 #[test]
 fn usage_errors_exit_with_2() {
-    let wrong: [(&[&str], &str); 65] = [
+    let wrong: [(&[&str], &str); 66] = [
         (&[], "Usage: "),
         (&["listen"], "unrecognized subcommand 'listen'"),
         (&["publish"], "--to <URL>"),
@@ -99,7 +99,10 @@ fn usage_errors_exit_with_2() {
             "--timeout <DURATION>",
         ),
         (&["tail"], "--from <URL>"),
-        (&["tail", "--from", "stdout:"], "expected `-` or a `file:`, `nats:`"),
+        (
+            &["tail", "--from", "stdout:"],
+            "unknown scheme `stdout:`: expected `stdin:`, `file:`, `nats:`",
+        ),
         (
             &["publish", "--to", "nats:host"],
             "missing host: write nats://HOST:PORT",
@@ -139,7 +142,7 @@ fn usage_errors_exit_with_2() {
         ),
         (
             &["publish", "--to", "nats://h", "--nats-creds", "a", "--nats-nkey", "b"],
-            "conflicting credentials --nats-creds and --nats-nkey: remove one",
+            "conflicting credentials `nats-creds` and `nats-nkey`: remove one",
         ),
         (
             &["publish", "--to", "nats://h", "--nats-user", "ada"],
@@ -151,11 +154,11 @@ fn usage_errors_exit_with_2() {
         ),
         (
             &["tail", "--from", "nats://h", "--nats-cert", "a"],
-            "missing key of the client certificate: pass --nats-key",
+            "missing key of the client certificate: set the option `nats-key` or NATS_KEY",
         ),
         (
             &["publish", "--to", "jetstream://h/D?offset=latest"],
-            "parameter `offset` is valid for `tail` only",
+            "parameter `offset` is valid for a source only",
         ),
         (
             &["publish", "--to", "nats://h", "--create-stream"],
@@ -167,7 +170,7 @@ fn usage_errors_exit_with_2() {
         ),
         (
             &["tail", "--from", "jetstream://h/D?offset=first"],
-            "`offset` must be `earliest`",
+            "`offset`: expected a duration such as `10m`, a time",
         ),
         (
             &["tail", "--from", "jetstream://h/D?bare=true"],
@@ -175,7 +178,7 @@ fn usage_errors_exit_with_2() {
         ),
         (
             &["tail", "--from", "nats://h", "--since", "1h"],
-            "--since requires a `jetstream:` or `kafka:` source",
+            "option `since` requires a `jetstream:` or `kafka:` URL",
         ),
         (
             &["tail", "--from", "nats://h", "--since", "soon"],
@@ -183,12 +186,12 @@ fn usage_errors_exit_with_2() {
         ),
         (
             &["tail", "--from", "-", "--durable", "x"],
-            "--durable requires a `jetstream:` source",
+            "option `durable` requires a `jetstream:` URL",
         ),
         (&["tail", "--from", "nats://h", "--follow"], "--follow requires a file"),
         (
             &["tail", "--from", "jetstream://h/D?offset=latest", "--since", "1h"],
-            "--since conflicts with the parameter `offset`",
+            "option `since` conflicts with the parameter `offset`",
         ),
         (
             &["tail", "--from", "file:x?format=json"],
@@ -211,7 +214,10 @@ fn usage_errors_exit_with_2() {
             &["publish", "--to", "kafka://h?partitions=0"],
             "`partitions` must be a positive number, not `0`",
         ),
-        (&["publish", "--to", "kafka://h?partitions=3"], "require --create-topic"),
+        (
+            &["publish", "--to", "kafka://h?partitions=3"],
+            "require the option `create-topic`",
+        ),
         (
             &["publish", "--to", "kafka://h?retention=long"],
             "`retention` must be a duration such as `7d`, not `long`",
@@ -222,7 +228,7 @@ fn usage_errors_exit_with_2() {
         ),
         (
             &["publish", "--to", "kafka://h?offset=latest"],
-            "parameter `offset` is valid for `tail` only",
+            "parameter `offset` is valid for a source only",
         ),
         (
             &["publish", "--to", "nats://h", "--create-topic"],
@@ -234,7 +240,11 @@ fn usage_errors_exit_with_2() {
         ),
         (
             &["publish", "--to", "kafka://h", "-X", "sasl.password=s3cret"],
-            "-X sasl.password is not allowed, as every user of the machine can read arguments: set KAFKA_PASSWORD",
+            "property `sasl.password` is not allowed, as options are no place for secrets: set KAFKA_PASSWORD",
+        ),
+        (
+            &["publish", "--to", "kafka://h", "-X", "sasl.password:s3cret"],
+            "invalid value '..' for '-X <KEY=VALUE>': expected KEY=VALUE",
         ),
         (
             &["publish", "--to", "kafka://h", "--kafka-user", "ada"],
@@ -246,7 +256,7 @@ fn usage_errors_exit_with_2() {
         ),
         (
             &["tail", "--from", "kafka://h", "--kafka-key", "a"],
-            "missing client certificate for the key: pass --kafka-cert",
+            "missing client certificate for the key: set the option `kafka-cert` or KAFKA_CERT",
         ),
         (
             &["tail", "--from", "kafka://h?bare"],
@@ -254,15 +264,15 @@ fn usage_errors_exit_with_2() {
         ),
         (
             &["tail", "--from", "kafka://h", "--durable", "x"],
-            "--durable requires a `jetstream:` source; use --group for `kafka:`",
+            "option `durable` requires a `jetstream:` URL; use `group` for `kafka:`",
         ),
         (
             &["tail", "--from", "jetstream://h/D", "--group", "x"],
-            "--group requires a `kafka:` source; use --durable for `jetstream:`",
+            "option `group` requires a `kafka:` URL; use `durable` for `jetstream:`",
         ),
         (
             &["tail", "--from", "kafka://h", "--dead-letters", "x"],
-            "--dead-letters requires a `kafka:` source with --group",
+            "option `dead-letters` requires `group` or `durable`",
         ),
         (&["tail", "--from", "kafka://h", "--follow"], "--follow requires a file"),
         (&["tail", "--from", "-", "--goal", "first"], "--goal <ID>"),

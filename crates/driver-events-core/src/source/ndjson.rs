@@ -15,6 +15,7 @@ use super::position::Position;
 use super::source_error::{SourceError, SourceErrorKind};
 use crate::cloudevents::{StructuredError, looks_structured, read_structured};
 use crate::envelope::Envelope;
+use crate::envelope::event_filter::EventFilter;
 
 /// Bytes allowed for the attributes of a CloudEvent, in addition to the event.
 const MAX_ATTRIBUTE_BYTES: usize = 64 * 1024;
@@ -24,6 +25,9 @@ const STRUCTURED_PREFIX: &[u8] = br#"{"specversion":"#;
 
 /// Reads events from lines of JSON ([NDJSON](https://github.com/ndjson/ndjson-spec)). Each line is a bare event or a
 /// CloudEvent in structured mode; both may be mixed.
+///
+/// A read error is [`Disconnected`](SourceErrorKind::Disconnected): the next call resumes. If that fails, too, without a
+/// line in between, it is [`Fatal`](SourceErrorKind::Fatal).
 ///
 /// Lines end with `\n` or `\r\n`; the last line needs no ending. Blank lines are skipped. The bytes of an event are kept
 /// unchanged. An invalid line is delivered as [`Malformed`], and reading continues with the next line.
@@ -55,11 +59,14 @@ pub struct NdjsonSource<R> {
     reader: R,
     name: Arc<str>,
     limits: Limits,
+    filter: EventFilter,
     line: Vec<u8>,
     line_number: u64,
     line_offset: u64,
     is_continuation: bool,
     is_at_end: bool,
+    /// Whether the last read failed.
+    has_failed: bool,
 }
 
 impl<R: AsyncBufRead + Unpin + Send> NdjsonSource<R> {
@@ -71,11 +78,13 @@ impl<R: AsyncBufRead + Unpin + Send> NdjsonSource<R> {
             reader,
             name: name.into(),
             limits: Limits::default(),
+            filter: EventFilter::everything(),
             line: Vec::new(),
             line_number: 1,
             line_offset: 0,
             is_continuation: false,
             is_at_end: false,
+            has_failed: false,
         }
     }
 
@@ -83,6 +92,13 @@ impl<R: AsyncBufRead + Unpin + Send> NdjsonSource<R> {
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Sets which events are delivered. Malformed lines are always. Default: all events.
+    #[must_use]
+    pub fn with_filter(mut self, filter: EventFilter) -> Self {
+        self.filter = filter;
         self
     }
 
@@ -154,11 +170,16 @@ impl<R: AsyncBufRead + Unpin + Send> DriverEventSource for NdjsonSource<R> {
                 Ok(end) => end,
                 Err(error) => {
                     let message = format!("cannot read {}", self.position());
-                    return Some(Err(
-                        SourceError::new(SourceErrorKind::Disconnected, message).with_source(error)
-                    ));
+                    // A reader that fails again, such as that of a folder, would fail forever.
+                    self.is_at_end = self.has_failed;
+                    let kind = match std::mem::replace(&mut self.has_failed, true) {
+                        false => SourceErrorKind::Disconnected,
+                        true => SourceErrorKind::Fatal,
+                    };
+                    return Some(Err(SourceError::new(kind, message).with_source(error)));
                 }
             };
+            self.has_failed = false;
             let position = self.position();
             let is_continuation = self.is_continuation;
             let raw = self.take(end);
@@ -177,6 +198,9 @@ impl<R: AsyncBufRead + Unpin + Send> DriverEventSource for NdjsonSource<R> {
             }
             if !raw.iter().all(u8::is_ascii_whitespace) {
                 let content = read_line(raw.clone(), self.limits);
+                if content.as_ref().is_ok_and(|envelope| !self.filter.selects(envelope)) {
+                    continue;
+                }
                 return Some(Ok(Delivery::new(content, position).with_raw(raw)));
             }
         }

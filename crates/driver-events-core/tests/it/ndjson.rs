@@ -288,6 +288,23 @@ async fn resumes_after_a_failed_read() {
 }
 
 #[tokio::test]
+async fn ends_after_two_failed_reads() {
+    let flaky = || Err(io::Error::other("flaky"));
+    let event = json(&samples::foreign(samples::goal(1))) + "\n";
+    let chunks = [flaky(), Ok(event.into()), flaky(), flaky(), flaky()].into();
+    let mut source = NdjsonSource::new("-", ChunkReader { chunks, is_ready: true });
+    let mut kinds = Vec::new();
+    while let Some(next) = source.next().await {
+        kinds.push(
+            next.map(|delivery| delivery.envelope().is_ok())
+                .map_err(|error| error.kind()),
+        );
+    }
+    let (retryable, fatal) = (SourceErrorKind::Disconnected, SourceErrorKind::Fatal);
+    assert_eq!(kinds, [Err(retryable), Ok(true), Err(retryable), Err(fatal)]);
+}
+
+#[tokio::test]
 async fn reads_nothing_after_the_end_of_input() {
     let event = json(&samples::foreign(samples::goal(1)));
     let mut reader = ChunkReader::new(event.as_bytes(), 4_096);

@@ -15,6 +15,13 @@ pub(crate) enum ConnectionSource {
 }
 
 impl ConnectionSource {
+    /// Makes a connection of these options come up later.
+    pub(crate) fn set_in_background(&mut self) {
+        if let Self::Options(options) = self {
+            options.is_in_background = true;
+        }
+    }
+
     /// Returns whether the connection may come up later.
     pub(crate) fn is_in_background(&self) -> bool {
         matches!(self, Self::Options(options) if options.is_in_background)

@@ -14,6 +14,8 @@ use crate::connection::{NatsConnection, Refusal};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Transient errors are retried for this time.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(5);
+/// HTTP-like code of API errors.
+const SERVICE_UNAVAILABLE: usize = 503;
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// JetStream API requests, `$JS.API.…`.
@@ -124,6 +126,8 @@ impl ApiError {
 
     pub(crate) fn into_setup_error(self, message: &str) -> SetupError {
         let kind = match self {
+            // JetStream is disabled for the account, or has no leader yet.
+            Self::Response(ref error) if error.code() == SERVICE_UNAVAILABLE => SetupErrorKind::Unreachable,
             Self::Response(_) => SetupErrorKind::Invalid,
             Self::Refused(_) => SetupErrorKind::Unauthorized,
             Self::Unavailable | Self::TimedOut | Self::Failed(_) => SetupErrorKind::Unreachable,

@@ -79,7 +79,7 @@ mod tests {
         for id in ids {
             for source in sources {
                 for prefix in prefixes {
-                    // A UUID without a prefix is unique whatever its source.
+                    // Without a prefix, a UUID is the key.
                     if id == UUID && source.is_some() && prefix.is_none() {
                         continue;
                     }

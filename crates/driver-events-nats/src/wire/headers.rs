@@ -79,7 +79,7 @@ pub(crate) fn read(
         has_id |= attribute == "id";
     }
     if let (false, Some(key)) = (has_id, headers.get(NATS_MESSAGE_ID)) {
-        // What CloudEvents does not allow is ignored: the server deduplicates by it anyway.
+        // An id or source that CloudEvents does not allow is ignored.
         let (id, source) = dedupe_key::id_and_source(key.as_str());
         let _ = received.set("id", &id);
         if let Some(source) = source {

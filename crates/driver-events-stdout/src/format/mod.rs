@@ -1,4 +1,5 @@
 pub(crate) mod color;
+pub(crate) mod line_format;
 pub(crate) mod terminal_escape;
 
 use std::fmt;

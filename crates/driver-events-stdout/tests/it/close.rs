@@ -74,6 +74,6 @@ async fn receipt_and_guarantee_are_buffered() {
     assert_eq!(sink.send(event(0)).await.unwrap(), Receipt::Buffered);
     assert_eq!(sink.guarantee(), Guarantee::Buffered);
     assert_eq!(StdoutEventSink::new().guarantee(), Guarantee::Buffered);
-    assert_eq!(format!("{sink:?}"), "WriterEventSink { format: Json, .. }");
+    assert_eq!(format!("{sink:?}"), "WriterEventSink { format: json, .. }");
     sink.close().await.unwrap();
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use driver_events_core::cloudevents::read_structured;
 use driver_events_core::conformance::{self, Capabilities, Fixture};
-use driver_events_core::{DriverEventSink, Envelope, Guarantee};
+use driver_events_core::{DriverEventSink, DriverEventSource, Envelope, Guarantee, NdjsonSource};
 use driver_events_stdout::{Format, WriterEventSink};
 use driver_events_types::Limits;
 use tempfile::TempDir;
@@ -47,11 +47,17 @@ impl Fixture for File {
     }
 
     async fn stored(&self, directory: &TempDir) -> Vec<Envelope> {
-        bare_lines(&fs::read_to_string(directory.path().join("events")).unwrap())
+        let text = fs::read(directory.path().join("events")).unwrap();
+        let mut source = NdjsonSource::new("events", text.as_slice());
+        let mut events = Vec::new();
+        while let Some(delivery) = source.next().await {
+            events.push(delivery.unwrap().into_envelope().unwrap());
+        }
+        events
     }
 
     fn capabilities(&self) -> Capabilities {
-        bare()
+        Capabilities::new(Guarantee::Buffered)
     }
 }
 

@@ -1,8 +1,8 @@
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use driver_events_core::{Guarantee, Receipt};
+use driver_events::{DriverEventSink, Guarantee, Options, Receipt, SinkUrl};
 
 use super::*;
 use crate::signals::Shutdown;
@@ -65,21 +65,17 @@ async fn deliver_three(sink: ScriptedSink) -> Outcome {
     let retains_unflushed = !sink.loses_unflushed;
     let sink = Arc::new(sink);
     let target = Target::parse("stdout:".as_ref()).unwrap();
-    let mut worker = TargetWorker::new(
-        target,
-        OpenedTarget {
-            retains_unflushed,
-            ..OpenedTarget::new(Arc::clone(&sink) as Arc<dyn DriverEventSink>)
-        },
-        false,
-        Report::new(),
-    );
+    let url = SinkUrl::parse("stdout:").unwrap();
+    let mut opened = url.open(&Options::default()).await.unwrap();
+    opened.sink = Arc::clone(&sink) as Arc<dyn DriverEventSink>;
+    opened.retains_unflushed = retains_unflushed;
+    let mut worker = TargetWorker::new(target, opened, false, Report::new());
     let lines = ["a", "b", "c"].map(|id| Line {
         envelope: Envelope::from_json(
             &br#"{"kind":"escalate","goal_id":"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01","reason":"x"}"#[..],
         )
         .unwrap()
-        .with_id(driver_events_core::EventId::new(id).unwrap()),
+        .with_id(driver_events::EventId::new(id).unwrap()),
         position: Position::Line {
             name: "-".into(),
             line: 1,

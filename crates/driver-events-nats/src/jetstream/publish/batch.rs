@@ -27,6 +27,9 @@ impl Publisher {
                 Err(error) => results.set(index, Err(error)),
             }
         }
+        if events.is_empty() {
+            return results.into_vec();
+        }
         let stream = match self.check_stream().await {
             Ok(stream) => stream,
             Err(error) => {

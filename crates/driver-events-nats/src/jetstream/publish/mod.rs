@@ -7,6 +7,7 @@ mod batch;
 mod publisher;
 
 mod atomic_batch;
+mod atomic_publish;
 mod attempt_error;
 mod pending_acks;
 mod pub_ack;

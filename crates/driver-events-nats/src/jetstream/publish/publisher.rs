@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_nats::{HeaderMap, StatusCode, Subject};
 use bytes::Bytes;
-use driver_events_core::{Envelope, Fate, SetupErrorKind, SinkError, SinkErrorKind, Stored};
+use driver_events_core::{Envelope, Fate, SetupError, SetupErrorKind, SinkError, SinkErrorKind, Stored};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::attempt_error::AttemptError::{self, Permanent, RetryAfterBackoff, RetryNow};
@@ -101,22 +101,38 @@ impl Publisher {
         if let Some(stream) = self.check.checked() {
             return Ok(stream);
         }
-        let deadline = Instant::now() + self.settings.retry_timeout;
-        let connected = self.connected(&self.check.subject(), deadline).await;
+        let start = Instant::now();
+        let deadline = start + self.settings.retry_timeout;
+        let subject = self.check.subject();
+        let connected = self.connected(&subject, deadline).await;
         connected.map_err(AttemptError::into_sink_error)?;
         loop {
-            match timeout_at(deadline, self.check.run()).await {
+            let error = match timeout_at(deadline, self.check.run()).await {
                 Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(error)) if error.kind() == SetupErrorKind::Unreachable && Instant::now() < deadline => {
-                    sleep(MAX_BACKOFF).await;
-                }
-                Ok(Err(error)) => return Err(error.into()),
-                Err(_) => {
-                    let message = "no response from JetStream within the retry timeout: check the server";
-                    return Err(not_sent(SinkErrorKind::Disconnected, message));
-                }
+                Ok(Err(error)) => error,
+                Err(elapsed) => match self.connection.refused_publish_within(&subject, start.elapsed()) {
+                    Some(refusal) => refusal.into(),
+                    None => {
+                        SetupError::new(SetupErrorKind::Unreachable, "no response from JetStream").with_source(elapsed)
+                    }
+                },
+            };
+            if error.kind() != SetupErrorKind::Unreachable || Instant::now() + MAX_BACKOFF >= deadline {
+                return Err(self.unusable(error));
             }
+            sleep(MAX_BACKOFF).await;
         }
+    }
+
+    /// Returns the error of a stream that was not checked. Somebody may start the server, create the stream or correct its
+    /// settings, so a retry may succeed.
+    fn unusable(&self, error: SetupError) -> SinkError {
+        let kind = match error.kind() {
+            SetupErrorKind::Unauthorized => SinkErrorKind::Unauthorized,
+            SetupErrorKind::Invalid | SetupErrorKind::Tls => SinkErrorKind::Fatal,
+            _ => SinkErrorKind::Disconnected,
+        };
+        not_sent(kind, &format!("cannot use stream `{}`: {error}", self.stream)).with_source(error)
     }
 
     /// Waits for the connection. Fails if the server refuses the subject, or the inbox of the acks.

@@ -37,17 +37,17 @@ use crate::jetstream::stream::StreamWarning;
 /// In addition to the errors of every sink:
 /// - [`Full`](SinkErrorKind::Full): the stream has reached a limit with `discard: new`, or the account or the server has.
 ///   The sink does not retry it.
-/// - [`Disconnected`](SinkErrorKind::Disconnected), too: the stream was deleted, or does not exist at the
-///   [first check](crate::JetStreamEventSinkBuilder::check_later). Sending resumes once it is created.
-/// - [`Fatal`](SinkErrorKind::Fatal): the stream was sealed, another stream captures the subjects now, or the first check
-///   found that the stream does not fit.
-/// - [`Timeout`](SinkErrorKind::Timeout), [`Disconnected`](SinkErrorKind::Disconnected): no ack within the retry timeout.
-///   With a [client of the caller](Self::new), a missing permission looks the same.
+/// - [`Fatal`](SinkErrorKind::Fatal): the stream was sealed, or another stream captures the subjects now.
+/// - [`Disconnected`](SinkErrorKind::Disconnected): no ack within the retry timeout; or the stream was deleted, or it is
+///   missing or does not fit at the [first check](crate::JetStreamEventSinkBuilder::check_later). Sending resumes once that is
+///   corrected.
+/// - [`Timeout`](SinkErrorKind::Timeout): no ack within the retry timeout. With a [client of the caller](Self::new), a
+///   missing permission looks the same.
 /// - [`TooLarge`](SinkErrorKind::TooLarge): larger than the server's `max_payload` or the stream's `max_msg_size`.
 ///
 /// # Timeouts and cancel safety
-/// `send` returns within the retry timeout plus two seconds; `send_batch` within that time after the stream last stored
-/// an event; the call that makes the first check, within twice that time. All methods are cancel safe: an event whose `send` was dropped may be stored, and may be sent again.
+/// `send` returns within the retry timeout plus two seconds, and `send_batch` within that time after the stream last stored
+/// an event. Until the stream was checked, a call may take the retry timeout longer. All methods are cancel safe: an event whose `send` was dropped may be stored, and may be sent again.
 ///
 /// # Examples
 /// ```no_run
@@ -90,6 +90,12 @@ impl JetStreamEventSink {
     #[must_use]
     pub fn stream(&self) -> &str {
         &self.publisher.stream
+    }
+
+    /// Returns how long the sink retries an event.
+    #[must_use]
+    pub fn retry_timeout(&self) -> Duration {
+        self.publisher.settings.retry_timeout
     }
 
     /// Returns the stream's duplicate window when the stream was checked; `None` if it

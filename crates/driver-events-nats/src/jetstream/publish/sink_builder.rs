@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_nats::Client;
@@ -130,9 +130,10 @@ impl JetStreamEventSinkBuilder {
     }
 
     /// Makes [`build`](Self::build) return without waiting for the server, so that a driver starts while NATS is down or
-    /// before the stream exists. The first `send` checks the stream, within the [retry timeout](Self::retry_timeout), and
-    /// returns what does not fit; the next one checks again. [Options](Self::options) with
-    /// [`connect_in_background`](NatsOptions::connect_in_background) imply it.
+    /// before the stream exists. The first `send` checks the stream, within the [retry timeout](Self::retry_timeout). If the
+    /// stream is missing or does not fit, it returns a retryable error, and the next `send` checks again.
+    /// [Options](Self::options) then [connect in the background](NatsOptions::connect_in_background), and options that do
+    /// so imply `check_later`.
     pub fn check_later(mut self) -> Self {
         self.is_checked_later = true;
         self
@@ -150,13 +151,16 @@ impl JetStreamEventSinkBuilder {
     /// - [`Unauthorized`](crate::SetupErrorKind::Unauthorized): no permission for `$JS.API.STREAM.INFO.…`.
     /// - [`Unreachable`](crate::SetupErrorKind::Unreachable): no response from JetStream within seconds; retry.
     /// - Errors of [`NatsOptions::connect`].
-    pub async fn build(self) -> Result<JetStreamEventSink, SetupError> {
+    pub async fn build(mut self) -> Result<JetStreamEventSink, SetupError> {
         let mut settings = self.settings;
         settings.subjects = Subjects::below(self.prefix.as_deref())?;
         if settings.window == 0 {
             return Err(SetupError::invalid("invalid window 0: use at least 1"));
         }
         check_name(&self.stream)?;
+        if self.is_checked_later {
+            self.connection.set_in_background();
+        }
         let is_checked_later = self.is_checked_later || self.connection.is_in_background();
         let connection = self.connection.connect().await?;
         let api = Api::new(connection.clone(), self.domain.as_deref());
@@ -167,6 +171,7 @@ impl JetStreamEventSinkBuilder {
             subjects: settings.subjects.clone(),
             retry_timeout: settings.retry_timeout,
             checked: OnceCell::new(),
+            last_failure: Mutex::default(),
         };
         if !is_checked_later {
             check.run().await?;

@@ -1,13 +1,18 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use driver_events_core::SetupError;
+use driver_events_core::{SetupError, SetupErrorKind};
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
-use super::atomic_batch::AtomicPublish;
+use super::atomic_publish::AtomicPublish;
 use crate::jetstream::api::Api;
 use crate::jetstream::stream::{StreamWarning, check, log_warnings, look_up, lookup_request};
+use crate::lock::lock;
 use crate::wire::Subjects;
+
+/// Time for which a failure is not looked up again.
+const FAILURE_TTL: Duration = Duration::from_secs(1);
 
 /// Looks up the stream and checks that it fits, until that has succeeded once.
 #[derive(Debug)]
@@ -17,9 +22,11 @@ pub(super) struct StreamCheck {
     pub(super) subjects: Subjects,
     pub(super) retry_timeout: Duration,
     pub(super) checked: OnceCell<CheckedStream>,
+    /// Time, kind and text of the last failure. Callers that wait for a lookup share its failure.
+    pub(super) last_failure: Mutex<Option<(Instant, SetupErrorKind, String)>>,
 }
 
-/// What the sink needs to know about its stream.
+/// Properties of the stream that the sink uses.
 #[derive(Debug)]
 pub(super) struct CheckedStream {
     pub(super) atomic: AtomicPublish,
@@ -28,22 +35,35 @@ pub(super) struct CheckedStream {
 }
 
 impl StreamCheck {
-    /// Checks the stream. Concurrent callers share one lookup.
+    /// Checks the stream. Concurrent callers share one lookup, and its failure.
     ///
     /// # Errors
-    /// Those of [`look_up`] and [`check`]. The next call checks again.
+    /// As [`look_up`] and [`check`]. A call after [`FAILURE_TTL`] checks again.
     pub(super) async fn run(&self) -> Result<&CheckedStream, SetupError> {
         let checked = self.checked.get_or_try_init(|| async {
-            let config = look_up(&self.api, &self.stream).await?.config;
-            let warnings = check(&config, &self.subjects, self.retry_timeout)?;
-            log_warnings(&config.name, &warnings);
-            Ok(CheckedStream {
-                atomic: AtomicPublish::of_stream(&config),
-                duplicate_window: config.duplicate_window,
-                warnings,
-            })
+            if let Some((time, kind, message)) = &*lock(&self.last_failure)
+                && time.elapsed() < FAILURE_TTL
+            {
+                return Err(SetupError::new(*kind, message));
+            }
+            let checked = self.look_up().await;
+            if let Err(error) = &checked {
+                *lock(&self.last_failure) = Some((Instant::now(), error.kind(), error.to_string()));
+            }
+            checked
         });
         checked.await
+    }
+
+    async fn look_up(&self) -> Result<CheckedStream, SetupError> {
+        let config = look_up(&self.api, &self.stream).await?.config;
+        let warnings = check(&config, &self.subjects, self.retry_timeout)?;
+        log_warnings(&config.name, &warnings);
+        Ok(CheckedStream {
+            atomic: AtomicPublish::of_stream(&config),
+            duplicate_window: config.duplicate_window,
+            warnings,
+        })
     }
 
     /// Returns the subject of the lookup.

@@ -1,0 +1,20 @@
+use driver_events_core::DriverEventSource;
+
+/// Source of a URL.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct OpenedSource {
+    /// The source. Call `close` when reading ends, or acks may be lost.
+    pub source: Box<dyn DriverEventSource>,
+    /// Settings of the stream or topic that the reader should know about. Empty today: no source has any.
+    pub warnings: Vec<String>,
+}
+
+impl OpenedSource {
+    pub(crate) fn new(source: impl DriverEventSource + 'static) -> Self {
+        Self {
+            source: Box::new(source),
+            warnings: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use driver_events_core::redacted_url;
+use driver_events_stdout::{Format, StdoutEventSink};
+
+use crate::open_error::OpenError;
+use crate::opened_sink::OpenedSink;
+use crate::options::Options;
+use crate::protocol::Protocol;
+use crate::transport::remote::RemoteSink;
+use crate::transport::{self, file};
+use crate::url::{Url, UrlError};
+
+/// Parsed URL of a sink.
+///
+/// | URL | parameters |
+/// |---|---|
+/// | `stdout:` | `format=json` (default), `cloudevents` or `pretty` |
+/// | `file:PATH`, `file:///PATH`; `?` and `%` in the path are written as `%3F` and `%25` | as `stdout:`, but the default is CloudEvents, and bare JSON for an event without a subject |
+/// | `nats://HOST:PORT`; `tls://` requires TLS | `prefix=TENANT`, `bare`, `tls`, `inbox=PREFIX` |
+/// | `jetstream://HOST:PORT/STREAM` | as `nats:`, and `domain=NAME` |
+/// | `kafka://HOST:PORT/TOPIC`; default topic: `agent.driver` | `prefix=TENANT`, `bare`, `tls`, `per-subject`, `acks=all` (default), `leader` or `none`. With [`create_topic`](Options::create_topic): `partitions=12`, `replication=3`, `min-insync=2`, `retention=7d` |
+///
+/// Several hosts of a cluster are separated by commas. NATS credentials may precede the first: `USER:PASSWORD@` or `TOKEN@`.
+/// `bare` omits headers, and `inbox` is the prefix of reply subjects. Parameters are separated by `&`.
+///
+/// `Debug` and `Display` omit credentials.
+#[derive(Clone, Debug)]
+pub struct SinkUrl {
+    /// Redacted.
+    text: String,
+    destination: Destination,
+}
+
+#[derive(Clone, Debug)]
+enum Destination {
+    Stdout(Format),
+    File { path: PathBuf, format: Option<Format> },
+    Remote(Arc<dyn RemoteSink>),
+}
+
+impl SinkUrl {
+    /// Parses a URL. Only the path of a file may be invalid UTF-8.
+    ///
+    /// # Errors
+    /// The URL is invalid, or needs a cargo feature that is not enabled. The error says which.
+    pub fn parse(text: impl AsRef<OsStr>) -> Result<Self, UrlError> {
+        let text = text.as_ref();
+        let url = Url::parse(text)?;
+        let destination = match url.scheme.as_str() {
+            "stdout" if url.path.is_empty() => Destination::Stdout(format(&url)?.unwrap_or_default()),
+            "stdout" => return Err(UrlError::new("`stdout:` takes no path")),
+            "file" => Destination::File {
+                path: url.file_path()?,
+                format: format(&url)?,
+            },
+            _ => Destination::Remote(transport::sink(&url)?),
+        };
+        Ok(Self {
+            text: redacted_url(&text.to_string_lossy()).into_owned(),
+            destination,
+        })
+    }
+
+    /// Returns the transport.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        match &self.destination {
+            Destination::Stdout(_) => Protocol::Stdout,
+            Destination::File { .. } => Protocol::File,
+            Destination::Remote(remote) => remote.protocol(),
+        }
+    }
+
+    /// Returns the path of a `file:` URL.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match &self.destination {
+            Destination::File { path, .. } => Some(path),
+            Destination::Stdout(_) | Destination::Remote(_) => None,
+        }
+    }
+
+    /// Opens the sink. Waits for servers, and for the reader of a named pipe.
+    ///
+    /// # Errors
+    /// - [`Invalid`](crate::SetupErrorKind::Invalid): an option or an environment variable is invalid. Correct it.
+    /// - [`NotFound`](crate::SetupErrorKind::NotFound): the stream, the topic or the folder of the file does not exist.
+    /// - [`Unauthorized`](crate::SetupErrorKind::Unauthorized): the credentials are rejected, or a permission is missing.
+    /// - [`Incompatible`](crate::SetupErrorKind::Incompatible): the stream or topic does not fit, or the path is no file.
+    /// - [`Tls`](crate::SetupErrorKind::Tls): a certificate is not trusted.
+    /// - [`Unreachable`](crate::SetupErrorKind::Unreachable): no server replied, or the operating system failed to open the
+    ///   file. Retry with backoff.
+    ///
+    /// # Cancel safety
+    /// As [`open_sink`](crate::open_sink).
+    pub async fn open(&self, options: &Options) -> Result<OpenedSink, OpenError> {
+        let opened = match &self.destination {
+            Destination::Stdout(format) => Ok(OpenedSink::new(
+                StdoutEventSink::builder().format(*format).build_stdout(),
+            )),
+            Destination::File { path, format } => file::open_sink(path.clone(), *format).await,
+            Destination::Remote(remote) => remote.open(options).await,
+        };
+        opened.map_err(|error| OpenError::new(&self.text, error))
+    }
+}
+
+/// Returns the format of lines, if it is set.
+fn format(url: &Url<'_>) -> Result<Option<Format>, UrlError> {
+    let mut format = None;
+    url.take_parameters("`format`", |key, value| {
+        if key == "format" {
+            format = Some(UrlError::parsed(key, value)?);
+        }
+        Ok(key == "format")
+    })?;
+    Ok(format)
+}
+
+impl FromStr for SinkUrl {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
+/// The URL without user and password.
+impl fmt::Display for SinkUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
