@@ -76,13 +76,19 @@ impl NatsClient {
         let _ = self.stream.get_mut().write_all(text.as_bytes());
     }
 
+    /// Returns the next line, and answers the pings of the server, which it sends at any time.
     fn line(&mut self) -> String {
-        let mut line = String::new();
-        let read = self.stream.read_line(&mut line);
-        assert!(
-            !read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock),
-            "no response"
-        );
-        line.trim_end().to_owned()
+        loop {
+            let mut line = String::new();
+            let read = self.stream.read_line(&mut line);
+            assert!(
+                !read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock),
+                "no response"
+            );
+            match line.trim_end() {
+                "PING" => self.write("PONG\r\n"),
+                line => return line.to_owned(),
+            }
+        }
     }
 }
