@@ -85,7 +85,8 @@
 //! shortest text. The bytes do not depend on the features of serde_json that the build enables.
 //!
 //! The decoder accepts the fields in any order, ignores unknown fields, and keeps the events of newer publishers byte
-//! for byte ([`Decoded::Unknown`]).
+//! for byte ([`Decoded::Unknown`]). It reads lone surrogates, which JavaScript writes, as U+FFFD
+//! ([`replace_lone_surrogates`]).
 //!
 //! # Features
 //! None.
@@ -117,6 +118,7 @@ pub use codec::decode_error::{DecodeError, DecodeErrorKind};
 pub use codec::decoded::Decoded;
 pub use codec::encode_error::{EncodeError, EncodeErrorKind};
 pub use codec::limits::Limits;
+pub use codec::surrogates::replace_lone_surrogates;
 pub use compact::CompactTrigger;
 pub use decision::{Decision, DecisionChoice};
 pub use event::DriverEvent;

@@ -2,7 +2,8 @@ use std::error::Error;
 use std::fmt;
 
 use bytes::Bytes;
-use driver_events_types::{DecodeError, Limits};
+use data_encoding::BASE64;
+use driver_events_types::{DecodeError, Limits, replace_lone_surrogates};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -60,22 +61,39 @@ pub fn is_structured(content_type: &str) -> bool {
 /// event, no `kind`.
 #[must_use]
 pub fn looks_structured(text: &[u8]) -> bool {
-    serde_json::from_slice(text).is_ok_and(|Members(members)| {
-        let has = |name: &str| members.iter().any(|(found, _)| found == name);
-        has("specversion") && !has("kind")
-    })
+    let looks = |text: &[u8]| {
+        serde_json::from_slice(text).is_ok_and(|Members(members)| {
+            let has = |name: &str| members.iter().any(|(found, _)| found == name);
+            has("specversion") && !has("kind")
+        })
+    };
+    looks(text) || replace_lone_surrogates(text).is_some_and(|replaced| looks(&replaced))
 }
 
-/// Reads an envelope in structured mode. The bytes of its data are kept unchanged; `limits` apply to the data only.
+/// Reads an envelope in structured mode. The bytes of its data are kept unchanged, decoded if they are `data_base64`;
+/// `limits` apply to the data only. An attribute that is `null` is absent. A lone surrogate in an attribute is read as
+/// U+FFFD.
 ///
 /// # Errors
 /// Returns an error if the text is not a CloudEvent of version 1.0 with a valid event as data.
 pub fn read_structured(text: &Bytes, limits: Limits) -> Result<Envelope, StructuredError> {
-    let Members(members) = serde_json::from_slice(text).map_err(|error| StructuredError {
-        offset: error_offset(text, &error),
+    let error = match read_members(text, text, limits) {
+        Ok(envelope) => return Ok(envelope),
+        Err(error) => error,
+    };
+    match replace_lone_surrogates(text) {
+        Some(replaced) => read_members(&replaced, text, limits),
+        None => Err(error),
+    }
+}
+
+/// Reads the CloudEvent `json`. Its data is taken from `received`, the same text with its lone surrogates.
+fn read_members(json: &[u8], received: &Bytes, limits: Limits) -> Result<Envelope, StructuredError> {
+    let Members(members) = serde_json::from_slice(json).map_err(|error| StructuredError {
+        offset: error_offset(json, &error),
         reason: Reason::Json(error),
     })?;
-    let offset_of = |part: &RawValue| part.get().as_ptr().addr().saturating_sub(text.as_ptr().addr());
+    let offset_of = |part: &RawValue| part.get().as_ptr().addr().saturating_sub(json.as_ptr().addr());
     let at = |offset| {
         move |error| StructuredError {
             offset,
@@ -83,35 +101,58 @@ pub fn read_structured(text: &Bytes, limits: Limits) -> Result<Envelope, Structu
         }
     };
 
-    let mut received = ReceivedAttributes::default();
+    let mut attributes = ReceivedAttributes::default();
     let mut data = None;
+    let mut data_base64 = None;
     for (name, value) in members {
-        if name == "data" {
-            data = Some(value);
-        } else if let Ok(text) = serde_json::from_str::<String>(value.get()) {
+        if value.get() == "null" {
+            continue;
+        }
+        match &*name {
+            "data" => data = Some(value),
+            "data_base64" => data_base64 = Some(value),
             // All attributes in the table are strings, so other values belong to unknown extensions.
-            received.set(&name, &text).map_err(at(offset_of(value)))?;
+            _ if value.get().starts_with('"') => {
+                let text: String = serde_json::from_str(value.get())
+                    .map_err(|_| at(offset_of(value))(InvalidAttribute::new(&name, "is not a Unicode text")))?;
+                attributes.set(&name, &text).map_err(at(offset_of(value)))?;
+            }
+            _ => {}
         }
     }
     let missing = [
-        ("specversion", received.spec_version),
-        ("id", received.id.is_some()),
-        ("source", received.source.is_some()),
-        ("type", received.event_type.is_some()),
+        ("specversion", attributes.spec_version),
+        ("id", attributes.id.is_some()),
+        ("source", attributes.source.is_some()),
+        ("type", attributes.event_type.is_some()),
     ];
     if let Some((name, _)) = missing.iter().find(|(_, present)| !present) {
         return Err(at(0)(InvalidAttribute::new(name, "is missing or not a string")));
     }
-    let data = data.ok_or(StructuredError {
-        offset: 0,
-        reason: Reason::NoData,
+    let data_error = |at, reason| StructuredError { offset: at, reason };
+    let (json, offset) = match (data, data_base64) {
+        (Some(data), None) => {
+            let start = offset_of(data);
+            let bytes = received.get(start..start + data.get().len()).unwrap_or_default();
+            (received.slice_ref(bytes), start)
+        }
+        (None, Some(encoded)) => {
+            let offset = offset_of(encoded);
+            let decoded = serde_json::from_str::<String>(encoded.get())
+                .ok()
+                .and_then(|text| BASE64.decode(text.as_bytes()).ok())
+                .ok_or_else(|| data_error(offset, Reason::NoBase64))?;
+            (Bytes::from(decoded), offset)
+        }
+        (Some(_), Some(encoded)) => return Err(data_error(offset_of(encoded), Reason::TwoData)),
+        (None, None) => return Err(data_error(0, Reason::NoData)),
+    };
+    let envelope = Envelope::from_json_with(json, limits).map_err(|error| {
+        // The position in encoded data has no meaning in the text.
+        let within = if data.is_some() { error.offset() } else { 0 };
+        data_error(offset + within, Reason::Data(error))
     })?;
-    let json = text.slice_ref(data.get().as_bytes());
-    let envelope = Envelope::from_json_with(json, limits).map_err(|error| StructuredError {
-        offset: offset_of(data) + error.offset(),
-        reason: Reason::Data(error),
-    })?;
-    received.apply_to(envelope).map_err(at(0))
+    attributes.apply_to(envelope).map_err(at(0))
 }
 
 /// Returns the position of a serde_json error, in bytes from 0. If the text ends too early, this is its end.
@@ -139,6 +180,10 @@ enum Reason {
     Attribute(InvalidAttribute),
     #[error("CloudEvent has no `data`")]
     NoData,
+    #[error("CloudEvent has both `data` and `data_base64`")]
+    TwoData,
+    #[error("`data_base64` is not a base64 text (RFC 4648)")]
+    NoBase64,
     #[error("{}", .0.reason())]
     Data(DecodeError),
 }
@@ -155,7 +200,7 @@ impl StructuredError {
     pub fn decode_error(&self) -> Option<&DecodeError> {
         match &self.reason {
             Reason::Data(error) => Some(error),
-            Reason::Json(_) | Reason::Attribute(_) | Reason::NoData => None,
+            Reason::Json(_) | Reason::Attribute(_) | Reason::NoData | Reason::TwoData | Reason::NoBase64 => None,
         }
     }
 }

@@ -20,6 +20,11 @@ use crate::envelope::event_filter::EventFilter;
 /// Bytes allowed for the attributes of a CloudEvent, in addition to the event.
 const MAX_ATTRIBUTE_BYTES: usize = 64 * 1024;
 
+/// Byte order mark of UTF-8.
+const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
+/// Byte order marks of UTF-16, little and big endian.
+const UTF16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
+
 /// Prefix of most CloudEvents. Lines with it are tried as CloudEvents before bare events.
 const STRUCTURED_PREFIX: &[u8] = br#"{"specversion":"#;
 
@@ -29,11 +34,13 @@ const STRUCTURED_PREFIX: &[u8] = br#"{"specversion":"#;
 /// A read error is [`Disconnected`](SourceErrorKind::Disconnected): the next call resumes. If that fails, too, without a
 /// line in between, it is [`Fatal`](SourceErrorKind::Fatal).
 ///
-/// Lines end with `\n` or `\r\n`; the last line needs no ending. Blank lines are skipped. The bytes of an event are kept
-/// unchanged. An invalid line is delivered as [`Malformed`], and reading continues with the next line.
+/// Lines end with `\n` or `\r\n`; the last line needs no ending. Blank lines are skipped, and so are a UTF-8 byte order mark
+/// and NUL bytes before a line, which are the hole in a file that was truncated under its writer. Positions count the
+/// skipped bytes. The bytes of an event are kept unchanged. An invalid line is delivered as [`Malformed`], and reading
+/// continues with the next line.
 ///
-/// To bound memory, a line longer than the limit plus 64 KiB for attributes is delivered as [`Malformed`] in parts: see
-/// [`Malformed::is_continuation`].
+/// To bound memory, a line longer than 4/3 of the limit (the size of base64 data) plus 64 KiB for attributes is delivered
+/// as [`Malformed`] in parts: see [`Malformed::is_continuation`].
 ///
 /// # Examples
 /// ```
@@ -102,9 +109,15 @@ impl<R: AsyncBufRead + Unpin + Send> NdjsonSource<R> {
         self
     }
 
-    /// Returns the maximum number of bytes buffered for one line.
+    /// Returns the reader. Reading from it directly is inadvisable, as the source may hold a part of a line.
+    pub fn get_mut(&mut self) -> &mut R {
+        &mut self.reader
+    }
+
+    /// Returns the maximum number of bytes buffered for one line: an event in base64 and its attributes.
     fn max_line_bytes(&self) -> usize {
-        self.limits.max_bytes().saturating_add(MAX_ATTRIBUTE_BYTES)
+        let event = self.limits.max_bytes();
+        event.saturating_add(event / 3).saturating_add(MAX_ATTRIBUTE_BYTES)
     }
 
     /// Reads until the line is complete or at its maximum length. If the future is dropped, the bytes read so far stay in
@@ -112,10 +125,15 @@ impl<R: AsyncBufRead + Unpin + Send> NdjsonSource<R> {
     async fn fill_line(&mut self) -> std::io::Result<LineEnd> {
         loop {
             let remaining = self.max_line_bytes().saturating_sub(self.line.len());
+            let is_at_start = self.line.is_empty() && !self.is_continuation;
             let reader = &mut self.reader;
             let line = &mut self.line;
-            let (used, end) = poll_fn(|context| {
+            let (used, skipped, end) = poll_fn(|context| {
                 Pin::new(&mut *reader).poll_fill_buf(context).map_ok(|available| {
+                    if is_at_start && available.first() == Some(&0) {
+                        let skipped = available.iter().take_while(|byte| **byte == 0).count();
+                        return (skipped, skipped, None);
+                    }
                     let newline = available.iter().position(|byte| *byte == b'\n');
                     let whole = newline.map_or(available.len(), |newline| newline + 1);
                     let used = whole.min(remaining);
@@ -127,11 +145,12 @@ impl<R: AsyncBufRead + Unpin + Send> NdjsonSource<R> {
                     } else {
                         newline.map(|_| LineEnd::Newline)
                     };
-                    (used, end)
+                    (used, 0, end)
                 })
             })
             .await?;
             Pin::new(&mut self.reader).consume(used);
+            self.line_offset += skipped as u64;
             if let Some(end) = end {
                 return Ok(end);
             }
@@ -146,18 +165,24 @@ impl<R: AsyncBufRead + Unpin + Send> NdjsonSource<R> {
         }
     }
 
-    /// Takes the buffered bytes and advances the position past them.
-    fn take(&mut self, end: LineEnd) -> Bytes {
-        let bytes = Bytes::copy_from_slice(&self.line);
-        self.line.clear();
+    /// Takes the buffered bytes without a byte order mark, and their position, and advances the position past them.
+    fn take(&mut self, end: LineEnd) -> (Bytes, Position) {
+        let text = match self.line.strip_prefix(UTF8_MARK) {
+            Some(text) if !self.is_continuation => text,
+            _ => &self.line,
+        };
+        let bytes = Bytes::copy_from_slice(text);
+        self.line_offset += (self.line.len() - bytes.len()) as u64;
+        let position = self.position();
         self.line_offset += bytes.len() as u64;
+        self.line.clear();
         self.is_continuation = end == LineEnd::Limit;
         match end {
             LineEnd::Newline => self.line_number += 1,
             LineEnd::EndOfInput => self.is_at_end = true,
             LineEnd::Limit => {}
         }
-        bytes
+        (bytes, position)
     }
 }
 
@@ -180,9 +205,8 @@ impl<R: AsyncBufRead + Unpin + Send> DriverEventSource for NdjsonSource<R> {
                 }
             };
             self.has_failed = false;
-            let position = self.position();
             let is_continuation = self.is_continuation;
-            let raw = self.take(end);
+            let (raw, position) = self.take(end);
             if raw.is_empty() {
                 break;
             }
@@ -229,6 +253,9 @@ enum LineEnd {
 }
 
 fn read_line(raw: Bytes, limits: Limits) -> Result<Envelope, Malformed> {
+    if UTF16_MARKS.iter().any(|mark| raw.starts_with(mark)) {
+        return Err(Malformed::new(raw, "text is UTF-16: convert it to UTF-8", 0));
+    }
     let text = raw.slice(..raw.len() - ending_length(&raw));
     if text.starts_with(STRUCTURED_PREFIX) {
         match read_structured(&text, limits) {

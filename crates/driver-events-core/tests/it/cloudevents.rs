@@ -2,6 +2,7 @@ use std::error::Error;
 
 use bytes::Bytes;
 use chrono::DateTime;
+use data_encoding::BASE64;
 use driver_events_core::cloudevents::{
     ReceivedAttributes, is_structured, looks_structured, read_structured, visit_attributes, write_structured,
 };
@@ -211,8 +212,15 @@ fn reports_reason_and_position_of_errors() {
     assert_eq!(with(r#""source""#, r#""sauce""#), missing("source"));
     assert_eq!(with(r#""type""#, r#""typo""#), missing("type"));
     assert_eq!(
-        with(r#""data""#, r#""data_base64""#),
+        with(r#""data""#, r#""date""#),
         Err((0, "CloudEvent has no `data`".into()))
+    );
+    assert_eq!(
+        with(r#""data""#, r#""data_base64""#),
+        Err((
+            at(r#"{"kind""#) + 7,
+            "`data_base64` is not a base64 text (RFC 4648)".into()
+        ))
     );
     assert_eq!(
         with(r#""1.0""#, r#""2.0""#),
@@ -265,6 +273,161 @@ fn reports_reason_and_position_of_errors() {
         read(on_two_lines).map(drop).unwrap_err().0,
         on_two_lines.find('}').unwrap()
     );
+}
+
+/// `null` is absent, in both directions. An empty value is invalid, unless the event itself determines the attribute.
+#[test]
+fn absent_null_and_empty_attributes_differ() {
+    let missing = |name: &str| Err(format!("attribute `{name}` is missing or not a string"));
+    let is_empty = |name: &str| Err(format!("attribute `{name}` is empty"));
+    let invalid = |name: &str, reason: &str| Err(format!("attribute `{name}` {reason}"));
+    type Outcome = Result<(), String>;
+    let cases: [(&str, Outcome, Outcome); 13] = [
+        (
+            "specversion",
+            missing("specversion"),
+            invalid("specversion", "is not `1.0`, the supported version"),
+        ),
+        ("id", missing("id"), is_empty("id")),
+        ("source", missing("source"), is_empty("source")),
+        ("type", missing("type"), is_empty("type")),
+        ("subject", Ok(()), Ok(())),
+        ("time", Ok(()), invalid("time", "is not an RFC 3339 time")),
+        ("datacontenttype", Ok(()), Ok(())),
+        (
+            "sequence",
+            invalid("producerrun", "requires `sequence`"),
+            invalid("sequence", "is not an unsigned integer"),
+        ),
+        (
+            "producerrun",
+            invalid("sequence", "requires `producerrun`"),
+            is_empty("producerrun"),
+        ),
+        ("partitionkey", Ok(()), Ok(())),
+        ("traceparent", Ok(()), is_empty("traceparent")),
+        ("tracestate", Ok(()), Ok(())),
+        ("comexample", Ok(()), Ok(())),
+    ];
+    for (name, absent, empty) in cases {
+        let all: serde_json::Value = serde_json::from_str(FULL).unwrap();
+        let with = |value: Option<&str>| {
+            let mut all = all.clone();
+            let members = all.as_object_mut().unwrap();
+            members.remove(name);
+            if let Some(value) = value {
+                members.insert(name.to_owned(), serde_json::from_str(value).unwrap());
+            }
+            read(&all.to_string()).map_err(|(_, reason)| reason)
+        };
+        let (omitted, null) = (with(None), with(Some("null")));
+        match (&omitted, &null) {
+            (Ok(omitted), Ok(null)) => assert_eq!(structured(omitted), structured(null), "{name}"),
+            _ => assert_eq!(null.as_ref().err(), omitted.as_ref().err(), "{name}"),
+        }
+        assert_eq!(null.map(drop), absent, "null {name}");
+        assert_eq!(with(Some(r#""""#)).map(drop), empty, "empty {name}");
+    }
+    assert_eq!(
+        with_data(r#""data":null"#).map(drop),
+        Err((0, "CloudEvent has no `data`".into()))
+    );
+}
+
+/// Every attribute is written as a text that is not empty, or not at all.
+#[test]
+fn absent_attributes_are_not_written_as_null_or_empty() {
+    let unknown = Envelope::from_json(r#"{"kind":"host_restarted"}"#).unwrap();
+    for envelope in [full(), event(1), unknown.with_event_type("t").unwrap()] {
+        let line: serde_json::Value = serde_json::from_str(&structured(&envelope)).unwrap();
+        for (name, value) in line.as_object().unwrap().iter().filter(|(name, _)| *name != "data") {
+            assert!(value.as_str().is_some_and(|text| !text.is_empty()), "{name}: {value}");
+        }
+    }
+}
+
+/// Returns the envelope of a CloudEvent with these members.
+fn with_data(members: &str) -> Result<Envelope, (usize, String)> {
+    read(&format!(
+        r#"{{"specversion":"1.0","id":"1","source":"s","type":"t",{members}}}"#
+    ))
+}
+
+#[test]
+fn reads_base64_data() {
+    let json = r#"{"kind": "escalate","goal_id":"00000000-0000-0000-0000-000000000001","reason":"\ud83d"}"#;
+    for encoded in [
+        BASE64.encode(json.as_bytes()),
+        BASE64.encode(json.as_bytes()).replace('/', r"\/"),
+    ] {
+        for members in [
+            format!(r#""data_base64":"{encoded}""#),
+            format!(r#""data":null,"data_base64":"{encoded}","x":"\udc00""#),
+        ] {
+            let envelope = with_data(&members).unwrap();
+            assert_eq!(envelope.json().unwrap(), json, "{members}");
+            assert_eq!(envelope.id().as_str(), "1");
+        }
+    }
+    assert_eq!(
+        with_data(r#""data":{"kind":"x"},"data_base64":null"#).unwrap().kind(),
+        "x"
+    );
+    for (members, offset, reason) in [
+        (
+            r#""data_base64":7"#,
+            68,
+            "`data_base64` is not a base64 text (RFC 4648)",
+        ),
+        (
+            r#""data_base64":"e30""#,
+            68,
+            "`data_base64` is not a base64 text (RFC 4648)",
+        ),
+        (
+            r#""data_base64":"e30=","data":{}"#,
+            68,
+            "CloudEvent has both `data` and `data_base64`",
+        ),
+        (r#""data_base64":"e30=""#, 68, "missing field `kind`"),
+    ] {
+        assert_eq!(
+            with_data(members).map(drop),
+            Err((offset, reason.to_owned())),
+            "{members}"
+        );
+    }
+}
+
+/// As agents in JavaScript write them: in the data, in attributes, in their names.
+#[test]
+fn lone_surrogates_are_read_as_replacement_characters() {
+    let data = r#"{"kind":"escalate","goal_id":"00000000-0000-0000-0000-000000000001","reason":"cut \ud83d"}"#;
+    for text in [
+        FULL.replace(r#""id":"an \"id\"""#, r#""id":"an \ud83d""#),
+        FULL.replace("night", r"\udc00"),
+        FULL.replace(r#""specversion""#, r#""x\ud83d":"\ud83d","specversion""#),
+        FULL.replace(r#""reason":"x""#, r#""reason":"cut \ud83d""#),
+    ] {
+        assert!(looks_structured(text.as_bytes()), "{text}");
+        let envelope = read(&text).unwrap();
+        let json = envelope.json().unwrap().clone();
+        assert!(
+            text.contains(std::str::from_utf8(&json).unwrap()),
+            "received bytes are kept: {json:?}"
+        );
+        let again = structured(&envelope);
+        assert_eq!(structured(&read(&again).unwrap()), again);
+    }
+    let cut = read(&FULL.replace(r#""id":"an \"id\"""#, r#""id":"an \ud83d""#)).unwrap();
+    assert_eq!(cut.id().as_str(), "an \u{fffd}");
+    let cut = with_data(&format!(r#""data":{data}"#)).unwrap();
+    assert!(matches!(cut.event(), Some(DriverEvent::Escalate { reason, .. }) if reason == "cut \u{fffd}"));
+    assert_eq!(cut.json().unwrap(), data);
+    // Other faults keep their positions in the received bytes.
+    let text = format!(r#""x":"\ud83d","data":{}"#, data.replace(r#""cut \ud83d""#, "7"));
+    let (offset, reason) = with_data(&text).unwrap_err();
+    assert_eq!(&text[offset - 54..], "7}", "{reason}");
 }
 
 #[test]

@@ -214,7 +214,7 @@ async fn reports_malformed_lines_and_reads_on() {
 #[tokio::test]
 async fn too_long_line_is_delivered_in_parts() {
     let limits = Limits::default().with_max_bytes(1_000);
-    let part_bytes = 1_000 + 64 * 1024;
+    let part_bytes = 1_000 + 333 + 64 * 1024;
     let valid = json(&samples::foreign(samples::goal(1)));
     let long = "x".repeat(3 * part_bytes + 5);
     let text = format!("{valid}\n{long}\n{valid}\n{long}");
@@ -262,6 +262,82 @@ async fn too_large_event_is_one_malformed_delivery() {
     let malformed = delivery.envelope().unwrap_err();
     assert_eq!(malformed.raw(), line.as_bytes());
     assert!(malformed.reason().contains("limit of 1000"), "{malformed}");
+}
+
+/// Windows editors write a byte order mark, and `cat` of such files leaves one in the middle. A file that was truncated
+/// under its writer starts with a hole.
+#[tokio::test]
+async fn byte_order_marks_and_holes_are_skipped() {
+    let event = json(&samples::foreign(samples::goal(1)));
+    let mark = "\u{feff}";
+    let hole = "\0".repeat(10_000);
+    let expected = |line, offset: usize, ending: &str| Received::Event {
+        line,
+        offset: offset as u64,
+        raw: format!("{event}{ending}").into_bytes(),
+        json: event.clone(),
+    };
+    for (text, at) in [
+        (format!("{mark}{event}\n"), vec![(1, 3, "\n")]),
+        (format!("{mark}{event}"), vec![(1, 3, "")]),
+        (format!("{mark}\n{mark}{event}\r\n{mark}"), vec![(2, 7, "\r\n")]),
+        (
+            format!("{mark}{event}\n{mark}{event}"),
+            vec![(1, 3, "\n"), (2, event.len() + 7, "")],
+        ),
+        (format!("{hole}{event}\n{hole}"), vec![(1, 10_000, "\n")]),
+        (format!("\0{mark}{event}\n"), vec![(1, 4, "\n")]),
+        (mark.to_owned(), vec![]),
+    ] {
+        let at: Vec<_> = at
+            .into_iter()
+            .map(|(line, offset, ending)| expected(line, offset, ending))
+            .collect();
+        for chunk_bytes in [1, 2, 7, 4_096] {
+            let source = NdjsonSource::new("-", ChunkReader::new(text.as_bytes(), chunk_bytes));
+            assert_eq!(read_all(source).await, at, "{text:.40?}");
+        }
+    }
+}
+
+/// A hole of any size is no part of a line that is too long.
+#[tokio::test]
+async fn hole_is_not_buffered() {
+    let event = json(&samples::foreign(samples::goal(1)));
+    let text = format!("{}{event}\n", "\0".repeat(3_000_000));
+    let all = read_all(NdjsonSource::new("-", text.as_bytes())).await;
+    assert!(
+        matches!(
+            &all[..],
+            [Received::Event {
+                line: 1,
+                offset: 3_000_000,
+                ..
+            }]
+        ),
+        "{all:?}"
+    );
+}
+
+#[tokio::test]
+async fn utf_16_is_named() {
+    let event = json(&samples::foreign(samples::goal(1)));
+    let little: Vec<u8> = format!("\u{feff}{event}\n")
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let big: Vec<u8> = format!("\u{feff}{event}\n")
+        .encode_utf16()
+        .flat_map(u16::to_be_bytes)
+        .collect();
+    for text in [little, big] {
+        let delivery = NdjsonSource::new("-", &text[..]).next().await.unwrap().unwrap();
+        let malformed = delivery.envelope().unwrap_err();
+        assert_eq!(
+            (malformed.reason(), malformed.offset()),
+            ("text is UTF-16: convert it to UTF-8", 0)
+        );
+    }
 }
 
 #[tokio::test]
@@ -324,16 +400,24 @@ fn any_text() -> impl Strategy<Value = Vec<u8>> {
         Just(br#"{"kind":"new"}"#.to_vec()),
         Just(b"\r".to_vec()),
         Just(b"  ".to_vec()),
+        Just(br#"{"kind":"escalate","goal_id":"00000000-0000-0000-0000-000000000001","reason":"\ud83d"}"#.to_vec()),
+        Just(b"\xef\xbb\xbf{\"kind\":\"new\"}".to_vec()),
+        Just(b"\0\0\0".to_vec()),
         prop::collection::vec(any::<u8>(), 0..20),
     ];
     prop::collection::vec(line, 0..8).prop_map(|lines| lines.join(&b'\n'))
 }
 
-/// Reference implementation: splits at every newline and skips blank lines.
+/// Reference implementation: splits at every newline, skips blank lines, and NULs and a byte order mark before a line.
 fn reference(text: &[u8]) -> Vec<Received> {
     let mut offset = 0;
     let mut all = Vec::new();
     for (raw, line) in text.split_inclusive(|byte| *byte == b'\n').zip(1..) {
+        let whole = raw.len() as u64;
+        let raw = &raw[raw.iter().take_while(|byte| **byte == 0).count()..];
+        let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
+        let end = offset + whole;
+        offset = end - raw.len() as u64;
         let content = raw.strip_suffix(b"\r\n").or(raw.strip_suffix(b"\n")).unwrap_or(raw);
         match Envelope::from_json(content.to_vec()) {
             _ if raw.iter().all(u8::is_ascii_whitespace) => {}
@@ -350,7 +434,7 @@ fn reference(text: &[u8]) -> Vec<Received> {
                 is_continuation: false,
             }),
         }
-        offset += raw.len() as u64;
+        offset = end;
     }
     all
 }

@@ -3,13 +3,16 @@ use serde::Deserialize;
 use super::decode_error::{DecodeError, DecodeErrorKind};
 use super::fault::error_at;
 use super::limits::Limits;
+use super::surrogates::replace_lone_surrogates;
 use super::{depth, diagnose};
 use crate::event::DriverEvent;
 
 impl DriverEvent {
     /// Decodes one event from JSON with the default [`Limits`].
     ///
-    /// Surrounding white space and fields that are not in the contract are ignored.
+    /// Surrounding white space and fields that are not in the contract are ignored. A lone surrogate, such as `"\ud83d"` of
+    /// a string that JavaScript cut inside an emoji, is decoded as U+FFFD, also in keys: see
+    /// [`replace_lone_surrogates`]. serde's `Deserialize` refuses it.
     ///
     /// # Errors
     /// Returns a [`DecodeError`] if the text is not a valid event or exceeds the limits; [`DecodeErrorKind`] says what
@@ -34,7 +37,16 @@ impl DriverEvent {
     /// Returns the same errors as [`from_json`](Self::from_json).
     pub fn from_json_with(json: &[u8], limits: Limits) -> Result<Self, DecodeError> {
         let text = check_limits(json, limits)?;
-        parse(text).map_err(|error| diagnose::diagnose(text, &error))
+        let error = match parse(text) {
+            Ok(event) => return Ok(event),
+            Err(error) => error,
+        };
+        if let Some(replaced) = replace_lone_surrogates(json)
+            && let Ok(text) = std::str::from_utf8(&replaced)
+        {
+            return parse(text).map_err(|error| diagnose::diagnose(text, &error));
+        }
+        Err(diagnose::diagnose(text, &error))
     }
 }
 

@@ -5,6 +5,7 @@ use super::decode_error::{DecodeError, DecodeErrorKind};
 use super::encode_error::EncodeError;
 use super::limits::Limits;
 use super::strict;
+use super::surrogates::replace_lone_surrogates;
 use crate::event::DriverEvent;
 use crate::id::GoalId;
 use crate::kind::EventKind;
@@ -112,7 +113,10 @@ impl Decoded {
     pub fn goal_id(&self) -> Option<GoalId> {
         match self {
             Self::Known(event) => Some(event.goal_id()),
-            Self::Unknown { raw, .. } => goal_id_of(raw),
+            Self::Unknown { raw, .. } => {
+                // A key with a lone surrogate prevents reading the others.
+                goal_id_of(raw).or_else(|| goal_id_of(&replace_lone_surrogates(raw)?))
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod float;
 pub(crate) mod json;
 pub(crate) mod limits;
 pub(crate) mod strict;
+pub(crate) mod surrogates;
 pub(crate) mod tagged;
 pub(crate) mod time;
 

@@ -44,10 +44,7 @@ impl<'a> Validator<'a> {
     }
 
     fn read_members_and_kind(&self, event: &'a RawValue) -> Result<(Members<'a>, String, &'a RawValue), Fault> {
-        let members = self.read_members(event, "").map_err(|fault| match fault.kind {
-            DecodeErrorKind::Invalid => missing_kind(fault),
-            _ => fault,
-        })?;
+        let members: Members<'a> = self.read(event, "").map_err(missing_kind)?;
         let Some(at) = self.unique_member(&members, tagged::KIND, tagged::KIND)? else {
             return Err(missing_kind(self.missing_field(event, tagged::KIND, tagged::KIND)));
         };
@@ -74,11 +71,11 @@ impl<'a> Validator<'a> {
                 values.try_for_each(|(index, value)| self.check_shape(*shape, value, &format!("{path}[{index}]")))
             }
             Shape::Struct(shape) => {
-                let members = self.read_members(value, path)?;
+                let members: Members<'a> = self.read(value, path)?;
                 self.check_fields(&members, shape.fields, value, path)
             }
             Shape::Tagged(shape) => {
-                let members = self.read_members(value, path)?;
+                let members: Members<'a> = self.read(value, path)?;
                 let kind_path = join(path, tagged::KIND);
                 let Some(at) = self.unique_member(&members, tagged::KIND, &kind_path)? else {
                     return Err(self.missing_field(value, tagged::KIND, &kind_path));
@@ -119,18 +116,6 @@ impl<'a> Validator<'a> {
             }
         }
         Ok(())
-    }
-
-    fn read_members(&self, value: &'a RawValue, path: &str) -> Result<Members<'a>, Fault> {
-        self.read(value, path)
-            .map_err(|fault| match value.get().starts_with('{') {
-                // The value is an object, so the fault is in a key: an escape that is not a Unicode character.
-                true => Fault {
-                    kind: DecodeErrorKind::Syntax,
-                    ..fault
-                },
-                false => fault,
-            })
     }
 
     /// Returns the member of the given name; a duplicate is a fault.

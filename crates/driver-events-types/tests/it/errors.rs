@@ -46,14 +46,7 @@ fn assert_fault(event: &DriverEvent, json: &Node, kind: DecodeErrorKind, path: &
 /// Returns invalid JSON for the shape, each with the path of the fault inside it.
 fn wrong_values(shape: Shape) -> &'static [(&'static str, &'static str)] {
     match shape {
-        Shape::Text => &[
-            ("5", ""),
-            ("true", ""),
-            ("[]", ""),
-            ("{}", ""),
-            (r#""\ud800""#, ""),
-            (r#""\udc00\ud800""#, ""),
-        ],
+        Shape::Text => &[("5", ""), ("true", ""), ("[]", ""), ("{}", "")],
         Shape::Bool => &[("0", ""), (r#""true""#, "")],
         Shape::I32 => &[("2147483648", ""), ("-2147483649", ""), ("1.0", ""), (r#""1""#, "")],
         Shape::U32 => &[("-1", ""), ("4294967296", ""), ("1.5", ""), ("-0", ""), (r#""1""#, "")],
@@ -96,12 +89,7 @@ fn wrong_values(shape: Shape) -> &'static [(&'static str, &'static str)] {
             (r#""18446744073709551615s 1000000000ns""#, ""),
             (r#""18446744073709551615s 1s""#, ""),
         ],
-        Shape::Json => &[
-            ("1e400", ""),
-            (r#"{"a":[-1e400]}"#, ""),
-            (r#""\ud800""#, ""),
-            (r#"{"\udc00":1}"#, ""),
-        ],
+        Shape::Json => &[("1e400", ""), (r#"{"a":[-1e400]}"#, "")],
         Shape::Map => &[("5", ""), ("[]", ""), (r#""x""#, ""), (r#"{"a":1e400}"#, "")],
         Shape::Array(_) => &[
             ("5", ""),
@@ -222,23 +210,6 @@ fn duplicate_field_is_refused_at_every_level() {
 }
 
 #[test]
-fn invalid_key_is_reported_at_its_object() {
-    for (event, json) in samples::all() {
-        let json = Node::parse(&json);
-        for object in object_locations(&event, &json) {
-            let text = json.render(Style::Compact);
-            let (_, offset) = json.render_and_find(Style::Compact, &object.steps);
-            let text = format!(r#"{}"\ud800":1,{}"#, &text[..=offset], &text[offset + 1..]);
-            let error = error_of(&text);
-            assert_eq!(
-                (error.kind(), error.path(), error.offset()),
-                (DecodeErrorKind::Syntax, &*object.path, offset)
-            );
-        }
-    }
-}
-
-#[test]
 fn json_without_kind_is_missing_kind() {
     for (json, path, offset) in [
         ("5", "", 0),
@@ -250,7 +221,6 @@ fn json_without_kind_is_missing_kind() {
         (r#"{"Kind":"escalate"}"#, "kind", 0),
         (r#"{"kind":null}"#, "kind", 8),
         (r#"{"kind":{"kind":"escalate"}}"#, "kind", 8),
-        (r#"{"kind":"\ud800"}"#, "kind", 8),
         (r#"{"goal_id":1,"kind":7}"#, "kind", 20),
     ] {
         let error = error_of(json);

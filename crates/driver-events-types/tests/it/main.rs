@@ -19,6 +19,7 @@ mod contract;
 mod decoded;
 mod errors;
 mod limits;
+mod surrogates;
 
 mod behaviour;
 mod property;
