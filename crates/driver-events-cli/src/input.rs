@@ -1,17 +1,11 @@
 use std::borrow::Cow;
 use std::ffi::OsString;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 
-use driver_events::NdjsonSource;
-use tokio::fs::File;
-use tokio::io::{AsyncRead, BufReader};
+use driver_events::{DriverEventSource, Options, SourceUrl};
 
 use crate::file_id::FileId;
-
-/// Size of one read, and thereby of a batch.
-const READ_BUFFER_BYTES: usize = 256 * 1024;
+use crate::open_error::OpenError;
 
 /// File or standard input, read line by line.
 #[derive(Clone, Debug)]
@@ -19,8 +13,6 @@ pub(crate) enum Input {
     Stdin,
     File(PathBuf),
 }
-
-pub(crate) type Reader = BufReader<Pin<Box<dyn AsyncRead + Send>>>;
 
 impl Input {
     /// Parses `-` or the path of a file.
@@ -69,17 +61,12 @@ impl Input {
         format!("`{}` is both input and output", self.name())
     }
 
-    /// Opens the input. A named pipe blocks until it has a writer.
-    pub(crate) async fn open(&self) -> io::Result<NdjsonSource<Reader>> {
-        let reader: Pin<Box<dyn AsyncRead + Send>> = match self {
-            Self::Stdin => Box::pin(tokio::io::stdin()),
-            Self::File(path) => Box::pin(File::open(path).await?),
+    /// Opens the input. Waits for the writer of a named pipe.
+    pub(crate) async fn open(&self) -> Result<Box<dyn DriverEventSource>, OpenError> {
+        let url = match self {
+            Self::Stdin => SourceUrl::stdin(),
+            Self::File(path) => SourceUrl::from_path(path),
         };
-        Ok(self.lines(reader))
-    }
-
-    /// Reads lines from `reader`, with positions that name this input.
-    pub(crate) fn lines(&self, reader: Pin<Box<dyn AsyncRead + Send>>) -> NdjsonSource<Reader> {
-        NdjsonSource::new(self.name(), BufReader::with_capacity(READ_BUFFER_BYTES, reader))
+        Ok(url.open(&Options::default()).await?.source)
     }
 }

@@ -24,6 +24,7 @@ mod output;
 mod report;
 mod runtime;
 mod signals;
+mod standard_streams;
 
 use std::process::ExitCode;
 

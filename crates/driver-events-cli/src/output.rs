@@ -1,12 +1,16 @@
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 
 use crate::exit::Exit;
 use crate::report::{Report, with_causes};
+use crate::standard_streams::{check_stdout, write_all};
 
 /// Writes text to standard output. A closed pipe counts as success: the reader has read as much as it wanted.
 pub(crate) fn print(text: &[u8]) -> Exit {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+    if let Err(text) = check_stdout() {
+        Report::new().error(text);
+        return Exit::Failure;
+    }
+    match write_all(&mut io::stdout().lock(), text) {
         Ok(()) => Exit::Success,
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Success,
         Err(error) => {

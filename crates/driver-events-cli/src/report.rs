@@ -1,8 +1,10 @@
 use std::error::Error;
 use std::fmt::Display;
-use std::io::{self, Write as _};
+use std::io;
 
 use indicatif::ProgressBar;
+
+use crate::standard_streams::write_all;
 
 /// Writes diagnostics to standard error. Write errors are ignored: there is no other place to report them.
 #[derive(Clone, Debug)]
@@ -26,8 +28,7 @@ impl Report {
         let mut line = escape(&text.to_string());
         line.push('\n');
         self.bar.suspend(|| {
-            let mut stderr = io::stderr().lock();
-            let _ = stderr.write_all(line.as_bytes());
+            let _ = write_all(&mut io::stderr().lock(), line.as_bytes());
         });
     }
 

@@ -62,6 +62,25 @@ impl SourceUrl {
         })
     }
 
+    /// Returns the source of standard input.
+    #[must_use]
+    pub fn stdin() -> Self {
+        Self {
+            text: "stdin:".to_owned(),
+            origin: Origin::Stdin,
+        }
+    }
+
+    /// Returns the source of a file. The path is taken as it is, without the encoding of a URL. `Display` and errors show it.
+    #[must_use]
+    pub fn from_path(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        Self {
+            text: path.to_string_lossy().into_owned(),
+            origin: Origin::File(path),
+        }
+    }
+
     /// Returns the transport.
     #[must_use]
     pub fn protocol(&self) -> Protocol {

@@ -11,6 +11,7 @@ use driver_events::{DriverEventSource, Envelope, NdjsonSource, SinkError, SinkEr
 use crate::exit::Exit;
 use crate::report::{Report, with_causes};
 use crate::signals::Shutdown;
+use crate::standard_streams::check_stdout;
 use crate::target::stdout_sink;
 
 /// Sample run with three goals and at least one event of each kind.
@@ -51,6 +52,10 @@ fn parse_speed(text: &str) -> Result<f64, String> {
 pub(crate) async fn run(arguments: DemoArguments, shutdown: Shutdown) -> Exit {
     let speed = io::stdout().is_terminal().then_some(arguments.speed);
     let report = Report::new();
+    if let Err(text) = check_stdout() {
+        report.error(text);
+        return Exit::Failure;
+    }
     let played = tokio::select! {
         biased;
         signal = shutdown.requested() => return Exit::Stopped(signal),

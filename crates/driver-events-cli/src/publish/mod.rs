@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
-use driver_events::{DriverEventSink, NdjsonSource, OpenedSink, Protocol};
+use driver_events::{DriverEventSink, DriverEventSource, OpenedSink, Protocol};
 
 use self::interruptible_sink::InterruptibleSink;
 use self::line_ids::LineIds;
@@ -27,11 +27,12 @@ use crate::connection::ConnectionArguments;
 use crate::exit::Exit;
 use crate::file_id::FileId;
 use crate::help::separate_hints;
-use crate::input::{Input, Reader};
+use crate::input::Input;
 use crate::open_error::OpenError;
 use crate::redacting_parser::RedactingParser;
 use crate::report::{Report, with_causes};
 use crate::signals::Shutdown;
+use crate::standard_streams::{check_stdin, check_stdout};
 use crate::target::{Target, TargetOptions};
 
 const AFTER_HELP: &str = "\
@@ -90,7 +91,7 @@ Input:
   line without its ending. So a line has the same id whenever it is published.
   For different inputs on standard input, set different --source-name.
   A malformed line is reported on standard error as NAME:LINE:COLUMN: reason,
-  and the next line is read.
+  and the next line is read. A UTF-8 byte order mark is skipped.
 
 Signals:
   SIGINT (Ctrl-C) and SIGTERM stop reading. Lines already read are published,
@@ -160,6 +161,10 @@ pub(crate) async fn run(arguments: PublishArguments, shutdown: Shutdown) -> Exit
         Report::new().error(text);
         return Exit::Usage;
     }
+    if let Err(text) = arguments.check_streams() {
+        Report::new().error(text);
+        return Exit::Failure;
+    }
     let opened = tokio::select! {
         biased;
         signal = shutdown.requested() => return Exit::Stopped(signal),
@@ -183,6 +188,16 @@ impl PublishArguments {
         }
         if self.create_topic && !has(Protocol::Kafka) {
             return Err("--create-topic requires a `kafka:` target".to_owned());
+        }
+        Ok(())
+    }
+
+    fn check_streams(&self) -> Result<(), String> {
+        if self.input.path().is_none() {
+            check_stdin()?;
+        }
+        if self.targets.iter().any(Target::is_stdout) {
+            check_stdout()?;
         }
         Ok(())
     }
@@ -221,12 +236,9 @@ impl PublishArguments {
 async fn open(
     arguments: &PublishArguments,
     shutdown: &Shutdown,
-) -> Result<(NdjsonSource<Reader>, Publisher), OpenError> {
+) -> Result<(Box<dyn DriverEventSource>, Publisher), OpenError> {
     let input = &arguments.input;
-    let source = input
-        .open()
-        .await
-        .map_err(|error| OpenError::of_file(input.name(), &error))?;
+    let source = input.open().await?;
     let prints_events = arguments.targets.iter().any(Target::is_stdout);
     let input_bytes = input
         .path()

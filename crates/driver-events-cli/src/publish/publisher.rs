@@ -73,12 +73,13 @@ impl Publisher {
         }
         join_all(self.workers.iter_mut().map(TargetWorker::close)).await;
         if is_cut_short || signal.is_some() {
-            match self.last_line {
-                0 => self
-                    .report
-                    .line(format_args!("stopped before the first line of {name}")),
-                line => self.report.line(format_args!("stopped after line {line} of {name}")),
-            }
+            self.report.line(match self.last_line {
+                0 if self.workers.iter().any(TargetWorker::has_accepted) => {
+                    format!("stopped at line 1 of {name} or later")
+                }
+                0 => format!("stopped before the first line of {name}"),
+                line => format!("stopped after line {line} of {name}"),
+            });
         }
         for worker in &self.workers {
             self.report.line(worker.summary(self.malformed));
@@ -113,6 +114,9 @@ impl Publisher {
         self.bar.set_position(bytes_read);
         if self.workers.iter().any(TargetWorker::is_open) {
             self.last_line = last_line;
+        } else {
+            let confirmed = self.workers.iter().filter_map(TargetWorker::last_confirmed);
+            self.last_line = confirmed.fold(self.last_line, u64::max);
         }
         for error in [read_result, deliver_result].into_iter().filter_map(Result::err) {
             self.report.error(error);

@@ -34,6 +34,10 @@ pub(super) struct TargetWorker {
     rejected: u64,
     unconfirmed: u64,
     stop_reason: Option<StopReason>,
+    /// Whether the target accepted an event, which it may have stored.
+    has_accepted: bool,
+    /// Number of the last line before the first unconfirmed one.
+    last_confirmed: Option<u64>,
 }
 
 /// Reason why no more events are sent to a target.
@@ -55,6 +59,8 @@ impl TargetWorker {
             rejected: 0,
             unconfirmed: 0,
             stop_reason: None,
+            has_accepted: false,
+            last_confirmed: None,
         }
     }
 
@@ -99,6 +105,7 @@ impl TargetWorker {
                 break Some(error);
             }
         };
+        self.has_accepted |= progress.accepted > 0;
         self.rejected += progress.rejections.len() as u64;
         self.already_stored += progress.already_stored;
         match failure {
@@ -152,6 +159,11 @@ impl TargetWorker {
             lines.first()
         };
         self.unconfirmed += progress.pending.len() as u64;
+        self.last_confirmed = first_unconfirmed.and_then(|line| match &line.position {
+            Position::Line { line, .. } => line.checked_sub(1),
+            // The input consists of lines.
+            _ => None,
+        });
         let place = first_unconfirmed
             .map(|line| format!(" at {} or later", line.position))
             .unwrap_or_default();
@@ -172,6 +184,16 @@ impl TargetWorker {
     /// Returns whether the worker still sends events.
     pub(super) fn is_open(&self) -> bool {
         self.stop_reason.is_none()
+    }
+
+    /// Returns whether the target may have stored an event.
+    pub(super) fn has_accepted(&self) -> bool {
+        self.has_accepted
+    }
+
+    /// Returns the number of the last line before the first unconfirmed one, or `None` if the worker is open.
+    pub(super) fn last_confirmed(&self) -> Option<u64> {
+        self.last_confirmed
     }
 
     /// Returns whether standard output is the only target and its reader closed it.

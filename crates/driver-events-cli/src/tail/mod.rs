@@ -18,6 +18,7 @@ use crate::help::separate_hints;
 use crate::redacting_parser::RedactingParser;
 use crate::report::Report;
 use crate::signals::Shutdown;
+use crate::standard_streams::check_stdout;
 
 const AFTER_HELP: &str = "\
 Sources:
@@ -152,6 +153,10 @@ pub(crate) async fn run(arguments: TailArguments, shutdown: Shutdown) -> Exit {
     if let Err(text) = source::check(&arguments.from, arguments.follow) {
         report.error(text);
         return Exit::Usage;
+    }
+    if let Err(text) = check_stdout().and_then(|()| source::check_stdin(&arguments.from)) {
+        report.error(text);
+        return Exit::Failure;
     }
     let mut options = arguments.connection.options();
     // An option that is not given selects everything.

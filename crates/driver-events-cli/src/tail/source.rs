@@ -8,6 +8,7 @@ use super::follow::FollowedFile;
 use crate::file_id::FileId;
 use crate::open_error::OpenError;
 use crate::report::{Report, with_causes};
+use crate::standard_streams;
 
 /// Timeout of sending the last acks.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -57,6 +58,14 @@ pub(super) fn check(url: &SourceUrl, follow: bool) -> Result<(), String> {
         return Err(format!("`{url}` is both input and output"));
     }
     Ok(())
+}
+
+/// Returns an error if the source is a standard input that is closed.
+pub(super) fn check_stdin(url: &SourceUrl) -> Result<(), String> {
+    match url.protocol() {
+        Protocol::Stdin => standard_streams::check_stdin(),
+        _ => Ok(()),
+    }
 }
 
 /// Releases deliveries that were not printed and waits, within a timeout, until the server has received all acks.

@@ -69,3 +69,44 @@ fn cloud_event_keeps_its_id_and_sequence() {
     let bare = run_with(input.as_bytes(), ["publish", "--to", "stdout:"]);
     assert_eq!(bare.stdout(), format!("{}\n{}\n", escalate("mine"), escalate("bare")));
 }
+
+/// Agents in JavaScript cut texts inside an emoji. The bytes pass unchanged, and the id is that of the received bytes.
+#[test]
+fn lone_surrogates_pass_unchanged() {
+    let input = [r"cut \ud83d", r"cut \udc00", r"ok \ud83d\ude00"]
+        .map(escalate)
+        .join("\n")
+        + "\n";
+    let ended = run_with(input.as_bytes(), ["publish", "--to", "stdout:"]);
+    assert_eq!((ended.code, ended.stdout()), (0, &*input));
+    let ended = run_with(input.as_bytes(), ["tail", "--from", "-", "--format", "json"]);
+    assert_eq!((ended.code, ended.stdout()), (0, &*input));
+    let ended = run_with(input.as_bytes(), ["tail", "--from", "-", "--format", "pretty"]);
+    assert!(ended.stdout().contains("cut \u{fffd}"), "{}", ended.stdout());
+
+    let cloud_events = |input: &str| {
+        let ended = run_with(input.as_bytes(), ["publish", "--to", "stdout:?format=cloudevents"]);
+        ended.stdout().to_owned()
+    };
+    let published = cloud_events(&input);
+    assert!(published.contains(r#""reason":"cut \ud83d"}}"#), "{published}");
+    assert_eq!(cloud_events(&published), published);
+    let id = |reason: &str| {
+        let line = cloud_events(&(escalate(reason) + "\n"));
+        let (_, id) = line.split_once(r#""id":""#).unwrap();
+        id[..36].to_owned()
+    };
+    assert_ne!(id(r"\ud83d"), id(r"\udc00"));
+    assert_ne!(id(r"\ud83d"), id(r"\ufffd"));
+}
+
+#[test]
+fn base64_event_keeps_its_id() {
+    let event = r#"{"kind":"goal_paused"}"#;
+    let line =
+        r#"{"specversion":"1.0","id":"7","source":"s","type":"t","data_base64":"eyJraW5kIjoiZ29hbF9wYXVzZWQifQ=="}"#;
+    let ended = run_with(line.as_bytes(), ["publish", "--to", "stdout:"]);
+    assert_eq!((ended.code, ended.stdout()), (0, &*format!("{event}\n")));
+    let ended = run_with(line.as_bytes(), ["publish", "--to", "stdout:?format=cloudevents"]);
+    assert_eq!(ids(ended.stdout()), ["7"]);
+}

@@ -49,4 +49,8 @@ mod pipes;
 #[cfg(unix)]
 mod readme;
 #[cfg(unix)]
+mod rotation;
+#[cfg(unix)]
 mod signals;
+#[cfg(unix)]
+mod streams;

@@ -43,7 +43,7 @@ fn signal_ends_retries() {
     let lines: Vec<&str> = ended.stderr.lines().collect();
     let error = "error: file:/dev/full: gave up at -:1 or later: ";
     assert!(lines[0].starts_with(error), "{}", lines[0]);
-    assert_eq!(lines[1], "stopped before the first line of -");
+    assert_eq!(lines[1], "stopped at line 1 of - or later");
 }
 
 /// A stalled reader delays the graceful shutdown; the second signal does not wait for it.

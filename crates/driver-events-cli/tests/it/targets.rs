@@ -145,7 +145,7 @@ fn full_disk_does_not_stop_other_targets() {
         "{}",
         lines[0]
     );
-    assert_eq!(lines[1..], ["stopped before the first line of -", summary[0]]);
+    assert_eq!(lines[1..], ["stopped at line 1 of - or later", summary[0]]);
 }
 
 /// Each published event would be read again, without end.

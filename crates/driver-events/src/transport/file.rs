@@ -1,6 +1,8 @@
 //! Files and standard input.
 
 use std::io;
+#[cfg(unix)]
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use driver_events_core::{NdjsonSource, SetupError, SetupErrorKind};
@@ -12,6 +14,8 @@ use tokio::task::spawn_blocking;
 use crate::opened_sink::OpenedSink;
 use crate::opened_source::OpenedSource;
 use crate::options::Options;
+#[cfg(unix)]
+use crate::transport::wait_readable::WaitReadable;
 
 const READ_BUFFER_BYTES: usize = 256 * 1024;
 
@@ -38,7 +42,17 @@ pub(crate) fn stdin(options: &Options) -> OpenedSource {
     lines("-", tokio::io::stdin(), options)
 }
 
-fn lines(name: &str, reader: impl AsyncRead + Unpin + Send + 'static, options: &Options) -> OpenedSource {
+#[cfg(unix)]
+fn lines<R: AsyncRead + AsFd + Unpin + Send + 'static>(name: &str, reader: R, options: &Options) -> OpenedSource {
+    buffered_lines(name, WaitReadable::new(reader), options)
+}
+
+#[cfg(not(unix))]
+fn lines<R: AsyncRead + Unpin + Send + 'static>(name: &str, reader: R, options: &Options) -> OpenedSource {
+    buffered_lines(name, reader, options)
+}
+
+fn buffered_lines(name: &str, reader: impl AsyncRead + Unpin + Send + 'static, options: &Options) -> OpenedSource {
     let reader = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
     OpenedSource::new(NdjsonSource::new(name, reader).with_filter(options.filter()))
 }

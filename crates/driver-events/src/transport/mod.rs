@@ -7,6 +7,8 @@ mod kafka;
 mod nats;
 
 pub(crate) mod remote;
+#[cfg(unix)]
+mod wait_readable;
 
 use std::sync::Arc;
 

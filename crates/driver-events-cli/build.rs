@@ -1,0 +1,12 @@
+//! Links the check for closed standard streams, which must run before Rust's runtime starts.
+
+const SOURCE: &str = "src/closed_streams.c";
+
+fn main() {
+    println!("cargo::rerun-if-changed={SOURCE}");
+    if std::env::var_os("CARGO_CFG_UNIX").is_some() {
+        for object in cc::Build::new().file(SOURCE).compile_intermediates() {
+            println!("cargo::rustc-link-arg-bins={}", object.display());
+        }
+    }
+}
