@@ -113,6 +113,9 @@ impl WriterEventSinkBuilder {
     ///
     /// A last line without a line ending, as a crash leaves it, is terminated first. Blocks while the file is opened.
     ///
+    /// At the limit of a file's size (`ulimit -f`) Unix sends SIGXFSZ, which ends a process that does not ignore or handle
+    /// it. If it does, `send` and `flush` return [`Full`](driver_events_core::SinkErrorKind::Full).
+    ///
     /// # Errors
     /// Returns the [`io::Error`] if the file cannot be opened or created.
     pub fn append_to(self, path: impl AsRef<Path>) -> io::Result<WriterEventSink> {

@@ -3,6 +3,7 @@
 mod chunks;
 mod follower;
 mod open_file;
+mod renames;
 
 use std::io;
 use std::path::PathBuf;

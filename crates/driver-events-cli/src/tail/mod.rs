@@ -73,7 +73,9 @@ Diagnostics:
     SUBJECT#NUMBER:COLUMN in core NATS, STREAM#SEQUENCE:COLUMN in JetStream
     and TOPIC[PARTITION]#OFFSET:COLUMN in Kafka.
   - duplicate sequence numbers, and missing or late ones if no filter is set.
-  - truncation and replacement of a followed file.
+  - truncation and replacement of a followed file. A replaced file is read
+    until it has not grown for 60 seconds. Lines that are truncated within a
+    tenth of a second after they were written are lost.
   - events missed because a NATS reader was too slow or lost its connection.
 
 Exit codes:

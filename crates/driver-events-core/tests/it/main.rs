@@ -26,6 +26,7 @@ mod stamped;
 mod trace_context;
 
 mod delivery;
+mod hostile;
 mod ndjson;
 
 mod deduplicator;

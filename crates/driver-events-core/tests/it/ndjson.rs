@@ -11,13 +11,13 @@ use proptest::prelude::*;
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 
 /// Reader that returns its chunks one by one, each after one `Pending`.
-struct ChunkReader {
+pub(crate) struct ChunkReader {
     chunks: VecDeque<io::Result<Vec<u8>>>,
     is_ready: bool,
 }
 
 impl ChunkReader {
-    fn new(text: &[u8], chunk_bytes: usize) -> Self {
+    pub(crate) fn new(text: &[u8], chunk_bytes: usize) -> Self {
         Self {
             chunks: text.chunks(chunk_bytes).map(|chunk| Ok(chunk.to_vec())).collect(),
             is_ready: false,

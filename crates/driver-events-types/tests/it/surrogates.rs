@@ -3,10 +3,11 @@
 use driver_events_types::contract::Shape;
 use driver_events_types::{DecodeErrorKind, Decoded, DriverEvent, Limits, replace_lone_surrogates};
 use proptest::prelude::*;
+use proptest::sample::Index;
 
 use crate::support::locations::{field_locations, object_locations};
 use crate::support::tree::{Node, Step, Style};
-use crate::support::{GOAL, GOAL_JSON, cases, decode, samples};
+use crate::support::{GOAL, GOAL_JSON, cases, decode, encode, samples, strategies};
 
 /// JSON text of a string, and what it is decoded to.
 const STRINGS: [(&str, &str); 16] = [
@@ -194,5 +195,22 @@ proptest! {
     #[test]
     fn any_escapes_are_decoded_as_utf_16((json, expected) in escapes()) {
         prop_assert_eq!(reason(&escalate(&json)), expected);
+    }
+
+    #[test]
+    fn inserted_escapes_never_panic_and_keep_positions(
+        event in strategies::event(),
+        inserted in prop::collection::vec((any::<Index>(), escapes()), 1..4),
+    ) {
+        let mut json = encode(&event).into_bytes();
+        for (at, (escapes, _)) in inserted {
+            let at = at.index(json.len() + 1);
+            json.splice(at..at, escapes.into_bytes());
+        }
+        match Decoded::from_json(&json) {
+            Ok(Decoded::Known(event)) => prop_assert_eq!(decode(&encode(&event)), event),
+            Ok(unknown) => prop_assert_eq!(unknown.to_json().unwrap(), json),
+            Err(error) => prop_assert!(error.offset() <= json.len()),
+        }
     }
 }
