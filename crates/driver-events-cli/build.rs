@@ -1,6 +1,6 @@
-//! Links the check for closed standard streams, which must run before Rust's runtime starts.
+//! Links a C function that runs before Rust's runtime starts.
 
-const SOURCE: &str = "src/closed_streams.c";
+const SOURCE: &str = "src/startup.c";
 
 fn main() {
     println!("cargo::rerun-if-changed={SOURCE}");

@@ -2,12 +2,13 @@
 
 use std::io::{self, ErrorKind, Write};
 
-/// Returns an error if standard output is closed, or open for reading only: the runtime would discard what is written.
+/// Returns an error if standard output is not open for writing: Rust's runtime would discard what is written. `startup.c`
+/// opens a closed one for reading only.
 pub(crate) fn check_stdout() -> Result<(), String> {
     check(is_open(io::stdout(), Access::Write), "standard output is closed")
 }
 
-/// Returns an error if standard input is closed, or open for writing only: it would look empty.
+/// Returns an error if standard input is not open for reading: it would look empty.
 pub(crate) fn check_stdin() -> Result<(), String> {
     check(is_open(io::stdin(), Access::Read), "standard input is closed")
 }

@@ -221,6 +221,8 @@ fn limit_of_the_file_size_is_an_error() {
     fs::write(&path, "bad\n".repeat(10_000)).unwrap();
     let script = r#"ulimit -f 8; "$0" publish "$1" --to stdout: --rejects "$1.rejects" 2>/dev/null"#;
     assert_eq!(shell(script, &path).code, 1);
+    let script = r#"ulimit -f 0; "$0" subjects >"$1.list" 2>/dev/null"#;
+    assert_eq!(shell(script, &path).code, 1);
 }
 
 #[test]

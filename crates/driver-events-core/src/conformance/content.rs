@@ -28,8 +28,10 @@ pub async fn stores_every_kind(fixture: &impl Fixture) {
 /// Panics if the sink violates this property.
 pub async fn stores_received_bytes(fixture: &impl Fixture) {
     let system = SystemUnderTest::start(fixture).await;
-    let sent = [samples::foreign(samples::goal(1))];
-    system.send(&sent[0]).await;
+    let sent = [samples::foreign(samples::goal(1)), samples::cut_text(samples::goal(2))];
+    for envelope in &sent {
+        system.send(envelope).await;
+    }
     system.expect_stored(&sent).await;
 }
 

@@ -207,6 +207,15 @@ pub fn foreign(goal_id: GoalId) -> Envelope {
     ))
 }
 
+/// Returns a received event whose text was cut inside an emoji, as JavaScript writes it: a sink must forward its bytes, and a
+/// source must deliver them.
+#[must_use]
+pub fn cut_text(goal_id: GoalId) -> Envelope {
+    received(format!(
+        r#"{{"kind":"escalate","goal_id":"{goal_id}","reason":"cut \ud83d","\udc00":null}}"#
+    ))
+}
+
 fn received(json: String) -> Envelope {
     Envelope::from_json(json).unwrap_or_else(|error| panic!("invalid sample: {error}"))
 }

@@ -13,7 +13,7 @@ const GOALS: u32 = 4;
 const EVENTS_PER_GOAL: u32 = 25;
 
 /// Checks that every event is delivered once, with the bytes with which it was published, and in order within its goal.
-/// Events of every kind, of unknown kinds, and hostile texts are among them.
+/// Events of every kind, of unknown kinds, hostile texts and texts that are not Unicode are among them.
 ///
 /// # Panics
 /// Panics if the source violates this property.
@@ -23,6 +23,7 @@ pub async fn delivers_in_order(fixture: &impl SourceFixture) {
     sent.extend(samples::hostile(samples::goal(10)).into_iter().map(Envelope::new));
     let unknown = samples::unknown_kind(samples::goal(11));
     sent.push(valid(unknown.with_event_type("agent.driver.goal.paused")));
+    sent.push(samples::cut_text(samples::goal(12)));
     let mut system = SourceUnderTest::start(fixture, &[Content::Events(&sent)]).await;
     let mut delivered = Vec::new();
     for _ in &sent {
