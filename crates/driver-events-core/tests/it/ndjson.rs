@@ -414,7 +414,8 @@ fn reference(text: &[u8]) -> Vec<Received> {
     let mut all = Vec::new();
     for (raw, line) in text.split_inclusive(|byte| *byte == b'\n').zip(1..) {
         let whole = raw.len() as u64;
-        let raw = &raw[raw.iter().take_while(|byte| **byte == 0).count()..];
+        let hole = raw.iter().take_while(|byte| **byte == 0).count();
+        let (_, raw) = raw.split_at(hole);
         let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
         let end = offset + whole;
         offset = end - raw.len() as u64;
