@@ -58,6 +58,7 @@ struct Outcome {
     accepted: String,
     rejected: Vec<usize>,
     is_open: bool,
+    last_confirmed: Option<u64>,
     summary: String,
 }
 
@@ -70,7 +71,7 @@ async fn deliver_three(sink: ScriptedSink) -> Outcome {
     opened.sink = Arc::clone(&sink) as Arc<dyn DriverEventSink>;
     opened.retains_unflushed = retains_unflushed;
     let mut worker = TargetWorker::new(target, opened, false, Report::new());
-    let lines = ["a", "b", "c"].map(|id| Line {
+    let lines = [(1, "a"), (2, "b"), (3, "c")].map(|(line, id)| Line {
         envelope: Envelope::from_json(
             &br#"{"kind":"escalate","goal_id":"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01","reason":"x"}"#[..],
         )
@@ -78,7 +79,7 @@ async fn deliver_three(sink: ScriptedSink) -> Outcome {
         .with_id(driver_events::EventId::new(id).unwrap()),
         position: Position::Line {
             name: "-".into(),
-            line: 1,
+            line,
             offset: 0,
         },
         raw: Bytes::new(),
@@ -93,6 +94,7 @@ async fn deliver_three(sink: ScriptedSink) -> Outcome {
         accepted,
         rejected: rejections.iter().map(|rejection| rejection.index).collect(),
         is_open: worker.is_open(),
+        last_confirmed: worker.last_confirmed(),
         summary: worker.summary(0),
     }
 }
@@ -221,5 +223,22 @@ async fn missing_result_stops_the_worker() {
     };
     let outcome = deliver_three(sink).await;
     assert!(!outcome.is_open);
+    assert_eq!(outcome.summary, "2 events delivered to stdout:, 1 unconfirmed");
+}
+
+/// Later events of a batch may be delivered although an earlier one is not.
+#[tokio::test(start_paused = true)]
+async fn last_confirmed_line_precedes_the_first_unconfirmed_one() {
+    let fatal = Some(SinkErrorKind::Fatal);
+    for (failures, last_confirmed) in [
+        (&[fatal][..], Some(0)),
+        (&[None, fatal], Some(1)),
+        (&[None, None, fatal], Some(2)),
+        (&[], None),
+    ] {
+        let outcome = deliver_three(failing_sends(failures)).await;
+        assert_eq!(outcome.last_confirmed, last_confirmed, "{failures:?}");
+    }
+    let outcome = deliver_three(failing_sends(&[fatal])).await;
     assert_eq!(outcome.summary, "2 events delivered to stdout:, 1 unconfirmed");
 }
