@@ -94,9 +94,7 @@ pub(crate) fn producer(config: ClientConfig, acks: Acks) -> Result<ClientConfig,
 }
 
 /// Defaults of a consumer.
-const CONSUMER_DEFAULTS: [(&str, &str); 8] = [
-    // Rebalances without stopping the whole group.
-    ("partition.assignment.strategy", "cooperative-sticky"),
+const CONSUMER_DEFAULTS: [(&str, &str); 7] = [
     // Commits acked deliveries soon.
     ("auto.commit.interval.ms", "1000"),
     // `lag` needs statistics.
@@ -109,6 +107,9 @@ const CONSUMER_DEFAULTS: [(&str, &str); 8] = [
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.keepalive.enable", "true"),
 ];
+
+/// Rebalances without stopping the whole group.
+const CLASSIC_GROUP_DEFAULTS: [(&str, &str); 1] = [("partition.assignment.strategy", "cooperative-sticky")];
 
 /// Returns the properties of a consumer, which commits only acked deliveries.
 ///
@@ -129,6 +130,11 @@ pub(crate) fn consumer(config: ClientConfig, is_grouped: bool) -> Result<ClientC
         "set `start_from` on the builder instead",
     )?;
     set_defaults(&mut config, &CONSUMER_DEFAULTS);
+    let is_classic = |protocol: &str| !protocol.eq_ignore_ascii_case("consumer");
+    // With the newer protocol (KIP-848) the brokers assign partitions, and librdkafka rejects a strategy.
+    if config.get("group.protocol").is_none_or(is_classic) {
+        set_defaults(&mut config, &CLASSIC_GROUP_DEFAULTS);
+    }
     config.set("enable.auto.offset.store", "false");
     config.set("enable.auto.commit", is_grouped.to_string());
     Ok(config)

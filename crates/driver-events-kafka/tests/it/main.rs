@@ -9,6 +9,7 @@ mod cluster;
 mod conformance;
 mod connection_faults;
 mod contract;
+mod group_protocol;
 mod member_processes;
 mod outages;
 mod reading;

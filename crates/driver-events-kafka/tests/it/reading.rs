@@ -211,7 +211,7 @@ async fn members_share_partitions_and_unsettled_are_redelivered() {
 }
 
 /// The number of partitions that the member has, as of the latest statistics.
-fn assigned_partitions(state: &KafkaState) -> i32 {
+pub(crate) fn assigned_partitions(state: &KafkaState) -> i32 {
     let statistics = state.statistics();
     let group = statistics.as_ref().and_then(|statistics| statistics.cgrp.as_ref());
     group.map_or(0, |group| group.assignment_size)
