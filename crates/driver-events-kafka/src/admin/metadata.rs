@@ -57,6 +57,19 @@ pub(crate) fn partition_and_replica_counts<C: ClientContext>(
     Ok((partitions.len(), replicas.unwrap_or_default()))
 }
 
+/// Returns a topic whose name differs only in `.` and `_`, if there is one. Blocks until a broker has responded.
+pub(crate) fn colliding_topic<C: ClientContext>(
+    client: &Client<C>,
+    topic: &str,
+    state: &KafkaState,
+) -> Result<Option<String>, SetupError> {
+    let metadata = metadata(client, state)?;
+    let name_in_metrics = |name: &str| name.replace('.', "_");
+    let mut names = metadata.topics().iter().map(MetadataTopic::name);
+    let found = names.find(|name| name_in_metrics(name) == name_in_metrics(topic));
+    Ok(found.map(str::to_owned))
+}
+
 fn metadata<C: ClientContext>(client: &Client<C>, state: &KafkaState) -> Result<Metadata, SetupError> {
     // A request for a single topic would create it on brokers with `auto.create.topics.enable`.
     client

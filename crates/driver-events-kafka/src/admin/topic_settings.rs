@@ -192,7 +192,7 @@ async fn ensure(
         Err(error) if error.kind() == SetupErrorKind::NotFound => None,
         found => Some(found?),
     };
-    let is_new = found.is_none() && create(admin, settings).await?;
+    let is_new = found.is_none() && create(metadata_client, admin, settings, state).await?;
     let (partitions, replicas) = match found {
         Some(counts) => counts,
         None => {
@@ -244,7 +244,12 @@ async fn counts(
 }
 
 /// Creates the topic. Returns `false` if it exists.
-async fn create(admin: &AdminClient<Context<()>>, settings: &TopicSettings) -> Result<bool, SetupError> {
+async fn create(
+    metadata_client: &FutureProducer<Context<()>>,
+    admin: &AdminClient<Context<()>>,
+    settings: &TopicSettings,
+    state: &KafkaState,
+) -> Result<bool, SetupError> {
     let named = settings.named_settings();
     let mut topic = NewTopic::new(
         &settings.name,
@@ -258,11 +263,35 @@ async fn create(admin: &AdminClient<Context<()>>, settings: &TopicSettings) -> R
     match results.map_err(|error| create_error(settings, error))?.pop() {
         Some(Ok(_)) => Ok(true),
         Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => Ok(false),
+        // The syntax of the name was checked before.
+        Some(Err((_, RDKafkaErrorCode::InvalidTopic))) => {
+            Err(invalid_topic_error(metadata_client, settings, state).await)
+        }
         Some(Err((_, code))) => Err(create_error(settings, KafkaError::AdminOp(code))),
         None => Err(SetupError::new(
             SetupErrorKind::Unreachable,
             "the brokers returned no result for the topic",
         )),
+    }
+}
+
+/// Names the existing topic with which the new one collides: brokers treat `.` and `_` alike in metrics. librdkafka drops
+/// the text of their error.
+async fn invalid_topic_error(
+    metadata_client: &FutureProducer<Context<()>>,
+    settings: &TopicSettings,
+    state: &KafkaState,
+) -> SetupError {
+    let name = &settings.name;
+    let error = KafkaError::AdminOp(RDKafkaErrorCode::InvalidTopic);
+    let (client, topic, state_of_client) = (metadata_client.clone(), name.clone(), state.clone());
+    let request = move || metadata::colliding_topic(client.client(), &topic, &state_of_client);
+    match metadata::query(state, request).await {
+        Ok(Some(other)) => SetupError::invalid(format!(
+            "cannot create topic `{name}`: topic `{other}` exists, and topic names must differ in more than `.` and `_`"
+        ))
+        .with_source(error),
+        Ok(None) | Err(_) => create_error(settings, error),
     }
 }
 
@@ -332,6 +361,7 @@ fn admin_error(message: String, error: KafkaError) -> SetupError {
             Code::InvalidReplicationFactor
             | Code::InvalidPartitions
             | Code::InvalidConfig
+            | Code::InvalidTopic
             | Code::PolicyViolation
             | Code::InvalidRequest,
         ) => SetupErrorKind::Invalid,

@@ -9,7 +9,7 @@ use driver_events_kafka::{
 use driver_events_types::{EventKind, GoalId};
 use rdkafka::ClientConfig;
 
-use crate::support::{config, events, in_time, unique_prefix};
+use crate::support::{config, create_topic, events, in_time, unique_prefix};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_topic_fails_check_send_and_build() {
@@ -71,6 +71,21 @@ async fn ensure_topic_refuses_invalid_settings() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), SetupErrorKind::Invalid, "{error}");
+}
+
+/// Brokers refuse it, as the metrics of the two topics would have the same names.
+#[tokio::test(flavor = "multi_thread")]
+async fn ensure_topic_names_the_topic_it_collides_with() {
+    let prefix = unique_prefix();
+    let other = format!("{prefix}.agent_driver");
+    create_topic(&config(), &other, 1).await;
+    let settings = TopicSettings::named(format!("{prefix}.agent.driver"));
+    let error = in_time(ensure_topic(&config(), &settings)).await.unwrap_err();
+    assert_eq!(error.kind(), SetupErrorKind::Invalid, "{error}");
+    assert!(
+        error.to_string().contains(&format!("topic `{other}` exists")),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
