@@ -25,7 +25,7 @@ class Watcher:
             return "duplicate"
         if event_id[1]:
             remember(self.ids, event_id, True)
-        if not sequence.isdecimal() or len(sequence) > 20:
+        if not attributes.get("producerrun") or not sequence.isdecimal() or len(sequence) > 20:
             return ""
         run, sequence = (attributes.get("subject"), attributes.get("producerrun")), int(sequence)
         last = self.last.get(run, sequence - 1)  # the first event of a run is not a gap

@@ -33,7 +33,8 @@ pub struct ReceivedAttributes {
     pub(super) source: Option<Arc<str>>,
     pub(super) event_type: Option<Arc<str>>,
     time: Option<DateTime<Utc>>,
-    sequence: Option<u64>,
+    /// `None` inside: not an unsigned integer.
+    sequence: Option<Option<u64>>,
     run: Option<Arc<str>>,
     traceparent: Option<Arc<str>>,
     tracestate: Option<Arc<str>>,
@@ -41,8 +42,9 @@ pub struct ReceivedAttributes {
 
 impl ReceivedAttributes {
     /// Sets one attribute. Ignores names that are not in the [table](super), and `subject`, `partitionkey` and
-    /// `datacontenttype`, which the event itself determines. Also ignores an invalid `tracestate`, as
-    /// [W3C Trace Context](https://www.w3.org/TR/trace-context/#tracestate-header) requires.
+    /// `datacontenttype`, which the event itself determines. Also ignores an invalid `traceparent` and an invalid
+    /// `tracestate`, as [W3C Trace Context](https://www.w3.org/TR/trace-context/#processing-model) requires: a publisher
+    /// without a trace may write an id of zeros.
     ///
     /// # Errors
     /// Returns an error if the value is invalid for the attribute.
@@ -72,18 +74,13 @@ impl ReceivedAttributes {
             }
             "sequence" => {
                 let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
-                let sequence = value.parse().ok().filter(|_| is_number);
-                self.sequence =
-                    Some(sequence.ok_or_else(|| InvalidAttribute::new(name, "is not an unsigned integer"))?);
+                self.sequence = Some(value.parse().ok().filter(|_| is_number));
             }
             "producerrun" => {
                 check_text(name, value)?;
                 self.run = Some(value.into());
             }
-            "traceparent" => {
-                check_traceparent(value)?;
-                self.traceparent = Some(value.into());
-            }
+            "traceparent" => self.traceparent = check_traceparent(value).is_ok().then(|| value.into()),
             "tracestate" => self.tracestate = check_tracestate(value).is_ok().then(|| value.into()),
             _ => {}
         }
@@ -92,14 +89,17 @@ impl ReceivedAttributes {
 
     /// Applies the attributes to the envelope of the event with which they were received.
     ///
+    /// A `sequence` without a `producerrun` is ignored: other publishers number their events
+    /// [in other ways](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/extensions/sequence.md).
+    ///
     /// # Errors
-    /// Returns an error if only one of `sequence` and `producerrun` was set.
+    /// Returns an error if `producerrun` was set, and `sequence` was not, or is not an unsigned integer.
     pub fn apply_to(self, envelope: Envelope) -> Result<Envelope, InvalidAttribute> {
         let stamp = match (self.run, self.sequence) {
-            (Some(run), Some(sequence)) => Some(Stamp { run, sequence }),
-            (None, None) => None,
+            (Some(run), Some(Some(sequence))) => Some(Stamp { run, sequence }),
+            (Some(_), Some(None)) => return Err(InvalidAttribute::new("sequence", "is not an unsigned integer")),
             (Some(_), None) => return Err(InvalidAttribute::new("producerrun", "requires `sequence`")),
-            (None, Some(_)) => return Err(InvalidAttribute::new("sequence", "requires `producerrun`")),
+            (None, _) => None,
         };
         let is_any_set = self.id.is_some()
             || self.source.is_some()

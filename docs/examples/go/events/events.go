@@ -47,7 +47,7 @@ func (w *Watcher) Observe(attributes map[string]string) string {
 		w.ids.put(id, true)
 	}
 	sequence, err := strconv.ParseUint(attributes["sequence"], 10, 64)
-	if err != nil {
+	if err != nil || attributes["producerrun"] == "" {
 		return ""
 	}
 	run := [2]string{attributes["subject"], attributes["producerrun"]}
