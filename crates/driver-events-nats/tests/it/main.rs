@@ -14,6 +14,7 @@ mod credentials_file;
 mod faults;
 mod flush;
 mod jetstream_batches;
+mod jetstream_consumers;
 mod jetstream_contract;
 mod jetstream_faults;
 mod jetstream_lazy;

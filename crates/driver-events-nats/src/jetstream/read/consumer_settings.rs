@@ -73,6 +73,15 @@ impl ConsumerSettings {
         if found.headers_only {
             return unfit("delivers headers only (`headers_only`)".into());
         }
+        if found.max_deliver > 0 {
+            return unfit(format!(
+                "gives up after {} deliveries (`max_deliver`), so that events of a killed reader are lost",
+                found.max_deliver
+            ));
+        }
+        if !found.priority_groups.is_empty() {
+            return unfit("delivers to priority groups only (`priority_groups`)".into());
+        }
         let filter_subjects: BTreeSet<&String> = match found.filter_subject.is_empty() {
             true => found.filter_subjects.iter().collect(),
             false => [&found.filter_subject].into(),
