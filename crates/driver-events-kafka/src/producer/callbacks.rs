@@ -8,7 +8,7 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
 
 use super::delivery_future::{DeliveryFailure, DeliveryOpaque, StoredRecord};
-use super::errors::may_be_resent;
+use super::errors::{is_refused_batch, may_be_resent};
 use super::in_flight::InFlight;
 use super::queue_full::QueueFull;
 use crate::client::context::{ClientRole, Context};
@@ -56,7 +56,7 @@ impl ProducerContext for Context<Arc<ProducerRole>> {
                 Err(DeliveryFailure {
                     code,
                     was_queued: true,
-                    record: may_be_resent(code).then(|| Box::new(message.detach())),
+                    record: (may_be_resent(code) || is_refused_batch(code)).then(|| opaque.copy_failed(message)),
                 })
             }
         };

@@ -4,8 +4,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use rdkafka::Timestamp;
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::message::OwnedMessage;
+use rdkafka::message::{BorrowedMessage, OwnedMessage};
 
 use super::in_flight::{InFlight, InFlightRecord};
 
@@ -25,7 +26,7 @@ pub(super) struct DeliveryFailure {
     pub(super) code: RDKafkaErrorCode,
     /// `false` if librdkafka did not accept the record, so that it was certainly not sent.
     pub(super) was_queued: bool,
-    /// The record, if another attempt or a new producer may deliver it.
+    /// The record, if another attempt, a new producer or a batch of its own may deliver it.
     pub(super) record: Option<Box<OwnedMessage>>,
 }
 
@@ -36,6 +37,8 @@ pub(super) struct DeliveryFailure {
 pub(super) struct DeliveryOpaque {
     state: Mutex<State>,
     in_flight: InFlightRecord,
+    /// The record's timestamp, which librdkafka's report on a failed record lacks.
+    timestamp: Timestamp,
 }
 
 #[derive(Debug, Default)]
@@ -45,11 +48,17 @@ struct State {
 }
 
 impl DeliveryOpaque {
-    pub(super) fn new(in_flight: InFlightRecord) -> Arc<Self> {
+    pub(super) fn new(in_flight: InFlightRecord, timestamp: Timestamp) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
             in_flight,
+            timestamp,
         })
+    }
+
+    /// Copies the failed record of a delivery report, for another attempt.
+    pub(super) fn copy_failed(&self, message: &BorrowedMessage<'_>) -> Box<OwnedMessage> {
+        Box::new(message.detach().set_timestamp(self.timestamp))
     }
 
     /// Completes the future with the delivery report.

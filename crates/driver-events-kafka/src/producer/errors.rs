@@ -10,10 +10,10 @@ pub(super) fn sink_error(code: RDKafkaErrorCode, topic: &str) -> SinkError {
     use RDKafkaErrorCode as Code;
     let grant;
     let (kind, fate, what) = match code {
-        Code::MessageSizeTooLarge => (
+        Code::MessageSizeTooLarge | Code::MessageBatchTooLarge => (
             SinkErrorKind::TooLarge,
             Fate::NotSent,
-            "the record exceeds `message.max.bytes` of the producer or `max.message.bytes` of the topic",
+            "the record exceeds `message.max.bytes` of the producer, or `max.message.bytes` or `segment.bytes` of the topic",
         ),
         Code::QueueFull => (SinkErrorKind::Full, Fate::NotSent, "the producer's queue is full"),
         Code::TopicAuthorizationFailed
@@ -51,6 +51,11 @@ pub(super) fn sink_error(code: RDKafkaErrorCode, topic: &str) -> SinkError {
             Fate::NotSent,
             "fewer replicas in sync than `min.insync.replicas`",
         ),
+        Code::InvalidDifferentRecord => (
+            SinkErrorKind::Disconnected,
+            Fate::NotSent,
+            "the broker rejected the batch for another record",
+        ),
         Code::PurgeQueue => (
             SinkErrorKind::Disconnected,
             Fate::NotSent,
@@ -68,6 +73,29 @@ pub(super) fn sink_error(code: RDKafkaErrorCode, topic: &str) -> SinkError {
         ),
     };
     SinkError::new(kind, format!("{what} (topic `{topic}`, {code})")).with_fate(fate)
+}
+
+/// Returns whether the broker refused a whole batch. The reason may be another record of it, or its size.
+pub(super) fn is_refused_batch(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::InvalidTimestamp
+            | Code::InvalidRecord
+            | Code::InvalidDifferentRecord
+            | Code::PolicyViolation
+            | Code::MessageSizeTooLarge
+            | Code::MessageBatchTooLarge
+    )
+}
+
+/// Returns the error of a record that was refused with its batch, if there is no time left to send it alone.
+pub(super) fn not_isolated(topic: &str) -> SinkError {
+    let message = format!(
+        "the broker refused the batch, and `message.timeout.ms` has passed before the record could be sent alone \
+         (topic `{topic}`)"
+    );
+    SinkError::new(SinkErrorKind::Timeout, message).with_fate(Fate::NotSent)
 }
 
 /// Returns whether a new producer may deliver a record that failed with this code, should its producer have failed. Not

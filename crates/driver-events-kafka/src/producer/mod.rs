@@ -4,6 +4,7 @@ mod sink;
 mod sink_builder;
 
 mod current_producer;
+mod isolation;
 mod producer_handle;
 mod publisher;
 

@@ -4,13 +4,14 @@ use std::time::Duration;
 use driver_events_core::{BatchResults, Envelope, Fate, Receipt, SetupError, SinkError, SinkErrorKind, Stored};
 use rdkafka::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::message::OwnedMessage;
+use rdkafka::message::{Message as _, OwnedMessage};
 use tokio::time::Instant;
 
 use super::callbacks::ProducerRole;
 use super::current_producer::CurrentProducer;
 use super::delivery_future::{DeliveryFailure, DeliveryFuture, DeliveryOpaque, DeliveryReport, StoredRecord};
-use super::errors::sink_error;
+use super::errors::{is_refused_batch, not_isolated, sink_error};
+use super::isolation::Isolation;
 use super::producer_handle::ProducerHandle;
 use crate::client::context::Context;
 use crate::client::properties::Acks;
@@ -26,12 +27,13 @@ type SendResult = Result<Receipt, SinkError>;
 /// The delivery future of a queued record, or why it was not queued.
 type QueueResult = Result<DeliveryFuture, DeliveryFailure>;
 
-/// Produces events and waits for their delivery reports. Resends those that failed with their producer.
+/// Produces events and waits for their delivery reports. Resends those that failed with their producer or their batch.
 #[derive(Debug)]
 pub(super) struct Publisher {
     pub(super) topics: TopicNaming,
     pub(super) acks: Acks,
     pub(super) producer: CurrentProducer,
+    isolation: Isolation,
     /// `message.timeout.ms`, which also limits the wait for space in the queue; `None` if it is 0 (unlimited).
     pub(super) message_timeout: Option<Duration>,
     has_headers: bool,
@@ -53,6 +55,7 @@ impl Publisher {
         Ok(Self {
             topics,
             acks,
+            isolation: Isolation::new(config.clone(), context.renewed()),
             producer: CurrentProducer::new(config, context)?,
             message_timeout,
             has_headers,
@@ -61,6 +64,13 @@ impl Publisher {
 
     pub(super) fn state(&self) -> &KafkaState {
         self.producer.state()
+    }
+
+    /// Returns the producers in use, in the order in which a record passes them.
+    pub(super) fn handles(&self) -> impl Iterator<Item = Arc<ProducerHandle>> {
+        [Some(self.producer.handle()), self.isolation.handle()]
+            .into_iter()
+            .flatten()
     }
 
     /// Produces one event and waits for its delivery report.
@@ -138,7 +148,7 @@ impl Publisher {
         let encoded = EncodedEvent::new(&envelope, self.has_headers, json)?;
         // librdkafka copies the record, and returns the copy if it is needed again.
         drop(envelope);
-        let opaque = DeliveryOpaque::new(handle.role().in_flight.start());
+        let opaque = DeliveryOpaque::new(handle.role().in_flight.start(), encoded.timestamp());
         let queued = encoded.with_record(&topic, json, Arc::clone(&opaque), |record| {
             match handle.produce(record) {
                 Ok(()) => Ok(DeliveryFuture(opaque)),
@@ -162,25 +172,83 @@ impl Publisher {
         failed
     }
 
-    /// Fills in the results of failed events. Events that failed with their producer are first sent again by a new one.
+    /// Fills in the results of failed events, after another attempt for those that failed with their producer or their
+    /// batch.
     async fn resolve_failed(
         &self,
+        handle: Arc<ProducerHandle>,
+        failed: Vec<FailedEvent>,
+        deadline: Option<Instant>,
+        results: &mut BatchResults,
+    ) {
+        let refused = self
+            .resend_by_new_producer(&self.producer, handle, failed, deadline, results)
+            .await;
+        if !refused.is_empty() {
+            self.isolate(refused, deadline, results).await;
+        }
+    }
+
+    /// Sends each event of refused batches again in a batch of its own, in order: only those that are at fault fail.
+    async fn isolate(&self, refused: Vec<FailedEvent>, deadline: Option<Instant>, results: &mut BatchResults) {
+        let producer = match self.isolation.producer().await {
+            Ok(producer) => producer,
+            Err(error) => {
+                tracing::error!(%error, "cannot create the producer that sends records alone");
+                for FailedEvent { index, topic, .. } in refused {
+                    let error = sink_error(RDKafkaErrorCode::InvalidDifferentRecord, &topic);
+                    results.set(index, Err(error));
+                }
+                return;
+            }
+        };
+        tracing::debug!(records = refused.len(), "batch refused: sending each record alone");
+        let handle = producer.handle();
+        let mut in_flight = Vec::with_capacity(refused.len());
+        for FailedEvent { index, topic, failure } in refused {
+            match failure.record {
+                Some(record) if is_in_time(deadline) => {
+                    let queued = queue_with_retry(&handle, record, deadline).await;
+                    in_flight.push(QueuedEvent { index, topic, queued });
+                }
+                _ => results.set(index, Err(not_isolated(&topic))),
+            }
+        }
+        let failed = self.await_reports(in_flight, results).await;
+        let refused = self
+            .resend_by_new_producer(producer, handle, failed, deadline, results)
+            .await;
+        for FailedEvent { index, topic, failure } in refused {
+            results.set(index, Err(sink_error(failure.code, &topic)));
+        }
+    }
+
+    /// Fills in the results of failed events. Events that failed with their producer are first sent again by a new one.
+    /// Returns those that were refused with their batch.
+    async fn resend_by_new_producer(
+        &self,
+        producer: &CurrentProducer,
         mut handle: Arc<ProducerHandle>,
         mut failed: Vec<FailedEvent>,
         deadline: Option<Instant>,
         results: &mut BatchResults,
-    ) {
+    ) -> Vec<FailedEvent> {
+        let mut refused = Vec::new();
         while !failed.is_empty() {
             let fatal_error = handle.fatal_error();
             // A new producer has no more permissions than the old one, but serves later events once WRITE is granted.
             let is_forbidden =
                 fatal_error.is_some_and(|code| sink_error(code, "").kind() == SinkErrorKind::Unauthorized);
-            let is_recreated = fatal_error.is_some() && self.producer.recreate(handle.epoch).await;
-            let is_in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
-            let may_resend = is_recreated && is_in_time && !is_forbidden;
-            handle = self.producer.handle();
+            let is_recreated = fatal_error.is_some() && producer.recreate(handle.epoch).await;
+            let may_resend = is_recreated && is_in_time(deadline) && !is_forbidden;
+            handle = producer.handle();
             let mut in_flight = Vec::new();
-            for FailedEvent { index, topic, failure } in failed {
+            for event in failed {
+                if event.failure.was_queued && is_refused_batch(event.failure.code) {
+                    refused.push(event);
+                    continue;
+                }
+                let FailedEvent { index, topic, failure } = event;
                 let mut error = sink_error(failure.code, &topic);
                 if !failure.was_queued {
                     error = error.with_fate(Fate::NotSent);
@@ -203,6 +271,7 @@ impl Publisher {
             }
             failed = self.await_reports(in_flight, results).await;
         }
+        refused
     }
 
     fn receipt(&self, topic: Arc<str>, stored: &StoredRecord) -> Receipt {
@@ -250,6 +319,10 @@ struct FailedEvent {
     failure: DeliveryFailure,
 }
 
+fn is_in_time(deadline: Option<Instant>) -> bool {
+    deadline.is_none_or(|deadline| Instant::now() < deadline)
+}
+
 /// Waits for the delivery report of a record that may have been queued.
 async fn report(queued: QueueResult) -> DeliveryReport {
     queued?.await
@@ -264,13 +337,12 @@ async fn queue_with_retry(
     let mut headers = record.detach_headers();
     let mut permit = None;
     loop {
-        let opaque = DeliveryOpaque::new(handle.role().in_flight.start());
+        let opaque = DeliveryOpaque::new(handle.role().in_flight.start(), record.timestamp());
         let Err((code, refused)) = handle.produce(from_owned(&record, headers, Arc::clone(&opaque))) else {
             return Ok(DeliveryFuture(opaque));
         };
         headers = refused.headers;
-        let is_in_time = deadline.is_none_or(|deadline| Instant::now() < deadline);
-        if code != RDKafkaErrorCode::QueueFull || !is_in_time {
+        if code != RDKafkaErrorCode::QueueFull || !is_in_time(deadline) {
             return Err(not_queued(code, || Box::new(record.replace_headers(headers))));
         }
         match &permit {

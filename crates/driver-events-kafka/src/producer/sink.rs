@@ -24,7 +24,14 @@ use crate::client::state::KafkaState;
 ///
 /// # Order
 /// The record key is the goal id: the events of a goal are in one partition, in the order in which they were sent.
-/// [`send_batch`](DriverEventSink::send_batch) has all its events in flight at once and keeps that order.
+/// [`send_batch`](DriverEventSink::send_batch) has all its events in flight at once and keeps that order, unless a batch is
+/// refused (below).
+///
+/// # Refused batches
+/// Brokers accept or refuse whole batches. If one is refused for a record in it (a timestamp too far ahead, no key in a
+/// compacted topic) or for its size, the sink sends its events again, each in a batch of its own: only events that are
+/// refused alone fail. The others are stored once, in order. They are stored after later events of the same `send_batch` that
+/// were in another batch, but always before the events of a call that follows.
 ///
 /// # Fatal producer errors
 /// After a fatal error librdkafka accepts no more records. The sink then creates a new producer and sends the events
@@ -35,9 +42,9 @@ use crate::client::state::KafkaState;
 /// In addition to those of every sink:
 /// - [`Timeout`](SinkErrorKind::Timeout): not acknowledged within `message.timeout.ms` (default: 30 s). Retry.
 /// - [`Full`](SinkErrorKind::Full): no space in the producer's queue within `message.timeout.ms`. Retry later.
-/// - [`TooLarge`](SinkErrorKind::TooLarge): larger than `message.max.bytes` of the producer or `max.message.bytes` of the
-///   topic.
-/// - [`Rejected`](SinkErrorKind::Rejected): an unknown kind has no topic, or the broker rejects the record.
+/// - [`TooLarge`](SinkErrorKind::TooLarge): alone larger than `message.max.bytes` of the producer, or `max.message.bytes` or
+///   `segment.bytes` of the topic.
+/// - [`Rejected`](SinkErrorKind::Rejected): an unknown kind has no topic, or the broker rejects the record, sent alone.
 /// - [`Disconnected`](SinkErrorKind::Disconnected): the topic does not exist, the broker returned an error, or the producer
 ///   failed. Retry; a topic may be created meanwhile.
 /// - [`Unauthorized`](SinkErrorKind::Unauthorized): WRITE is not granted, or all brokers refuse the credentials. Retry once it
@@ -105,21 +112,23 @@ impl KafkaEventSink {
 
     /// Waits until all events in flight have a delivery report. Failed reports are no error here: `send` returns them.
     async fn drain(&self, deadline: Instant) -> Result<(), SinkError> {
-        let handle = self.publisher.producer.handle();
-        let in_flight = &handle.role().in_flight;
-        let mut drain = pin!(in_flight.drain());
-        loop {
-            handle.flush_batches();
-            let interval_end = deadline.min(Instant::now() + FLUSH_INTERVAL);
-            match timeout_at(interval_end, &mut drain).await {
-                Ok(()) => return Ok(()),
-                Err(elapsed) if deadline <= Instant::now() => {
-                    let message = format!("{} events are not delivered yet", in_flight.count());
-                    return Err(SinkError::new(SinkErrorKind::Timeout, message).with_source(elapsed));
+        for handle in self.publisher.handles() {
+            let in_flight = &handle.role().in_flight;
+            let mut drain = pin!(in_flight.drain());
+            loop {
+                handle.flush_batches();
+                let interval_end = deadline.min(Instant::now() + FLUSH_INTERVAL);
+                match timeout_at(interval_end, &mut drain).await {
+                    Ok(()) => break,
+                    Err(elapsed) if deadline <= Instant::now() => {
+                        let message = format!("{} events are not delivered yet", in_flight.count());
+                        return Err(SinkError::new(SinkErrorKind::Timeout, message).with_source(elapsed));
+                    }
+                    Err(_) => {}
                 }
-                Err(_) => {}
             }
         }
+        Ok(())
     }
 
     async fn send_one(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
@@ -177,7 +186,8 @@ impl DriverEventSink for KafkaEventSink {
         timeout_at(deadline, self.close_guard.drained())
             .await
             .map_err(|elapsed| {
-                let in_flight = self.publisher.producer.handle().role().in_flight.count();
+                let handles = self.publisher.handles();
+                let in_flight: usize = handles.map(|handle| handle.role().in_flight.count()).sum();
                 SinkError::new(
                     SinkErrorKind::Timeout,
                     format!("at least {in_flight} events are still being sent"),

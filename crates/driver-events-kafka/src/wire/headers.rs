@@ -7,6 +7,8 @@ use driver_events_core::{Envelope, Malformed, SinkError};
 use driver_events_types::Limits;
 use rdkafka::message::{BorrowedHeaders, Header, Headers, OwnedHeaders};
 
+use super::quiet_panic::catch_quietly;
+
 const PREFIX: &str = "ce_";
 const CONTENT_TYPE: &str = "content-type";
 /// Number of attributes of an event without a stamp.
@@ -36,29 +38,39 @@ pub(crate) fn write(envelope: &Envelope) -> Result<OwnedHeaders, SinkError> {
 
 /// Decodes the envelope of a record. Without CloudEvents headers the value is a bare event.
 ///
+/// A header with a null value is an absent attribute. Headers whose name is not UTF-8 and unknown attributes are ignored, and
+/// the last of several headers of a name counts.
+///
 /// # Errors
 /// The record is not an event; the error's offset is a byte position in the value.
 pub(crate) fn read(headers: Option<&BorrowedHeaders>, value: &[u8], limits: Limits) -> Result<Envelope, Malformed> {
     let copy = || Bytes::copy_from_slice(value);
     let malformed = |reason: String| Malformed::new(copy(), reason, 0);
     let mut received = None;
-    for header in headers.into_iter().flat_map(Headers::iter) {
-        let text = || std::str::from_utf8(header.value.unwrap_or_default());
-        if header.key.eq_ignore_ascii_case(CONTENT_TYPE) {
-            if text().is_ok_and(is_structured) {
+    for (index, name, value) in headers.into_iter().flat_map(|headers| present(headers, 0)) {
+        let text = std::str::from_utf8(value);
+        if name.eq_ignore_ascii_case(CONTENT_TYPE) {
+            if text.is_ok_and(is_structured) {
                 return read_structured(&copy(), limits)
                     .map_err(|error| Malformed::new(copy(), error.to_string(), error.offset()));
             }
             continue;
         }
-        let Some(attribute) = header.key.strip_prefix(PREFIX) else {
+        let Some(attribute) = name.strip_prefix(PREFIX) else {
             continue;
         };
-        let text = text().map_err(|_| malformed(format!("attribute `{attribute}` is not UTF-8")))?;
-        received
-            .get_or_insert_with(ReceivedAttributes::default)
-            .set(attribute, text)
-            .map_err(|error| malformed(error.to_string()))?;
+        let received = received.get_or_insert_with(ReceivedAttributes::default);
+        let reason = match text.map(|text| received.set(attribute, text)) {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => error.to_string(),
+            // No attribute that is read may be empty; others may have any value.
+            Err(_) if received.set(attribute, "").is_ok() => continue,
+            Err(_) => format!("attribute `{attribute}` is not UTF-8"),
+        };
+        let is_last = headers.is_none_or(|headers| present(headers, index + 1).all(|(_, other, _)| other != name));
+        if is_last {
+            return Err(malformed(reason));
+        }
     }
     let envelope = Envelope::from_json_with(copy(), limits).map_err(|error| Malformed::undecodable(copy(), &error))?;
     match received {
@@ -67,4 +79,13 @@ pub(crate) fn read(headers: Option<&BorrowedHeaders>, value: &[u8], limits: Limi
             .map_err(|error| malformed(error.to_string())),
         None => Ok(envelope),
     }
+}
+
+/// Returns the headers from this index on that have a name in UTF-8 and a value, with their indices.
+fn present(headers: &BorrowedHeaders, first: usize) -> impl Iterator<Item = (usize, &str, &[u8])> {
+    (first..headers.count()).filter_map(|index| {
+        // rdkafka panics on a name that is not UTF-8, and has no other way to read it.
+        let header = catch_quietly(|| headers.try_get(index))??;
+        Some((index, header.key, header.value?))
+    })
 }

@@ -15,7 +15,7 @@ pub(crate) type Record<'a, O> = BaseRecord<'a, [u8], [u8], O>;
 #[derive(Debug)]
 pub(crate) struct EncodedEvent {
     goal_id: Option<GoalId>,
-    timestamp: Option<i64>,
+    timestamp: Timestamp,
     headers: Option<OwnedHeaders>,
 }
 
@@ -32,10 +32,16 @@ impl EncodedEvent {
         };
         Ok(Self {
             goal_id: envelope.goal_id(),
-            // Milliseconds since 1970; Kafka accepts no negative timestamp.
-            timestamp: envelope.time().map(|time| time.timestamp_millis().max(0)),
+            // Milliseconds since 1970. Kafka has no earlier timestamps, and librdkafka replaces 0 by the current time.
+            timestamp: envelope.time().map_or(Timestamp::NotAvailable, |time| {
+                Timestamp::CreateTime(time.timestamp_millis().max(1))
+            }),
             headers,
         })
+    }
+
+    pub(crate) fn timestamp(&self) -> Timestamp {
+        self.timestamp
     }
 
     /// Calls `work` with the record, whose key is on the stack.
@@ -56,7 +62,7 @@ impl EncodedEvent {
             partition: None,
             payload: Some(value),
             key: key.map(str::as_bytes),
-            timestamp: self.timestamp,
+            timestamp: self.timestamp.to_millis(),
             headers: self.headers,
             delivery_opaque: opaque,
         })

@@ -13,6 +13,7 @@ mod group_protocol;
 mod member_processes;
 mod outages;
 mod reading;
+mod refused_batches;
 #[cfg(feature = "tls")]
 mod security;
 mod source_conformance;

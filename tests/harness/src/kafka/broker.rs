@@ -4,6 +4,7 @@ use super::admin::KafkaAdmin;
 use super::console::{self, KafkaRecord};
 use super::listener::KafkaListener;
 use super::program::{Kafka, KafkaBroker};
+use super::raw_record::{self, KafkaRawRecord};
 use crate::proxy::Proxy;
 use crate::servers::{Cluster, Server};
 
@@ -78,6 +79,22 @@ impl Server<Kafka> {
     /// Returns an error if the producer fails.
     pub fn write_with_console(&self, topic: &str, records: &[(&str, &str)]) -> Result<()> {
         console::write(&self.program.java, self.client_address(), topic, records)
+    }
+
+    /// Writes records of any bytes to a partition, as one batch.
+    ///
+    /// # Errors
+    /// Returns an error if the broker refuses the batch or does not respond.
+    pub fn write_raw(&self, topic: &str, partition: i32, records: &[KafkaRawRecord]) -> Result<()> {
+        raw_record::write(self.client_address(), topic, partition, records)
+    }
+
+    /// Returns the address of a listener itself: that of [`Proxied`](KafkaListener::Proxied) bypasses its proxy.
+    ///
+    /// # Errors
+    /// Returns an error if the broker was started without this listener.
+    pub fn unadvertised_address(&self, listener: KafkaListener) -> Result<String> {
+        Ok(self.program.listener(listener)?.bound_address().to_string())
     }
 
     /// Returns the broker's id: 1, or 1, 2 and so on in a cluster.

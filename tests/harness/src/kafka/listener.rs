@@ -79,6 +79,11 @@ impl Listener {
         self.proxy.as_ref().map_or_else(|| self.port.address(), Proxy::address)
     }
 
+    /// Returns the address at which the broker listens.
+    pub(super) fn bound_address(&self) -> SocketAddr {
+        self.port.address()
+    }
+
     pub(super) fn proxy(&self) -> Option<&Proxy> {
         self.proxy.as_ref()
     }

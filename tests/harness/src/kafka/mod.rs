@@ -8,6 +8,7 @@ mod console;
 pub(crate) mod java;
 mod listener;
 mod program;
+mod raw_record;
 mod wire;
 
 pub use self::admin::{KafkaAdmin, KafkaOperation, KafkaPartition, KafkaResource};
@@ -16,3 +17,4 @@ pub use self::config::KafkaConfig;
 pub use self::console::KafkaRecord;
 pub use self::listener::KafkaListener;
 pub use self::program::{KafkaBroker, KafkaCluster};
+pub use self::raw_record::KafkaRawRecord;
