@@ -8,6 +8,7 @@ use super::wire::{self, Api, Request, Response};
 const METADATA: Api = Api { key: 3, version: 4 };
 const CREATE_TOPICS: Api = Api { key: 19, version: 4 };
 const DELETE_TOPICS: Api = Api { key: 20, version: 3 };
+const DELETE_RECORDS: Api = Api { key: 21, version: 1 };
 const DESCRIBE_ACLS: Api = Api { key: 29, version: 1 };
 const CREATE_ACLS: Api = Api { key: 30, version: 1 };
 const DELETE_ACLS: Api = Api { key: 31, version: 1 };
@@ -144,6 +145,28 @@ impl KafkaAdmin {
             self.metadata(TIMEOUT).is_ok_and(|metadata| !has_topic(metadata))
         });
         ensure!(is_deleted, "topic `{topic}` is still in the metadata after {TIMEOUT:?}");
+        Ok(())
+    }
+
+    /// Deletes the records of a partition before this offset, as retention does.
+    ///
+    /// # Errors
+    /// Returns an error if the broker rejects the request or does not respond.
+    pub fn delete_records(&self, topic: &str, partition: i32, before: i64) -> Result<()> {
+        let request = Request::new().i32(1).string(topic).i32(1).i32(partition).i64(before);
+        let mut response = self.send(DELETE_RECORDS, request.i32(BROKER_TIMEOUT_MS))?;
+        let _throttled = response.i32()?;
+        response.list(|response| {
+            let topic = response.string()?;
+            response.list(|response| {
+                let (partition, _low_watermark, code) = (response.i32()?, response.i64()?, response.i16()?);
+                ensure!(
+                    code == 0,
+                    "cannot delete records of partition {partition} of `{topic}`: error {code}"
+                );
+                Ok(())
+            })
+        })?;
         Ok(())
     }
 

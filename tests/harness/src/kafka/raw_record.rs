@@ -22,7 +22,7 @@ pub struct KafkaRawRecord {
     pub value: Option<Vec<u8>>,
     /// Names and values in order.
     pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    /// Milliseconds since the Unix epoch; -1 is none.
+    /// Milliseconds since the Unix epoch; -1 for no timestamp.
     pub timestamp: i64,
 }
 
@@ -46,7 +46,7 @@ pub(super) fn write(broker: SocketAddr, topic: &str, partition: i32, records: &[
                 "cannot write to partition {partition} of `{topic}`: error {code}"
             );
             // Offset, timestamp and start of the log.
-            (0..6).try_for_each(|_| response.i32().map(drop))
+            (0..3).try_for_each(|_| response.i64().map(drop))
         })
     })?;
     Ok(())

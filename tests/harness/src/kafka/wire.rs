@@ -77,6 +77,10 @@ impl Request {
         self.raw(&value.to_be_bytes())
     }
 
+    pub(super) fn i64(self, value: i64) -> Self {
+        self.raw(&value.to_be_bytes())
+    }
+
     /// Writes a string. The length of a string that is too long is wrong, and the broker rejects the request.
     pub(super) fn string(self, value: &str) -> Self {
         let length = i16::try_from(value.len()).unwrap_or(i16::MAX);
@@ -111,6 +115,10 @@ impl Response {
 
     pub(super) fn i32(&mut self) -> Result<i32> {
         Ok(i32::from_be_bytes(self.take()?))
+    }
+
+    pub(super) fn i64(&mut self) -> Result<i64> {
+        Ok(i64::from_be_bytes(self.take()?))
     }
 
     /// Reads a string. A null string is returned as an empty one.
