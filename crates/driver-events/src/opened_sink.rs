@@ -61,8 +61,8 @@ impl OpenedSink {
         self.state.possible_duplicates()
     }
 
-    /// Returns the last error of the connection, for a log message. Kept after the connection has recovered. `None` for
-    /// stdout and files.
+    /// Returns why the sink waits or has failed, as of the last such event, for a log message. Kept after it has recovered.
+    /// `None` for stdout and files.
     #[must_use]
     pub fn last_error(&self) -> Option<String> {
         self.state.last_error()

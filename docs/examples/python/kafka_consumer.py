@@ -31,7 +31,9 @@ def configuration(group):
     return config
 
 def show(message, watcher, as_json):
-    headers = {name: (value or b"").decode(errors="replace") for name, value in message.headers() or []}
+    # A null value is an absent attribute.
+    present = [(name, value) for name, value in message.headers() or [] if value is not None]
+    headers = {name: value.decode(errors="replace") for name, value in present}
     attributes = {name.removeprefix("ce_"): value for name, value in headers.items() if name.startswith("ce_")}
     note, payload = watcher.observe(attributes), message.value() or b""
     if not as_json:

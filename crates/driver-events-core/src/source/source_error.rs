@@ -20,8 +20,8 @@ pub enum SourceErrorKind {
     Timeout,
     /// The connection is down, or the operating system failed the read. Retry with backoff.
     Disconnected,
-    /// The reader was too slow and deliveries were dropped; the message contains their number. Retry: later deliveries
-    /// are still available. To avoid the loss, read faster or use a broker that stores events.
+    /// The reader was too slow and deliveries were dropped, or the broker deleted them first; the message contains their
+    /// number. Retry: later deliveries are still available. To avoid the loss, read faster or use a broker that stores events.
     Lagged,
     /// The credentials are invalid or a permission is missing. Alert the operator and retry: the source goes on once it is
     /// fixed.

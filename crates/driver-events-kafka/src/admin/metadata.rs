@@ -37,11 +37,29 @@ pub(crate) fn partitions<C: ClientContext>(
     let metadata = metadata(client, state)?;
     let mut partitions = TopicPartitionList::new();
     for topic in topics {
-        for partition in find(&metadata, topic)?.partitions() {
-            partitions.add_partition(topic, partition.id());
-        }
+        add_partitions(find(&metadata, topic)?, &mut partitions);
     }
     Ok(partitions)
+}
+
+/// Returns the partitions of those topics that exist. Blocks until a broker has responded.
+pub(crate) fn existing_partitions<C: ClientContext>(
+    client: &Client<C>,
+    topics: &[String],
+    state: &KafkaState,
+) -> Result<TopicPartitionList, SetupError> {
+    let metadata = metadata(client, state)?;
+    let mut partitions = TopicPartitionList::new();
+    for topic in topics.iter().filter_map(|topic| find(&metadata, topic).ok()) {
+        add_partitions(topic, &mut partitions);
+    }
+    Ok(partitions)
+}
+
+fn add_partitions(topic: &MetadataTopic, partitions: &mut TopicPartitionList) {
+    for partition in topic.partitions() {
+        partitions.add_partition(topic.name(), partition.id());
+    }
 }
 
 /// Returns the number of partitions of a topic, and the lowest number of replicas of a partition. Blocks until a broker

@@ -23,6 +23,14 @@ pub(crate) struct Context<R> {
 pub(crate) trait ClientRole: Send + Sync {
     /// Called when all brokers refuse the credentials.
     fn credentials_refused(&self) {}
+
+    /// Called for each line of librdkafka's log.
+    fn logged(&self, _facility: &str, _message: &str) {}
+
+    /// Returns what the client waits for, if its statistics say so.
+    fn wait_cause(&self, _statistics: &Statistics) -> Option<String> {
+        None
+    }
 }
 
 impl ClientRole for () {}
@@ -53,6 +61,7 @@ impl<R: ClientRole> ClientContext for Context<R> {
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         use RDKafkaLogLevel as Level;
+        self.role.logged(facility, message);
         match level {
             Level::Emerg | Level::Alert | Level::Critical | Level::Error => {
                 tracing::error!(target: "librdkafka", facility, "{message}");
@@ -64,6 +73,9 @@ impl<R: ClientRole> ClientContext for Context<R> {
     }
 
     fn stats(&self, statistics: Statistics) {
+        if let Some(cause) = self.role.wait_cause(&statistics) {
+            self.state.record_wait(cause);
+        }
         self.state.set_statistics(statistics);
     }
 

@@ -41,7 +41,7 @@ const PROPERTY_ALIASES: [(&str, &str); 6] = [
 ];
 
 /// Defaults of a producer.
-const PRODUCER_DEFAULTS: [(&str, &str); 9] = [
+const PRODUCER_DEFAULTS: [(&str, &str); 10] = [
     // Low latency for callers that await each receipt, with little loss of throughput in bulk.
     ("linger.ms", "1"),
     // JSON compresses well at little CPU cost.
@@ -58,6 +58,8 @@ const PRODUCER_DEFAULTS: [(&str, &str); 9] = [
     ("reconnect.backoff.ms", "50"),
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.keepalive.enable", "true"),
+    // Names an unreachable broker before events time out.
+    ("socket.connection.setup.timeout.ms", "10000"),
 ];
 
 /// Returns the properties of a producer.
@@ -94,7 +96,7 @@ pub(crate) fn producer(config: ClientConfig, acks: Acks) -> Result<ClientConfig,
 }
 
 /// Defaults of a consumer.
-const CONSUMER_DEFAULTS: [(&str, &str); 7] = [
+const CONSUMER_DEFAULTS: [(&str, &str); 8] = [
     // Commits acked deliveries soon.
     ("auto.commit.interval.ms", "1000"),
     // `lag` needs statistics.
@@ -106,6 +108,8 @@ const CONSUMER_DEFAULTS: [(&str, &str); 7] = [
     ("reconnect.backoff.ms", "50"),
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.keepalive.enable", "true"),
+    // Names an unreachable broker before events time out.
+    ("socket.connection.setup.timeout.ms", "10000"),
 ];
 
 /// Rebalances without stopping the whole group.

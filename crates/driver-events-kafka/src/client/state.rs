@@ -30,24 +30,40 @@ struct Shared {
 #[derive(Default)]
 struct Status {
     last_error: Option<String>,
+    /// The last connection error.
+    connection_error: Option<ConnectionError>,
     /// The last refusal of the credentials by one broker, until a broker accepts them.
-    credential_error: Option<CredentialError>,
+    credential_error: Option<ConnectionError>,
     /// The reason, once every broker is down or refuses the credentials.
     refusal: Option<String>,
     statistics: Option<Arc<Statistics>>,
 }
 
-struct CredentialError {
+struct ConnectionError {
     reason: String,
     reported: Instant,
 }
 
-/// Time for which a credential error counts as the cause of "all brokers down". librdkafka repeats the error every 30
-/// seconds.
-const CREDENTIAL_ERROR_TTL: Duration = Duration::from_secs(60);
+/// Time for which a connection error counts as the cause of later errors. librdkafka repeats it every 30 seconds.
+const CONNECTION_ERROR_TTL: Duration = Duration::from_secs(60);
+
+impl ConnectionError {
+    fn new(reason: &str) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            reported: Instant::now(),
+        }
+    }
+
+    fn is_recent(&self) -> bool {
+        self.reported.elapsed() < CONNECTION_ERROR_TTL
+    }
+}
 
 impl KafkaState {
-    /// Returns the last connection error; `None` if there was none. It is kept after the connection recovers.
+    /// Returns why the client waits or has failed, as of the last such event: a connection error, a failed send, commit or
+    /// rebalance, a full queue, a flush that timed out. `None` if there was none. Kept after recovery. Errors that concern a
+    /// single event are not included.
     #[must_use]
     pub fn last_error(&self) -> Option<String> {
         self.status().last_error.clone()
@@ -108,8 +124,7 @@ impl KafkaState {
         if code == Some(RDKafkaErrorCode::AllBrokersDown) {
             // An earlier error names the cause.
             status.last_error.get_or_insert_with(|| reason.to_owned());
-            let recent = |error: &&CredentialError| error.reported.elapsed() < CREDENTIAL_ERROR_TTL;
-            let credential_error = status.credential_error.as_ref().filter(recent);
+            let credential_error = status.credential_error.as_ref().filter(|error| error.is_recent());
             let Some(reason) = credential_error.map(|error| error.reason.clone()) else {
                 return false;
             };
@@ -118,19 +133,38 @@ impl KafkaState {
             return true;
         }
         status.last_error = Some(reason.to_owned());
+        status.connection_error = Some(ConnectionError::new(reason));
         if is_credential_error(code, reason) {
-            status.credential_error = Some(CredentialError {
-                reason: reason.to_owned(),
-                reported: Instant::now(),
-            });
+            status.credential_error = Some(ConnectionError::new(reason));
             self.shared.has_credential_error.store(true, Ordering::Release);
         }
         false
     }
 
+    /// Records a failure whose cause is known.
+    pub(crate) fn record_failure(&self, cause: impl Into<String>) {
+        self.status().last_error = Some(cause.into());
+    }
+
+    /// Records a wait or a timeout. A recent connection error is the deeper cause and is kept.
+    pub(crate) fn record_wait(&self, cause: impl Into<String>) {
+        let mut status = self.status();
+        let connection_error = status.connection_error.as_ref().filter(|error| error.is_recent());
+        let cause = connection_error.map_or_else(|| cause.into(), |error| error.reason.clone());
+        status.last_error = Some(cause);
+    }
+
+    /// Returns the last connection error, unless it is too old to be the cause of a failure now.
+    pub(crate) fn recent_connection_error(&self) -> Option<String> {
+        let status = self.status();
+        let error = status.connection_error.as_ref().filter(|error| error.is_recent())?;
+        Some(error.reason.clone())
+    }
+
     /// Records that no broker accepts the credentials.
     pub(crate) fn set_refusal(&self, reason: String) {
         let mut status = self.status();
+        status.last_error = Some(reason.clone());
         status.refusal = Some(reason);
         self.shared.has_credential_error.store(true, Ordering::Release);
         drop(status);

@@ -123,7 +123,7 @@ impl ConsumerHandle {
         match stored {
             None => Err(stale(id)),
             Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::State) => Err(stale(id)),
-            Some(stored) => stored.map_err(|error| disconnected("cannot store the offset", error)),
+            Some(stored) => stored.map_err(|error| self.disconnected("cannot store the offset", error)),
         }
     }
 
@@ -132,7 +132,7 @@ impl ConsumerHandle {
         let paused = id.if_current(|| self.with_partition(id, id.offset, |client, list| client.pause(list)));
         match paused {
             None => Err(stale(id)),
-            Some(paused) => paused.map_err(|error| disconnected("cannot pause the partition", error)),
+            Some(paused) => paused.map_err(|error| self.disconnected("cannot pause the partition", error)),
         }
     }
 
@@ -148,12 +148,17 @@ impl ConsumerHandle {
             // The partition was revoked since, and is read from the committed offset.
             None => Ok(()),
             Some(Err(error)) if is_revoked(&error) => Ok(()),
-            Some(Err(error)) => Err(disconnected("cannot seek back in the partition", error)),
+            Some(Err(error)) => Err(self.disconnected("cannot seek back in the partition", error)),
             Some(Ok(())) => {
                 self.tracker.seek(id.topic(), id.partition(), id.offset);
                 Ok(())
             }
         }
+    }
+
+    fn disconnected(&self, what: &str, error: KafkaError) -> SourceError {
+        self.state.record_failure(format!("{what}: {error}"));
+        SourceError::new(SourceErrorKind::Disconnected, what).with_source(error)
     }
 
     fn with_partition(
@@ -196,8 +201,4 @@ fn stale(id: &DeliveryId) -> SourceError {
         id.topic()
     );
     SourceError::new(SourceErrorKind::Timeout, message)
-}
-
-fn disconnected(what: &str, error: KafkaError) -> SourceError {
-    SourceError::new(SourceErrorKind::Disconnected, what).with_source(error)
 }

@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use driver_events_core::{SetupError, SourceError, SourceErrorKind};
 use rdkafka::ClientConfig;
-use rdkafka::message::{BorrowedMessage, Header, Message, OwnedHeaders, OwnedMessage};
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::producer::{FutureProducer, Producer as _};
 use rdkafka::util::Timeout;
 
+use super::dead_letter_record::DeadLetterRecord;
 use crate::client::context::Context;
 use crate::client::creation;
 use crate::client::detached::drop_detached;
+use crate::client::permissions;
 use crate::client::properties::{self, Acks};
 use crate::client::state::KafkaState;
 use crate::client::tokens::{TokenCache, TokenProvider};
@@ -21,7 +24,14 @@ use crate::wire::topic_naming::validate_topic_name;
 /// Timeout for space in the producer's queue.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Produces rejected records unchanged to a topic, with headers for their origin and the reason.
+/// Properties of the producer. Only the broker limits the size of a record, and it judges each record alone.
+const PROPERTIES: [(&str, &str); 3] = [
+    ("message.max.bytes", "1000000000"),
+    ("queue.buffering.max.kbytes", "2097151"),
+    ("batch.num.messages", "1"),
+];
+
+/// Produces rejected records to a topic, with headers for their origin and the reason.
 pub(super) struct DeadLetters {
     topic: Arc<str>,
     /// `None` while it is dropped.
@@ -30,10 +40,23 @@ pub(super) struct DeadLetters {
 
 /// A record that may become a dead letter.
 #[derive(Debug)]
-pub(super) struct DeadLetter(OwnedMessage);
+pub(super) struct DeadLetter(DeadLetterRecord);
+
+/// The error of a dead letter that was not produced.
+#[derive(Debug)]
+pub(super) enum DeadLetterError {
+    /// Another attempt may succeed.
+    Transient(SourceError),
+    /// No dead letter can be produced until an operator has acted.
+    Permanent {
+        /// Text of the error, with the remedy.
+        message: String,
+        error: KafkaError,
+    },
+}
 
 impl DeadLetters {
-    /// Creates a producer with the connection properties of the consumer.
+    /// Creates a producer with the connection properties and the state of the consumer.
     ///
     /// # Errors
     /// The topic's name or a property is invalid.
@@ -41,62 +64,87 @@ impl DeadLetters {
         topic: &str,
         consumer: &ClientConfig,
         token: Option<Arc<TokenProvider>>,
+        state: KafkaState,
     ) -> Result<Self, SetupError> {
         validate_topic_name(topic).map_err(SetupError::invalid)?;
-        let config = properties::producer(properties::connection(consumer), Acks::All)?;
-        let context = Context::new(KafkaState::default(), TokenCache::new(token, &config)?, ());
+        let mut config = properties::producer(properties::connection(consumer), Acks::All)?;
+        for (name, value) in PROPERTIES {
+            config.set(name, value);
+        }
+        let context = Context::new(state, TokenCache::new(token, &config)?, ());
         Ok(Self {
             topic: topic.into(),
             producer: Some(creation::create(&config, context)?),
         })
     }
 
-    /// Produces the record and waits for its delivery report.
-    pub(super) async fn send(&self, letter: DeadLetter, why: &str) -> Result<(), SourceError> {
-        let DeadLetter(message) = letter;
-        let partition = message.partition().to_string();
-        let offset = message.offset().to_string();
-        let added = [
-            ("dead-letter-topic", message.topic()),
-            ("dead-letter-partition", &partition),
-            ("dead-letter-offset", &offset),
-            ("dead-letter-reason", why),
-        ];
-        let mut headers = message.headers().cloned().unwrap_or_else(OwnedHeaders::new);
-        for (key, value) in added {
-            headers = headers.insert(Header {
-                key,
-                value: Some(value.as_bytes()),
-            });
-        }
-        let record = FutureRecord {
-            topic: &self.topic,
-            partition: None,
-            payload: message.payload(),
-            key: message.key(),
-            timestamp: message.timestamp().to_millis(),
-            headers: Some(headers),
-        };
+    /// Produces the record and waits for its delivery report. What the broker refuses about it is left out.
+    pub(super) async fn send(&self, letter: DeadLetter, why: &str) -> Result<(), DeadLetterError> {
+        let DeadLetter(mut record) = letter;
         let Some(producer) = &self.producer else {
-            return Err(SourceError::new(SourceErrorKind::Closed, "the source is closed"));
+            let error = SourceError::new(SourceErrorKind::Closed, "the source is closed");
+            return Err(DeadLetterError::Transient(error));
         };
-        match producer.send(record, Timeout::After(QUEUE_TIMEOUT)).await {
-            Ok(_) => Ok(()),
-            Err((error, _)) => {
-                let message = format!(
-                    "cannot produce the dead letter to `{}`: the record is redelivered",
-                    self.topic
-                );
-                Err(SourceError::new(SourceErrorKind::Disconnected, message).with_source(error))
+        loop {
+            let headers = record.headers(why);
+            let produced = producer.send(
+                record.future_record(&self.topic, headers),
+                Timeout::After(QUEUE_TIMEOUT),
+            );
+            let Err((error, _)) = produced.await else {
+                return Ok(());
+            };
+            let fatal_error = producer.client().fatal_error().map(|(code, _)| code);
+            let code = fatal_error
+                .or(error.rdkafka_error_code())
+                .unwrap_or(RDKafkaErrorCode::Fail);
+            if !record.leave_out(code) {
+                return Err(self.error(code, error));
             }
         }
+    }
+
+    fn error(&self, code: RDKafkaErrorCode, error: KafkaError) -> DeadLetterError {
+        let topic = &self.topic;
+        if is_transient(code) {
+            let message = format!("cannot produce the dead letter to `{topic}`: the record is redelivered");
+            return DeadLetterError::Transient(
+                SourceError::new(SourceErrorKind::Disconnected, message).with_source(error),
+            );
+        }
+        let action = match code {
+            RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed => {
+                permissions::topic("Write", topic)
+            }
+            RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition => "create the topic".to_owned(),
+            _ => "check the topic's settings".to_owned(),
+        };
+        let message = format!("the broker refuses dead letters to `{topic}`: {action}, and create a new source");
+        DeadLetterError::Permanent { message, error }
     }
 }
 
 impl DeadLetter {
     pub(super) fn of(message: &BorrowedMessage<'_>) -> Self {
-        Self(message.detach())
+        Self(DeadLetterRecord::new(message.detach()))
     }
+}
+
+/// Returns whether the same record may be accepted later. librdkafka itself retries for `message.timeout.ms` whatever the
+/// broker may accept later, so most other codes are final.
+fn is_transient(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::MessageTimedOut
+            | Code::QueueFull
+            | Code::PurgeQueue
+            | Code::PurgeInflight
+            | Code::NotEnoughReplicas
+            | Code::NotEnoughReplicasAfterAppend
+            | Code::BrokerTransportFailure
+            | Code::OperationTimedOut
+    )
 }
 
 /// Drops the producer on a detached thread, since its destructor blocks.

@@ -5,7 +5,13 @@ mod source_builder;
 mod start_from;
 mod start_reading;
 
+mod added_partitions;
+mod missed_records;
+mod offset_resets;
+
+mod dead_letter_record;
 mod dead_letters;
+mod end;
 mod redelivery;
 mod settle;
 

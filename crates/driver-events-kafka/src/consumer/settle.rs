@@ -6,7 +6,8 @@ use driver_events_core::{Settle, SourceError};
 use tokio::time::Instant;
 
 use super::consumer_handle::ConsumerHandle;
-use super::dead_letters::{DeadLetter, DeadLetters};
+use super::dead_letters::{DeadLetter, DeadLetterError, DeadLetters};
+use super::end::SourceEnd;
 use super::offset_tracker::DeliveryId;
 use super::redelivery::Redeliveries;
 
@@ -16,6 +17,19 @@ pub(super) struct SettleContext {
     pub(super) consumer: ConsumerHandle,
     pub(super) redeliveries: Redeliveries,
     pub(super) dead_letters: Option<DeadLetters>,
+    pub(super) end: SourceEnd,
+}
+
+/// Time until a record is redelivered whose dead letter could not be produced.
+const DEAD_LETTER_RETRY_DELAY: Duration = Duration::from_secs(1);
+
+impl SettleContext {
+    /// Pauses the delivery's partition, and schedules the seek back to it.
+    fn redeliver(&self, id: DeliveryId, delay: Duration) -> Result<(), SourceError> {
+        self.consumer.pause(&id)?;
+        self.redeliveries.schedule(id, Instant::now() + delay);
+        Ok(())
+    }
 }
 
 /// Acks, nacks or rejects one delivery.
@@ -33,14 +47,26 @@ impl Settle for SettleDelivery {
     }
 
     async fn nack(self: Box<Self>, delay: Duration) -> Result<(), SourceError> {
-        self.context.consumer.pause(&self.id)?;
-        self.context.redeliveries.schedule(self.id, Instant::now() + delay);
-        Ok(())
+        self.context.redeliver(self.id, delay)
     }
 
     async fn reject(self: Box<Self>, why: &str) -> Result<(), SourceError> {
         if let (Some(letters), Some(letter)) = (&self.context.dead_letters, self.dead_letter) {
-            letters.send(letter, why).await?;
+            match letters.send(letter, why).await {
+                Ok(()) => {}
+                Err(DeadLetterError::Transient(error)) => {
+                    self.context.consumer.state().record_wait(error.to_string());
+                    self.context.redeliver(self.id, DEAD_LETTER_RETRY_DELAY)?;
+                    return Err(error);
+                }
+                Err(DeadLetterError::Permanent { message, error }) => {
+                    self.context
+                        .consumer
+                        .state()
+                        .record_failure(format!("{message}: {error}"));
+                    return Err(self.context.end.set(message, error));
+                }
+            }
         }
         self.context.consumer.ack(&self.id)
     }

@@ -7,8 +7,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use driver_events_core::{Delivery, DriverEventSource, EventFilter, Malformed, Position, SourceError, SourceErrorKind};
 use driver_events_types::Limits;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Message};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinSet;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -17,6 +19,9 @@ use super::dead_letters::DeadLetter;
 use super::errors::{
     is_all_brokers_down, is_group_authorization_error, is_rebalancing, is_single_broker_error, source_error,
 };
+use super::missed_records::missed_records;
+use super::offset_resets::OffsetReset;
+use super::offset_tracker::DeliveryId;
 use super::settle::{SettleContext, SettleDelivery};
 use crate::admin::metadata::REQUEST_TIMEOUT;
 use crate::client::detached::run_detached;
@@ -32,8 +37,9 @@ use crate::wire::headers;
 /// [`next`](DriverEventSource::next) within `max.poll.interval.ms` (default: 5 minutes) loses its partitions.
 ///
 /// # Standalone
-/// Without a group the source reads all partitions that the topics have at the start. Nothing is committed, and settling a
-/// delivery has no effect.
+/// Without a group the source reads all partitions of the topics. Partitions that are added later are read from their first
+/// record, within `topic.metadata.refresh.interval.ms` (default: 5 minutes). Nothing is committed, and settling a delivery has
+/// no effect.
 ///
 /// # Order
 /// Records are delivered in offset order within each partition, so the events of a goal are in order.
@@ -43,7 +49,8 @@ use crate::wire::headers;
 /// # Malformed records
 /// A record that is not an event is delivered as [`Malformed`], with its topic, partition and offset. Settle it with
 /// [`reject`](Delivery::reject), which commits it and produces it to the
-/// [dead-letter topic](crate::KafkaEventSourceBuilder::dead_letters), if there is one.
+/// [dead-letter topic](crate::KafkaEventSourceBuilder::dead_letters), if there is one. If that fails during an outage, the
+/// record is redelivered.
 ///
 /// # Errors
 /// - [`Disconnected`](SourceErrorKind::Disconnected): no broker is reachable. Reported once per outage; call `next` again:
@@ -53,8 +60,10 @@ use crate::wire::headers;
 ///   source continues when access is granted.
 /// - [`Timeout`](SourceErrorKind::Timeout): `max.poll.interval.ms` passed and the partitions were revoked. The next call
 ///   rejoins the group.
-/// - [`Fatal`](SourceErrorKind::Fatal): the consumer had a fatal error, or records use a compression codec that is not
-///   compiled in. `None` follows.
+/// - [`Lagged`](SourceErrorKind::Lagged): records were deleted before they were read, by retention or an operator; the message
+///   has topic, partition, offsets and their number. The source goes on with the first record that is left.
+/// - [`Fatal`](SourceErrorKind::Fatal): the consumer had a fatal error, records use a compression codec that is not compiled
+///   in, or the broker refuses dead letters for good. `None` follows.
 ///
 /// # Close
 /// [`close`](DriverEventSource::close) commits the settled deliveries and leaves the group, so that other members get its
@@ -66,29 +75,38 @@ pub struct KafkaEventSource {
     /// `None` once the source is closed or finished.
     consumer: Option<Arc<Consumer>>,
     context: Arc<SettleContext>,
-    filter: EventFilter,
-    limits: Limits,
-    /// For error texts.
-    topics: Vec<String>,
-    group: Option<String>,
+    settings: ReadSettings,
+    resets: UnboundedReceiver<OffsetReset>,
+    /// Lookups of how many records were missed at a reset.
+    reset_lookups: JoinSet<Option<SourceError>>,
+    /// Aborted with the source.
+    _background: JoinSet<()>,
+}
+
+/// Events that a source selects, and names for its error texts.
+#[derive(Debug)]
+pub(super) struct ReadSettings {
+    pub(super) filter: EventFilter,
+    pub(super) limits: Limits,
+    pub(super) topics: Vec<String>,
+    pub(super) group: Option<String>,
 }
 
 impl KafkaEventSource {
     pub(super) fn new(
         consumer: Arc<Consumer>,
         context: SettleContext,
-        filter: EventFilter,
-        limits: Limits,
-        topics: Vec<String>,
-        group: Option<String>,
+        settings: ReadSettings,
+        resets: UnboundedReceiver<OffsetReset>,
+        background: JoinSet<()>,
     ) -> Self {
         Self {
             consumer: Some(consumer),
             context: Arc::new(context),
-            filter,
-            limits,
-            topics,
-            group,
+            settings,
+            resets,
+            reset_lookups: JoinSet::new(),
+            _background: background,
         }
     }
 
@@ -106,19 +124,40 @@ impl KafkaEventSource {
         self.context.consumer.lag()
     }
 
+    /// Looks up in the background how many records were missed.
+    fn look_up(&mut self, reset: OffsetReset) {
+        let Some(consumer) = self.consumer.clone() else {
+            return;
+        };
+        let state = self.state().clone();
+        self.reset_lookups.spawn(async move {
+            let error = match run_detached(move || missed_records(&reset, &consumer)).await {
+                Ok(Ok(missed)) => return missed,
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => error.to_string(),
+            };
+            tracing::warn!(error, "cannot look up how many records were missed");
+            state.record_wait(format!("cannot look up how many records were missed: {error}"));
+            None
+        });
+    }
+
     fn deliver(&self, message: &BorrowedMessage<'_>) -> Option<Delivery> {
         let content = match message.payload() {
-            Some(payload) => headers::read(message.headers(), payload, self.limits),
+            Some(payload) => headers::read(message.headers(), payload, self.settings.limits),
             None => Err(Malformed::new(Bytes::new(), "the record has no value", 0)),
         };
         let tracker = self.context.consumer.tracker();
-        let id = match self.group {
+        let id = match self.settings.group {
             Some(_) => tracker.deliver(message.topic(), message.partition(), message.offset()),
             None => tracker.skip(message.topic(), message.partition(), message.offset()),
         };
-        if content.as_ref().is_ok_and(|envelope| !self.filter.selects(envelope)) {
+        if content
+            .as_ref()
+            .is_ok_and(|envelope| !self.settings.filter.selects(envelope))
+        {
             // The reader does not see it, so it is acked here.
-            if self.group.is_some()
+            if self.settings.group.is_some()
                 && let Err(error) = self.context.consumer.ack(&id)
             {
                 tracing::debug!(%error, "cannot ack a filtered record");
@@ -131,7 +170,7 @@ impl KafkaEventSource {
             offset: u64::try_from(id.offset).unwrap_or_default(),
         };
         let delivery = Delivery::new(content, position);
-        if self.group.is_none() {
+        if self.settings.group.is_none() {
             return Some(delivery);
         }
         let dead_letters = self.context.dead_letters.as_ref();
@@ -143,6 +182,14 @@ impl KafkaEventSource {
     }
 }
 
+/// Next step of a source.
+enum Next<'a> {
+    Received(KafkaResult<BorrowedMessage<'a>>),
+    Redelivery(DeliveryId),
+    End(SourceError),
+    Reset(OffsetReset),
+}
+
 /// Time between two commits while the group is rebalanced.
 const COMMIT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -152,21 +199,39 @@ impl DriverEventSource for KafkaEventSource {
         loop {
             // A filter that drops most records must not starve other tasks.
             tokio::task::consume_budget().await;
+            if let Ok(reset) = self.resets.try_recv() {
+                self.look_up(reset);
+            }
             let client = self.consumer.as_ref()?.client()?;
             let redeliveries = &self.context.redeliveries;
             let received = tokio::select! {
                 biased;
-                redelivery = redeliveries.next_due(), if redeliveries.is_pending() => Err(redelivery),
-                received = client.recv() => Ok(received),
-                // Polled only if no record is available, so that it costs nothing per record.
-                redelivery = redeliveries.next_due() => Err(redelivery),
+                redelivery = redeliveries.next_due(), if redeliveries.is_pending() => Next::Redelivery(redelivery),
+                error = self.context.end.wait(), if self.context.end.is_set() => Next::End(error),
+                Some(missed) = self.reset_lookups.join_next(), if !self.reset_lookups.is_empty() => match missed {
+                    Ok(Some(missed)) => return Some(Err(missed)),
+                    _ => continue,
+                },
+                received = client.recv() => Next::Received(received),
+                // Polled only if no record is available, so that they cost nothing per record.
+                redelivery = redeliveries.next_due() => Next::Redelivery(redelivery),
+                error = self.context.end.wait() => Next::End(error),
+                Some(reset) = self.resets.recv() => Next::Reset(reset),
             };
             let received = match received {
-                Ok(received) => received,
-                Err(redelivery) => {
+                Next::Received(received) => received,
+                Next::Redelivery(redelivery) => {
                     if let Err(error) = self.context.consumer.seek_and_resume(&redelivery) {
                         return Some(Err(error));
                     }
+                    continue;
+                }
+                Next::End(error) => {
+                    self.consumer = None;
+                    return Some(Err(error));
+                }
+                Next::Reset(reset) => {
+                    self.look_up(reset);
                     continue;
                 }
             };
@@ -180,11 +245,16 @@ impl DriverEventSource for KafkaEventSource {
                 }
                 Err(KafkaError::NoMessageReceived | KafkaError::PartitionEOF(_)) => continue,
                 // A standalone source has a generated group, whose coordinator librdkafka looks up all the same.
-                Err(error) if self.group.is_none() && is_group_authorization_error(&error) => continue,
+                Err(error) if self.settings.group.is_none() && is_group_authorization_error(&error) => continue,
                 Err(error) if is_single_broker_error(&error) => continue,
                 Err(error) if is_all_brokers_down(&error) && !self.state().set_disconnected() => continue,
                 Err(error) => {
-                    let error = source_error(error, self.state(), &self.topics, self.group.as_deref());
+                    let error = source_error(
+                        error,
+                        self.state(),
+                        &self.settings.topics,
+                        self.settings.group.as_deref(),
+                    );
                     if !error.is_retryable() {
                         // Its destructor leaves the group, in the background.
                         self.consumer = None;
@@ -198,7 +268,7 @@ impl DriverEventSource for KafkaEventSource {
     async fn close(&mut self) -> Result<(), SourceError> {
         let Some(consumer) = &self.consumer else { return Ok(()) };
         let deadline = Instant::now() + REQUEST_TIMEOUT;
-        let committed = match self.group {
+        let committed = match self.settings.group {
             Some(_) => commit(consumer, deadline).await,
             None => Ok(()),
         };
@@ -206,8 +276,9 @@ impl DriverEventSource for KafkaEventSource {
             return Ok(());
         };
         let closed = run_detached(move || consumer.close());
-        let left = timeout_at(deadline, closed).await.map_err(close_timeout)?;
-        committed.and(left.map_err(close_aborted))
+        let left = timeout_at(deadline, closed).await.map_err(close_timeout);
+        let closed = left.and_then(|left| committed.and(left.map_err(close_aborted)));
+        closed.inspect_err(|error| self.state().record_wait(error.to_string()))
     }
 }
 
@@ -215,8 +286,8 @@ impl fmt::Debug for KafkaEventSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaEventSource")
             .field("state", self.state())
-            .field("topics", &self.topics)
-            .field("group", &self.group)
+            .field("topics", &self.settings.topics)
+            .field("group", &self.settings.group)
             .finish_non_exhaustive()
     }
 }

@@ -5,16 +5,23 @@ use std::sync::Arc;
 use driver_events_core::{EventFilter, SetupError, SetupErrorKind};
 use driver_events_types::Limits;
 use rdkafka::client::OAuthToken;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::{ClientConfig, Offset};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use super::added_partitions::{assign_added, refresh_interval};
+use super::callbacks::ConsumerRole;
 use super::consumer_handle::{Consumer, ConsumerHandle};
 use super::dead_letters::DeadLetters;
+use super::end::SourceEnd;
 use super::errors::missing_group_permission;
+use super::offset_resets::OffsetResets;
 use super::offset_tracker::OffsetTracker;
 use super::redelivery::Redeliveries;
 use super::settle::SettleContext;
-use super::source::KafkaEventSource;
+use super::source::{KafkaEventSource, ReadSettings};
 use super::start_from::StartFrom;
 use super::start_reading::{find_starts, start_error, start_reading};
 use crate::admin::metadata::{self, REQUEST_TIMEOUT};
@@ -150,9 +157,19 @@ impl KafkaEventSourceBuilder {
         self
     }
 
-    /// Produces [rejected](driver_events_core::Delivery::reject) records unchanged to this topic, with the headers
-    /// `dead-letter-topic`, `dead-letter-partition`, `dead-letter-offset` and `dead-letter-reason`. The topic must exist.
-    /// Has no effect without a group.
+    /// Produces [rejected](driver_events_core::Delivery::reject) records to this topic, with their key, value and headers. The
+    /// topic must exist. Has no effect without a group.
+    ///
+    /// | added header | value |
+    /// |---|---|
+    /// | `dead-letter-topic`, `dead-letter-partition`, `dead-letter-offset` | origin of the record |
+    /// | `dead-letter-timestamp` | timestamp of the record in milliseconds, if it has one; that of the dead letter is the current time |
+    /// | `dead-letter-reason` | the reason, up to 4,096 bytes |
+    /// | `dead-letter-omitted` | `value`, or `key, value and headers`, if the broker refuses them for their size. The value is then JSON with `topic`, `partition`, `offset`, `length` and `sha256` of the value |
+    ///
+    /// A record without a key gets the key `TOPIC/PARTITION/OFFSET` if the broker requires one. If the broker refuses the dead
+    /// letter for another reason than an outage (the topic was deleted, WRITE is not granted), the source ends with
+    /// [`Fatal`](driver_events_core::SourceErrorKind::Fatal), since reading on would never commit anything.
     pub fn dead_letters(mut self, topic: impl Into<String>) -> Self {
         self.dead_letters = Some(topic.into());
         self
@@ -181,11 +198,13 @@ impl KafkaEventSourceBuilder {
         let group = self.group.clone();
         let is_grouped = group.is_some();
         let dead_letter_topic = self.dead_letters.clone().filter(|_| is_grouped);
+        let refresh_interval = refresh_interval(&self.config).filter(|_| !is_grouped);
         let state = KafkaState::default();
+        let (resets, received_resets) = mpsc::unbounded_channel();
         // Blocks if a token must be fetched.
         let created = metadata::query(&state, {
             let state = state.clone();
-            move || self.create_clients(state)
+            move || self.create_clients(state, OffsetResets(resets))
         });
         let (consumer, handle, dead_letters) = created.await?;
         let find_starts = metadata::query(&state, {
@@ -210,24 +229,48 @@ impl KafkaEventSourceBuilder {
             move || start_reading(&consumer, &topics, starts.as_ref()).map_err(start_error)
         });
         started.await?;
+        let mut background = JoinSet::new();
+        if let Some(interval) = refresh_interval {
+            background.spawn(assign_added(Arc::downgrade(&consumer), topics.clone(), state, interval));
+        }
         let dead_letters = dead_letters.filter(|_| is_grouped);
         let context = SettleContext {
             consumer: handle,
             redeliveries: Redeliveries::default(),
             dead_letters,
+            end: SourceEnd::default(),
         };
-        Ok(KafkaEventSource::new(consumer, context, filter, limits, topics, group))
+        let settings = ReadSettings {
+            filter,
+            limits,
+            topics,
+            group,
+        };
+        Ok(KafkaEventSource::new(
+            consumer,
+            context,
+            settings,
+            received_resets,
+            background,
+        ))
     }
 
     fn create_clients(
         self,
         state: KafkaState,
+        resets: OffsetResets,
     ) -> Result<(Arc<Consumer>, ConsumerHandle, Option<DeadLetters>), SetupError> {
         let dead_letters = match &self.dead_letters {
-            Some(topic) => Some(DeadLetters::new(topic, &self.config, self.token.clone())?),
+            Some(topic) => Some(DeadLetters::new(
+                topic,
+                &self.config,
+                self.token.clone(),
+                state.clone(),
+            )?),
             None => None,
         };
-        let mut config = properties::consumer(self.config, self.group.is_some())?;
+        let is_grouped = self.group.is_some();
+        let mut config = properties::consumer(self.config, is_grouped)?;
         // librdkafka requires a group id, even of a standalone consumer.
         let group = self
             .group
@@ -235,13 +278,22 @@ impl KafkaEventSourceBuilder {
         // Other start positions are explicit offsets. If one is out of range, retention deleted the record, or the
         // topic was re-created.
         config.set("group.id", group).set("auto.offset.reset", "earliest");
+        // Offset resets are warnings.
+        if (config.log_level as i32) < RDKafkaLogLevel::Warning as i32 {
+            config.set_log_level(RDKafkaLogLevel::Warning);
+        }
         let tokens = TokenCache::new(self.token, &config)?;
         if let Some(Err(error)) = tokens.as_ref().map(|tokens| tokens.fetch_first(REQUEST_TIMEOUT)) {
             let message = format!("cannot get a token: {error}");
             return Err(SetupError::new(SetupErrorKind::Unauthorized, message).with_source(error));
         }
         let tracker = Arc::<OffsetTracker>::default();
-        let context = Context::new(state.clone(), tokens, Arc::clone(&tracker));
+        let role = ConsumerRole {
+            tracker: Arc::clone(&tracker),
+            resets,
+            is_grouped,
+        };
+        let context = Context::new(state.clone(), tokens, role);
         let consumer = Consumer::new(creation::create(&config, context)?);
         let handle = ConsumerHandle::new(state, tracker, &consumer);
         Ok((consumer, handle, dead_letters))

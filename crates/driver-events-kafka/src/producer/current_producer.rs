@@ -61,6 +61,8 @@ impl CurrentProducer {
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),
         };
+        self.state()
+            .record_failure(format!("cannot re-create the producer: {error}"));
         tracing::error!(error, "cannot re-create the producer after a fatal error");
         false
     }

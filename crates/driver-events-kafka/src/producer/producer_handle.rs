@@ -12,6 +12,7 @@ use super::delivery_future::DeliveryOpaque;
 use super::poll_thread;
 use crate::client::context::Context;
 use crate::client::creation;
+use crate::client::state::KafkaState;
 use crate::wire::record::Record;
 
 /// A librdkafka producer, replaced after a fatal error.
@@ -37,6 +38,10 @@ impl ProducerHandle {
 
     pub(super) fn client(&self) -> &rdkafka::client::Client<Context<Arc<ProducerRole>>> {
         self.client.client()
+    }
+
+    pub(super) fn state(&self) -> &KafkaState {
+        self.client.context().state()
     }
 
     pub(super) fn role(&self) -> &ProducerRole {

@@ -211,7 +211,7 @@ impl Publisher {
                     let queued = queue_with_retry(&handle, record, deadline).await;
                     in_flight.push(QueuedEvent { index, topic, queued });
                 }
-                _ => results.set(index, Err(not_isolated(&topic))),
+                _ => results.set(index, Err(self.explained(not_isolated(&topic)))),
             }
         }
         let failed = self.await_reports(in_flight, results).await;
@@ -265,9 +265,9 @@ impl Publisher {
                     _ if is_forbidden && failed_with_producer(&error) => {
                         sink_error(RDKafkaErrorCode::ClusterAuthorizationFailed, &topic).with_fate(error.fate())
                     }
-                    _ => self.with_refusal(error),
+                    _ => error,
                 };
-                results.set(index, Err(error));
+                results.set(index, Err(self.explained(error)));
             }
             failed = self.await_reports(in_flight, results).await;
         }
@@ -286,12 +286,23 @@ impl Publisher {
         })
     }
 
-    /// Returns `Unauthorized` in place of a retryable error while all brokers refuse the credentials.
-    fn with_refusal(&self, error: SinkError) -> SinkError {
-        match self.state().refusal() {
-            Some(reason) if error.is_retryable() => {
-                let message = format!("the brokers refuse the credentials: {reason}");
-                SinkError::new(SinkErrorKind::Unauthorized, message).with_fate(error.fate())
+    /// Records the error, and adds its cause: `Unauthorized` in place of a retryable error while all brokers refuse the
+    /// credentials, the last connection error otherwise.
+    fn explained(&self, error: SinkError) -> SinkError {
+        if !error.is_retryable() {
+            return error;
+        }
+        if let Some(reason) = self.state().refusal() {
+            let message = format!("the brokers refuse the credentials: {reason}");
+            return SinkError::new(SinkErrorKind::Unauthorized, message).with_fate(error.fate());
+        }
+        match error.kind() {
+            SinkErrorKind::Timeout | SinkErrorKind::Full => self.state().record_wait(error.to_string()),
+            _ => self.state().record_failure(error.to_string()),
+        }
+        match self.state().recent_connection_error() {
+            Some(cause) if error.kind() != SinkErrorKind::Unauthorized => {
+                error.with_source(format!("last connection error: {cause}"))
             }
             _ => error,
         }
@@ -346,7 +357,10 @@ async fn queue_with_retry(
             return Err(not_queued(code, || Box::new(record.replace_headers(headers))));
         }
         match &permit {
-            None => permit = handle.role().queue_full.acquire(deadline).await,
+            None => {
+                handle.state().record_wait("the producer's queue is full");
+                permit = handle.role().queue_full.acquire(deadline).await;
+            }
             Some(permit) => permit.wait().await,
         }
     }

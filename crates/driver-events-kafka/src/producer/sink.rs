@@ -122,6 +122,7 @@ impl KafkaEventSink {
                     Ok(()) => break,
                     Err(elapsed) if deadline <= Instant::now() => {
                         let message = format!("{} events are not delivered yet", in_flight.count());
+                        self.state().record_wait(message.as_str());
                         return Err(SinkError::new(SinkErrorKind::Timeout, message).with_source(elapsed));
                     }
                     Err(_) => {}
@@ -188,11 +189,9 @@ impl DriverEventSink for KafkaEventSink {
             .map_err(|elapsed| {
                 let handles = self.publisher.handles();
                 let in_flight: usize = handles.map(|handle| handle.role().in_flight.count()).sum();
-                SinkError::new(
-                    SinkErrorKind::Timeout,
-                    format!("at least {in_flight} events are still being sent"),
-                )
-                .with_source(elapsed)
+                let message = format!("at least {in_flight} events are still being sent");
+                self.state().record_wait(message.as_str());
+                SinkError::new(SinkErrorKind::Timeout, message).with_source(elapsed)
             })?;
         self.drain(deadline).await
     }

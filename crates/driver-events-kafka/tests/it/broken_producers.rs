@@ -88,6 +88,10 @@ async fn send_waits_while_queue_is_full() {
         };
         assert_eq!(usize::try_from(stored.offset).unwrap(), index);
     }
+    assert_eq!(
+        sink.state().last_error().as_deref(),
+        Some("the producer's queue is full")
+    );
 }
 
 /// Paused time skips the sink's waits, so it ends before librdkafka, with real time, times out the queued records and

@@ -33,36 +33,39 @@ async fn add_partitions(topic: &str, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn group_reads_added_partitions_from_the_first_record() {
-    let name = unique_prefix();
-    create_topic(&config(), &name, 1).await;
-    let sink = KafkaEventSink::builder(fresh_metadata_config())
-        .topic(name.as_str())
-        .build()
-        .unwrap();
-    let source = KafkaEventSource::builder(fresh_metadata_config())
-        .topic(name.as_str())
-        .group(&*name);
-    // `Latest` is resolved at the start; the partitions are added later.
-    let source = source.start_from(StartFrom::Latest);
-    let mut source = in_time(source.build()).await.unwrap();
-    let first = events(GoalId::new(), 1);
-    in_time(sink.send(first[0].clone())).await.unwrap();
-    assert_eq!(read_ids(&mut source, 1).await, ids_of(&first));
-    add_partitions(&name, 4).await;
-    // Sends until the sink uses the last new partition.
-    let mut sent = Vec::new();
-    wait_until("a new partition is used", TEST_TIMEOUT, async || {
-        let envelope = events(GoalId::new(), 1).remove(0);
-        sent.push(envelope.id().to_string());
-        let receipt = in_time(sink.send(envelope)).await.unwrap();
-        matches!(receipt, Receipt::Stored(stored) if stored.partition == Some(3))
-    })
-    .await;
-    let mut read = read_ids(&mut source, sent.len()).await;
-    read.sort();
-    sent.sort();
-    assert_eq!(read, sent);
+async fn added_partitions_are_read_from_the_first_record() {
+    for grouped in [true, false] {
+        let name = unique_prefix();
+        create_topic(&config(), &name, 1).await;
+        let sink = KafkaEventSink::builder(fresh_metadata_config())
+            .topic(name.as_str())
+            .build()
+            .unwrap();
+        let mut source = KafkaEventSource::builder(fresh_metadata_config()).topic(name.as_str());
+        if grouped {
+            source = source.group(&*name);
+        }
+        // `Latest` is resolved at the start; the partitions are added later.
+        let source = source.start_from(StartFrom::Latest);
+        let mut source = in_time(source.build()).await.unwrap();
+        let first = events(GoalId::new(), 1);
+        in_time(sink.send(first[0].clone())).await.unwrap();
+        assert_eq!(read_ids(&mut source, 1).await, ids_of(&first));
+        add_partitions(&name, 4).await;
+        // Sends until the sink uses the last new partition.
+        let mut sent = Vec::new();
+        wait_until("a new partition is used", TEST_TIMEOUT, async || {
+            let envelope = events(GoalId::new(), 1).remove(0);
+            sent.push(envelope.id().to_string());
+            let receipt = in_time(sink.send(envelope)).await.unwrap();
+            matches!(receipt, Receipt::Stored(stored) if stored.partition == Some(3))
+        })
+        .await;
+        let mut read = read_ids(&mut source, sent.len()).await;
+        read.sort();
+        sent.sort();
+        assert_eq!(read, sent);
+    }
 }
 
 /// A leader cannot be made to move during the one request for the offset, so the mock cluster says that it has moved.

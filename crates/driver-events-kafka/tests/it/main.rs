@@ -9,8 +9,12 @@ mod cluster;
 mod conformance;
 mod connection_faults;
 mod contract;
+
+mod dead_letters;
+mod foreign_records;
 mod group_protocol;
 mod member_processes;
+mod missed_records;
 mod outages;
 mod reading;
 mod refused_batches;

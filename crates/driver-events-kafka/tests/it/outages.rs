@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use driver_events_core::{DriverEventSink, DriverEventSource, SinkErrorKind, SourceErrorKind};
-use driver_events_harness::Direction;
+use driver_events_harness::{Direction, KafkaBroker, KafkaConfig, wait_until};
 use driver_events_kafka::{KafkaEventSink, KafkaEventSource};
 use driver_events_types::GoalId;
 use rdkafka::ClientConfig;
+use tokio::task::block_in_place;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber, span};
 
 use crate::support::{
-    config_of, create_topic, events, expect_no_delivery, ids_of, in_time, next_delivery, proxied_broker,
+    TEST_TIMEOUT, config_of, create_topic, events, expect_no_delivery, ids_of, in_time, next_delivery, proxied_broker,
     proxied_config_of, read_ids, unique_prefix,
 };
 
@@ -93,6 +94,27 @@ async fn source_close_times_out_with_stalled_broker() {
     assert_eq!(error.kind(), SourceErrorKind::Timeout, "{error}");
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     proxy.heal();
+}
+
+/// The one broker cannot create the topic of committed offsets, so no coordinator is ever available.
+#[tokio::test(flavor = "multi_thread")]
+async fn wait_for_coordinator_is_the_last_error() {
+    let broker = KafkaConfig::new().property("offsets.topic.replication.factor", "3");
+    let broker = block_in_place(|| KafkaBroker::start(broker)).unwrap();
+    let mut config = config_of(&broker);
+    create_topic(&config, "agent.driver", 1).await;
+    config.set("statistics.interval.ms", "100");
+    let mut source = in_time(KafkaEventSource::builder(config).group("g").build())
+        .await
+        .unwrap();
+    let state = source.state().clone();
+    let has_cause = wait_until("the cause is known", TEST_TIMEOUT, async || {
+        state.last_error().is_some_and(|cause| cause.contains("coordinator"))
+    });
+    tokio::select! {
+        () = has_cause => {}
+        next = source.next() => panic!("{next:?}"),
+    }
 }
 
 fn unreachable() -> KafkaEventSink {

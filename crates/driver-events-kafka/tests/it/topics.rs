@@ -118,9 +118,9 @@ async fn record_larger_than_topic_limit_is_too_large() {
     let goal_id = GoalId::new();
     let mut envelopes = events(goal_id, 2);
     // Incompressible, since the limit is that of the compressed batch.
-    let reason = (0..2_000_u32)
-        .map(|number| char::from(b'!' + (number.wrapping_mul(2_654_435_761) >> 26) as u8))
-        .collect();
+    let next = |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+    let states = std::iter::successors(Some(1_u64), next).take(2_000);
+    let reason = states.map(|state| char::from(b'a' + (state >> 60) as u8)).collect();
     envelopes.insert(
         1,
         driver_events_core::Envelope::new(driver_events_types::DriverEvent::Escalate { goal_id, reason }),

@@ -105,6 +105,9 @@ func read(topic, group string, left int, asJSON bool) error {
 func show(record *kgo.Record, watcher *events.Watcher, asJSON bool) {
 	headers, attributes := map[string]string{}, map[string]string{}
 	for _, header := range record.Headers {
+		if header.Value == nil {
+			continue // A null value is an absent attribute.
+		}
 		headers[header.Key] = string(header.Value)
 		if attribute, found := strings.CutPrefix(header.Key, "ce_"); found {
 			attributes[attribute] = string(header.Value)

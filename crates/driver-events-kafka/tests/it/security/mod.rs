@@ -51,12 +51,13 @@ fn secured() -> &'static Secured {
 }
 
 /// A user for each test that grants and revokes permissions.
-const USERS: [&str; 7] = [
+const USERS: [&str; 8] = [
     "no-write",
     "no-read",
     "no-group",
     "no-create",
     "no-describe",
+    "no-dead",
     "revoked",
     "rotated",
 ];

@@ -4,14 +4,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use driver_events_core::{DriverEventSink, DriverEventSource, SinkErrorKind, SourceError, SourceErrorKind};
-use driver_events_harness::{KafkaOperation, KafkaResource, wait_until};
+use driver_events_harness::{KafkaOperation, KafkaRawRecord, KafkaResource, wait_until};
 use driver_events_kafka::{
     KafkaEventSink, KafkaEventSource, SetupErrorKind, TopicSettings, TopicWarning, ensure_topic,
 };
 use driver_events_types::GoalId;
+use tokio::task::block_in_place;
 
 use super::{REFUSAL_TIMEOUT, expect_stored, secured};
-use crate::support::{TEST_TIMEOUT, config_of, events, ids_of, in_time, unique_prefix};
+use crate::support::{TEST_TIMEOUT, config_of, events, ids_of, in_time, next_delivery, unique_prefix};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_write_fails_with_command_until_granted() {
@@ -226,4 +227,32 @@ async fn ensure_topic_needs_create_only_for_a_new_topic() {
             .is_empty()
     })
     .await;
+}
+
+/// Every dead letter would fail, and nothing be committed.
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_write_on_dead_letters_ends_the_source() {
+    let secured = secured();
+    let topic = secured.create_topic(&[("no-dead", KafkaOperation::Read)]).await;
+    let dead = secured.create_topic(&[("no-dead", KafkaOperation::Describe)]).await;
+    secured.allow("no-dead", KafkaResource::Group(&topic), KafkaOperation::Read);
+    let record = KafkaRawRecord {
+        value: Some(b"{".to_vec()),
+        ..KafkaRawRecord::default()
+    };
+    block_in_place(|| secured.broker.write_raw(&topic, 0, &[record])).unwrap();
+    let source = KafkaEventSource::builder(secured.user("no-dead")).topic(&*topic);
+    let mut source = in_time(source.group(&*topic).dead_letters(&*dead).build())
+        .await
+        .unwrap();
+    let delivery = next_delivery(&mut source).await;
+    for error in [
+        in_time(delivery.reject("not an event")).await.unwrap_err(),
+        in_time(source.next()).await.unwrap().unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), SourceErrorKind::Fatal, "{error}");
+        let grant = format!("--operation Write --topic '{dead}'");
+        assert!(error.to_string().contains(&grant), "{error}");
+    }
+    assert!(in_time(source.next()).await.is_none());
 }
