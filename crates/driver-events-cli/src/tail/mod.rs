@@ -65,7 +65,8 @@ Kafka topics:
   of printed events are committed. The start position applies until the group
   has committed an offset. With --dead-letters, malformed records are
   published to that topic, with headers that name topic, partition and offset.
-  Without --group, all partitions are read and nothing is committed.
+  Without --group, all partitions are read, also those that are added later,
+  and nothing is committed.
 
 Diagnostics:
   Standard error lists
@@ -76,7 +77,8 @@ Diagnostics:
   - truncation and replacement of a followed file. A replaced file is read
     until it has not grown for 60 seconds. Lines that are truncated within a
     tenth of a second after they were written are lost.
-  - events missed because a NATS reader was too slow or lost its connection.
+  - events missed because a NATS reader was too slow or lost its connection,
+    or because Kafka deleted them before they were read.
 
 Exit codes:
   0  all events were printed, SIGINT (Ctrl-C) or SIGTERM stopped the command,

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::time::SystemTime;
 
 use driver_events::chrono::{DateTime, Utc};
-use driver_events_harness::wait_until;
+use driver_events_harness::{KafkaBroker, KafkaConfig, KafkaListener, KafkaRawRecord, wait_until};
 use serde_json::Value;
 
-use crate::kafka_broker::{broker, fresh, stored};
+use crate::kafka_broker::{address, broker, fresh, stored};
 use crate::support::{GOAL_RUN, Running, TEST_TIMEOUT, by_goal, fixture, run, run_with};
 
 /// Returns a line with an event.
@@ -267,4 +267,91 @@ fn unreachable_broker_is_reported() {
         "{}",
         ended.stderr
     );
+}
+
+/// The broker refuses the batch in which the event is.
+#[test]
+fn event_in_the_future_is_rejected_alone() {
+    let (url, topic) = fresh();
+    let line = |number: u32, time: &str| {
+        let goal_id = format!("00000000-0000-4000-8000-{number:012}");
+        format!(
+            r#"{{"specversion":"1.0","id":"id{number}","source":"urn:t","type":"agent.driver.escalate","time":"{time}","data":{{"kind":"escalate","goal_id":"{goal_id}","reason":"r"}}}}"#
+        )
+    };
+    let mut lines: Vec<_> = (0..201).map(|number| line(number, "2026-01-01T00:00:00Z")).collect();
+    lines[100] = line(100, "2030-01-01T00:00:00Z");
+    let ended = run_with(lines.join("\n").as_bytes(), ["publish", "--to", &url, "--create-topic"]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    let summary = format!("200 events delivered to {url}, 1 line rejected\n");
+    assert!(ended.stderr.ends_with(&summary), "{}", ended.stderr);
+    assert!(ended.stderr.contains("-:101"), "{}", ended.stderr);
+    assert_eq!(stored(broker(), &topic, 0), Some(200));
+}
+
+/// rdkafka panics on the name.
+#[test]
+fn header_name_that_is_not_utf8_is_ignored() {
+    let (url, topic) = fresh();
+    publish(&escalate("first"), &url);
+    let record = KafkaRawRecord {
+        value: Some(escalate("second").trim_end().into()),
+        headers: vec![(b"X-Author\xe9".to_vec(), Some(b"x".to_vec()))],
+        timestamp: -1,
+        ..KafkaRawRecord::default()
+    };
+    broker().write_raw(&topic, 0, &[record]).unwrap();
+    assert_eq!(
+        read(&url, 2, &["--group", "audit"]),
+        escalate("first") + &escalate("second")
+    );
+    assert_eq!(read(&url, 2, &[]), escalate("first") + &escalate("second"));
+}
+
+/// Retention does the same.
+#[test]
+fn records_deleted_before_they_were_read_are_reported() {
+    let (url, topic) = fresh();
+    publish(&escalate("1").repeat(20), &url);
+    read(&url, 5, &["--group", "audit"]);
+    broker().admin().delete_records(&topic, 0, 15).unwrap();
+    let tail = ["tail", "--from", &url, "--group", "audit", "--format", "json"];
+    let tail = Running::start(tail);
+    let warning = tail.stderr_line();
+    let missed = format!("warning: missed 10 records of `{topic}`, partition 0, offsets 5 to 14: ");
+    assert!(warning.starts_with(&missed), "{warning}");
+    for _ in 0..5 {
+        tail.stdout_line();
+    }
+    tail.signal("-INT");
+    tail.wait();
+}
+
+/// The bootstrap address works, but the broker advertises one that refuses connections.
+#[tokio::test(flavor = "multi_thread")]
+async fn unreachable_advertised_listener_is_named() {
+    let broker = KafkaBroker::start(KafkaConfig::new().proxied()).unwrap();
+    broker.admin().create_topic("agent.driver", 1, 1, &[]).unwrap();
+    let advertised = address(&broker, KafkaListener::Proxied);
+    broker.proxy().unwrap().refuse(true);
+    let url = format!(
+        "kafka://{}",
+        broker.unadvertised_address(KafkaListener::Proxied).unwrap()
+    );
+    let ended = run_with(escalate("x").as_bytes(), ["publish", "--to", &url, "--timeout", "8s"]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    let error = ended.stderr.lines().find(|line| line.starts_with("error: ")).unwrap();
+    assert!(
+        error.contains(&advertised) && error.contains("refused"),
+        "{}",
+        ended.stderr
+    );
+    let tail = Running::start(["tail", "--from", &url]);
+    let warning = tail.stderr_line();
+    assert!(
+        warning.contains(&advertised) && warning.contains("refused"),
+        "{warning}"
+    );
+    tail.signal("-INT");
+    tail.wait();
 }

@@ -9,7 +9,6 @@ mod cluster;
 mod conformance;
 mod connection_faults;
 mod contract;
-
 mod dead_letters;
 mod foreign_records;
 mod group_protocol;
