@@ -97,7 +97,7 @@
 //! | topic | `agent.driver`, or with the publisher's prefix: `tenant-7.agent.driver` |
 //! | key | the goal id; null for an unknown event without one |
 //! | value | the event's bare JSON |
-//! | timestamp | the event's time, in milliseconds |
+//! | timestamp | the event's time, in milliseconds; 1 for an event of 1970 or before |
 //! | header `ce_specversion` | `1.0` |
 //! | header `ce_id` | the event id, the same in every retry |
 //! | header `ce_source` | the publisher |
@@ -112,7 +112,9 @@
 //!
 //! This is the binary mode of
 //! [CloudEvents' Kafka binding](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md).
-//! Records without headers are read, too. The partitioner is that of Java producers (`partitioner=murmur2_random`).
+//! Records without headers are read, too. A header with a null value is an absent attribute, the last of several headers of a
+//! name counts, and a header whose name is not UTF-8 is ignored: this catches a panic of rdkafka, so it needs
+//! `panic = "unwind"`, the default. The partitioner is that of Java producers (`partitioner=murmur2_random`).
 //!
 //! # Security
 //! Credentials are librdkafka properties. With TLS (`security.protocol=SASL_SSL`, or `SSL` without SASL):
