@@ -51,13 +51,14 @@ fn secured() -> &'static Secured {
 }
 
 /// A user for each test that grants and revokes permissions.
-const USERS: [&str; 8] = [
+const USERS: [&str; 9] = [
     "no-write",
     "no-read",
     "no-group",
     "no-create",
     "no-describe",
     "no-dead",
+    "no-commit",
     "revoked",
     "rotated",
 ];

@@ -256,3 +256,34 @@ async fn missing_write_on_dead_letters_ends_the_source() {
     }
     assert!(in_time(source.next()).await.is_none());
 }
+
+/// Commits run in the background.
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_commit_is_the_last_error() {
+    let secured = secured();
+    let topic = secured.create_topic(&[("no-commit", KafkaOperation::All)]).await;
+    let group = KafkaResource::Group(&topic);
+    secured.allow("no-commit", group, KafkaOperation::Read);
+    let sink = KafkaEventSink::builder(secured.user("no-commit"))
+        .topic(&*topic)
+        .build();
+    expect_stored(&sink.unwrap()).await;
+    let source = KafkaEventSource::builder(secured.user("no-commit")).topic(&*topic);
+    let mut source = in_time(source.group(&*topic).build()).await.unwrap();
+    let delivery = next_delivery(&mut source).await;
+    secured.revoke("no-commit", group, KafkaOperation::Read);
+    delivery.ack().await.unwrap();
+    let state = source.state().clone();
+    let has_cause = wait_until("the cause is known", TEST_TIMEOUT, async || {
+        state.last_error().is_some_and(|cause| cause.contains("commit"))
+    });
+    let read_on = async {
+        loop {
+            let _ = source.next().await;
+        }
+    };
+    tokio::select! {
+        () = has_cause => {}
+        () = read_on => {}
+    }
+}
