@@ -137,3 +137,38 @@ async fn recreated_topic_is_written_and_read() {
         }
     }
 }
+
+/// The new topic has more partitions than the old one.
+#[tokio::test(flavor = "multi_thread")]
+async fn standalone_source_reads_recreated_topic_with_more_partitions() {
+    let name = unique_prefix();
+    create_topic(&config(), &name, 1).await;
+    let new_sink = || {
+        KafkaEventSink::builder(fresh_metadata_config())
+            .topic(name.as_str())
+            .build()
+    };
+    let before = events(GoalId::new(), 200);
+    for result in in_time(new_sink().unwrap().send_batch(before.clone())).await {
+        result.unwrap();
+    }
+    let source = KafkaEventSource::builder(fresh_metadata_config()).topic(name.as_str());
+    let mut source = in_time(source.build()).await.unwrap();
+    assert_eq!(read_ids(&mut source, 200).await, ids_of(&before));
+    block_in_place(|| broker().admin().delete_topic(&name)).unwrap();
+    create_topic(&config(), &name, 3).await;
+    let after: Vec<_> = (0..60).flat_map(|_| events(GoalId::new(), 1)).collect();
+    let mut partitions = std::collections::HashSet::new();
+    for result in in_time(new_sink().unwrap().send_batch(after.clone())).await {
+        let Ok(Receipt::Stored(stored)) = result else {
+            panic!("{result:?}");
+        };
+        partitions.insert(stored.partition);
+    }
+    assert_eq!(partitions.len(), 3);
+    let mut read = read_ids(&mut source, 60).await;
+    let mut sent = ids_of(&after);
+    read.sort();
+    sent.sort();
+    assert_eq!(read, sent);
+}
