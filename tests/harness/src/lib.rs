@@ -6,7 +6,7 @@ mod servers;
 pub use servers::{Cluster, Server};
 
 mod nats;
-pub use nats::{NatsCluster, NatsConfig, NatsServer, NatsUser};
+pub use nats::{NatsCluster, NatsConfig, NatsServer, NatsUser, RawNatsClient};
 
 mod kafka;
 pub use kafka::{KafkaAdmin, KafkaBroker, KafkaCluster, KafkaConfig, KafkaListener, KafkaOperation};

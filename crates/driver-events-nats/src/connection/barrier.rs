@@ -33,9 +33,10 @@ impl NatsConnection {
     pub(crate) async fn barrier(&self, subject: &str, epoch: u64, deadline: Instant) -> Result<u64, SinkError> {
         let mut attempt_timeout = MIN_ATTEMPT_TIMEOUT;
         let mut is_to_inbox = false;
+        let client_epoch = self.client_epoch();
         loop {
             // A new inbox for each attempt: the client keeps a shared inbox's unanswered requests for ever.
-            let inbox = self.client().new_inbox();
+            let inbox = self.current_client().new_inbox();
             let to = if is_to_inbox { inbox.clone() } else { subject.to_owned() };
             let end = deadline.min(Instant::now() + attempt_timeout);
             let reply = timeout_at(end, self.request_behind_fence(to, inbox.clone())).await;
@@ -49,7 +50,10 @@ impl NatsConnection {
                     }
                     return Ok(current);
                 }
-                Ok(Err(error)) => return Err(error),
+                Ok(Err(error)) => {
+                    let replaced = timeout_at(deadline, self.is_replaced(client_epoch)).await;
+                    return if replaced.unwrap_or(false) { Ok(self.epoch()) } else { Err(error) };
+                }
                 Err(_) if current > epoch => return Ok(current),
                 Err(_) => self.check_barrier(subject, &inbox, deadline)?,
             }
@@ -61,11 +65,11 @@ impl NatsConnection {
     /// Sends a fence and a request, and waits for the reply to the request.
     async fn request_behind_fence(&self, to: String, inbox: String) -> Result<Option<EventFence<'_>>, SinkError> {
         let fence = match self.monitored() {
-            Some(connection) => connection.monitor().fences().send(self.client()).await,
+            Some(connection) => connection.monitor().fences().send(&self.current_client()).await,
             None => None,
         };
         let request = Request::new().inbox(inbox).timeout(None);
-        match self.client().send_request(to, request).await {
+        match self.current_client().send_request(to, request).await {
             Ok(_) => Ok(fence),
             Err(error) if error.kind() == RequestErrorKind::NoResponders => Ok(fence),
             Err(error) => {

@@ -3,11 +3,13 @@ use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions, ServerAddr};
 use driver_events_core::{SetupError, SetupErrorKind};
+use tokio::sync::oneshot;
 
 use super::credentials::Credentials;
 use super::monitor::Monitor;
 use super::nats_connection::NatsConnection;
 use super::options::NatsOptions;
+use super::revival::{ClientEnd, revive};
 use super::servers;
 use crate::wire::is_publishable;
 
@@ -25,46 +27,57 @@ impl NatsOptions {
     /// # Cancel safety
     /// Cancel safe: a dropped call closes the connection that it was opening.
     pub async fn connect(self) -> Result<NatsConnection, SetupError> {
+        let monitor = Arc::new(Monitor::new(self.name.as_deref().unwrap_or_default(), &self.inbox_prefix));
+        let (client, end) = self.open(&monitor).await?;
+        let connection = NatsConnection::new(client, monitor);
+        tokio::spawn(revive(connection.downgrade(), self, end));
+        Ok(connection)
+    }
+
+    /// Validates the options and creates a client.
+    pub(super) async fn open(&self, monitor: &Arc<Monitor>) -> Result<(Client, ClientEnd), SetupError> {
         let (servers, credentials_of_servers) = servers::parse(&self.servers)?;
-        let credentials = match self.credentials {
+        let credentials = match &self.credentials {
             Credentials::None => credentials_of_servers,
-            set => set,
+            set => set.clone(),
         };
         if self.queue_capacity == 0 {
             return Err(SetupError::invalid("the queue capacity must be at least 1"));
         }
-        let prefix = self.inbox_prefix;
-        if !is_publishable(&prefix) {
+        let prefix = &self.inbox_prefix;
+        if !is_publishable(prefix) {
             let message = format!("invalid inbox prefix `{prefix}`: it must be dot-separated tokens without wildcards");
             return Err(SetupError::invalid(message));
         }
-        let monitor = Arc::new(Monitor::new(self.name.as_deref().unwrap_or_default(), &prefix));
+        let (alive, end) = oneshot::channel();
         let mut options = credentials
-            .into_options(&monitor)
+            .into_options(monitor)
             .await?
             .connection_timeout(self.connect_timeout)
             .reconnect_delay_callback(reconnect_delays(self.reconnect_delay))
             .max_reconnects(self.max_attempts)
             .ping_interval(self.ping_interval)
             .client_capacity(self.queue_capacity)
-            .custom_inbox_prefix(prefix)
+            .custom_inbox_prefix(prefix.clone())
             .require_tls(self.tls.is_required)
             .event_callback({
-                let monitor = Arc::clone(&monitor);
+                let monitor = Arc::clone(monitor);
                 move |event| {
+                    // Dropped with this callback, which tells that the client has ended.
+                    let _ = &alive;
                     monitor.observe(event);
                     std::future::ready(())
                 }
             })
             // Called before every attempt. Only the list of servers has the cause of a failed one.
             .reconnect_to_server_callback({
-                let monitor = Arc::clone(&monitor);
+                let monitor = Arc::clone(monitor);
                 move |servers, _| {
                     monitor.observe_servers(&servers);
                     std::future::ready(None)
                 }
             });
-        if let Some(name) = self.name {
+        if let Some(name) = &self.name {
             options = options.name(name);
         }
         if self.tls.is_first {
@@ -73,11 +86,11 @@ impl NatsOptions {
         if self.is_in_background {
             options = options.retry_on_initial_connect();
         }
-        options = options.tls_client_config(self.tls.client_config().await?);
+        options = options.tls_client_config(self.tls.clone().client_config().await?);
 
         let timeout = total_timeout(self.connect_timeout, servers.len());
         let client = connect(options, servers, timeout).await?;
-        Ok(NatsConnection::new(client, monitor))
+        Ok((client, end))
     }
 }
 

@@ -8,6 +8,7 @@ mod tls;
 
 mod connection_source;
 mod nats_connection;
+mod revival;
 
 mod barrier;
 mod connect_failures;
@@ -19,7 +20,6 @@ mod violations;
 pub(crate) use barrier::DEFAULT_BARRIER_SUBJECT;
 pub(crate) use connection_source::ConnectionSource;
 pub(crate) use monitor::Status;
-pub(crate) use nats_connection::publish_error;
 pub(crate) use refusal::{Refusal, ReportOnce};
 
 pub use nats_connection::NatsConnection;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use async_nats::{ClientError, ConnectErrorKind, Event, Server, ServerError};
+use driver_events_core::SetupError;
 use tokio::sync::watch;
 
 use super::connect_failures::ConnectFailures;
@@ -102,6 +103,35 @@ impl Monitor {
         }
     }
 
+    /// Records that the client has ended without a request to close.
+    pub(super) fn observe_client_failure(&self) {
+        let error = "the NATS client failed at a message that it cannot read: it is replaced";
+        tracing::warn!(name = self.name, "{error}");
+        self.set_last_error(error);
+    }
+
+    /// Records that a new client cannot be created.
+    pub(super) fn observe_open_failure(&self, error: &SetupError) {
+        let error = format!("cannot replace the NATS client: {error}");
+        if lock(&self.failures).is_due(&error, Instant::now()) {
+            tracing::warn!(name = self.name, "{error}");
+        }
+        self.set_last_error(&error);
+    }
+
+    /// Records why the client reads no messages, such as a message that it cannot parse.
+    pub(crate) fn observe_reader_failure(&self, error: &str) {
+        if lock(&self.failures).is_due(error, Instant::now()) {
+            tracing::warn!(name = self.name, "{error}");
+        }
+        self.set_last_error(error);
+    }
+
+    /// Wakes the tasks that wait for a change.
+    pub(super) fn wake(&self) {
+        self.status.send_modify(|_| {});
+    }
+
     /// Records an event of the client.
     pub(super) fn observe(&self, event: Event) {
         let name = self.name.as_str();
@@ -118,9 +148,11 @@ impl Monitor {
                 self.status.send_modify(|status| status.auth_error = None);
             }
             Event::Disconnected => {
-                tracing::warn!(name, "connection lost");
-                // Wakes the tasks that wait for a change.
-                self.status.send_modify(|_| {});
+                // The client does not say why.
+                let error = "connection lost: the network failed, the server closed it, or sent a message that the client \
+                             cannot read";
+                tracing::warn!(name, "{error}");
+                self.set_last_error(error);
             }
             Event::LameDuckMode => tracing::info!(name, "server is shutting down (lame duck mode)"),
             Event::Draining => tracing::debug!(name, "draining connection"),

@@ -1,6 +1,6 @@
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use async_nats::connection::State;
@@ -9,6 +9,7 @@ use driver_events_core::{Fate, SetupError, SetupErrorKind, SinkError, SinkErrorK
 use tokio::time::timeout;
 
 use super::monitor::{Monitor, Status};
+use crate::lock::lock;
 
 /// Timeout for the client to accept a subscription.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -17,12 +18,23 @@ const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// Created by [`NatsOptions::connect`](crate::NatsOptions::connect). Sinks, sources and the caller can share it; the
 /// caller uses its [`client`](Self::client).
-#[derive(Clone)]
 pub struct NatsConnection {
-    client: Client,
-    statistics: Arc<Statistics>,
-    monitor: Arc<Monitor>,
+    shared: Arc<Shared>,
+    client: Arc<Client>,
     ownership: Ownership,
+}
+
+/// What all clones of a connection share.
+pub(super) struct Shared {
+    current: Mutex<CurrentClient>,
+    pub(super) monitor: Arc<Monitor>,
+}
+
+struct CurrentClient {
+    client: Arc<Client>,
+    statistics: Arc<Statistics>,
+    /// Last epoch of the clients before this one.
+    earlier_epochs: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +48,21 @@ enum Ownership {
 
 impl NatsConnection {
     pub(super) fn new(client: Client, monitor: Arc<Monitor>) -> Self {
-        Self {
+        let client = Arc::new(client);
+        let current = Mutex::new(CurrentClient {
             statistics: client.statistics(),
+            client: Arc::clone(&client),
+            earlier_epochs: 0,
+        });
+        Self {
+            shared: Arc::new(Shared { current, monitor }),
             client,
-            monitor,
             ownership: Ownership::Shared,
         }
+    }
+
+    pub(super) fn downgrade(&self) -> Weak<Shared> {
+        Arc::downgrade(&self.shared)
     }
 
     /// Wraps a client of the caller.
@@ -66,24 +87,32 @@ impl NatsConnection {
         }
     }
 
-    /// Returns the client of the connection.
+    /// Returns the client that the connection had when this clone of it was created. It stays the same: if that client
+    /// fails, [`current_client`](Self::current_client) is another one.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Returns the current client. async-nats panics at a message with a carriage return in a header value: the connection
+    /// then replaces the client, and the subscriptions of the old one end.
+    #[must_use]
+    pub fn current_client(&self) -> Arc<Client> {
+        Arc::clone(&lock(&self.shared.current).client)
     }
 
     /// Returns whether the connection is up. A connection that died silently is detected by
     /// [pings](crate::NatsOptions::ping_interval).
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.client.connection_state() == State::Connected && !self.is_closed()
+        self.current_client().connection_state() == State::Connected && !self.is_closed()
     }
 
     /// Returns the last error: a server error, or the cause of the last failed attempt to connect. Kept after the
     /// connection has recovered.
     #[must_use]
     pub fn last_error(&self) -> Option<Arc<str>> {
-        self.monitor.status().last_error
+        self.shared.monitor.status().last_error
     }
 
     /// Returns the number of reconnects.
@@ -102,13 +131,13 @@ impl NatsConnection {
     /// # Cancel safety
     /// Once the request to close is queued, the connection closes even if the call is dropped.
     pub async fn close(&self, timeout: Duration) -> Result<(), SinkError> {
-        let mut status = self.monitor.watch();
+        let mut status = self.shared.monitor.watch();
         let close = async {
             if status.borrow().is_closed {
                 return;
             }
             // The request fails if the client is closed already.
-            if self.client.drain().await.is_ok() {
+            if self.current_client().drain().await.is_ok() {
                 let _ = status.wait_for(|status: &Status| status.is_closed).await;
             }
         };
@@ -117,6 +146,27 @@ impl NatsConnection {
                 .with_fate(Fate::Unknown)
                 .with_source(elapsed)
         })
+    }
+
+    /// Converts an error of the client.
+    pub(crate) fn publish_error(&self, error: PublishError) -> SinkError {
+        let (kind, message) = match error.kind() {
+            PublishErrorKind::MaxPayloadExceeded => (
+                SinkErrorKind::TooLarge,
+                "event is larger than `max_payload` of the server",
+            ),
+            PublishErrorKind::InvalidSubject => (SinkErrorKind::Rejected, "invalid subject"),
+            PublishErrorKind::Send if self.is_gone() => (SinkErrorKind::Closed, "the connection to NATS is closed"),
+            PublishErrorKind::Send => (SinkErrorKind::Disconnected, "the connection to NATS is being replaced"),
+        };
+        SinkError::new(kind, message)
+            .with_fate(Fate::NotSent)
+            .with_source(error)
+    }
+
+    /// Returns whether a client that no longer works will not be replaced.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.ownership == Ownership::Foreign || self.is_closed()
     }
 
     /// Returns the connection if a sink or source opened it and must close it.
@@ -130,18 +180,41 @@ impl NatsConnection {
     }
 
     pub(crate) fn monitor(&self) -> &Monitor {
-        &self.monitor
+        &self.shared.monitor
     }
 
     /// Returns whether the connection is closed for good. Always `false` for a client of the caller.
     pub(crate) fn is_closed(&self) -> bool {
-        self.monitor.is_closed()
+        self.shared.monitor.is_closed()
     }
 
     /// Returns the current epoch, which each reconnect increments. It is 1 before the first connect too: messages
     /// queued until then are sent in epoch 1.
     pub(crate) fn epoch(&self) -> u64 {
-        self.statistics.connects.load(Ordering::Acquire).max(1)
+        lock(&self.shared.current).epoch()
+    }
+
+    /// Returns a counter that increases whenever a failed client is replaced.
+    pub(crate) fn client_epoch(&self) -> u64 {
+        lock(&self.shared.current).earlier_epochs
+    }
+
+    /// Waits until the client of this epoch is replaced. Returns `false` if the connection is closed for good: the client
+    /// of a caller is never replaced.
+    pub(crate) async fn is_replaced(&self, client_epoch: u64) -> bool {
+        if self.ownership == Ownership::Foreign {
+            return false;
+        }
+        let mut status = self.shared.monitor.watch();
+        loop {
+            if self.client_epoch() > client_epoch {
+                return true;
+            }
+            // An error only if the sender is dropped, but this connection holds it.
+            if status.borrow_and_update().is_closed || status.changed().await.is_err() {
+                return false;
+            }
+        }
     }
 
     /// Subscribes, as a member of the queue group if one is set.
@@ -149,10 +222,11 @@ impl NatsConnection {
     /// # Errors
     /// `Unreachable`: the connection is closed, or the client does not accept the subscription in time.
     pub(crate) async fn subscribe(&self, subject: String, group: Option<String>) -> Result<Subscriber, SetupError> {
+        let client = self.current_client();
         let subscribe = async {
             match group {
-                Some(group) => self.client.queue_subscribe(subject, group).await,
-                None => self.client.subscribe(subject).await,
+                Some(group) => client.queue_subscribe(subject, group).await,
+                None => client.subscribe(subject).await,
             }
         };
         let unreachable = |message: &str| SetupError::new(SetupErrorKind::Unreachable, message);
@@ -166,6 +240,36 @@ impl NatsConnection {
     }
 }
 
+impl Clone for NatsConnection {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            client: self.current_client(),
+            ownership: self.ownership,
+        }
+    }
+}
+
+impl Shared {
+    /// Replaces a client that has failed.
+    pub(super) fn replace(&self, client: Client) {
+        let mut current = lock(&self.current);
+        *current = CurrentClient {
+            statistics: client.statistics(),
+            client: Arc::new(client),
+            earlier_epochs: current.epoch(),
+        };
+        drop(current);
+        self.monitor.wake();
+    }
+}
+
+impl CurrentClient {
+    fn epoch(&self) -> u64 {
+        self.earlier_epochs + self.statistics.connects.load(Ordering::Acquire).max(1)
+    }
+}
+
 impl fmt::Debug for NatsConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NatsConnection")
@@ -176,17 +280,3 @@ impl fmt::Debug for NatsConnection {
     }
 }
 
-/// Converts an error of the client.
-pub(crate) fn publish_error(error: PublishError) -> SinkError {
-    let (kind, message) = match error.kind() {
-        PublishErrorKind::MaxPayloadExceeded => (
-            SinkErrorKind::TooLarge,
-            "event is larger than `max_payload` of the server",
-        ),
-        PublishErrorKind::InvalidSubject => (SinkErrorKind::Rejected, "invalid subject"),
-        PublishErrorKind::Send => (SinkErrorKind::Closed, "the connection to NATS is closed"),
-    };
-    SinkError::new(kind, message)
-        .with_fate(Fate::NotSent)
-        .with_source(error)
-}

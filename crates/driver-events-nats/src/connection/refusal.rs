@@ -31,7 +31,7 @@ pub(crate) struct ReportOnce(Option<Refusal>);
 impl NatsConnection {
     /// Returns why the server rejects the credentials. `None` while connected, or while attempts fail for other reasons.
     pub(crate) fn refused_credentials(&self) -> Option<Refusal> {
-        if !self.monitor().has_refusals() || self.client().connection_state() == State::Connected {
+        if !self.monitor().has_refusals() || self.current_client().connection_state() == State::Connected {
             return None;
         }
         self.monitor().status().auth_error.map(Refusal::Credentials)

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::pluralize::pluralize;
 use super::unflushed::Unflushed;
-use crate::connection::{DEFAULT_BARRIER_SUBJECT, NatsConnection, publish_error};
+use crate::connection::{DEFAULT_BARRIER_SUBJECT, NatsConnection};
 use crate::wire::{Subjects, headers};
 
 /// Number of yields before a call that waits for queue capacity starts a timer.
@@ -158,7 +158,7 @@ impl NatsEventSink {
         payload: Bytes,
         timeout_left: Duration,
     ) -> Result<(), SinkError> {
-        let client = self.connection.client();
+        let client = self.connection.current_client();
         let mut publish = pin!(async {
             match headers {
                 Some(headers) => client.publish_with_headers(subject, headers, payload).await,
@@ -169,12 +169,12 @@ impl NatsEventSink {
         for _ in 0..YIELDS_BEFORE_TIMER {
             let polled = poll_fn(|context| Poll::Ready(publish.as_mut().poll(context))).await;
             if let Poll::Ready(published) = polled {
-                return published.map_err(publish_error);
+                return published.map_err(|error| self.connection.publish_error(error));
             }
             tokio::task::yield_now().await;
         }
         match timeout(timeout_left, publish).await {
-            Ok(published) => published.map_err(publish_error),
+            Ok(published) => published.map_err(|error| self.connection.publish_error(error)),
             Err(_) => Err(self.queue_full_error()),
         }
     }

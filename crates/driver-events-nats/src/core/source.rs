@@ -79,16 +79,24 @@ pub(super) struct Settings {
     pub(super) limits: Limits,
     pub(super) max_messages: usize,
     pub(super) max_bytes: usize,
+    pub(super) queue_group: Option<String>,
 }
 
 impl NatsEventSource {
     pub(super) fn with_subscriber(connection: NatsConnection, subscriber: Subscriber, settings: Settings) -> Self {
         let queue = Queue::new(settings.max_messages, settings.max_bytes);
-        let pump = tokio::spawn(pump(subscriber, Arc::clone(&queue), connection.clone()));
+        let wildcard = settings.subjects.wildcard();
+        let subscription = Subscription {
+            subject: wildcard.clone(),
+            queue_group: settings.queue_group,
+            client_epoch: connection.client_epoch(),
+            connection: connection.clone(),
+        };
+        let pump = tokio::spawn(pump(subscriber, Arc::clone(&queue), subscription));
         Self {
             status: connection.monitor().watch(),
             connection,
-            wildcard: settings.subjects.wildcard(),
+            wildcard,
             subjects: settings.subjects,
             filter: settings.filter,
             limits: settings.limits,
@@ -120,7 +128,8 @@ impl NatsEventSource {
         let subject = message.subject.as_str();
         let own = self.subjects.strip(subject);
         let content = headers::read(own, message.headers.as_ref(), &message.payload, self.limits);
-        if content.as_ref().is_ok_and(|envelope| !self.filter.selects(envelope)) {
+        let is_servers = headers::is_of_the_server(message.headers.as_ref(), content.is_ok());
+        if is_servers || content.as_ref().is_ok_and(|envelope| !self.filter.selects(envelope)) {
             return None;
         }
         let position = Position::Subject {
@@ -133,7 +142,10 @@ impl NatsEventSource {
     fn gap_error(&mut self, gap: Gap) -> SourceError {
         self.received += gap.dropped;
         self.dropped += gap.dropped;
-        let reconnected = "reconnected to NATS; events published meanwhile are missing";
+        let mut reconnected = "reconnected to NATS; events published meanwhile are missing".to_owned();
+        if let Some(cause) = self.connection.monitored().and_then(NatsConnection::last_error) {
+            reconnected = format!("{reconnected}; last error: {cause}");
+        }
         if gap.dropped == 0 {
             return SourceError::new(SourceErrorKind::Disconnected, reconnected);
         }
@@ -217,9 +229,31 @@ impl fmt::Debug for NatsEventSource {
     }
 }
 
+/// What the pump subscribes to, again if the client is replaced.
+struct Subscription {
+    connection: NatsConnection,
+    subject: String,
+    queue_group: Option<String>,
+    client_epoch: u64,
+}
+
+impl Subscription {
+    /// Subscribes with the client that replaces a failed one. `None` if the connection is closed.
+    async fn renew(&mut self) -> Option<Subscriber> {
+        while self.connection.is_replaced(self.client_epoch).await {
+            self.client_epoch = self.connection.client_epoch();
+            let (subject, group) = (self.subject.clone(), self.queue_group.clone());
+            if let Ok(subscriber) = self.connection.subscribe(subject, group).await {
+                return Some(subscriber);
+            }
+        }
+        None
+    }
+}
+
 /// Moves messages from the client to the queue at once, so that a slow reader fills the queue and not the client.
-async fn pump(mut subscriber: Subscriber, queue: Arc<Queue>, connection: NatsConnection) {
-    let mut epoch = connection.epoch();
+async fn pump(mut subscriber: Subscriber, queue: Arc<Queue>, mut subscription: Subscription) {
+    let mut epoch = subscription.connection.epoch();
     let mut look = interval(EPOCH_CHECK_INTERVAL);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -228,14 +262,17 @@ async fn pump(mut subscriber: Subscriber, queue: Arc<Queue>, connection: NatsCon
             message = subscriber.next() => Some(message),
             _ = look.tick() => None,
         };
-        let current = connection.epoch();
+        let current = subscription.connection.epoch();
         if current > epoch {
             epoch = current;
             queue.push_reconnected();
         }
         match message {
             Some(Some(message)) => queue.push(message),
-            Some(None) => break,
+            Some(None) => match subscription.renew().await {
+                Some(renewed) => subscriber = renewed,
+                None => break,
+            },
             None => {}
         }
     }

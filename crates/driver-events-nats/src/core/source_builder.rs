@@ -60,6 +60,7 @@ impl NatsEventSource {
                 limits: Limits::default(),
                 max_messages: 65_536,
                 max_bytes: 64 << 20,
+                queue_group: None,
             },
         }
     }
@@ -137,9 +138,10 @@ impl NatsEventSourceBuilder {
                 "invalid queue group `{group}`: it must not be empty or contain white space"
             )));
         }
+        settings.queue_group = self.queue_group.clone();
         let connection = self.connection.connect().await?;
         let wildcard = settings.subjects.wildcard();
-        let subscriber = connection.subscribe(wildcard.clone(), self.queue_group).await?;
+        let subscriber = connection.subscribe(wildcard.clone(), self.queue_group.clone()).await?;
         if connection.is_connected() {
             // Without a confirmation the subscription has still been sent.
             let deadline = Instant::now() + CONFIRM_TIMEOUT;

@@ -1,4 +1,5 @@
 use std::error::Error;
+use std::future::pending;
 use std::time::Duration;
 
 use async_nats::jetstream::response::Response;
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use driver_events_core::{SetupError, SetupErrorKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::connection::{NatsConnection, Refusal};
 
@@ -61,26 +62,42 @@ impl Api {
 
     /// Sends a request once.
     pub(crate) async fn request<T: DeserializeOwned>(&self, request: &str, body: Bytes) -> Result<T, ApiError> {
-        let client = self.connection.client();
+        let client = self.connection.current_client();
         let subject = self.subject(request);
         // An inbox for this request only: the client leaks an entry for each unanswered request on its shared inbox.
         let inbox = client.new_inbox();
         let start = Instant::now();
         let request = Request::new().inbox(inbox.clone()).payload(body).timeout(None);
-        let response = match timeout(REQUEST_TIMEOUT, client.send_request(subject.clone(), request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => return Err(ApiError::Unavailable),
-            Ok(Err(error)) => return Err(ApiError::Failed(error.into())),
-            Err(_) => {
-                let refused = self.connection.refused_publish_within(&subject, start.elapsed());
-                let refused = refused.or_else(|| self.connection.refused_inbox(&inbox));
-                return Err(refused.map_or(ApiError::TimedOut, ApiError::Refused));
-            }
+        let response = tokio::select! {
+            biased;
+            response = client.send_request(subject.clone(), request) => match response {
+                Ok(response) => response,
+                Err(error) if error.kind() == RequestErrorKind::NoResponders => return Err(ApiError::Unavailable),
+                Err(error) => return Err(ApiError::Failed(error.into())),
+            },
+            refusal = self.refused(&subject, &inbox, start) => return Err(ApiError::Refused(refusal)),
+            () = sleep(REQUEST_TIMEOUT) => return Err(ApiError::TimedOut),
         };
         match serde_json::from_slice(&response.payload) {
             Ok(Response::Ok(response)) => Ok(response),
             Ok(Response::Err { error }) => Err(ApiError::Response(error)),
             Err(error) => Err(ApiError::Failed(error.into())),
+        }
+    }
+
+    /// Waits until the server refuses the request, or the inbox of its response.
+    async fn refused(&self, subject: &str, inbox: &str, start: Instant) -> Refusal {
+        let mut status = self.connection.monitor().watch();
+        loop {
+            // Each server error changes the status.
+            status.mark_unchanged();
+            let refused = self.connection.refused_publish_within(subject, start.elapsed());
+            if let Some(refusal) = refused.or_else(|| self.connection.refused_inbox(inbox)) {
+                return refusal;
+            }
+            if status.changed().await.is_err() {
+                return pending().await;
+            }
         }
     }
 

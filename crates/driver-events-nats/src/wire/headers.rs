@@ -13,6 +13,10 @@ use super::{dedupe_key, percent};
 
 const PREFIX: &str = "ce-";
 const CONTENT_TYPE: &str = "content-type";
+/// Header of a schedule, whose payload is that of the messages that it produces. They have other headers.
+const SCHEDULE: &str = "Nats-Schedule";
+/// Headers of messages that are not events.
+const MARKERS: [&str; 3] = ["Nats-Marker-Reason", "Nats-Incr", "KV-Operation"];
 
 /// Returns the attributes as headers, with `Nats-Msg-Id` for JetStream's deduplication.
 ///
@@ -91,6 +95,14 @@ pub(crate) fn read(
         .apply_to(envelope)
         .map_err(|error| malformed(error.to_string()))?;
     Ok(with_type_of_subject(envelope, subject))
+}
+
+/// Returns whether a message is not an event but one for the server, or of the server: a schedule, or a message without an
+/// event that marks a deletion or counts.
+pub(crate) fn is_of_the_server(headers: Option<&HeaderMap>, is_event: bool) -> bool {
+    // The server reads these names by their exact case.
+    let has = |name| headers.is_some_and(|headers| headers.get(HeaderName::from_static(name)).is_some());
+    has(SCHEDULE) || (!is_event && MARKERS.into_iter().any(has))
 }
 
 /// Gives an unknown kind without headers the subject as type, so that it can be published again.

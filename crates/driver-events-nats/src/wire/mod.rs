@@ -4,5 +4,6 @@ mod dedupe_key;
 pub(crate) mod headers;
 pub(crate) mod percent;
 mod subject;
+pub(crate) mod unreadable;
 
 pub(crate) use subject::{Subjects, is_publishable};

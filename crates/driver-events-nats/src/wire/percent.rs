@@ -8,8 +8,13 @@ pub(crate) fn encode(text: &str) -> Cow<'_, str> {
     if text.bytes().all(is_plain) {
         return Cow::Borrowed(text);
     }
-    let mut encoded = String::with_capacity(text.len() * 3);
-    for byte in text.bytes() {
+    Cow::Owned(encode_bytes(text.as_bytes()))
+}
+
+/// As [`encode`], for bytes that are not UTF-8.
+pub(crate) fn encode_bytes(bytes: &[u8]) -> String {
+    let mut encoded = String::with_capacity(bytes.len() * 3);
+    for &byte in bytes {
         if is_plain(byte) {
             encoded.push(char::from(byte));
         } else {
@@ -18,7 +23,7 @@ pub(crate) fn encode(text: &str) -> Cow<'_, str> {
             encoded.push(hexadecimal_digit(byte & 0xf));
         }
     }
-    Cow::Owned(encoded)
+    encoded
 }
 
 /// Decodes a value: removes double quotes and escapes, then decodes every `%xy`. Keeps a `%` without two hexadecimal

@@ -27,3 +27,4 @@ mod jetstream_support;
 mod reading;
 mod source_conformance;
 mod support;
+mod unreadable;

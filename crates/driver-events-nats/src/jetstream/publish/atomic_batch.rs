@@ -41,7 +41,7 @@ impl Publisher {
             return None;
         }
         let epoch = self.connection.epoch();
-        let client = self.connection.client();
+        let client = self.connection.current_client();
         let deadline = Instant::now() + self.settings.ack_timeout;
         let ack = self.acks.register(&last.subject, self.settings.ack_timeout);
         let id: HeaderValue = ack.unique_id().parse().ok()?;

@@ -79,11 +79,11 @@ pub(super) struct AckFuture<'a> {
 
 impl PendingAcks {
     pub(super) async fn subscribe(connection: &NatsConnection) -> Result<Self, SetupError> {
-        let inbox = format!("{}.", connection.client().new_inbox());
+        let inbox = format!("{}.", connection.current_client().new_inbox());
         let subscriber = connection.subscribe(format!("{inbox}*"), None).await?;
         let shared = Arc::<Shared>::default();
         Ok(Self {
-            receiver: tokio::spawn(receive(subscriber, Arc::clone(&shared), connection.clone())),
+            receiver: tokio::spawn(receive(subscriber, inbox.clone(), Arc::clone(&shared), connection.clone())),
             shared,
             connection: connection.clone(),
             inbox,
@@ -203,14 +203,18 @@ impl Shared {
     }
 }
 
-async fn receive(mut subscriber: Subscriber, shared: Arc<Shared>, connection: NatsConnection) {
+async fn receive(mut subscriber: Subscriber, inbox: String, shared: Arc<Shared>, connection: NatsConnection) {
+    let mut client_epoch = connection.client_epoch();
     let mut check = interval(CHECK_INTERVAL);
     check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             message = subscriber.next() => match message {
                 Some(message) => shared.complete(message),
-                None => break,
+                None => match resubscribe(&connection, &inbox, &mut client_epoch).await {
+                    Some(renewed) => subscriber = renewed,
+                    None => break,
+                },
             },
             _ = check.tick() => {
                 shared.expire(&connection);
@@ -225,6 +229,17 @@ async fn receive(mut subscriber: Subscriber, shared: Arc<Shared>, connection: Na
     entries.by_token.clear();
     drop(entries);
     shared.connection_changed.notify_waiters();
+}
+
+/// Subscribes with the client that replaces a failed one. `None` if the connection is closed.
+async fn resubscribe(connection: &NatsConnection, inbox: &str, client_epoch: &mut u64) -> Option<Subscriber> {
+    while connection.is_replaced(*client_epoch).await {
+        *client_epoch = connection.client_epoch();
+        if let Ok(subscriber) = connection.subscribe(format!("{inbox}*"), None).await {
+            return Some(subscriber);
+        }
+    }
+    None
 }
 
 #[cfg(test)]

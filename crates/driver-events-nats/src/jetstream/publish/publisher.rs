@@ -12,7 +12,7 @@ use super::pub_ack::PubAck;
 use super::retry_deadline::RetryDeadline;
 use super::stream_check::{CheckedStream, StreamCheck};
 use super::stream_lookup::StreamLookup;
-use crate::connection::{NatsConnection, Refusal, publish_error};
+use crate::connection::{NatsConnection, Refusal};
 use crate::wire::{Subjects, headers};
 
 /// Backoff after the first error reply, such as "no responders". Doubles up to `MAX_BACKOFF`.
@@ -165,7 +165,8 @@ impl Publisher {
         let ack = self
             .acks
             .register(&event.subject, self.settings.ack_timeout.min(time_left));
-        let publish = self.connection.client().publish_with_reply_and_headers(
+        let client = self.connection.current_client();
+        let publish = client.publish_with_reply_and_headers(
             event.subject.clone(),
             ack.reply_subject(),
             headers,
@@ -173,7 +174,10 @@ impl Publisher {
         );
         match timeout_at(deadline, publish).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(Permanent(publish_error(error))),
+            Ok(Err(error)) => {
+                let error = self.connection.publish_error(error);
+                return Err(if error.is_retryable() { RetryAfterBackoff(error) } else { Permanent(error) });
+            }
             Err(_) => {
                 return Err(RetryNow(not_sent(
                     SinkErrorKind::Timeout,

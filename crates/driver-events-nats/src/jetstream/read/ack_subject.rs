@@ -34,6 +34,14 @@ impl AckSubject {
     }
 }
 
+impl AckSubject {
+    /// Returns the ack subject of a message that a durable consumer has delivered and that did not arrive: the server looks
+    /// pending messages up by their stream sequence. `consumer_sequence` is that of the last delivery.
+    pub(super) fn of_pending(stream: &str, consumer: &str, stream_sequence: u64, consumer_sequence: u64) -> Subject {
+        Subject::from(format!("{PREFIX}{stream}.{consumer}.1.{stream_sequence}.{consumer_sequence}.0.0"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::AckSubject;

@@ -1,22 +1,33 @@
 //! The consumer of a source. An ephemeral consumer reads without acks: after a loss the source re-creates it, starting
 //! after the last message.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use async_nats::jetstream::consumer::{Config, DeliverPolicy, Info};
 use bytes::Bytes;
 use driver_events_core::{SetupError, SetupErrorKind};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::ack_subject::{self, AckSubject};
 use super::consumer_settings::ConsumerSettings;
+use super::examination::{self, Ahead};
+use super::examination_outcomes::ExaminationOutcomes;
+use super::known_unreadable::{KnownUnreadable, Redelivery};
 use super::prefetch::Prefetch;
 use super::pull_subscription::PullSubscription;
+use super::settle::{self, UnreadableAck};
+use super::stored_message::StoredMessage;
 use crate::jetstream::api::{Api, ApiError, json};
-use crate::jetstream::stream::{STREAM_NOT_FOUND, look_up, lookup_error};
+use crate::jetstream::stream::{STREAM_NOT_FOUND, covers, look_up, lookup_error};
 
 /// JetStream's error code for an unknown consumer.
 const CONSUMER_NOT_FOUND: u64 = 10_014;
 /// Maximum batch of a pull request.
 const MAX_BATCH: usize = 512;
+/// Number of sequences that are examined at a time behind a lost connection.
+const MAX_EXAMINED: u64 = 20_000;
 
 #[derive(Debug)]
 pub(super) struct Consumer {
@@ -24,16 +35,45 @@ pub(super) struct Consumer {
     settings: ConsumerSettings,
     /// Creation time of the stream, by which a re-created stream is recognised.
     stream_created: i128,
-    /// `None` while the ephemeral consumer must be re-created.
+    /// `None` while the ephemeral consumer must be re-created, or the durable one examined.
     pulls: Option<PullSubscription>,
     /// Whether the durable consumer must be looked up, because its heartbeats are missing.
     must_look_up: bool,
+    /// Whether the connection was lost, perhaps at a message that the client cannot read.
+    must_examine: bool,
+    /// Unreadable messages, not yet delivered.
+    unreadable: VecDeque<Unreadable>,
+    outcomes: ExaminationOutcomes,
     /// Name of the ephemeral consumer.
     ephemeral: Option<String>,
-    /// Stream sequence of the last message; before the first message, the sequence after which the consumer started.
+    durable: DurableState,
+    /// Stream sequence of the last message; before the first message, the sequence after which the ephemeral consumer
+    /// started.
     last_sequence: Option<u64>,
-    /// Consumer sequence of the ephemeral consumer's next message.
-    next_consumer_sequence: u64,
+    /// Consumer sequence of the next message.
+    next_consumer_sequence: Option<u64>,
+}
+
+/// A message that the client cannot read. The ack subject is `None` without acks.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    pub(super) message: StoredMessage,
+    pub(super) reason: String,
+    pub(super) ack: Option<UnreadableAck>,
+}
+
+/// What a durable consumer is known to be.
+#[derive(Debug)]
+struct DurableState {
+    max_batch: usize,
+    ack_wait: Duration,
+    /// Filter subjects; empty for all messages.
+    filter_subjects: Vec<String>,
+    known: KnownUnreadable,
+    /// Whether all messages of the consumer were delivered to this reader, as far as it has seen.
+    is_alone: bool,
+    /// First sequence that the last examination left out.
+    rest: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -52,13 +92,24 @@ impl Consumer {
             stream_created,
             pulls: None,
             must_look_up: false,
+            must_examine: false,
+            unreadable: VecDeque::new(),
+            outcomes: ExaminationOutcomes::default(),
             ephemeral: None,
+            durable: DurableState {
+                max_batch: MAX_BATCH,
+                ack_wait: Duration::ZERO,
+                filter_subjects: Vec::new(),
+                known: KnownUnreadable::default(),
+                is_alone: true,
+                rest: None,
+            },
             last_sequence: None,
-            next_consumer_sequence: 1,
+            next_consumer_sequence: None,
         };
         match consumer.settings.durable.clone() {
             Some(name) => consumer.ensure_durable(&name).await?,
-            None => consumer.create_ephemeral().await?,
+            None => consumer.create_ephemeral(None).await?,
         }
         Ok(consumer)
     }
@@ -67,14 +118,19 @@ impl Consumer {
         self.settings.durable.as_deref()
     }
 
-    /// Returns the subscription; `None` while the ephemeral consumer must be re-created.
+    /// Returns the subscription; `None` while [`recover`](Self::recover) must be called.
     pub(super) fn pulls(&mut self) -> Option<&mut PullSubscription> {
         self.pulls.as_mut()
     }
 
+    /// Returns the next message that the client cannot read.
+    pub(super) fn next_unreadable(&mut self) -> Option<Unreadable> {
+        self.unreadable.pop_front()
+    }
+
     /// Returns whether [`recover`](Self::recover) must be called.
     pub(super) fn is_lost(&self) -> bool {
-        self.must_look_up || self.pulls.is_none()
+        self.must_look_up || self.must_examine || self.pulls.is_none()
     }
 
     /// Records that messages may be lost. A durable consumer redelivers them.
@@ -82,6 +138,11 @@ impl Consumer {
         if self.settings.durable.is_none() {
             self.pulls = None;
         }
+    }
+
+    /// Records that the connection was lost: messages may be lost, and one of them may be the cause.
+    pub(super) fn lose_connection(&mut self) {
+        self.must_examine = true;
     }
 
     /// Records that heartbeats are missing: the consumer may be deleted, or have a new leader.
@@ -93,15 +154,16 @@ impl Consumer {
     /// Records a message. Returns `false` if the ephemeral consumer lost messages before it: the re-created consumer
     /// delivers them, this message and all later ones.
     pub(super) fn accept(&mut self, ack: &AckSubject) -> bool {
-        if self.settings.durable.is_some() {
-            return true;
-        }
-        if ack.consumer_sequence != self.next_consumer_sequence {
+        let is_next = self.next_consumer_sequence.is_none_or(|next| next == ack.consumer_sequence);
+        if self.settings.durable.is_none() && !is_next {
             self.pulls = None;
+            self.must_examine = true;
             return false;
         }
-        self.next_consumer_sequence += 1;
-        self.last_sequence = Some(ack.stream_sequence);
+        self.durable.is_alone &= is_next;
+        self.next_consumer_sequence = Some(ack.consumer_sequence + 1);
+        self.last_sequence = self.last_sequence.max(Some(ack.stream_sequence));
+        self.outcomes.record_message();
         true
     }
 
@@ -119,20 +181,157 @@ impl Consumer {
     ///
     /// # Errors
     /// `NotFound`: the stream or the durable consumer was deleted, or the stream was re-created.
+    /// `Unauthorized`: the connection is lost again and again, perhaps at a message that the client cannot read, and there
+    /// is no permission to look messages up.
     pub(super) async fn recover(&mut self) -> Result<(), SetupError> {
-        match &self.settings.durable {
-            Some(name) => self.check_durable_exists(name).await?,
+        match self.settings.durable.clone() {
+            Some(name) => {
+                if !self.recover_durable(&name).await? {
+                    return Ok(());
+                }
+            }
             None => {
                 let stream = look_up(&self.api, &self.settings.stream).await?;
                 if stream.created.unix_timestamp_nanos() != self.stream_created {
                     let message = "the stream was re-created: its sequences start again";
                     return Err(SetupError::new(SetupErrorKind::NotFound, message));
                 }
-                self.create_ephemeral().await?;
+                let mut allowance = None;
+                if self.must_examine {
+                    let ahead = self.examine_ahead().await?;
+                    if ahead.is_partial {
+                        return Ok(());
+                    }
+                    allowance = ahead.allowance;
+                }
+                self.create_ephemeral(allowance).await?;
             }
         }
         self.must_look_up = false;
+        self.must_examine = false;
         Ok(())
+    }
+
+    /// Steps over unreadable messages behind the last one.
+    async fn examine_ahead(&mut self) -> Result<Ahead, SetupError> {
+        let last = self.last_sequence.unwrap_or_default();
+        let subjects = &self.settings.filter_subjects;
+        let mut ahead = match examination::ahead(&self.api, &self.settings.stream, last, subjects).await {
+            Ok(ahead) => ahead,
+            Err(error) => {
+                self.outcomes.record_failure(&self.api, &self.settings.stream, false, error)?;
+                return Ok(Ahead::default());
+            }
+        };
+        self.outcomes.record_success();
+        if let Some(suspect) = ahead.first_readable.take()
+            && self.outcomes.is_fatal(suspect.sequence)
+        {
+            ahead.unreadable.push(suspect);
+        }
+        for message in std::mem::take(&mut ahead.unreadable) {
+            self.last_sequence = Some(message.sequence);
+            self.push_unreadable(message, None);
+        }
+        Ok(ahead)
+    }
+
+    /// Returns whether the source can read on: not before the unreadable messages that were found are delivered, if there are
+    /// more.
+    async fn recover_durable(&mut self, name: &str) -> Result<bool, SetupError> {
+        if self.must_examine
+            && let Some(pulls) = self.pulls.take()
+        {
+            // Before the lookup, so that what is delivered from now on is not lost.
+            pulls.end().await;
+        }
+        let info = self.durable_info(name).await?;
+        let mut batch = None;
+        if self.must_examine {
+            let found_before = self.unreadable.len();
+            let is_complete = self.examine_pending(name, &info).await?;
+            self.next_consumer_sequence = None;
+            if !is_complete {
+                return Ok(false);
+            }
+            batch = (self.unreadable.len() > found_before).then_some(1);
+        }
+        if self.pulls.is_none() {
+            self.subscribe(name, self.durable_prefetch(batch), None).await?;
+        }
+        Ok(true)
+    }
+
+    /// Finds unreadable messages among those that the durable consumer has delivered and that are not acked. Returns `false`
+    /// if there are more than can be held.
+    async fn examine_pending(&mut self, name: &str, info: &Info) -> Result<bool, SetupError> {
+        let (ack_floor, delivered) = (info.ack_floor.stream_sequence, info.delivered.stream_sequence);
+        self.durable.known.forget(ack_floor);
+        if info.num_ack_pending == 0 {
+            self.durable.rest = None;
+            return Ok(true);
+        }
+        // Messages before the last one were received, unless they are redelivered.
+        let first = match (self.last_sequence, self.durable.rest) {
+            (_, Some(rest)) => rest,
+            (Some(last), None) if info.num_redelivered == 0 => last + 1,
+            _ => 0,
+        };
+        let first = first.max(ack_floor + 1);
+        let last = delivered.min(first.saturating_add(MAX_EXAMINED));
+        let filters = &self.durable.filter_subjects;
+        let is_selected = |message: &StoredMessage| {
+            filters.is_empty() || filters.iter().any(|filter| covers(filter, &message.subject))
+        };
+        let found = match examination::range(&self.api, &self.settings.stream, first..=last, is_selected).await {
+            Ok(found) => found,
+            Err(error) => {
+                let is_redelivering = info.num_redelivered > 0;
+                self.outcomes.record_failure(&self.api, &self.settings.stream, is_redelivering, error)?;
+                return Ok(true);
+            }
+        };
+        self.outcomes.record_success();
+        let is_complete = found.rest.is_none();
+        let rest = found.rest.or_else(|| (last < delivered).then_some(last + 1));
+        self.durable.rest = rest.filter(|rest| *rest <= delivered);
+        let stream = self.settings.stream.clone();
+        let ack_of = |sequence| AckSubject::of_pending(&stream, name, sequence, info.delivered.consumer_sequence);
+        if self.durable.is_alone
+            && let Some(received) = self.last_sequence
+        {
+            // Lost with the connection: the server redelivers them at once, before later messages.
+            for sequence in found.readable.into_iter().filter(|sequence| *sequence > received) {
+                settle::nack_now(self.api.connection(), ack_of(sequence)).await;
+            }
+        }
+        let now = Instant::now();
+        for message in found.unreadable {
+            let sequence = message.sequence;
+            match self.durable.known.redelivery(sequence, now) {
+                Redelivery::Wait => {}
+                Redelivery::Settle(ack) => settle::settle_again(self.api.connection(), ack_of(sequence), ack).await,
+                Redelivery::Deliver => {
+                    self.durable.known.is_due_after(sequence, self.durable.ack_wait);
+                    let ack = UnreadableAck {
+                        subject: ack_of(sequence),
+                        sequence,
+                        known: self.durable.known.clone(),
+                    };
+                    self.push_unreadable(message, Some(ack));
+                }
+            }
+        }
+        Ok(is_complete)
+    }
+
+    fn push_unreadable(&mut self, message: StoredMessage, ack: Option<UnreadableAck>) {
+        let (stream, sequence) = (&self.settings.stream, message.sequence);
+        let reason = message.unreadable_reason().unwrap_or("the connection ends at it each time");
+        let reason = format!("the NATS client cannot read the message: {reason}");
+        let monitor = self.api.connection().monitor();
+        monitor.observe_reader_failure(&format!("message {sequence} of stream `{stream}`: {reason}"));
+        self.unreadable.push_back(Unreadable { message, reason, ack });
     }
 
     /// Takes the subscription of a durable consumer.
@@ -145,16 +344,16 @@ impl Consumer {
     pub(super) async fn delete_ephemeral(&mut self) {
         if let Some(name) = self.ephemeral.take() {
             let request = format!("CONSUMER.DELETE.{}.{name}", self.settings.stream);
-            let client = self.api.connection().client();
+            let client = self.api.connection().current_client();
             let _ = client.publish(self.api.subject(&request), Bytes::new()).await;
         }
     }
 
     /// Creates an ephemeral consumer that starts after the last message.
-    async fn create_ephemeral(&mut self) -> Result<(), SetupError> {
+    async fn create_ephemeral(&mut self, allowance: Option<usize>) -> Result<(), SetupError> {
         self.delete_ephemeral().await;
         // Inboxes are unique, so the name is too.
-        let name = self.api.connection().client().new_inbox().replace(['.', '*', '>'], "-");
+        let name = self.api.connection().current_client().new_inbox().replace(['.', '*', '>'], "-");
         // Set before the request, so that the consumer is deleted even if the response is lost.
         self.ephemeral = Some(name.clone());
         let start = match self.last_sequence {
@@ -169,8 +368,8 @@ impl Consumer {
             _ => error.into_setup_error("cannot create an ephemeral consumer"),
         })?;
         self.last_sequence.get_or_insert(created.delivered.stream_sequence);
-        self.next_consumer_sequence = 1;
-        self.subscribe(&name, Prefetch::new(MAX_BATCH, None)).await
+        self.next_consumer_sequence = Some(1);
+        self.subscribe(&name, Prefetch::new(MAX_BATCH, None), allowance).await
     }
 
     /// Creates the durable consumer, or checks it if it exists.
@@ -196,17 +395,25 @@ impl Consumer {
         let max_ack_pending = usize::try_from(config.max_ack_pending)
             .ok()
             .filter(|pending| *pending > 0);
-        let max_batch = max_ack_pending.unwrap_or(usize::MAX).min(MAX_BATCH);
-        // A part of the ack wait: the processing rate varies, and acks take time.
-        let prefetch = Prefetch::new(max_batch, Some(config.ack_wait / 4));
-        self.subscribe(name, prefetch).await
+        self.durable.max_batch = max_ack_pending.unwrap_or(usize::MAX).min(MAX_BATCH);
+        self.durable.ack_wait = config.ack_wait;
+        self.durable.filter_subjects = match config.filter_subject.is_empty() {
+            true => config.filter_subjects,
+            false => vec![config.filter_subject],
+        };
+        self.subscribe(name, self.durable_prefetch(None), None).await
     }
 
-    /// Fails with `NotFound` if the durable consumer was deleted.
-    async fn check_durable_exists(&self, name: &str) -> Result<(), SetupError> {
+    fn durable_prefetch(&self, batch: Option<usize>) -> Prefetch {
+        // A part of the ack wait: the processing rate varies, and acks take time.
+        Prefetch::starting_with(batch, self.durable.max_batch, Some(self.durable.ack_wait / 4))
+    }
+
+    /// Looks the durable consumer up. Fails with `NotFound` if it was deleted.
+    async fn durable_info(&self, name: &str) -> Result<Info, SetupError> {
         let found: Result<Info, ApiError> = self.api.request(&self.info_request(name), Bytes::new()).await;
         match found {
-            Ok(_) => Ok(()),
+            Ok(info) => Ok(info),
             Err(error) if matches!(error.code(), Some(STREAM_NOT_FOUND | CONSUMER_NOT_FOUND)) => {
                 let message = format!("consumer `{name}` was deleted");
                 Err(SetupError::new(SetupErrorKind::NotFound, message).with_source(error))
@@ -229,12 +436,17 @@ impl Consumer {
         self.api.request_with_retry(&subject, json(&request)?).await
     }
 
-    async fn subscribe(&mut self, name: &str, prefetch: Prefetch) -> Result<(), SetupError> {
+    async fn subscribe(
+        &mut self,
+        name: &str,
+        prefetch: Prefetch,
+        allowance: Option<usize>,
+    ) -> Result<(), SetupError> {
         let subject = self
             .api
             .subject(&format!("CONSUMER.MSG.NEXT.{}.{name}", self.settings.stream));
         let connection = self.api.connection().clone();
-        self.pulls = Some(PullSubscription::subscribe(connection, subject, prefetch).await?);
+        self.pulls = Some(PullSubscription::subscribe(connection, subject, prefetch, allowance).await?);
         Ok(())
     }
 }

@@ -1,36 +1,193 @@
 //! Dead letters: rejected messages, stored with the reason.
 
-use async_nats::jetstream;
-use async_nats::{Client, HeaderValue, Message, Subject};
-use driver_events_core::{SourceError, SourceErrorKind};
+use std::error::Error as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::{self, ErrorCode};
+use async_nats::{HeaderMap, HeaderName, HeaderValue, Message, Subject};
+use bytes::Bytes;
+use driver_events_core::{SourceError, SourceErrorKind};
+use sha2::{Digest, Sha256};
+
+use super::stored_message::StoredMessage;
+use crate::connection::NatsConnection;
 use crate::wire::percent;
 
-/// Publishes the message unchanged, with its subject and the reason as additional headers, and waits for the pub ack.
-pub(super) async fn publish(client: &Client, to: Subject, message: Message, why: &str) -> Result<(), SourceError> {
-    let failed = |cause: &str| format!("cannot store the dead letter on `{to}`: {cause}: expect redelivery");
-    let mut headers = message.headers.unwrap_or_default();
-    for (name, value) in [
-        ("Dead-Letter-Subject", message.subject.as_str()),
-        ("Dead-Letter-Reason", why),
-    ] {
-        // Percent-encoded text is always a valid header value.
-        let value: HeaderValue = percent::encode(value).parse().map_err(|error| {
-            SourceError::new(SourceErrorKind::Fatal, failed(&format!("invalid header `{name}`"))).with_source(error)
-        })?;
-        headers.insert(name, value);
-    }
-    let context = jetstream::new(client.clone());
-    let published = context.publish_with_headers(to.clone(), headers, message.payload).await;
-    let acked = match published {
-        Ok(ack) => ack.await,
-        Err(error) => Err(error),
-    };
-    match acked {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let message = failed("no ack from a stream");
-            Err(SourceError::new(SourceErrorKind::Disconnected, message).with_source(error))
+/// Prefix of headers with a meaning for the server, such as an expected sequence or a rollup.
+const SERVER_PREFIX: &str = "Nats-";
+/// Prefix that takes the meaning away.
+const PREFIX: &str = "Dead-Letter-";
+/// JetStream's error code for a message larger than the stream accepts.
+const MESSAGE_TOO_LARGE: ErrorCode = ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM;
+/// Number of dead letters in a row that are refused before the source ends.
+const MAX_REFUSED: u32 = 3;
+/// Maximum length of a reason without the message, in characters.
+const MAX_REASON_CHARS: usize = 1_000;
+
+/// Where dead letters of a source are published.
+#[derive(Clone, Debug)]
+pub(super) struct DeadLetterQueue {
+    subject: Subject,
+    /// Number of dead letters in a row that were refused.
+    refused: Arc<AtomicU32>,
+}
+
+/// A message, as it was received.
+#[derive(Debug)]
+pub(super) struct DeadLetter {
+    pub(super) subject: String,
+    pub(super) headers: HeaderMap,
+    pub(super) payload: Bytes,
+    pub(super) stream: Arc<str>,
+    /// Sequence in the stream; `None` for a message that is not the consumer's.
+    pub(super) sequence: Option<u64>,
+}
+
+impl DeadLetter {
+    pub(super) fn of_message(message: Message, stream: Arc<str>, sequence: Option<u64>) -> Self {
+        Self {
+            subject: message.subject.into_string(),
+            headers: message.headers.unwrap_or_default(),
+            payload: message.payload,
+            stream,
+            sequence,
         }
     }
+
+    /// Reads the headers of an unreadable message as far as they have names. A value that no header may have is
+    /// percent-encoded.
+    pub(super) fn of_unreadable(message: StoredMessage, stream: Arc<str>) -> Self {
+        let mut headers = HeaderMap::new();
+        for line in message.headers.split(|byte| *byte == b'\n').skip(1) {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+            let (name, value) = line.split_at(colon);
+            let name = std::str::from_utf8(name).ok().and_then(|name| name.parse::<HeaderName>().ok());
+            let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
+            let readable = std::str::from_utf8(value).ok().and_then(|value| value.parse::<HeaderValue>().ok());
+            let value = readable.or_else(|| percent::encode_bytes(value).parse().ok());
+            if let (Some(name), Some(value)) = (name, value) {
+                headers.append(name, value);
+            }
+        }
+        Self {
+            subject: message.subject,
+            headers,
+            payload: message.payload,
+            stream,
+            sequence: Some(message.sequence),
+        }
+    }
+
+    /// Returns the headers of the dead letter.
+    fn headers(&self, why: &str) -> Option<HeaderMap> {
+        let mut headers = reason_headers(&self.subject, why)?;
+        for (name, values) in self.headers.iter() {
+            let text: &str = name.as_ref();
+            let is_own = headers.get(name.clone()).is_some();
+            let is_servers = text
+                .get(..SERVER_PREFIX.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(SERVER_PREFIX));
+            let name = match (is_own, is_servers) {
+                (true, _) => continue,
+                (false, true) => format!("{PREFIX}{text}").parse().ok()?,
+                (false, false) => name.clone(),
+            };
+            for value in values {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        Some(headers)
+    }
+
+    /// Returns a description instead of a message that is too large.
+    fn description(&self) -> Bytes {
+        let hash = Sha256::digest(&self.payload);
+        let description = serde_json::json!({
+            "stream": &*self.stream,
+            "sequence": self.sequence,
+            "length": self.payload.len(),
+            "sha256": data_encoding::HEXLOWER.encode(&hash),
+        });
+        description.to_string().into()
+    }
+}
+
+impl DeadLetterQueue {
+    pub(super) fn new(subject: Subject) -> Self {
+        Self {
+            subject,
+            refused: Arc::default(),
+        }
+    }
+
+    /// Returns the subject of the dead letters if they are refused again and again.
+    pub(super) fn refusing(&self) -> Option<&Subject> {
+        (self.refused.load(Ordering::Relaxed) >= MAX_REFUSED).then_some(&self.subject)
+    }
+
+    /// Publishes the message with its subject and the reason as additional headers, and waits for the pub ack. A message
+    /// that is too large with these headers is replaced by its stream, sequence, length and SHA-256.
+    pub(super) async fn publish(
+        &self,
+        connection: &NatsConnection,
+        letter: DeadLetter,
+        why: &str,
+    ) -> Result<(), SourceError> {
+        let to = &self.subject;
+        let failed = |kind, cause: &str| {
+            SourceError::new(kind, format!("cannot store the dead letter on `{to}`: {cause}: expect redelivery"))
+        };
+        let unwritable = || failed(SourceErrorKind::Fatal, "invalid header");
+        let headers = letter.headers(why).ok_or_else(unwritable)?;
+        let mut stored = self.store(connection, headers, letter.payload.clone()).await;
+        if stored.as_ref().is_err_and(is_too_large) {
+            let why: String = why.chars().take(MAX_REASON_CHARS).collect();
+            let headers = reason_headers(&letter.subject, &why).ok_or_else(unwritable)?;
+            stored = self.store(connection, headers, letter.description()).await;
+        }
+        let Err(error) = stored else {
+            self.refused.store(0, Ordering::Relaxed);
+            return Ok(());
+        };
+        if is_refused(&error) {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        connection
+            .monitor()
+            .observe_reader_failure(&format!("cannot store the dead letter on `{to}`: {error}"));
+        Err(failed(SourceErrorKind::Disconnected, "no ack from a stream").with_source(error))
+    }
+
+    async fn store(&self, connection: &NatsConnection, headers: HeaderMap, payload: Bytes) -> Result<(), PublishError> {
+        let context = jetstream::new((*connection.current_client()).clone());
+        let published = context.publish_with_headers(self.subject.clone(), headers, payload).await?;
+        published.await.map(drop)
+    }
+}
+
+/// Returns the headers that every dead letter has. Percent-encoded text is always a valid header value.
+fn reason_headers(subject: &str, why: &str) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [("Dead-Letter-Subject", subject), ("Dead-Letter-Reason", why)] {
+        let value: HeaderValue = percent::encode(value).parse().ok()?;
+        headers.insert(name, value);
+    }
+    Some(headers)
+}
+
+fn is_too_large(error: &PublishError) -> bool {
+    error.kind() == PublishErrorKind::MaxPayloadExceeded || api_error(error) == Some(MESSAGE_TOO_LARGE)
+}
+
+/// Returns whether a stream has refused the message, or no stream captures the subject.
+fn is_refused(error: &PublishError) -> bool {
+    error.kind() == PublishErrorKind::StreamNotFound || is_too_large(error) || api_error(error).is_some()
+}
+
+fn api_error(error: &PublishError) -> Option<ErrorCode> {
+    let error = error.source()?.downcast_ref::<jetstream::Error>()?;
+    Some(error.error_code())
 }

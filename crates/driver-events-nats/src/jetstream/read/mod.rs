@@ -8,6 +8,11 @@ mod consumer_settings;
 mod prefetch;
 mod pull_subscription;
 
+mod examination;
+mod examination_outcomes;
+mod known_unreadable;
+mod stored_message;
+
 mod ack_subject;
 mod dead_letters;
 mod deliveries;

@@ -41,6 +41,15 @@ impl Prefetch {
         }
     }
 
+    /// As [`new`](Self::new), with another initial batch size if one is set.
+    pub(super) fn starting_with(batch: Option<usize>, max_batch: usize, time_budget: Option<Duration>) -> Self {
+        let prefetch = Self::new(max_batch, time_budget);
+        Self {
+            batch: batch.unwrap_or(prefetch.batch),
+            ..prefetch
+        }
+    }
+
     /// Returns how many messages may be requested and not yet delivered.
     pub(super) fn batch(&self) -> usize {
         self.batch

@@ -6,11 +6,12 @@ use async_nats::{Message, StatusCode, Subscriber};
 use driver_events_core::SetupError;
 use futures_util::{FutureExt, StreamExt};
 use serde::Serialize;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::ack_subject::AckSubject;
 use super::prefetch::Prefetch;
-use crate::connection::NatsConnection;
+use crate::connection::{NatsConnection, Status};
 
 /// Time after which the server drops a pull request.
 const PULL_EXPIRES: Duration = Duration::from_secs(30);
@@ -33,6 +34,10 @@ pub(super) struct PullSubscription {
     pending: usize,
     /// Epoch of the connection.
     epoch: u64,
+    client_epoch: u64,
+    status: watch::Receiver<Status>,
+    /// Number of messages that may still be requested, before one that the client cannot read; `None` without such a limit.
+    allowance: Option<usize>,
     last_activity: Instant,
     next_pull: Instant,
 }
@@ -49,6 +54,8 @@ pub(super) enum PullEvent {
     Idle,
     /// The client reconnected: messages in flight may be lost.
     Reconnected,
+    /// All allowed messages were received.
+    AllowanceUsed,
     /// Heartbeats are missing: the consumer may be deleted, or have a new leader.
     NoHeartbeat,
     ConsumerDeleted,
@@ -69,15 +76,20 @@ impl PullSubscription {
         connection: NatsConnection,
         pull_subject: String,
         prefetch: Prefetch,
+        allowance: Option<usize>,
     ) -> Result<Self, SetupError> {
-        let inbox = connection.client().new_inbox();
+        let (epoch, client_epoch) = (connection.epoch(), connection.client_epoch());
+        let inbox = connection.current_client().new_inbox();
         Ok(Self {
             subscriber: connection.subscribe(inbox.clone(), None).await?,
             inbox,
             pull_subject,
             prefetch,
             pending: 0,
-            epoch: connection.epoch(),
+            epoch,
+            client_epoch,
+            status: connection.monitor().watch(),
+            allowance,
             last_activity: Instant::now(),
             next_pull: Instant::now(),
             connection,
@@ -98,11 +110,17 @@ impl PullSubscription {
         {
             return self.receive(message, now);
         }
-        let epoch = self.connection.epoch();
-        if epoch != self.epoch {
-            self.epoch = epoch;
+        if self.connection.epoch() != self.epoch {
+            // What arrived before the connection ended comes first.
+            if let Some(Some(message)) = self.subscriber.next().now_or_never() {
+                return self.receive(message, now);
+            }
+            self.epoch = self.connection.epoch();
             self.reset();
             return PullEvent::Reconnected;
+        }
+        if self.allowance == Some(0) && self.pending == 0 {
+            return PullEvent::AllowanceUsed;
         }
         if !self.connection.is_connected() {
             // A pull request sent now would be sent again after the reconnect.
@@ -113,9 +131,19 @@ impl PullSubscription {
         {
             return event;
         }
-        match timeout_at(Instant::now() + CONNECTION_CHECK_INTERVAL, self.subscriber.next()).await {
-            Ok(Some(message)) => self.receive(message, Instant::now()),
-            Ok(None) => PullEvent::ConnectionClosed,
+        let received = async {
+            tokio::select! {
+                biased;
+                message = self.subscriber.next() => Some(message),
+                // A lost connection and a reconnect change the status.
+                _ = self.status.changed() => None,
+            }
+        };
+        match timeout_at(Instant::now() + CONNECTION_CHECK_INTERVAL, received).await {
+            Ok(Some(Some(message))) => self.receive(message, Instant::now()),
+            Ok(Some(None)) if self.connection.is_replaced(self.client_epoch).await => PullEvent::Reconnected,
+            Ok(Some(None)) => PullEvent::ConnectionClosed,
+            Ok(None) => PullEvent::Idle,
             Err(_) if self.last_activity.elapsed() > 2 * IDLE_HEARTBEAT => {
                 self.reset();
                 PullEvent::NoHeartbeat
@@ -128,6 +156,7 @@ impl PullSubscription {
     async fn pull(&mut self) -> Result<(), PullEvent> {
         self.prefetch.adapt();
         let batch = self.prefetch.batch().saturating_sub(self.pending);
+        let batch = batch.min(self.allowance.unwrap_or(usize::MAX));
         if batch == 0 {
             return Ok(());
         }
@@ -139,25 +168,30 @@ impl PullSubscription {
         let Ok(request) = serde_json::to_vec(&request) else {
             return Err(PullEvent::Rejected("cannot encode the pull request".into()));
         };
-        let client = self.connection.client();
+        let client = self.connection.current_client();
         let publish = client.publish_with_reply(self.pull_subject.clone(), self.inbox.clone(), request.into());
         // A publish that times out was not sent.
         match timeout_at(Instant::now() + CONNECTION_CHECK_INTERVAL, publish).await {
-            Ok(Ok(())) => self.pending += batch,
-            Ok(Err(_)) => return Err(PullEvent::ConnectionClosed),
+            Ok(Ok(())) => {
+                self.pending += batch;
+                self.allowance = self.allowance.map(|allowance| allowance - batch);
+            }
+            // The subscription ends too, which tells whether the client is replaced.
+            Ok(Err(_)) => {}
             Err(_) => {}
         }
         Ok(())
     }
 
     fn receive(&mut self, message: Message, now: Instant) -> PullEvent {
-        let status = message.status.unwrap_or(StatusCode::OK);
-        if status != StatusCode::OK {
+        // A consumer's message has the subject under which it is stored, never the inbox. Only the server's own messages
+        // have a status: that of a stored message is whatever its publisher has written.
+        let is_status = message.subject.as_str() == self.inbox;
+        if let Some(status) = message.status.filter(|status| is_status && *status != StatusCode::OK) {
             self.last_activity = now;
             return self.on_status(status, &message);
         }
-        // A consumer's message has the subject under which it is stored, never the inbox.
-        if message.subject.as_str() != self.inbox {
+        if !is_status {
             self.last_activity = now;
             self.pending = self.pending.saturating_sub(1);
         }
@@ -168,6 +202,11 @@ impl PullSubscription {
         }
     }
 
+    /// Unsubscribes: pull requests that the server still has deliver nothing more.
+    pub(super) async fn end(mut self) {
+        let _ = self.subscriber.unsubscribe().await;
+    }
+
     /// Unsubscribes, and naks the buffered messages, so that other readers get them at once.
     pub(super) async fn nak_buffered(mut self) {
         // Unsubscribing comes first, or the consumer would redeliver to this subscription.
@@ -175,14 +214,14 @@ impl PullSubscription {
             return;
         }
         while let Some(message) = self.subscriber.next().await {
-            if message.status.is_some() {
+            if message.subject.as_str() == self.inbox && message.status.is_some() {
                 continue;
             }
             let Some(ack) = message.reply.as_ref().and_then(AckSubject::parse) else {
                 tracing::warn!(subject = %message.subject, "dropped a message without a valid ack subject");
                 continue;
             };
-            let client = self.connection.client();
+            let client = self.connection.current_client();
             if client.publish(ack.subject, "-NAK".into()).await.is_err() {
                 return;
             }
@@ -218,7 +257,9 @@ impl PullSubscription {
                     .as_ref()
                     .and_then(|headers| headers.get("Nats-Pending-Messages"));
                 let unsent = unsent.and_then(|unsent| unsent.as_str().parse().ok());
-                self.pending = self.pending.saturating_sub(unsent.unwrap_or(self.pending));
+                let unsent = unsent.unwrap_or(self.pending).min(self.pending);
+                self.pending -= unsent;
+                self.allowance = self.allowance.map(|allowance| allowance + unsent);
                 if description == "Leadership Change" || description == "Server Shutdown" {
                     self.next_pull = Instant::now() + RETRY_DELAY;
                 }

@@ -1,24 +1,43 @@
 use std::time::Duration;
 
-use async_nats::{Client, Message, Subject};
+use async_nats::Subject;
 use async_trait::async_trait;
 use bytes::Bytes;
 use driver_events_core::{Settle, SourceError, SourceErrorKind};
 use tokio::time::timeout;
 
-use super::dead_letters;
+use super::dead_letters::{DeadLetter, DeadLetterQueue};
+use super::known_unreadable::KnownUnreadable;
+use crate::connection::NatsConnection;
 
 /// Time the client has to accept an ack for sending.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
+const ACK: Bytes = Bytes::from_static(b"+ACK");
 
 /// Settles one delivery of a durable consumer. Acks are sent without waiting for the server.
 #[derive(Debug)]
 pub(super) struct JetStreamSettle {
-    pub(super) client: Client,
-    /// `None` if the message was not sent by the consumer: then the server has nothing to settle.
-    pub(super) ack_subject: Option<Subject>,
-    /// Subject for a rejected message, and the message.
-    pub(super) dead_letter: Option<(Subject, Message)>,
+    pub(super) connection: NatsConnection,
+    pub(super) ack: AckTarget,
+    /// Where a rejected message is published, and the message.
+    pub(super) dead_letter: Option<(DeadLetterQueue, DeadLetter)>,
+}
+
+/// Where the ack of a delivery goes.
+#[derive(Debug)]
+pub(super) enum AckTarget {
+    Subject(Subject),
+    /// The client could not read the message.
+    Unreadable(UnreadableAck),
+    /// The message was not sent by the consumer: the server has nothing to settle.
+    Nothing,
+}
+
+#[derive(Debug)]
+pub(super) struct UnreadableAck {
+    pub(super) subject: Subject,
+    pub(super) sequence: u64,
+    pub(super) known: KnownUnreadable,
 }
 
 /// Acks a message.
@@ -26,15 +45,32 @@ pub(super) struct JetStreamSettle {
 /// # Errors
 /// - `Disconnected`: the connection is down and the queue of the client is full.
 /// - `Closed`: the connection is closed.
-pub(super) async fn ack(client: &Client, ack_subject: Subject) -> Result<(), SourceError> {
-    publish(client, ack_subject, Bytes::from_static(b"+ACK")).await
+pub(super) async fn ack(connection: &NatsConnection, ack_subject: Subject) -> Result<(), SourceError> {
+    publish(connection, ack_subject, ACK).await
 }
 
-async fn publish(client: &Client, ack_subject: Subject, payload: Bytes) -> Result<(), SourceError> {
+/// Requests the redelivery of a message that did not arrive. If the request is lost, the ack wait ends the wait.
+pub(super) async fn nack_now(connection: &NatsConnection, ack_subject: Subject) {
+    let _ = publish(connection, ack_subject, Bytes::from_static(b"-NAK")).await;
+}
+
+/// Sends an ack again that may have been lost.
+pub(super) async fn settle_again(connection: &NatsConnection, ack_subject: Subject, ack: Bytes) {
+    let _ = publish(connection, ack_subject, ack).await;
+}
+
+async fn publish(connection: &NatsConnection, ack_subject: Subject, payload: Bytes) -> Result<(), SourceError> {
     let failed = |kind, cause: &str| SourceError::new(kind, format!("cannot send the ack: {cause}: expect redelivery"));
+    let client = connection.current_client();
     match timeout(PUBLISH_TIMEOUT, client.publish(ack_subject, payload)).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(failed(SourceErrorKind::Closed, "the connection to NATS is closed").with_source(error)),
+        Ok(Err(error)) if connection.is_gone() => {
+            Err(failed(SourceErrorKind::Closed, "the connection to NATS is closed").with_source(error))
+        }
+        Ok(Err(error)) => {
+            let cause = "the connection to NATS is being replaced";
+            Err(failed(SourceErrorKind::Disconnected, cause).with_source(error))
+        }
         Err(elapsed) => {
             let cause = "the connection to NATS is down and the queue of the client is full";
             Err(failed(SourceErrorKind::Disconnected, cause).with_source(elapsed))
@@ -43,10 +79,18 @@ async fn publish(client: &Client, ack_subject: Subject, payload: Bytes) -> Resul
 }
 
 impl JetStreamSettle {
-    async fn settle(self, payload: Bytes) -> Result<(), SourceError> {
-        match self.ack_subject {
-            Some(ack_subject) => publish(&self.client, ack_subject, payload).await,
-            None => Ok(()),
+    async fn settle(self, payload: Bytes, redelivered_after: Option<Duration>) -> Result<(), SourceError> {
+        match self.ack {
+            AckTarget::Subject(subject) => publish(&self.connection, subject, payload).await,
+            AckTarget::Unreadable(ack) => {
+                publish(&self.connection, ack.subject, payload.clone()).await?;
+                match redelivered_after {
+                    Some(delay) => ack.known.is_due_after(ack.sequence, delay),
+                    None => ack.known.settled(ack.sequence, payload),
+                }
+                Ok(())
+            }
+            AckTarget::Nothing => Ok(()),
         }
     }
 }
@@ -54,20 +98,20 @@ impl JetStreamSettle {
 #[async_trait]
 impl Settle for JetStreamSettle {
     async fn ack(self: Box<Self>) -> Result<(), SourceError> {
-        self.settle(Bytes::from_static(b"+ACK")).await
+        self.settle(ACK, None).await
     }
 
     async fn nack(self: Box<Self>, delay: Duration) -> Result<(), SourceError> {
         let payload = format!("-NAK {{\"delay\":{}}}", delay.as_nanos());
-        self.settle(payload.into()).await
+        self.settle(payload.into(), Some(delay)).await
     }
 
     async fn reject(mut self: Box<Self>, why: &str) -> Result<(), SourceError> {
-        if let Some((subject, message)) = self.dead_letter.take() {
-            dead_letters::publish(&self.client, subject, message, why).await?;
+        if let Some((queue, letter)) = self.dead_letter.take() {
+            queue.publish(&self.connection, letter, why).await?;
         }
         // Servers from 2.11 publish the reason in an advisory; older servers ignore it.
         let why: String = why.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        self.settle(format!("+TERM {why}").into()).await
+        self.settle(format!("+TERM {why}").into(), None).await
     }
 }

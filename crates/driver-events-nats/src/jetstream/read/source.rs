@@ -193,6 +193,17 @@ impl JetStreamEventSource {
         self.outage.report(&self.connection, is_own_subject)
     }
 
+    /// Returns the error that ends the source if dead letters are refused again and again.
+    fn refused_dead_letters(&mut self) -> Option<SourceError> {
+        let subject = self.deliveries.dead_letters.as_ref()?.refusing()?;
+        let message = format!(
+            "dead letters on `{subject}` are refused again and again: create a stream that captures the subject and \
+             accepts them"
+        );
+        self.is_finished = true;
+        Some(SourceError::new(SourceErrorKind::Fatal, message))
+    }
+
     fn closed(&mut self, message: impl Into<String>) -> SourceError {
         self.is_finished = true;
         SourceError::new(SourceErrorKind::Closed, message)
@@ -208,6 +219,13 @@ impl DriverEventSource for JetStreamEventSource {
             }
             // Skipping many events that the filter does not select must not starve other tasks.
             tokio::task::consume_budget().await;
+            if let Some(unreadable) = self.consumer.next_unreadable() {
+                self.outage.end();
+                return Some(Ok(self.deliveries.of_unreadable(unreadable)));
+            }
+            if let Some(error) = self.refused_dead_letters() {
+                return Some(Err(error));
+            }
             if self.consumer.is_lost() {
                 if let Some(error) = self.report() {
                     return Some(Err(error));
@@ -215,6 +233,8 @@ impl DriverEventSource for JetStreamEventSource {
                 if let Some(error) = self.recover().await {
                     return Some(Err(error));
                 }
+                // Unreadable messages that were found come first.
+                continue;
             }
             let Some(pulls) = self.consumer.pulls() else { continue };
             match pulls.next().await {
@@ -235,8 +255,9 @@ impl DriverEventSource for JetStreamEventSource {
                 }
                 PullEvent::Reconnected => {
                     self.outage.end();
-                    self.consumer.lose_messages();
+                    self.consumer.lose_connection();
                 }
+                PullEvent::AllowanceUsed => self.consumer.lose_connection(),
                 PullEvent::NoHeartbeat => {
                     self.outage.start();
                     self.consumer.lose_heartbeats();

@@ -7,6 +7,7 @@ use driver_events_types::{EventKind, Limits};
 
 use super::consumer::Consumer;
 use super::consumer_settings::ConsumerSettings;
+use super::dead_letters::DeadLetterQueue;
 use super::deliveries::Deliveries;
 use super::source::JetStreamEventSource;
 use crate::connection::{ConnectionSource, NatsConnection, NatsOptions};
@@ -198,12 +199,12 @@ impl JetStreamEventSourceBuilder {
         let filter_subjects = filter_subjects(&self.filter, &subjects);
         check_for_reading(&stream.config, &filter_subjects)?;
         let deliveries = Deliveries {
-            client: connection.client().clone(),
+            connection: connection.clone(),
             stream: self.stream.as_str().into(),
             filter: self.filter,
             limits: self.limits,
             is_durable: self.durable.is_some(),
-            dead_letters,
+            dead_letters: dead_letters.map(DeadLetterQueue::new),
             foreign_messages: 0,
             subjects,
         };

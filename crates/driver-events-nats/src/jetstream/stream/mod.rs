@@ -9,6 +9,7 @@ mod warning;
 
 pub(super) use check::{check, check_for_reading};
 pub(super) use ensure::log_warnings;
+pub(super) use patterns::covers;
 pub(super) use lookup::{STREAM_NOT_FOUND, check_name, look_up, lookup_error, lookup_request};
 
 pub use ensure::{EnsuredStream, ensure_stream};

@@ -1,7 +1,7 @@
 //! Patterns of subjects: `*` matches one token, `>` the rest.
 
 /// Returns whether `pattern` matches every subject that `subject` matches. `subject` may end with `>`.
-pub(super) fn covers(pattern: &str, subject: &str) -> bool {
+pub(in crate::jetstream) fn covers(pattern: &str, subject: &str) -> bool {
     let mut subject = subject.split('.');
     for token in pattern.split('.') {
         match (token, subject.next()) {

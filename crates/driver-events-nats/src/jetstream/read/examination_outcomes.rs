@@ -1,0 +1,95 @@
+//! What came of the examinations behind lost connections.
+
+use std::time::Duration;
+
+use driver_events_core::{SetupError, SetupErrorKind};
+use tokio::time::Instant;
+
+use super::stored_message::StoredMessage;
+use crate::jetstream::api::{Api, ApiError};
+
+/// Number of lost connections without a message in between after which a failed examination is reported.
+const REPORTED_FAILURES: u32 = 3;
+/// Number of lost connections before one readable message after which the source steps over it.
+const FATAL_LOSSES: u32 = 8;
+
+/// Interval at which the source reads on although examinations fail.
+const RETRY_INTERVAL: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Default)]
+pub(super) struct ExaminationOutcomes {
+    /// Failed examinations since the last message.
+    failures: u32,
+    /// Failed examinations while messages waited for redelivery: other messages are no progress for them.
+    failures_of_redelivery: u32,
+    /// Until then the source does not read.
+    retry_at: Option<Instant>,
+    /// The readable message behind which nothing was received, and how often the connection was lost before it.
+    suspect: Option<(u64, u32)>,
+}
+
+impl ExaminationOutcomes {
+    pub(super) fn record_message(&mut self) {
+        self.failures = 0;
+        self.suspect = None;
+    }
+
+    /// Records a successful examination.
+    pub(super) fn record_success(&mut self) {
+        self.failures = 0;
+        self.failures_of_redelivery = 0;
+        self.retry_at = None;
+    }
+
+    /// Returns whether the connection was lost so often before this message that the client seems unable to read it.
+    pub(super) fn is_fatal(&mut self, sequence: u64) -> bool {
+        let losses = match self.suspect {
+            Some((suspect, losses)) if suspect == sequence => losses + 1,
+            _ => 1,
+        };
+        self.suspect = Some((sequence, losses));
+        losses >= FATAL_LOSSES
+    }
+
+    /// Records a failed examination. An ordinary outage needs none, so the first failures are not reported.
+    ///
+    /// # Errors
+    /// - `Unauthorized`: the connection was lost repeatedly, perhaps at a message that the client cannot read.
+    /// - `Unreachable`: the same, reported before. The caller retries.
+    pub(super) fn record_failure(
+        &mut self,
+        api: &Api,
+        stream: &str,
+        is_redelivering: bool,
+        error: ApiError,
+    ) -> Result<(), SetupError> {
+        self.failures += 1;
+        self.failures_of_redelivery += u32::from(is_redelivering);
+        let failures = self.failures.max(self.failures_of_redelivery);
+        let subject = api.subject(&StoredMessage::request_subject(stream));
+        let message = format!(
+            "the connection to NATS was lost, perhaps at a message of stream `{stream}` that the client cannot read: to \
+             step over it, grant permission to publish to `{subject}`"
+        );
+        api.connection().monitor().observe_reader_failure(&format!("{message}: {error}"));
+        if failures < REPORTED_FAILURES {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let kind = match self.retry_at {
+            Some(retry_at) if retry_at > now => SetupErrorKind::Unreachable,
+            Some(_) => {
+                self.retry_at = None;
+                return Ok(());
+            }
+            None => {
+                self.retry_at = Some(now + RETRY_INTERVAL);
+                match error {
+                    ApiError::Refused(_) | ApiError::TimedOut => SetupErrorKind::Unauthorized,
+                    _ => SetupErrorKind::Unreachable,
+                }
+            }
+        };
+        Err(SetupError::new(kind, message).with_source(error))
+    }
+}
