@@ -91,6 +91,7 @@ impl NatsConnection {
                 "no reply from the NATS server in time: it is slow, or denies publishing to `{subject}` or subscribing \
                  to `{inbox}`"
             );
+            self.monitor().observe_failure(&message);
             return Err(SinkError::new(SinkErrorKind::Timeout, message));
         }
         Err(SinkError::new(

@@ -119,8 +119,8 @@ impl Monitor {
         self.set_last_error(&error);
     }
 
-    /// Records why the client reads no messages, such as a message that it cannot parse.
-    pub(crate) fn observe_reader_failure(&self, error: &str) {
+    /// Records why a user of the connection waits or has failed.
+    pub(crate) fn observe_failure(&self, error: &str) {
         if lock(&self.failures).is_due(error, Instant::now()) {
             tracing::warn!(name = self.name, "{error}");
         }

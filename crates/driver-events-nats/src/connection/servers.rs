@@ -23,12 +23,13 @@ pub(super) fn parse(servers: &[String]) -> Result<(Vec<ServerAddr>, Credentials)
         if url.host_str().is_none_or(str::is_empty) {
             return Err(invalid("missing host"));
         }
+        let has_empty_password = has_empty_password(server);
         if !url.username().is_empty() || url.password().is_some() {
             let decode = |text: &str| percent::decode(text).map(String::from);
             let user = decode(url.username()).ok_or_else(|| invalid("the user is not valid UTF-8"))?;
             let password = match url.password() {
                 Some(password) => Some(decode(password).ok_or_else(|| invalid("the password is not valid UTF-8"))?),
-                None => None,
+                None => has_empty_password.then(String::new),
             };
             if !users.contains(&(user.clone(), password.clone())) {
                 users.push((user, password));
@@ -46,6 +47,13 @@ pub(super) fn parse(servers: &[String]) -> Result<(Vec<ServerAddr>, Credentials)
         (None, _) => Credentials::None,
     };
     Ok((parsed, credentials))
+}
+
+/// Returns whether the URL has a user with an empty password, `USER:@`, which the URL parser drops.
+fn has_empty_password(server: &str) -> bool {
+    let authority = server.split_once("://").map_or(server, |(_, rest)| rest);
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    user.and_then(|user| user.strip_suffix(':')).is_some_and(|user| !user.contains(':'))
 }
 
 #[cfg(test)]
@@ -73,6 +81,10 @@ mod tests {
         let (servers, credentials) = parsed(&["tok3n@localhost"]).unwrap();
         assert_eq!(servers, ["nats://localhost"]);
         assert!(matches!(credentials, Credentials::Token(token) if token == "tok3n"));
+        let (_, credentials) = parsed(&["nats://ada:@h"]).unwrap();
+        assert!(
+            matches!(credentials, Credentials::UserAndPassword { user, password } if user == "ada" && password.is_empty())
+        );
         assert!(parsed(&["nats://a:b@h", "nats://c:d@i"]).is_err());
     }
 

@@ -71,16 +71,26 @@ pub(crate) fn read(
     let malformed = |reason: String| Malformed::new(payload.clone(), reason, 0);
     let mut received = ReceivedAttributes::default();
     let mut has_id = false;
+    let mut attributes: Vec<(Cow<'_, str>, &str)> = Vec::new();
     for (name, values) in headers.iter() {
-        let (Some(attribute), Some(value)) = (attribute_name(name.as_ref()), values.first()) else {
+        let Some(attribute) = attribute_name(name.as_ref()) else { continue };
+        // An attribute has one value. Which of several is meant is unknown, and the order of the names is random.
+        let earlier = attributes.iter().find(|(name, _)| *name == attribute).map(|(_, value)| *value);
+        let mut values = values.iter().map(HeaderValue::as_str).chain(earlier);
+        let Some(value) = values.next() else { continue };
+        if values.any(|other| other != value) {
+            return Err(malformed(format!("attribute `{attribute}` has several values")));
+        }
+        if earlier.is_some() {
             continue;
-        };
-        let value = percent::decode(value.as_str())
+        }
+        let decoded = percent::decode(value)
             .ok_or_else(|| malformed(format!("attribute `{attribute}` is not valid UTF-8")))?;
         received
-            .set(&attribute, &value)
+            .set(&attribute, &decoded)
             .map_err(|error| malformed(error.to_string()))?;
         has_id |= attribute == "id";
+        attributes.push((attribute, value));
     }
     if let (false, Some(key)) = (has_id, headers.get(NATS_MESSAGE_ID)) {
         // An id or source that CloudEvents does not allow is ignored.

@@ -13,6 +13,7 @@ mod contract;
 mod credentials_file;
 mod faults;
 mod flush;
+mod foreign_messages;
 mod jetstream_batches;
 mod jetstream_consumers;
 mod jetstream_contract;

@@ -188,10 +188,9 @@ impl Publisher {
         match ack.await {
             AckOutcome::Received(message) if message.status == Some(StatusCode::NO_RESPONDERS) => {
                 self.lookup.check_exists().await.map_err(Permanent)?;
-                Err(RetryAfterBackoff(not_sent(
-                    SinkErrorKind::Disconnected,
-                    "stream has no leader",
-                )))
+                let message = "stream has no leader";
+                self.connection.monitor().observe_failure(message);
+                Err(RetryAfterBackoff(not_sent(SinkErrorKind::Disconnected, message)))
             }
             AckOutcome::Received(message) => {
                 let ack = PubAck::parse(&message.payload, &self.stream)?;
@@ -211,6 +210,7 @@ impl Publisher {
             AckOutcome::TimedOut => {
                 self.lookup.check_exists().await.map_err(Permanent)?;
                 let message = "no ack from the stream within the ack timeout: check the server, and the permissions";
+                self.connection.monitor().observe_failure(message);
                 Err(RetryNow(SinkError::new(SinkErrorKind::Timeout, message)))
             }
         }

@@ -296,14 +296,13 @@ impl Consumer {
         let rest = found.rest.or_else(|| (last < delivered).then_some(last + 1));
         self.durable.rest = rest.filter(|rest| *rest <= delivered);
         let stream = self.settings.stream.clone();
-        let ack_of = |sequence| AckSubject::of_pending(&stream, name, sequence, info.delivered.consumer_sequence);
+        let ack_of = |sequence: u64| AckSubject::of_pending(&stream, name, sequence, info.delivered.consumer_sequence);
         if self.durable.is_alone
             && let Some(received) = self.last_sequence
         {
             // Lost with the connection: the server redelivers them at once, before later messages.
-            for sequence in found.readable.into_iter().filter(|sequence| *sequence > received) {
-                settle::nack_now(self.api.connection(), ack_of(sequence)).await;
-            }
+            let lost = found.readable.into_iter().filter(|sequence| *sequence > received);
+            settle::nack_now(self.api.connection(), lost.map(ack_of).collect()).await;
         }
         let now = Instant::now();
         for message in found.unreadable {
@@ -330,7 +329,7 @@ impl Consumer {
         let reason = message.unreadable_reason().unwrap_or("the connection ends at it each time");
         let reason = format!("the NATS client cannot read the message: {reason}");
         let monitor = self.api.connection().monitor();
-        monitor.observe_reader_failure(&format!("message {sequence} of stream `{stream}`: {reason}"));
+        monitor.observe_failure(&format!("message {sequence} of stream `{stream}`: {reason}"));
         self.unreadable.push_back(Unreadable { message, reason, ack });
     }
 

@@ -157,7 +157,7 @@ impl DeadLetterQueue {
         }
         connection
             .monitor()
-            .observe_reader_failure(&format!("cannot store the dead letter on `{to}`: {error}"));
+            .observe_failure(&format!("cannot store the dead letter on `{to}`: {error}"));
         Err(failed(SourceErrorKind::Disconnected, "no ack from a stream").with_source(error))
     }
 

@@ -1,5 +1,6 @@
 //! Outages of the connection or the server, and which of them the reader has seen as errors.
 
+use std::error::Error;
 use std::time::Duration;
 
 use driver_events_core::{SetupError, SourceError, SourceErrorKind};
@@ -9,6 +10,17 @@ use crate::connection::{NatsConnection, Refusal, ReportOnce};
 
 /// An outage is reported after this time.
 const REPORT_AFTER: Duration = Duration::from_secs(10);
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Outage {
@@ -27,8 +39,9 @@ impl Outage {
     }
 
     /// Starts an outage, unless one is in progress, and sets its cause.
-    pub(super) fn start_with_cause(&mut self, cause: SetupError) {
+    pub(super) fn start_with_cause(&mut self, connection: &NatsConnection, cause: SetupError) {
         self.start();
+        connection.monitor().observe_failure(&with_causes(&cause));
         self.cause = Some(cause);
     }
 

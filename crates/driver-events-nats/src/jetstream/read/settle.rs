@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use async_nats::Subject;
+use async_nats::{Request, Subject};
 use async_trait::async_trait;
 use bytes::Bytes;
 use driver_events_core::{Settle, SourceError, SourceErrorKind};
@@ -49,9 +49,20 @@ pub(super) async fn ack(connection: &NatsConnection, ack_subject: Subject) -> Re
     publish(connection, ack_subject, ACK).await
 }
 
-/// Requests the redelivery of a message that did not arrive. If the request is lost, the ack wait ends the wait.
-pub(super) async fn nack_now(connection: &NatsConnection, ack_subject: Subject) {
-    let _ = publish(connection, ack_subject, Bytes::from_static(b"-NAK")).await;
+/// Requests the redelivery of messages that did not arrive, and waits until the server has taken the requests: a pull request
+/// would overtake them. If they are lost, the messages are redelivered after the ack wait.
+pub(super) async fn nack_now(connection: &NatsConnection, ack_subjects: Vec<Subject>) {
+    let nack = Bytes::from_static(b"-NAK");
+    let Some((last, others)) = ack_subjects.split_last() else { return };
+    for subject in others {
+        if publish(connection, subject.clone(), nack.clone()).await.is_err() {
+            return;
+        }
+    }
+    let client = connection.current_client();
+    // An inbox for this request only: the client leaks an entry for each unanswered request on its shared inbox.
+    let request = Request::new().inbox(client.new_inbox()).payload(nack).timeout(None);
+    let _ = timeout(PUBLISH_TIMEOUT, client.send_request(last.clone(), request)).await;
 }
 
 /// Sends an ack again that may have been lost.
@@ -61,21 +72,26 @@ pub(super) async fn settle_again(connection: &NatsConnection, ack_subject: Subje
 
 async fn publish(connection: &NatsConnection, ack_subject: Subject, payload: Bytes) -> Result<(), SourceError> {
     let failed = |kind, cause: &str| SourceError::new(kind, format!("cannot send the ack: {cause}: expect redelivery"));
-    let client = connection.current_client();
-    match timeout(PUBLISH_TIMEOUT, client.publish(ack_subject, payload)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) if connection.is_gone() => {
-            Err(failed(SourceErrorKind::Closed, "the connection to NATS is closed").with_source(error))
+    let publish = async {
+        loop {
+            let client_epoch = connection.client_epoch();
+            let published = connection.current_client().publish(ack_subject.clone(), payload.clone()).await;
+            let Err(error) = published else { return Ok(()) };
+            if !connection.is_replaced(client_epoch).await {
+                return Err(error);
+            }
         }
-        Ok(Err(error)) => {
-            let cause = "the connection to NATS is being replaced";
-            Err(failed(SourceErrorKind::Disconnected, cause).with_source(error))
-        }
+    };
+    let error = match timeout(PUBLISH_TIMEOUT, publish).await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => failed(SourceErrorKind::Closed, "the connection to NATS is closed").with_source(error),
         Err(elapsed) => {
             let cause = "the connection to NATS is down and the queue of the client is full";
-            Err(failed(SourceErrorKind::Disconnected, cause).with_source(elapsed))
+            failed(SourceErrorKind::Disconnected, cause).with_source(elapsed)
         }
-    }
+    };
+    connection.monitor().observe_failure(&error.to_string());
+    Err(error)
 }
 
 impl JetStreamSettle {

@@ -181,7 +181,7 @@ impl JetStreamEventSource {
             SetupErrorKind::Unauthorized => Some(error.into()),
             // The server has accepted this consumer before: what it lacks now, such as a limit, may be restored.
             _ => {
-                self.outage.start_with_cause(error);
+                self.outage.start_with_cause(&self.connection, error);
                 None
             }
         }
@@ -260,6 +260,8 @@ impl DriverEventSource for JetStreamEventSource {
                 PullEvent::AllowanceUsed => self.consumer.lose_connection(),
                 PullEvent::NoHeartbeat => {
                     self.outage.start();
+                    let failure = format!("no heartbeat from the consumer of stream `{}`: it is looked up", self.stream);
+                    self.connection.monitor().observe_failure(&failure);
                     self.consumer.lose_heartbeats();
                 }
                 PullEvent::ConsumerDeleted if self.consumer.durable_name().is_none() => self.consumer.lose_messages(),

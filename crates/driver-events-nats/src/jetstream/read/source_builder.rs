@@ -168,8 +168,9 @@ impl JetStreamEventSourceBuilder {
     ///
     /// # Errors
     /// - [`NotFound`](crate::SetupErrorKind::NotFound): the stream does not exist.
-    /// - [`Incompatible`](crate::SetupErrorKind::Incompatible): the stream captures none of the subjects, such as with a
-    ///   wrong prefix, or the durable consumer exists with other settings.
+    /// - [`Incompatible`](crate::SetupErrorKind::Incompatible): the stream stores none of the subjects, such as with a
+    ///   wrong prefix or a subject transform; it deletes acked messages (a work queue or interest stream) and the consumer
+    ///   is not [`durable`](Self::durable); or the durable consumer exists with other settings.
     /// - [`Invalid`](crate::SetupErrorKind::Invalid): an invalid name, prefix, subject, time or limit, or no client,
     ///   connection or options.
     /// - [`Unauthorized`](crate::SetupErrorKind::Unauthorized): no permission for a request.
@@ -197,7 +198,7 @@ impl JetStreamEventSourceBuilder {
         let api = Api::new(connection.clone(), self.domain.as_deref());
         let stream = look_up(&api, &self.stream).await?;
         let filter_subjects = filter_subjects(&self.filter, &subjects);
-        check_for_reading(&stream.config, &filter_subjects)?;
+        check_for_reading(&stream.config, &filter_subjects, self.durable.is_some())?;
         let deliveries = Deliveries {
             connection: connection.clone(),
             stream: self.stream.as_str().into(),

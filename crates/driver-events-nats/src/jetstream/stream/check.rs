@@ -54,19 +54,94 @@ pub(crate) fn check(
 /// Checks a stream for a source.
 ///
 /// # Errors
-/// `Incompatible`: the stream captures no subject that the source reads, such as with a wrong prefix.
-pub(crate) fn check_for_reading(config: &Config, filter_subjects: &[String]) -> Result<(), SetupError> {
-    // Messages of other streams, or with transformed subjects, are not covered by `subjects`.
-    let has_other_subjects = config.mirror.is_some() || config.sources.is_some() || config.subject_transform.is_some();
-    let is_captured = |filter: &String| config.subjects.iter().any(|pattern| overlap(pattern, filter));
-    if has_other_subjects || filter_subjects.iter().any(is_captured) {
-        return Ok(());
+/// `Incompatible`: no subject that the source reads is stored in the stream, such as with a wrong prefix, or because the
+/// stream renames subjects; or the stream deletes what is acked and the consumer is not durable.
+pub(crate) fn check_for_reading(
+    config: &Config,
+    filter_subjects: &[String],
+    is_durable: bool,
+) -> Result<(), SetupError> {
+    let name = &config.name;
+    let unfit = |message: String| SetupError::new(SetupErrorKind::Incompatible, message);
+    let stored = stored_subjects(config);
+    let is_stored = |filter: &String| stored.iter().any(|pattern| overlap(pattern, filter));
+    if !filter_subjects.iter().any(is_stored) {
+        let captured = &config.subjects;
+        return Err(unfit(match stored == *captured {
+            true => format!(
+                "stream `{name}` captures {captured:?}, none of {filter_subjects:?}: correct the prefix or the filter"
+            ),
+            false => format!(
+                "stream `{name}` stores messages on {stored:?}, after its subject transforms, none of \
+                 {filter_subjects:?}: correct the prefix, or read a stream without these transforms"
+            ),
+        }));
     }
-    let message = format!(
-        "stream `{}` captures {:?}, none of {filter_subjects:?}: correct the prefix or the filter",
-        config.name, config.subjects
-    );
-    Err(SetupError::new(SetupErrorKind::Incompatible, message))
+    if config.retention != RetentionPolicy::Limits && !is_durable {
+        let retention = match config.retention {
+            RetentionPolicy::Interest => "interest",
+            _ => "work queue",
+        };
+        return Err(unfit(format!(
+            "stream `{name}` deletes messages once they are acked (retention: {retention}), so an ephemeral consumer \
+             would lose events with the connection: use a durable consumer (option `durable`)"
+        )));
+    }
+    Ok(())
+}
+
+/// Returns patterns of the subjects under which messages are stored.
+fn stored_subjects(config: &Config) -> Vec<String> {
+    let everything = || vec![">".to_owned()];
+    let mut received = config.subjects.clone();
+    for source in config.sources.iter().flatten().chain(&config.mirror) {
+        if source.subject_transforms.is_empty() {
+            received.extend(source.filter_subject.clone().map_or_else(everything, |filter| vec![filter]));
+        }
+        received.extend(source.subject_transforms.iter().map(|transform| destination(&transform.destination)));
+    }
+    let Some(transform) = &config.subject_transform else {
+        return received;
+    };
+    let source = match transform.source.as_str() {
+        "" => ">",
+        source => source,
+    };
+    let mut stored = Vec::new();
+    for pattern in received {
+        if overlap(&pattern, source) {
+            stored.push(destination(&transform.destination));
+        }
+        // Messages that the transform does not select keep their subjects.
+        if !covers(source, &pattern) {
+            stored.push(pattern);
+        }
+    }
+    stored.dedup();
+    stored
+}
+
+/// Returns the pattern of the subjects that a transform produces: `{{wildcard(1)}}` and `$1` are any token, other functions
+/// may produce several.
+fn destination(destination: &str) -> String {
+    let mut tokens = Vec::new();
+    for token in destination.split('.') {
+        let function = token.trim_start_matches("{{").trim_start().to_ascii_lowercase();
+        match token {
+            _ if token.starts_with("{{") && (function.starts_with("wildcard") || function.starts_with("partition")) => {
+                tokens.push("*");
+            }
+            _ if token.starts_with("{{") => {
+                tokens.push(">");
+                break;
+            }
+            _ if token.starts_with('$') && token.len() > 1 && token.bytes().skip(1).all(|b| b.is_ascii_digit()) => {
+                tokens.push("*");
+            }
+            token => tokens.push(token),
+        }
+    }
+    tokens.join(".")
 }
 
 fn warnings(config: &Config, subjects: &Subjects) -> Vec<StreamWarning> {

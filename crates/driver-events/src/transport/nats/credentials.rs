@@ -27,7 +27,8 @@ enum Credentials {
 
 /// Returns the connection options for these servers. Credentials are resolved in this order: URL, option, environment.
 pub(super) fn connection_options(address: &NatsAddress, options: &Options) -> Result<NatsOptions, SetupError> {
-    let env = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+    // An empty variable is as good as none, but a password may be empty.
+    let env = |name: &str| env::var_os(name).filter(|value| name == "NATS_PASSWORD" || !value.is_empty());
     let mut connection = address.options();
     if !address.has_credentials()
         && let Some(credentials) = credentials(options, env)?
