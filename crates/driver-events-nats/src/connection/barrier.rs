@@ -52,7 +52,11 @@ impl NatsConnection {
                 }
                 Ok(Err(error)) => {
                     let replaced = timeout_at(deadline, self.is_replaced(client_epoch)).await;
-                    return if replaced.unwrap_or(false) { Ok(self.epoch()) } else { Err(error) };
+                    return if replaced.unwrap_or(false) {
+                        Ok(self.epoch())
+                    } else {
+                        Err(error)
+                    };
                 }
                 Err(_) if current > epoch => return Ok(current),
                 Err(_) => self.check_barrier(subject, &inbox, deadline)?,

@@ -27,7 +27,10 @@ impl NatsOptions {
     /// # Cancel safety
     /// Cancel safe: a dropped call closes the connection that it was opening.
     pub async fn connect(self) -> Result<NatsConnection, SetupError> {
-        let monitor = Arc::new(Monitor::new(self.name.as_deref().unwrap_or_default(), &self.inbox_prefix));
+        let monitor = Arc::new(Monitor::new(
+            self.name.as_deref().unwrap_or_default(),
+            &self.inbox_prefix,
+        ));
         let (client, end) = self.open(&monitor).await?;
         let connection = NatsConnection::new(client, monitor);
         tokio::spawn(revive(connection.downgrade(), self, end));

@@ -279,4 +279,3 @@ impl fmt::Debug for NatsConnection {
             .finish_non_exhaustive()
     }
 }
-

@@ -22,7 +22,9 @@ pub(super) async fn revive(connection: Weak<Shared>, mut options: NatsOptions, m
     options.is_in_background = true;
     loop {
         let _ = (&mut end).await;
-        let Some(monitor) = monitor_of_open(&connection) else { return };
+        let Some(monitor) = monitor_of_open(&connection) else {
+            return;
+        };
         monitor.observe_client_failure();
         let (client, next_end) = loop {
             match options.open(&monitor).await {

@@ -53,7 +53,8 @@ pub(super) fn parse(servers: &[String]) -> Result<(Vec<ServerAddr>, Credentials)
 fn has_empty_password(server: &str) -> bool {
     let authority = server.split_once("://").map_or(server, |(_, rest)| rest);
     let user = authority.rsplit_once('@').map(|(user, _)| user);
-    user.and_then(|user| user.strip_suffix(':')).is_some_and(|user| !user.contains(':'))
+    user.and_then(|user| user.strip_suffix(':'))
+        .is_some_and(|user| !user.contains(':'))
 }
 
 #[cfg(test)]

@@ -26,7 +26,8 @@ const EPOCH_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 /// Missed events are reported as an error at their position, and reading continues:
 ///
 /// - [`Lagged`](SourceErrorKind::Lagged): the reader was too slow; the message has the number of dropped messages.
-/// - [`Disconnected`](SourceErrorKind::Disconnected): the client reconnected; events published meanwhile are missing.
+/// - [`Disconnected`](SourceErrorKind::Disconnected): the client reconnected; events published meanwhile are missing. A
+///   message that async-nats cannot read, such as one with headers that are not UTF-8, has this effect and is lost.
 /// - [`Unauthorized`](SourceErrorKind::Unauthorized): the server rejects the credentials or the subscription. Reported once
 ///   per cause, and only on a connection created by [`NatsOptions`](crate::NatsOptions).
 /// - [`Closed`](SourceErrorKind::Closed): the connection was closed; `None` follows.

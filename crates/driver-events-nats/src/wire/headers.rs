@@ -73,9 +73,14 @@ pub(crate) fn read(
     let mut has_id = false;
     let mut attributes: Vec<(Cow<'_, str>, &str)> = Vec::new();
     for (name, values) in headers.iter() {
-        let Some(attribute) = attribute_name(name.as_ref()) else { continue };
+        let Some(attribute) = attribute_name(name.as_ref()) else {
+            continue;
+        };
         // An attribute has one value. Which of several is meant is unknown, and the order of the names is random.
-        let earlier = attributes.iter().find(|(name, _)| *name == attribute).map(|(_, value)| *value);
+        let earlier = attributes
+            .iter()
+            .find(|(name, _)| *name == attribute)
+            .map(|(_, value)| *value);
         let mut values = values.iter().map(HeaderValue::as_str).chain(earlier);
         let Some(value) = values.next() else { continue };
         if values.any(|other| other != value) {
@@ -84,8 +89,8 @@ pub(crate) fn read(
         if earlier.is_some() {
             continue;
         }
-        let decoded = percent::decode(value)
-            .ok_or_else(|| malformed(format!("attribute `{attribute}` is not valid UTF-8")))?;
+        let decoded =
+            percent::decode(value).ok_or_else(|| malformed(format!("attribute `{attribute}` is not valid UTF-8")))?;
         received
             .set(&attribute, &decoded)
             .map_err(|error| malformed(error.to_string()))?;

@@ -7,3 +7,6 @@ mod subject;
 pub(crate) mod unreadable;
 
 pub(crate) use subject::{Subjects, is_publishable};
+
+#[cfg(test)]
+mod random_input;

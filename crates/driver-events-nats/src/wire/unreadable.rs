@@ -84,7 +84,10 @@ mod tests {
             "NATS/1.0\r\nX: a\rb\r\n\r\n",
             "NATS/1.0\r\n\u{e9}: 1\r\n\r\n",
         ] {
-            assert!(reason("agent.driver.escalate", headers.as_bytes()).is_some(), "{headers:?}");
+            assert!(
+                reason("agent.driver.escalate", headers.as_bytes()).is_some(),
+                "{headers:?}"
+            );
         }
         assert!(reason("agent.driver.escalate", b"NATS/1.0\r\nX: Jos\xe9\r\n\r\n").is_some());
         assert!(reason("agent.driver.\u{fffd}", b"").is_some());

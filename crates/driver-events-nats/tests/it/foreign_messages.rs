@@ -9,7 +9,9 @@ use driver_events_harness::{RawNatsClient, wait_until};
 use driver_events_nats::{JetStreamEventSource, NatsEventSource, SetupErrorKind};
 
 use crate::jetstream_reading::{assert_idle, ids, ids_of, next, numbered, quick, reader, sequence, store};
-use crate::jetstream_support::{STREAM, create_stream, default_config, jetstream_server, read_stream, server_with_stream};
+use crate::jetstream_support::{
+    STREAM, create_stream, default_config, jetstream_server, read_stream, server_with_stream,
+};
 use crate::support::{TIMEOUT, client, in_time, options};
 
 const CONSUMER: &str = "audit";
@@ -26,7 +28,11 @@ async fn delete_markers_are_passed_over() {
         ..default_config()
     };
     create_stream(&client, config).await;
-    let mut core = NatsEventSource::builder().options(options(&server)).build().await.unwrap();
+    let mut core = NatsEventSource::builder()
+        .options(options(&server))
+        .build()
+        .await
+        .unwrap();
     let mut raw = RawNatsClient::connect(server.client_address()).unwrap();
     raw.publish(b"agent.driver.escalate", EVENT.as_bytes()).unwrap();
     raw.flush().unwrap();
@@ -79,7 +85,11 @@ async fn source_says_that_the_stream_renames_its_subjects() {
         ..Default::default()
     };
     create_stream(&client, mirror).await;
-    let builder = |prefix: &str| JetStreamEventSource::builder("MIRROR").options(quick(options(&server))).prefix(prefix);
+    let builder = |prefix: &str| {
+        JetStreamEventSource::builder("MIRROR")
+            .options(quick(options(&server)))
+            .prefix(prefix)
+    };
     let error = builder("renamed").build().await.unwrap_err();
     assert_eq!(error.kind(), SetupErrorKind::Incompatible, "{error}");
     builder("again").build().await.unwrap();
@@ -131,7 +141,8 @@ async fn empty_and_repeated_attributes_are_malformed() {
     let mut raw = RawNatsClient::connect(server.client_address()).unwrap();
     for (headers, _) in cases {
         let headers = format!("NATS/1.0\r\n{headers}\r\n");
-        raw.publish_with_headers(b"agent.driver.escalate", headers.as_bytes(), EVENT.as_bytes()).unwrap();
+        raw.publish_with_headers(b"agent.driver.escalate", headers.as_bytes(), EVENT.as_bytes())
+            .unwrap();
     }
     raw.flush().unwrap();
     let mut source = reader(&server).build().await.unwrap();
@@ -164,8 +175,15 @@ async fn dead_letter_that_is_too_large_is_a_description() {
     raw.publish(b"agent.driver.escalate", &payload).unwrap();
     raw.flush().unwrap();
     for (name, subject) in [("DEAD", "dead.driver"), ("SMALL", "small.driver")] {
-        let mut source = reader(&server).durable(name).dead_letters(subject).build().await.unwrap();
-        in_time(next(&mut source).await.reject(&"long ".repeat(100))).await.unwrap();
+        let mut source = reader(&server)
+            .durable(name)
+            .dead_letters(subject)
+            .build()
+            .await
+            .unwrap();
+        in_time(next(&mut source).await.reject(&"long ".repeat(100)))
+            .await
+            .unwrap();
         let letters = read_stream(&client, name).await;
         let [letter] = letters.as_slice() else {
             panic!("{letters:?}")
@@ -178,7 +196,16 @@ async fn dead_letter_that_is_too_large_is_a_description() {
             description["sha256"],
             "8f990ba0b577b51cf009ea049368c16bbda1b21e1b93be07a824758bb253c39b"
         );
-        assert_eq!(letter.headers.as_ref().unwrap().get("Dead-Letter-Subject").unwrap().as_str(), "agent.driver.escalate");
+        assert_eq!(
+            letter
+                .headers
+                .as_ref()
+                .unwrap()
+                .get("Dead-Letter-Subject")
+                .unwrap()
+                .as_str(),
+            "agent.driver.escalate"
+        );
     }
 }
 

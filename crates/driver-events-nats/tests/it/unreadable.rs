@@ -14,8 +14,7 @@ use crate::support::{TIMEOUT, in_time, options};
 
 const CONSUMER: &str = "audit";
 const SUBJECT: &[u8] = b"agent.driver.escalate";
-const EVENT: &[u8] =
-    br#"{"kind":"escalate","goal_id":"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01","reason":"x"}"#;
+const EVENT: &[u8] = br#"{"kind":"escalate","goal_id":"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01","reason":"x"}"#;
 
 /// One block of headers for each way in which async-nats fails.
 const HEADERS: [&[u8]; 8] = [
@@ -71,7 +70,10 @@ async fn ephemeral_source_steps_over_unreadable_messages() {
     let connection = source.connection().unwrap();
     assert!(connection.reconnects() <= 2, "{connection:?}");
     let error = connection.last_error().unwrap();
-    assert!(error.contains("of stream `DRIVER`: the NATS client cannot read"), "{error}");
+    assert!(
+        error.contains("of stream `DRIVER`: the NATS client cannot read"),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +97,11 @@ async fn durable_source_steps_over_unreadable_messages() {
                 _ => delivery.ack().await.unwrap(),
             }
         }
-        assert_eq!(ids(&mut source, 5).await, ids_of(&after), "in order, without the ack wait");
+        assert_eq!(
+            ids(&mut source, 5).await,
+            ids_of(&after),
+            "in order, without the ack wait"
+        );
         let stream = jetstream::new(client.clone()).get_stream(STREAM).await.unwrap();
         wait_until("all deliveries are settled", TIMEOUT, async || {
             let info = stream.consumer_info(&name).await.unwrap();
@@ -170,7 +176,8 @@ async fn many_unreadable_messages_among_events_are_each_reported() {
     let mut raw = raw(&server);
     for (number, events) in envelopes.chunks(3).enumerate() {
         store(&client, events).await;
-        raw.publish_with_headers(SUBJECT, HEADERS[number % HEADERS.len()], EVENT).unwrap();
+        raw.publish_with_headers(SUBJECT, HEADERS[number % HEADERS.len()], EVENT)
+            .unwrap();
         raw.flush().unwrap();
     }
     for durable in [None, Some(CONSUMER)] {
@@ -197,9 +204,43 @@ async fn many_unreadable_messages_among_events_are_each_reported() {
         assert_idle(&mut source).await;
         let expected = ids_of(&envelopes);
         let first_difference = read.iter().zip(&expected).position(|(read, expected)| read != expected);
-        assert_eq!((read.len(), first_difference), (300, None), "every event once, in order");
+        assert_eq!(
+            (read.len(), first_difference),
+            (300, None),
+            "every event once, in order"
+        );
         unreadable.sort_unstable();
         assert_eq!(unreadable, (1..=100).map(|number| number * 4).collect::<Vec<u64>>());
+        let reconnects = source.connection().unwrap().reconnects();
+        assert!(reconnects <= 100, "{reconnects}");
+    }
+}
+
+/// They are stepped over together, not by one reconnect each, also by the client that panics at each.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_unreadable_messages_in_a_row() {
+    let (server, client) = server_with_stream().await;
+    let mut raw = raw(&server);
+    for number in 0..1_000 {
+        raw.publish_with_headers(SUBJECT, HEADERS[number % HEADERS.len()], EVENT)
+            .unwrap();
+    }
+    raw.flush().unwrap();
+    let after = numbered(1, 0..1);
+    store(&client, &after).await;
+    for durable in [None, Some(CONSUMER)] {
+        let builder = reader(&server);
+        let builder = match durable {
+            Some(name) => builder.durable(name),
+            None => builder,
+        };
+        let mut source = builder.build().await.unwrap();
+        for expected in 1..=1_000 {
+            let delivery = next(&mut source).await;
+            assert_unreadable(&delivery, expected);
+            delivery.reject("unreadable").await.unwrap();
+        }
+        assert_eq!(ids(&mut source, 1).await, ids_of(&after));
         let reconnects = source.connection().unwrap().reconnects();
         assert!(reconnects <= 100, "{reconnects}");
     }
@@ -212,7 +253,8 @@ async fn group_reads_past_unreadable_messages() {
     let mut raw = raw(&server);
     for (number, events) in envelopes.chunks(3).enumerate() {
         store(&client, events).await;
-        raw.publish_with_headers(SUBJECT, HEADERS[number % HEADERS.len()], EVENT).unwrap();
+        raw.publish_with_headers(SUBJECT, HEADERS[number % HEADERS.len()], EVENT)
+            .unwrap();
         raw.flush().unwrap();
     }
     let member = async || {
@@ -246,8 +288,16 @@ async fn group_reads_past_unreadable_messages() {
 async fn other_users_of_a_connection_go_on() {
     let (server, client) = server_with_stream().await;
     let connection = quick(options(&server)).connect().await.unwrap();
-    let sink = JetStreamEventSink::builder(STREAM).connection(connection.clone()).build().await.unwrap();
-    let mut core = NatsEventSource::builder().connection(connection.clone()).build().await.unwrap();
+    let sink = JetStreamEventSink::builder(STREAM)
+        .connection(connection.clone())
+        .build()
+        .await
+        .unwrap();
+    let mut core = NatsEventSource::builder()
+        .connection(connection.clone())
+        .build()
+        .await
+        .unwrap();
     for headers in [HEADERS[0], HEADERS[6]] {
         let epoch = connection.reconnects();
         let mut raw = raw(&server);
@@ -283,7 +333,13 @@ async fn read_stored_count(client: &async_nats::Client) -> u64 {
 async fn status_of_a_stored_message_does_not_end_the_source() {
     let (server, client) = server_with_stream().await;
     let mut raw = raw(&server);
-    for status in ["409 Consumer Deleted", "400 Bad Request", "503", "100 Idle Heartbeat", "404 No Messages"] {
+    for status in [
+        "409 Consumer Deleted",
+        "400 Bad Request",
+        "503",
+        "100 Idle Heartbeat",
+        "404 No Messages",
+    ] {
         let headers = format!("NATS/1.0 {status}\r\n\r\n");
         raw.publish_with_headers(SUBJECT, headers.as_bytes(), EVENT).unwrap();
     }
@@ -311,7 +367,10 @@ async fn status_of_a_stored_message_does_not_end_the_source() {
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_permission_to_look_messages_up_is_reported() {
     let denied = NatsUser::with_password("reader", "s3cret").may_not_publish(&["$JS.API.STREAM.MSG.GET.>"]);
-    let config = NatsConfig::new().jetstream().user(NatsUser::with_password("admin", "s3cret")).user(denied);
+    let config = NatsConfig::new()
+        .jetstream()
+        .user(NatsUser::with_password("admin", "s3cret"))
+        .user(denied);
     let server = NatsServer::start(config).unwrap();
     let admin = async_nats::ConnectOptions::with_user_and_password("admin".into(), "s3cret".into());
     let admin = admin.connect(server.client_url()).await.unwrap();
@@ -320,12 +379,24 @@ async fn missing_permission_to_look_messages_up_is_reported() {
     raw.publish_with_headers(SUBJECT, HEADERS[0], EVENT).unwrap();
     raw.flush().unwrap();
     let options = quick(options(&server)).user_and_password("reader", "s3cret");
-    let mut source = JetStreamEventSource::builder(STREAM).options(options).build().await.unwrap();
+    let mut source = JetStreamEventSource::builder(STREAM)
+        .options(options)
+        .build()
+        .await
+        .unwrap();
     let error = in_time(source.next()).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), SourceErrorKind::Unauthorized, "{error}");
-    assert!(format!("{error:?}").contains("$JS.API.STREAM.MSG.GET.DRIVER"), "{error:?}");
+    assert!(
+        format!("{error:?}").contains("$JS.API.STREAM.MSG.GET.DRIVER"),
+        "{error:?}"
+    );
     let connection = source.connection().unwrap();
-    assert!(connection.last_error().unwrap().contains("$JS.API.STREAM.MSG.GET.DRIVER"));
+    assert!(
+        connection
+            .last_error()
+            .unwrap()
+            .contains("$JS.API.STREAM.MSG.GET.DRIVER")
+    );
     let reconnects = connection.reconnects();
     assert!(reconnects <= 4, "{reconnects}");
 }

@@ -3,7 +3,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 /// Limit for a reply of the server.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -20,7 +20,7 @@ impl RawNatsClient {
     /// # Errors
     /// Returns an error if the server does not accept the connection.
     pub fn connect(server: SocketAddr) -> Result<Self> {
-        Self::connect_with(server, json!({}))
+        Self::connect_with(server, Map::new())
     }
 
     /// Connects with a password.
@@ -28,10 +28,12 @@ impl RawNatsClient {
     /// # Errors
     /// As [`connect`](Self::connect).
     pub fn connect_as(server: SocketAddr, user: &str, password: &str) -> Result<Self> {
-        Self::connect_with(server, json!({ "user": user, "pass": password }))
+        let credentials = [("user", user), ("pass", password)];
+        let options = credentials.map(|(name, value)| (name.to_owned(), value.into()));
+        Self::connect_with(server, options.into_iter().collect())
     }
 
-    fn connect_with(server: SocketAddr, mut options: Value) -> Result<Self> {
+    fn connect_with(server: SocketAddr, mut options: Map<String, Value>) -> Result<Self> {
         let stream = TcpStream::connect(server).with_context(|| format!("cannot connect to {server}"))?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         let mut client = Self {
@@ -39,8 +41,9 @@ impl RawNatsClient {
         };
         client.line()?;
         for (name, value) in [("verbose", false), ("pedantic", false), ("headers", true)] {
-            options[name] = value.into();
+            options.insert(name.to_owned(), value.into());
         }
+        let options = Value::Object(options);
         client.write(format!("CONNECT {options}\r\n").as_bytes())?;
         client.flush()?;
         Ok(client)
@@ -77,7 +80,10 @@ impl RawNatsClient {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.stream.get_mut().write_all(bytes).context("cannot write to the server")
+        self.stream
+            .get_mut()
+            .write_all(bytes)
+            .context("cannot write to the server")
     }
 
     /// Returns the next line, and answers the pings of the server, which it sends at any time.

@@ -83,7 +83,12 @@ impl PendingAcks {
         let subscriber = connection.subscribe(format!("{inbox}*"), None).await?;
         let shared = Arc::<Shared>::default();
         Ok(Self {
-            receiver: tokio::spawn(receive(subscriber, inbox.clone(), Arc::clone(&shared), connection.clone())),
+            receiver: tokio::spawn(receive(
+                subscriber,
+                inbox.clone(),
+                Arc::clone(&shared),
+                connection.clone(),
+            )),
             shared,
             connection: connection.clone(),
             inbox,

@@ -176,7 +176,11 @@ impl Publisher {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 let error = self.connection.publish_error(error);
-                return Err(if error.is_retryable() { RetryAfterBackoff(error) } else { Permanent(error) });
+                return Err(if error.is_retryable() {
+                    RetryAfterBackoff(error)
+                } else {
+                    Permanent(error)
+                });
             }
             Err(_) => {
                 return Err(RetryNow(not_sent(

@@ -38,7 +38,9 @@ impl AckSubject {
     /// Returns the ack subject of a message that a durable consumer has delivered and that did not arrive: the server looks
     /// pending messages up by their stream sequence. `consumer_sequence` is that of the last delivery.
     pub(super) fn of_pending(stream: &str, consumer: &str, stream_sequence: u64, consumer_sequence: u64) -> Subject {
-        Subject::from(format!("{PREFIX}{stream}.{consumer}.1.{stream_sequence}.{consumer_sequence}.0.0"))
+        Subject::from(format!(
+            "{PREFIX}{stream}.{consumer}.1.{stream_sequence}.{consumer_sequence}.0.0"
+        ))
     }
 }
 
@@ -60,6 +62,22 @@ mod tests {
             };
             assert_eq!(AckSubject::parse(&subject.into()), Some(expected));
         }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_subject_is_parsed(subject in "(\\$JS\\.ACK\\.)?[a-z0-9.*>$ \\PC]{0,60}") {
+            if let Some(ack) = AckSubject::parse(&subject.as_str().into()) {
+                assert!(subject.contains(&format!(".{}.", ack.stream_sequence)) || subject.contains('0'), "{subject}");
+            }
+        }
+    }
+
+    #[test]
+    fn ack_subject_of_a_pending_message_is_parsed() {
+        let subject = AckSubject::of_pending("DRIVER", "billing", 45, 47);
+        let ack = AckSubject::parse(&subject).unwrap();
+        assert_eq!((ack.stream_sequence, ack.consumer_sequence), (45, 47));
     }
 
     #[test]

@@ -154,7 +154,9 @@ impl Consumer {
     /// Records a message. Returns `false` if the ephemeral consumer lost messages before it: the re-created consumer
     /// delivers them, this message and all later ones.
     pub(super) fn accept(&mut self, ack: &AckSubject) -> bool {
-        let is_next = self.next_consumer_sequence.is_none_or(|next| next == ack.consumer_sequence);
+        let is_next = self
+            .next_consumer_sequence
+            .is_none_or(|next| next == ack.consumer_sequence);
         if self.settings.durable.is_none() && !is_next {
             self.pulls = None;
             self.must_examine = true;
@@ -219,7 +221,8 @@ impl Consumer {
         let mut ahead = match examination::ahead(&self.api, &self.settings.stream, last, subjects).await {
             Ok(ahead) => ahead,
             Err(error) => {
-                self.outcomes.record_failure(&self.api, &self.settings.stream, false, error)?;
+                self.outcomes
+                    .record_failure(&self.api, &self.settings.stream, false, error)?;
                 return Ok(Ahead::default());
             }
         };
@@ -287,7 +290,8 @@ impl Consumer {
             Ok(found) => found,
             Err(error) => {
                 let is_redelivering = info.num_redelivered > 0;
-                self.outcomes.record_failure(&self.api, &self.settings.stream, is_redelivering, error)?;
+                self.outcomes
+                    .record_failure(&self.api, &self.settings.stream, is_redelivering, error)?;
                 return Ok(true);
             }
         };
@@ -326,7 +330,9 @@ impl Consumer {
 
     fn push_unreadable(&mut self, message: StoredMessage, ack: Option<UnreadableAck>) {
         let (stream, sequence) = (&self.settings.stream, message.sequence);
-        let reason = message.unreadable_reason().unwrap_or("the connection ends at it each time");
+        let reason = message
+            .unreadable_reason()
+            .unwrap_or("the connection ends at it each time");
         let reason = format!("the NATS client cannot read the message: {reason}");
         let monitor = self.api.connection().monitor();
         monitor.observe_failure(&format!("message {sequence} of stream `{stream}`: {reason}"));
@@ -352,7 +358,12 @@ impl Consumer {
     async fn create_ephemeral(&mut self, allowance: Option<usize>) -> Result<(), SetupError> {
         self.delete_ephemeral().await;
         // Inboxes are unique, so the name is too.
-        let name = self.api.connection().current_client().new_inbox().replace(['.', '*', '>'], "-");
+        let name = self
+            .api
+            .connection()
+            .current_client()
+            .new_inbox()
+            .replace(['.', '*', '>'], "-");
         // Set before the request, so that the consumer is deleted even if the response is lost.
         self.ephemeral = Some(name.clone());
         let start = match self.last_sequence {
@@ -435,12 +446,7 @@ impl Consumer {
         self.api.request_with_retry(&subject, json(&request)?).await
     }
 
-    async fn subscribe(
-        &mut self,
-        name: &str,
-        prefetch: Prefetch,
-        allowance: Option<usize>,
-    ) -> Result<(), SetupError> {
+    async fn subscribe(&mut self, name: &str, prefetch: Prefetch, allowance: Option<usize>) -> Result<(), SetupError> {
         let subject = self
             .api
             .subject(&format!("CONSUMER.MSG.NEXT.{}.{name}", self.settings.stream));

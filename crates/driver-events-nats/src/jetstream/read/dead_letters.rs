@@ -62,11 +62,17 @@ impl DeadLetter {
         let mut headers = HeaderMap::new();
         for line in message.headers.split(|byte| *byte == b'\n').skip(1) {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
-            let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+            let Some(colon) = line.iter().position(|byte| *byte == b':') else {
+                continue;
+            };
             let (name, value) = line.split_at(colon);
-            let name = std::str::from_utf8(name).ok().and_then(|name| name.parse::<HeaderName>().ok());
+            let name = std::str::from_utf8(name)
+                .ok()
+                .and_then(|name| name.parse::<HeaderName>().ok());
             let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
-            let readable = std::str::from_utf8(value).ok().and_then(|value| value.parse::<HeaderValue>().ok());
+            let readable = std::str::from_utf8(value)
+                .ok()
+                .and_then(|value| value.parse::<HeaderValue>().ok());
             let value = readable.or_else(|| percent::encode_bytes(value).parse().ok());
             if let (Some(name), Some(value)) = (name, value) {
                 headers.append(name, value);
@@ -138,7 +144,10 @@ impl DeadLetterQueue {
     ) -> Result<(), SourceError> {
         let to = &self.subject;
         let failed = |kind, cause: &str| {
-            SourceError::new(kind, format!("cannot store the dead letter on `{to}`: {cause}: expect redelivery"))
+            SourceError::new(
+                kind,
+                format!("cannot store the dead letter on `{to}`: {cause}: expect redelivery"),
+            )
         };
         let unwritable = || failed(SourceErrorKind::Fatal, "invalid header");
         let headers = letter.headers(why).ok_or_else(unwritable)?;
@@ -163,7 +172,9 @@ impl DeadLetterQueue {
 
     async fn store(&self, connection: &NatsConnection, headers: HeaderMap, payload: Bytes) -> Result<(), PublishError> {
         let context = jetstream::new((*connection.current_client()).clone());
-        let published = context.publish_with_headers(self.subject.clone(), headers, payload).await?;
+        let published = context
+            .publish_with_headers(self.subject.clone(), headers, payload)
+            .await?;
         published.await.map(drop)
     }
 }

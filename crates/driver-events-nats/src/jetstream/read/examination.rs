@@ -34,7 +34,9 @@ pub(super) async fn ahead(api: &Api, stream: &str, sequence: u64, subjects: &[St
     let mut next = sequence + 1;
     let mut readable = 0;
     while readable < LOOKAHEAD {
-        let Some(message) = StoredMessage::first_from(api, stream, next, subjects).await? else { break };
+        let Some(message) = StoredMessage::first_from(api, stream, next, subjects).await? else {
+            break;
+        };
         next = message.sequence + 1;
         let is_readable = message.unreadable_reason().is_none();
         if is_readable && ahead.unreadable.is_empty() {
@@ -78,7 +80,9 @@ pub(super) async fn range(
     let fetch = |sequence| async move { StoredMessage::at(api, stream, sequence).await };
     let mut messages = std::pin::pin!(stream::iter(sequences).map(fetch).buffered(CONCURRENCY));
     while let Some(message) = messages.try_next().await? {
-        let Some(message) = message.filter(|message| is_selected(message)) else { continue };
+        let Some(message) = message.filter(|message| is_selected(message)) else {
+            continue;
+        };
         if message.unreadable_reason().is_none() {
             range.readable.push(message.sequence);
             continue;

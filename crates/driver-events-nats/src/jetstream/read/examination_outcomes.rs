@@ -71,7 +71,9 @@ impl ExaminationOutcomes {
             "the connection to NATS was lost, perhaps at a message of stream `{stream}` that the client cannot read: to \
              step over it, grant permission to publish to `{subject}`"
         );
-        api.connection().monitor().observe_failure(&format!("{message}: {error}"));
+        api.connection()
+            .monitor()
+            .observe_failure(&format!("{message}: {error}"));
         if failures < REPORTED_FAILURES {
             return Ok(());
         }

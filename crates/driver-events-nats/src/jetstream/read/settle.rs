@@ -53,7 +53,9 @@ pub(super) async fn ack(connection: &NatsConnection, ack_subject: Subject) -> Re
 /// would overtake them. If they are lost, the messages are redelivered after the ack wait.
 pub(super) async fn nack_now(connection: &NatsConnection, ack_subjects: Vec<Subject>) {
     let nack = Bytes::from_static(b"-NAK");
-    let Some((last, others)) = ack_subjects.split_last() else { return };
+    let Some((last, others)) = ack_subjects.split_last() else {
+        return;
+    };
     for subject in others {
         if publish(connection, subject.clone(), nack.clone()).await.is_err() {
             return;
@@ -75,7 +77,10 @@ async fn publish(connection: &NatsConnection, ack_subject: Subject, payload: Byt
     let publish = async {
         loop {
             let client_epoch = connection.client_epoch();
-            let published = connection.current_client().publish(ack_subject.clone(), payload.clone()).await;
+            let published = connection
+                .current_client()
+                .publish(ack_subject.clone(), payload.clone())
+                .await;
             let Err(error) = published else { return Ok(()) };
             if !connection.is_replaced(client_epoch).await {
                 return Err(error);

@@ -43,6 +43,12 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// [`reject`](Delivery::reject) it: the server does not redeliver it, and it becomes a [dead
 /// letter](crate::JetStreamEventSourceBuilder::dead_letters) if a subject for those is set.
 ///
+/// So is a message that async-nats cannot read, such as one with headers that are not UTF-8, also where its payload alone
+/// would decode. The client ends the connection at it; the source finds it by a lookup, delivers it, and reads on behind it.
+/// This costs at most about one reconnect each. Several readers of a durable consumer may report the same one.
+///
+/// Delete markers, counters and schedules, which streams may contain, are passed over.
+///
 /// Other clients may publish to the source's inbox. A message without a valid JetStream ack subject is delivered as
 /// malformed too: its position and reason have the subject, and there is nothing to redeliver.
 ///
@@ -51,6 +57,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 ///   for ten seconds. Reported once; call again, the source recovers.
 /// - [`Unauthorized`](SourceErrorKind::Unauthorized): the server rejects the credentials, or denies pull requests or acks.
 ///   Reported only with a connection of [`NatsOptions`](crate::NatsOptions). The source recovers when access is granted.
+///   Also if the connection is lost three times, perhaps at a message that the client cannot read, without permission to
+///   look messages up (`$JS.API.STREAM.MSG.GET.STREAM`).
+/// - [`Fatal`](SourceErrorKind::Fatal): three dead letters in a row were refused. Then `None`.
 /// - [`Closed`](SourceErrorKind::Closed): the stream or the durable consumer was deleted, even if re-created since, the
 ///   server rejects pull requests, or the connection is closed. Then `None`.
 ///
@@ -260,7 +269,10 @@ impl DriverEventSource for JetStreamEventSource {
                 PullEvent::AllowanceUsed => self.consumer.lose_connection(),
                 PullEvent::NoHeartbeat => {
                     self.outage.start();
-                    let failure = format!("no heartbeat from the consumer of stream `{}`: it is looked up", self.stream);
+                    let failure = format!(
+                        "no heartbeat from the consumer of stream `{}`: it is looked up",
+                        self.stream
+                    );
                     self.connection.monitor().observe_failure(&failure);
                     self.consumer.lose_heartbeats();
                 }

@@ -156,9 +156,14 @@ impl JetStreamEventSourceBuilder {
         self
     }
 
-    /// Publishes [rejected](driver_events_core::Delivery::reject) messages to this subject, unchanged, with the headers
+    /// Publishes [rejected](driver_events_core::Delivery::reject) messages to this subject, with the headers
     /// `Dead-Letter-Subject` and `Dead-Letter-Reason`, percent-encoded. A stream must capture the subject: a message is
     /// rejected only when the dead letter is stored. Durable consumers only. Default: none.
+    ///
+    /// Headers that start with `Nats-` get the prefix `Dead-Letter-`: the server would obey them again. Of a message that
+    /// async-nats cannot read, header values that are not UTF-8 are percent-encoded, and header lines without a valid name
+    /// are dropped. A message that is too large with these headers is replaced by the JSON object
+    /// `{"stream", "sequence", "length", "sha256"}`.
     pub fn dead_letters(mut self, subject: impl Into<String>) -> Self {
         self.dead_letters = Some(subject.into());
         self

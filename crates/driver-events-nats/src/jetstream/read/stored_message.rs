@@ -72,12 +72,7 @@ impl StoredMessage {
         unreadable::reason(&self.subject, &self.headers)
     }
 
-    async fn get(
-        api: &Api,
-        stream: &str,
-        seq: u64,
-        next_by_subj: Option<&str>,
-    ) -> Result<Option<Self>, ApiError> {
+    async fn get(api: &Api, stream: &str, seq: u64, next_by_subj: Option<&str>) -> Result<Option<Self>, ApiError> {
         let request = json(&GetRequest { seq, next_by_subj })?;
         let subject = Self::request_subject(stream);
         let response: Result<GetResponse, ApiError> = api.request_with_retry(&subject, request).await;

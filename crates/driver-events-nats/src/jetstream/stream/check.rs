@@ -96,9 +96,19 @@ fn stored_subjects(config: &Config) -> Vec<String> {
     let mut received = config.subjects.clone();
     for source in config.sources.iter().flatten().chain(&config.mirror) {
         if source.subject_transforms.is_empty() {
-            received.extend(source.filter_subject.clone().map_or_else(everything, |filter| vec![filter]));
+            received.extend(
+                source
+                    .filter_subject
+                    .clone()
+                    .map_or_else(everything, |filter| vec![filter]),
+            );
         }
-        received.extend(source.subject_transforms.iter().map(|transform| destination(&transform.destination)));
+        received.extend(
+            source
+                .subject_transforms
+                .iter()
+                .map(|transform| destination(&transform.destination)),
+        );
     }
     let Some(transform) = &config.subject_transform else {
         return received;

@@ -9,8 +9,8 @@ mod warning;
 
 pub(super) use check::{check, check_for_reading};
 pub(super) use ensure::log_warnings;
-pub(super) use patterns::covers;
 pub(super) use lookup::{STREAM_NOT_FOUND, check_name, look_up, lookup_error, lookup_request};
+pub(super) use patterns::covers;
 
 pub use ensure::{EnsuredStream, ensure_stream};
 pub use settings::StreamSettings;

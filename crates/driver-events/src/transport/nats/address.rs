@@ -27,7 +27,10 @@ impl NatsAddress {
         let hosts_of_last = last.rfind('@').map_or(0, |at| at + 1);
         let path_at = last.get(hosts_of_last..).and_then(|hosts| hosts.find('/'));
         let (last, path) = match path_at {
-            Some(at) => (last.get(..hosts_of_last + at).unwrap_or(last), last.get(hosts_of_last + at + 1..).unwrap_or("")),
+            Some(at) => (
+                last.get(..hosts_of_last + at).unwrap_or(last),
+                last.get(hosts_of_last + at + 1..).unwrap_or(""),
+            ),
             None => (last, ""),
         };
         let mut tls = url.scheme == "tls";
@@ -88,8 +91,8 @@ impl NatsAddress {
 
 /// Returns where the last server of a list starts: behind the last comma that precedes another URL, or another user.
 fn last_server(list: &str, scheme: &str) -> usize {
-    let starts = list.match_indices(',').map(|(comma, _)| comma + 1);
-    starts.filter(|start| starts_server(list, *start, scheme)).last().unwrap_or(0)
+    let mut starts = list.match_indices(',').map(|(comma, _)| comma + 1);
+    starts.rfind(|start| starts_server(list, *start, scheme)).unwrap_or(0)
 }
 
 /// Returns whether a server with its own scheme or user starts here, and not a part of a password.
@@ -136,24 +139,45 @@ mod tests {
             ("nats://h1,nats://h2", vec!["nats://h1", "nats://h2"], ""),
             ("nats://h1/,nats://h2/", vec!["nats://h1", "nats://h2"], ""),
             ("nats://a:p@h1,h2", vec!["nats://a:p@h1", "nats://a:p@h2"], ""),
-            ("nats://a:p@h1,nats://a:p@h2", vec!["nats://a:p@h1", "nats://a:p@h2"], ""),
+            (
+                "nats://a:p@h1,nats://a:p@h2",
+                vec!["nats://a:p@h1", "nats://a:p@h2"],
+                "",
+            ),
             ("nats://a:p@h1,a:p@h2", vec!["nats://a:p@h1", "nats://a:p@h2"], ""),
             ("nats://a:p,w/x@y@h", vec!["nats://a:p,w/x@y@h"], ""),
             ("nats://a:@h", vec!["nats://a:@h"], ""),
             ("jetstream://h1,h2/S", vec!["nats://h1", "nats://h2"], "S"),
-            ("jetstream://a:p@h1,jetstream://a:p@h2/S", vec!["nats://a:p@h1", "nats://a:p@h2"], "S"),
+            (
+                "jetstream://a:p@h1,jetstream://a:p@h2/S",
+                vec!["nats://a:p@h1", "nats://a:p@h2"],
+                "S",
+            ),
             ("jetstream://h1,nats://h2/S", vec!["nats://h1", "nats://h2"], "S"),
         ] {
-            let parsed = Url::parse(url.as_bytes()).unwrap();
+            let parsed = Url::parse(url.as_ref()).unwrap();
             let (address, found) = NatsAddress::parse(&parsed).unwrap();
-            assert_eq!((address.servers, found), (servers.into_iter().map(String::from).collect(), path), "{url}");
+            assert_eq!(
+                (address.servers, found),
+                (servers.into_iter().map(String::from).collect(), path),
+                "{url}"
+            );
             assert!(!address.tls);
         }
         for url in ["nats://h1,tls://h2", "tls://h1,h2"] {
-            assert!(NatsAddress::parse(&Url::parse(url.as_bytes()).unwrap()).unwrap().0.tls, "{url}");
+            assert!(
+                NatsAddress::parse(&Url::parse(url.as_ref()).unwrap()).unwrap().0.tls,
+                "{url}"
+            );
         }
-        for url in ["nats://", "nats://h1,", "nats://,h1", "nats://h1,nats://", "nats://h1,,h2"] {
-            assert!(NatsAddress::parse(&Url::parse(url.as_bytes()).unwrap()).is_err(), "{url}");
+        for url in [
+            "nats://",
+            "nats://h1,",
+            "nats://,h1",
+            "nats://h1,nats://",
+            "nats://h1,,h2",
+        ] {
+            assert!(NatsAddress::parse(&Url::parse(url.as_ref()).unwrap()).is_err(), "{url}");
         }
     }
 }
