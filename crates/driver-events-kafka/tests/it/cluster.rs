@@ -56,7 +56,13 @@ async fn leader_crash_loses_none_and_too_few_replicas_time_out() {
     let load = Load::start(&sink, 50);
     load.wait_for_acks(500).await;
     cluster = with_cluster(cluster, |cluster| {
-        let leader = cluster.admin().unwrap().leader(DEFAULT_TOPIC, 0).unwrap();
+        let leader = cluster
+            .admin()
+            .unwrap()
+            .wait_for_partition(DEFAULT_TOPIC, 0)
+            .unwrap()
+            .leader
+            .unwrap();
         cluster.broker(leader).unwrap().kill().unwrap();
     })
     .await;
@@ -75,7 +81,13 @@ async fn leader_crash_loses_none_and_too_few_replicas_time_out() {
 /// Events are not acknowledged with too few replicas in sync, and are once the replica is back.
 async fn too_few_replicas(mut cluster: KafkaCluster, mut config: ClientConfig) {
     cluster = with_cluster(cluster, |cluster| {
-        let leader = cluster.admin().unwrap().leader("strict", 0).unwrap();
+        let leader = cluster
+            .admin()
+            .unwrap()
+            .wait_for_partition("strict", 0)
+            .unwrap()
+            .leader
+            .unwrap();
         let follower = 1 + leader % 3;
         cluster.broker(follower).unwrap().kill().unwrap();
     })

@@ -192,6 +192,20 @@ impl KafkaAdmin {
             .with_context(|| format!("partition {partition} of topic `{topic}` has no leader"))
     }
 
+    /// Returns a partition, once this broker knows it and its leader: a broker of a cluster learns of a new topic a moment
+    /// after the others.
+    ///
+    /// # Errors
+    /// Returns an error if the broker does not know the partition or its leader in time.
+    pub fn wait_for_partition(&self, topic: &str, partition: i32) -> Result<KafkaPartition> {
+        let is_wanted = |found: &KafkaPartition| found.topic == topic && found.partition == partition;
+        let found = crate::wait::poll_for_blocking(TIMEOUT, || {
+            let mut partitions = self.partitions().ok()?.into_iter();
+            partitions.find(|found| is_wanted(found) && found.leader.is_some())
+        });
+        found.with_context(|| format!("partition {partition} of topic `{topic}` has no leader after {TIMEOUT:?}"))
+    }
+
     /// Adds an ACL. `principal` is `User:NAME` for a user with a password, and `User:CN=client` for the client of
     /// [`Certificates`](crate::Certificates).
     ///

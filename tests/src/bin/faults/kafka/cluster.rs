@@ -37,7 +37,8 @@ pub(super) async fn leader_killed(servers: &mut Servers, random: &mut Random, ro
     let loaded: Arc<dyn DriverEventSink> = Arc::clone(&sink) as _;
     let load = Load::start(&loaded, &topic.recorder, SEND_MODE);
     let fault_timer = topic.fault_timer();
-    let leader = block_in_place(|| cluster.admin()?.leader(&topic.name, 0))?;
+    let partition = block_in_place(|| cluster.admin()?.wait_for_partition(&topic.name, 0))?;
+    let leader = partition.leader.context("the partition has no leader")?;
     fault_timer.wait(random, EVENTS).await?;
     block_in_place(|| cluster.broker(leader)?.kill())?;
     row.count_fault(Fault::Kill);
@@ -82,9 +83,7 @@ fn direct(cluster: &KafkaCluster) -> Result<rdkafka::ClientConfig> {
 
 /// A broker that has a replica of the topic's first partition and is not its leader.
 fn follower(cluster: &KafkaCluster, topic: &str) -> Result<i32> {
-    let partitions = cluster.admin()?.partitions()?;
-    let found = partitions.iter().find(|found| found.topic == topic);
-    let found = found.context("the topic does not exist")?;
+    let found = cluster.admin()?.wait_for_partition(topic, 0)?;
     let follower = found.replicas.iter().find(|id| found.leader != Some(**id));
     follower.copied().context("the partition has no follower")
 }
