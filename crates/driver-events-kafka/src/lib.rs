@@ -166,6 +166,10 @@ pub use driver_events_types::DEFAULT_TOPIC;
 // Re-exported because the public API has types of this crate: callers get the matching version.
 pub use rdkafka;
 
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

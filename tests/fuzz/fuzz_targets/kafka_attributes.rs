@@ -1,0 +1,10 @@
+//! The fuzz target of `driver_events_fuzz::kafka_attributes`.
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| driver_events_fuzz::kafka_attributes(bytes));
+
+#[cfg(not(fuzzing))]
+fn main() -> std::io::Result<()> {
+    driver_events_fuzz::replay(driver_events_fuzz::kafka_attributes)
+}
