@@ -12,10 +12,15 @@ fn kafka_guarantees_hold_under_faults() {
     eprintln!("{}", faults("kafka"));
 }
 
+#[test]
+fn foreign_input_stops_no_source() {
+    eprintln!("{}", faults("foreign"));
+}
+
 /// Runs the campaign and returns its table.
-fn faults(transport: &str) -> String {
+fn faults(campaign: &str) -> String {
     let program = env!("CARGO_BIN_EXE_faults");
-    let output = Command::new(program).args([transport, "--short"]).output().unwrap();
+    let output = Command::new(program).args([campaign, "--short"]).output().unwrap();
     let table = String::from_utf8(output.stdout).unwrap();
     let progress = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{progress}\n{table}");

@@ -5,13 +5,12 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::command;
-use crate::transport::Transport;
 
 /// The options of the fault injection.
 #[derive(Debug, clap::Args)]
 pub struct Faults {
-    /// Transport to test
-    transport: Transport,
+    /// What to test
+    campaign: Campaign,
     /// Number of times that each scenario runs [default: 10]
     #[arg(long)]
     rounds: Option<u32>,
@@ -29,6 +28,26 @@ pub struct Faults {
     only: Option<String>,
 }
 
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Campaign {
+    /// Core NATS and JetStream: servers killed, links cut
+    Nats,
+    /// Apache Kafka: brokers killed, links cut
+    Kafka,
+    /// Hostile messages among events, read by every kind of source
+    Foreign,
+}
+
+impl Campaign {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Nats => "nats",
+            Self::Kafka => "kafka",
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
 /// Runs the scenarios, which print a table.
 ///
 /// # Errors
@@ -43,7 +62,7 @@ pub fn run(root: &Path, faults: &Faults) -> Result<()> {
         "--bin",
         "faults",
         "--",
-        faults.transport.name(),
+        faults.campaign.name(),
     ]);
     let options = [
         ("--rounds", faults.rounds.map(|rounds| rounds.to_string())),

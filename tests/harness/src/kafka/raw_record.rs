@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::wire::{self, Api, Request};
+use crate::wait::poll_for_blocking;
 
 const PRODUCE: Api = Api { key: 0, version: 7 };
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -26,30 +27,44 @@ pub struct KafkaRawRecord {
     pub timestamp: i64,
 }
 
-/// Writes the records to a partition as one batch.
+/// Errors of a partition whose leader is not known or not ready yet.
+const MOVING: [i16; 3] = [3, 5, 6];
+
+/// Writes the records to a partition as one batch, once the partition has a leader.
 pub(super) fn write(broker: SocketAddr, topic: &str, partition: i32, records: &[KafkaRawRecord]) -> Result<()> {
     let batch = batch(records)?;
+    let written = poll_for_blocking(TIMEOUT, || {
+        let code = produce(broker, topic, partition, &batch);
+        Some(code).filter(|code| !matches!(code, Ok(code) if MOVING.contains(code)))
+    });
+    let code = written.with_context(|| format!("partition {partition} of `{topic}` has no leader"))??;
+    ensure!(
+        code == 0,
+        "cannot write to partition {partition} of `{topic}`: error {code}"
+    );
+    Ok(())
+}
+
+/// Sends a batch, and returns the broker's error code: 0 for none.
+fn produce(broker: SocketAddr, topic: &str, partition: i32, batch: &[u8]) -> Result<i16> {
     // No transaction; one topic with one partition.
     let request = Request::new().i16(-1).i16(ACKS).i32(TIMEOUT_MS).i32(1).string(topic);
     let request = request
         .i32(1)
         .i32(partition)
         .i32(i32::try_from(batch.len())?)
-        .raw(&batch);
+        .raw(batch);
     let mut response = wire::send(broker, PRODUCE, request, TIMEOUT)?;
-    response.list(|response| {
-        let topic = response.string()?;
+    let codes = response.list(|response| {
+        let _topic = response.string()?;
         response.list(|response| {
-            let (partition, code) = (response.i32()?, response.i16()?);
-            ensure!(
-                code == 0,
-                "cannot write to partition {partition} of `{topic}`: error {code}"
-            );
+            let (_partition, code) = (response.i32()?, response.i16()?);
             // Offset, timestamp and start of the log.
-            (0..3).try_for_each(|_| response.i64().map(drop))
+            (0..3).try_for_each(|_| response.i64().map(drop))?;
+            Ok(code)
         })
     })?;
-    Ok(())
+    codes.concat().first().copied().context("the response has no partition")
 }
 
 /// Encodes a batch in the format with headers (magic 2), uncompressed.

@@ -1,5 +1,6 @@
-//! `cargo xtask faults nats` and `cargo xtask faults kafka`: sends events to real servers, injects faults into servers
-//! and links, and checks the outcome of every event.
+//! `cargo xtask faults nats` and `… kafka`: sends events to real servers, injects faults into servers and links, and
+//! checks the outcome of every event. `… foreign`: publishes hostile messages among events, and checks that every kind of
+//! source delivers the events and reports the others.
 //!
 //! A round runs every scenario once. Faults hit while events are in flight: a fault waits until another event is
 //! acknowledged, and then until a random number of messages is sent. Stored events are read back with the plain client,
@@ -9,6 +10,7 @@
 
 mod event;
 mod fault_timer;
+mod foreign;
 mod kafka;
 mod load;
 mod memory;
@@ -35,8 +37,8 @@ use crate::table::Column;
 /// Inject faults into real servers and links while events are sent, and check the outcome of every event.
 #[derive(Parser)]
 struct Arguments {
-    /// Transport under test.
-    transport: Transport,
+    /// Campaign: the faults of a transport, or foreign input.
+    campaign: Campaign,
     /// Number of times to run every scenario.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
@@ -55,18 +57,21 @@ struct Arguments {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Transport {
+enum Campaign {
     /// Core NATS and JetStream.
     Nats,
     /// Apache Kafka.
     Kafka,
+    /// Hostile messages, read by every kind of source.
+    Foreign,
 }
 
-impl Transport {
+impl Campaign {
     fn scenarios(self) -> Vec<Scenario> {
         match self {
             Self::Nats => nats::Scenario::ALL.map(Scenario::Nats).into(),
             Self::Kafka => kafka::Scenario::ALL.map(Scenario::Kafka).into(),
+            Self::Foreign => foreign::Scenario::ALL.map(Scenario::Foreign).into(),
         }
     }
 
@@ -74,6 +79,7 @@ impl Transport {
         match self {
             Self::Nats => table::NATS,
             Self::Kafka => table::KAFKA,
+            Self::Foreign => table::FOREIGN,
         }
     }
 }
@@ -94,7 +100,7 @@ fn main() -> ExitCode {
 /// # Errors
 /// There is none: the error lists all names.
 fn selected(arguments: &Arguments) -> Result<Vec<Scenario>> {
-    let all = arguments.transport.scenarios();
+    let all = arguments.campaign.scenarios();
     let only = arguments.only.to_lowercase();
     let is_selected = |scenario: &&Scenario| {
         scenario.name().to_lowercase().contains(&only) && !(arguments.short && scenario.is_slow())
@@ -153,5 +159,5 @@ fn run(arguments: &Arguments) -> Result<bool> {
          {memory_after_last} KiB after the last\n",
         arguments.seed
     );
-    Ok(table::print(arguments.transport.columns(), &rows))
+    Ok(table::print(arguments.campaign.columns(), &rows))
 }

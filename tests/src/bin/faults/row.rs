@@ -31,6 +31,15 @@ pub(crate) struct Row {
     pub(crate) errors: BTreeMap<String, u64>,
     pub(crate) longest_call: Duration,
     pub(crate) memory_growth_kib: u64,
+    /// Messages that are no event.
+    pub(crate) hostile: u64,
+    /// Hostile messages that the source delivered as malformed.
+    pub(crate) reported: u64,
+    /// Hostile messages that end the connection of the client library.
+    pub(crate) unparseable: u64,
+    pub(crate) reconnects: u64,
+    /// Gaps that a source without storage reported.
+    pub(crate) gaps: u64,
     /// The reader lost its connection together with the sink, so a missing event may have been published.
     pub(crate) losses_unobservable: bool,
     pub(crate) failures: Vec<String>,
@@ -83,7 +92,6 @@ impl Row {
         call_limit: Duration,
         memory_before: u64,
     ) {
-        let growth = memory::resident().saturating_sub(memory_before);
         let recorded = recorder.recorded();
         let verdict = Verdict::of(&recorded, read_back);
         self.sent += recorded.outcomes.len() as u64;
@@ -96,7 +104,6 @@ impl Row {
             self.count_errors(&format!("{kind:?}"), *count);
         }
         self.longest_call = self.longest_call.max(recorded.longest_call);
-        self.memory_growth_kib = self.memory_growth_kib.max(growth);
         self.verdict.add(verdict);
         for (count, failure) in [
             (verdict.lost, "were acknowledged and are lost"),
@@ -113,6 +120,13 @@ impl Row {
         self.check(recorded.longest_call <= call_limit, || {
             format!("a call took {:?}, longer than {call_limit:?}", recorded.longest_call)
         });
+        self.check_memory(memory_before);
+    }
+
+    /// Checks how much this process has grown since its [resident memory](memory::resident) was `before`.
+    pub(crate) fn check_memory(&mut self, before: u64) {
+        let growth = memory::resident().saturating_sub(before);
+        self.memory_growth_kib = self.memory_growth_kib.max(growth);
         self.check(growth <= MAX_MEMORY_GROWTH_KIB, || {
             format!("the process grew by {growth} KiB")
         });

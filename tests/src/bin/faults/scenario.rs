@@ -3,13 +3,14 @@ use anyhow::Result;
 use crate::kafka::Servers;
 use crate::random::Random;
 use crate::row::Row;
-use crate::{kafka, nats};
+use crate::{foreign, kafka, nats};
 
-/// A scenario of either transport.
+/// A scenario of any campaign.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Scenario {
     Nats(nats::Scenario),
     Kafka(kafka::Scenario),
+    Foreign(foreign::Scenario),
 }
 
 impl Scenario {
@@ -17,13 +18,14 @@ impl Scenario {
         match self {
             Self::Nats(scenario) => scenario.name(),
             Self::Kafka(scenario) => scenario.name(),
+            Self::Foreign(scenario) => scenario.name(),
         }
     }
 
     /// Returns whether `--short` leaves the scenario out.
     pub(crate) fn is_slow(self) -> bool {
         match self {
-            Self::Nats(_) => false,
+            Self::Nats(_) | Self::Foreign(_) => false,
             Self::Kafka(scenario) => scenario.needs_cluster(),
         }
     }
@@ -39,6 +41,7 @@ impl Scenario {
         match self {
             Self::Nats(scenario) => scenario.run(random, fault_divisor, row).await,
             Self::Kafka(scenario) => scenario.run(servers, random, fault_divisor, row).await,
+            Self::Foreign(scenario) => scenario.run(servers, random, fault_divisor, row).await,
         }
     }
 }

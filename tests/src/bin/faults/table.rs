@@ -97,6 +97,60 @@ pub(crate) const KAFKA: &[Column] = &[
     MEMORY_GROWTH,
 ];
 
+pub(crate) const FOREIGN: &[Column] = &[
+    number("good", "events published by a raw client", |row| row.sent.to_string()),
+    number(
+        "delivered",
+        "good events that the source delivered, without duplicates",
+        |row| row.verdict.stored.to_string(),
+    ),
+    number(
+        "lost",
+        "good events that the source never delivered: must be 0",
+        |row| row.verdict.lost.to_string(),
+    ),
+    number(
+        "missed",
+        "good events that a source without storage did not receive; each of them in a gap that it reported",
+        |row| row.verdict.missing.to_string(),
+    ),
+    number(
+        "duplicates",
+        "second and further deliveries of one message: must be 0",
+        |row| row.verdict.duplicates.to_string(),
+    ),
+    number(
+        "out of order",
+        "events delivered after a later event of the same goal: must be 0",
+        |row| row.verdict.out_of_order.to_string(),
+    ),
+    number(
+        "hostile",
+        "messages that are no event, among them those to be passed over",
+        |row| row.hostile.to_string(),
+    ),
+    number(
+        "reported",
+        "hostile messages that the source delivered as malformed, with their position",
+        |row| row.reported.to_string(),
+    ),
+    number(
+        "unparseable",
+        "hostile messages at which the client library ends the connection",
+        |row| row.unparseable.to_string(),
+    ),
+    number(
+        "reconnects",
+        "reconnects of the source: never more than unparseable messages",
+        |row| row.reconnects.to_string(),
+    ),
+    number("gaps", "gaps that a source without storage reported", |row| {
+        row.gaps.to_string()
+    }),
+    ERRORS,
+    MEMORY_GROWTH,
+];
+
 const NONE: &str = "–";
 const FAULTS: Column = text(
     "faults",

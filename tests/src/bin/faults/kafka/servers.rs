@@ -20,13 +20,13 @@ pub(crate) struct Servers {
 
 /// A broker with a proxy and a user.
 #[derive(Debug)]
-pub(super) struct Broker {
-    pub(super) kafka: KafkaBroker,
+pub(crate) struct Broker {
+    pub(crate) kafka: KafkaBroker,
     certificates: Certificates,
 }
 
 impl Servers {
-    pub(super) fn take_broker(&mut self) -> Result<Broker> {
+    pub(crate) fn take_broker(&mut self) -> Result<Broker> {
         let broker = match self.broker.take() {
             Some(broker) => broker,
             None => block_in_place(Broker::start)?,
@@ -35,7 +35,7 @@ impl Servers {
         Ok(broker)
     }
 
-    pub(super) fn put_back_broker(&mut self, broker: Broker) {
+    pub(crate) fn put_back_broker(&mut self, broker: Broker) {
         self.broker = Some(broker);
     }
 
@@ -51,7 +51,7 @@ impl Servers {
     }
 
     /// A new topic name.
-    pub(super) fn topic(&mut self) -> String {
+    pub(crate) fn topic(&mut self) -> String {
         self.topics += 1;
         format!("faults-{}.agent.driver", self.topics)
     }
@@ -72,7 +72,7 @@ impl Broker {
     }
 
     /// Configuration that bypasses the proxy: only the broker can fail.
-    pub(super) fn direct(&self) -> Result<ClientConfig> {
+    pub(crate) fn direct(&self) -> Result<ClientConfig> {
         Ok(config(&self.kafka.bootstrap_servers(KafkaListener::Plain)?))
     }
 
