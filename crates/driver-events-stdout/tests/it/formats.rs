@@ -46,6 +46,18 @@ async fn received_multi_line_json_becomes_one_line() {
 }
 
 #[tokio::test]
+async fn pretty_texts_are_cut_at_the_set_length() {
+    let (writer, written) = ScriptedWriter::new([]);
+    let builder = WriterEventSink::builder().format(Format::Pretty).max_text_chars(3);
+    let sink = builder.build(writer);
+    let json = r#"{"kind":"escalate","goal_id":"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01","reason":"abcdef"}"#;
+    sink.send(Envelope::from_json(json).unwrap()).await.unwrap();
+    sink.close().await.unwrap();
+    let text = written.text();
+    assert!(text.contains("abc") && !text.contains("abcd"), "{text}");
+}
+
+#[tokio::test]
 async fn cloudevents_line_has_the_attributes() {
     let envelope = Envelope::new(samples::numbered(samples::goal(1), 7))
         .with_id(EventId::new("id-1").unwrap())

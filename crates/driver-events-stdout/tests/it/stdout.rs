@@ -7,7 +7,7 @@ use std::thread;
 use driver_events_core::{DriverEventSink, SinkErrorKind};
 use driver_events_stdout::StdoutEventSink;
 
-use crate::support::{child, event, is_child, line, send_all};
+use crate::support::{child, event, is_child, line, lines, send_all};
 
 /// Separates the output of the test from that of the test runner.
 const START_MARKER: &str = "start of the test";
@@ -37,6 +37,25 @@ async fn lines_and_concurrent_prints_are_not_torn() {
     assert_eq!(events, expected);
     let expected: Vec<String> = (0..EVENTS).map(printed).collect();
     assert_eq!(prints, expected);
+}
+
+#[tokio::test]
+async fn batches_and_published_events_are_written() {
+    if is_child() {
+        println!("\n{START_MARKER}");
+        let sink = StdoutEventSink::new();
+        sink.publish(event(0).into_event().unwrap()).await.unwrap();
+        let results = sink.send_batch(vec![event(1), event(2)]).await;
+        assert!(results.len() == 2 && results.iter().all(Result::is_ok), "{results:?}");
+        sink.close().await.unwrap();
+        println!("{}", sink.name());
+        process::exit(0);
+    }
+
+    let output = child("stdout::batches_and_published_events_are_written").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (_, text) = text.split_once(&format!("\n{START_MARKER}\n")).unwrap();
+    assert_eq!(text, format!("{}StdoutEventSink\n", lines(0..3)));
 }
 
 #[tokio::test]
