@@ -18,7 +18,7 @@ pub(super) fn record(generator: &mut Generator<'_>) -> (KafkaRawRecord, Expected
             (b"ce_time", b"yesterday"),
             (b"ce_id", b"\xff"),
             (b"ce_specversion", b"2.0"),
-            (b"ce_sequence", b"-1"),
+            (b"ce_producerrun", b"r"),
             (b"ce_source", b"a b"),
             (b"content-type", b"application/cloudevents+json"),
         ];

@@ -70,7 +70,7 @@ impl Message {
                     b"ce-time: yesterday",
                     b"ce-id: %FF",
                     b"ce-specversion: 2.0",
-                    b"ce-sequence: -1",
+                    b"ce-producerrun: r",
                     b"ce-source: a b",
                     b"content-type: application/cloudevents+json",
                 ];
