@@ -161,6 +161,7 @@ pub use sink::sink_error::{Fate, SinkError, SinkErrorKind};
 pub use source::delivery::{Delivery, Settle};
 pub use source::malformed::Malformed;
 pub use source::ndjson::NdjsonSource;
+pub use source::payload::decode_payload;
 pub use source::position::Position;
 pub use source::source_error::{SourceError, SourceErrorKind};
 pub use source::{DriverEventSource, DriverEventSourceExt};

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
 
@@ -104,7 +105,14 @@ fn read_members(json: &[u8], received: &Bytes, limits: Limits) -> Result<Envelop
     let mut attributes = ReceivedAttributes::default();
     let mut data = None;
     let mut data_base64 = None;
+    let mut names = HashSet::new();
     for (name, value) in members {
+        if !names.insert(name.clone()) {
+            return Err(at(offset_of(value))(InvalidAttribute::new(
+                &name,
+                "occurs more than once",
+            )));
+        }
         if value.get() == "null" {
             continue;
         }

@@ -1,6 +1,7 @@
 pub(crate) mod delivery;
 pub(crate) mod malformed;
 pub(crate) mod ndjson;
+pub(crate) mod payload;
 pub(crate) mod position;
 pub(crate) mod source_error;
 

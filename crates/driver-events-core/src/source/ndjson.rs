@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use driver_events_types::{DecodeErrorKind, Limits};
+use driver_events_types::Limits;
 use tokio::io::AsyncBufRead;
 
 use super::DriverEventSource;
 use super::delivery::Delivery;
 use super::malformed::Malformed;
+use super::payload::decode_payload;
 use super::position::Position;
 use super::source_error::{SourceError, SourceErrorKind};
-use crate::cloudevents::{StructuredError, looks_structured, read_structured};
 use crate::envelope::Envelope;
 use crate::envelope::event_filter::EventFilter;
 
@@ -24,9 +24,6 @@ const MAX_ATTRIBUTE_BYTES: usize = 64 * 1024;
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Byte order marks of UTF-16, little and big endian.
 const UTF16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
-
-/// Prefix of most CloudEvents. Lines with it are tried as CloudEvents before bare events.
-const STRUCTURED_PREFIX: &[u8] = br#"{"specversion":"#;
 
 /// Reads events from lines of JSON ([NDJSON](https://github.com/ndjson/ndjson-spec)). Each line is a bare event or a
 /// CloudEvent in structured mode; both may be mixed.
@@ -257,31 +254,7 @@ fn read_line(raw: Bytes, limits: Limits) -> Result<Envelope, Malformed> {
         return Err(Malformed::new(raw, "text is UTF-16: convert it to UTF-8", 0));
     }
     let text = raw.slice(..raw.len() - ending_length(&raw));
-    if text.starts_with(STRUCTURED_PREFIX) {
-        match read_structured(&text, limits) {
-            Ok(envelope) => return Ok(envelope),
-            Err(error) if looks_structured(&text) => return Err(malformed_cloudevent(raw, &error)),
-            // A bare event may have an unknown field `specversion`, which is ignored.
-            Err(_) => {}
-        }
-    }
-    let error = match Envelope::from_json_with(text.clone(), limits) {
-        Ok(envelope) => return Ok(envelope),
-        Err(error) => error,
-    };
-    // A CloudEvent has no `kind`, and it is larger and deeper than its event, to which the limits apply.
-    let may_be_structured = matches!(
-        error.kind(),
-        DecodeErrorKind::MissingKind | DecodeErrorKind::TooLarge | DecodeErrorKind::TooDeep
-    );
-    if may_be_structured && looks_structured(&text) {
-        return read_structured(&text, limits).map_err(|error| malformed_cloudevent(raw, &error));
-    }
-    Err(Malformed::undecodable(raw, &error))
-}
-
-fn malformed_cloudevent(raw: Bytes, error: &StructuredError) -> Malformed {
-    Malformed::new(raw, error.to_string(), error.offset())
+    decode_payload(&text, limits).map_err(|error| Malformed::new(raw, error.reason(), error.offset()))
 }
 
 fn ending_length(line: &[u8]) -> usize {
