@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use driver_events::{DriverEventSource, Options, open_source};
+use driver_events::{DriverEventSource, Options, Protocol, SourceUrl, open_source};
 
 use crate::driver_loop;
 use crate::support::{Handled, assert_driver_loop, kinds, read};
@@ -43,4 +43,17 @@ async fn filter_selects_lines_and_malformed_lines_are_delivered() {
     let selected = source.next().await.unwrap().unwrap().into_envelope().unwrap();
     assert_eq!(kinds(&[selected]), ["compact_completed"]);
     assert!(source.next().await.is_none());
+}
+
+#[tokio::test]
+async fn path_of_a_source_needs_no_encoding() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("100%?x=y.ndjson");
+    fs::write(&path, r#"{"kind":"goal_paused"}"#).unwrap();
+    let url = SourceUrl::from_path(&path);
+    assert_eq!((url.protocol(), url.path()), (Protocol::File, Some(&*path)));
+    let mut source = url.open(&Options::default()).await.unwrap().source;
+    assert!(source.next().await.unwrap().unwrap().envelope().is_ok());
+    assert!(source.next().await.is_none());
+    assert_eq!(SourceUrl::stdin().to_string(), "stdin:");
 }
