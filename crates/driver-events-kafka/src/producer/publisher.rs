@@ -202,7 +202,14 @@ impl Publisher {
                 return;
             }
         };
-        tracing::debug!(records = refused.len(), "batch refused: sending each record alone");
+        if let Some(FailedEvent { topic, failure, .. }) = refused.first() {
+            let cause = format!(
+                "the broker refused a batch for `{topic}` ({}): its records are sent alone",
+                failure.code
+            );
+            tracing::debug!(records = refused.len(), "{cause}");
+            self.state().record_wait(cause);
+        }
         let handle = producer.handle();
         let mut in_flight = Vec::with_capacity(refused.len());
         for FailedEvent { index, topic, failure } in refused {

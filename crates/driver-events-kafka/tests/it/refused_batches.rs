@@ -160,6 +160,8 @@ async fn batch_over_the_topics_limit_is_stored_except_its_large_records() {
     }
     let results = in_time(sink.send_batch(sent.clone())).await;
     expect(&results, SinkErrorKind::TooLarge, |index| [0, 150].contains(&index));
+    let cause = sink.state().last_error().unwrap();
+    assert!(cause.ends_with("its records are sent alone"), "{cause}");
     sent.remove(150);
     sent.remove(0);
     expect_stored(&topic, &sent).await;
