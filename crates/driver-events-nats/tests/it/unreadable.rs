@@ -236,7 +236,11 @@ async fn a_thousand_unreadable_messages_in_a_row() {
         };
         let mut source = builder.build().await.unwrap();
         for expected in 1..=1_000 {
-            let delivery = next(&mut source).await;
+            let delivery = tokio::time::timeout(TIMEOUT, source.next()).await;
+            let delivery = delivery
+                .unwrap_or_else(|_| panic!("{durable:?} {expected} {source:?}"))
+                .unwrap()
+                .unwrap();
             assert_unreadable(&delivery, expected);
             delivery.reject("unreadable").await.unwrap();
         }

@@ -26,6 +26,8 @@ use crate::jetstream::stream::{STREAM_NOT_FOUND, covers, look_up, lookup_error};
 const CONSUMER_NOT_FOUND: u64 = 10_014;
 /// Maximum batch of a pull request.
 const MAX_BATCH: usize = 512;
+/// Batch size behind unreadable messages without a readable one between them: more of them are found at a time.
+const UNREADABLE_BATCH: usize = 16;
 /// Number of sequences that are examined at a time behind a lost connection.
 const MAX_EXAMINED: u64 = 20_000;
 
@@ -47,8 +49,7 @@ pub(super) struct Consumer {
     /// Name of the ephemeral consumer.
     ephemeral: Option<String>,
     durable: DurableState,
-    /// Stream sequence of the last message; before the first message, the sequence after which the ephemeral consumer
-    /// started.
+    /// Stream sequence of the last message; before the first message, the sequence after which the consumer started.
     last_sequence: Option<u64>,
     /// Consumer sequence of the next message.
     next_consumer_sequence: Option<u64>,
@@ -74,6 +75,8 @@ struct DurableState {
     is_alone: bool,
     /// First sequence that the last examination left out.
     rest: Option<u64>,
+    /// Batch size of the first pull request behind unreadable messages.
+    careful_batch: usize,
 }
 
 #[derive(Serialize)]
@@ -103,6 +106,7 @@ impl Consumer {
                 known: KnownUnreadable::default(),
                 is_alone: true,
                 rest: None,
+                careful_batch: 1,
             },
             last_sequence: None,
             next_consumer_sequence: None,
@@ -257,7 +261,7 @@ impl Consumer {
             if !is_complete {
                 return Ok(false);
             }
-            batch = (self.unreadable.len() > found_before).then_some(1);
+            batch = (self.unreadable.len() > found_before).then_some(self.durable.careful_batch);
         }
         if self.pulls.is_none() {
             self.subscribe(name, self.durable_prefetch(batch), None).await?;
@@ -296,24 +300,18 @@ impl Consumer {
             }
         };
         self.outcomes.record_success();
-        let is_complete = found.rest.is_none();
-        let rest = found.rest.or_else(|| (last < delivered).then_some(last + 1));
-        self.durable.rest = rest.filter(|rest| *rest <= delivered);
+        let rest = found.rest.filter(|rest| *rest <= last);
+        let examined = rest.map_or(last, |rest| rest - 1);
+        let received = self.last_sequence.unwrap_or(examined);
+        let has_only_unreadable = found.readable.is_empty() && !found.unreadable.is_empty();
         let stream = self.settings.stream.clone();
         let ack_of = |sequence: u64| AckSubject::of_pending(&stream, name, sequence, info.delivered.consumer_sequence);
-        if self.durable.is_alone
-            && let Some(received) = self.last_sequence
-        {
-            // Lost with the connection: the server redelivers them at once, before later messages.
-            let lost = found.readable.into_iter().filter(|sequence| *sequence > received);
-            settle::nack_now(self.api.connection(), lost.map(ack_of).collect()).await;
-        }
-        let now = Instant::now();
+        let (now, mut settled) = (Instant::now(), Vec::new());
         for message in found.unreadable {
             let sequence = message.sequence;
             match self.durable.known.redelivery(sequence, now) {
                 Redelivery::Wait => {}
-                Redelivery::Settle(ack) => settle::settle_again(self.api.connection(), ack_of(sequence), ack).await,
+                Redelivery::Settle(ack) => settled.push((sequence, ack)),
                 Redelivery::Deliver => {
                     self.durable.known.is_due_after(sequence, self.durable.ack_wait);
                     let ack = UnreadableAck {
@@ -325,7 +323,19 @@ impl Consumer {
                 }
             }
         }
-        Ok(is_complete)
+        self.last_sequence = Some(received.max(examined));
+        self.durable.rest = rest.or_else(|| (last < delivered).then_some(last + 1));
+        self.durable.careful_batch = if has_only_unreadable { UNREADABLE_BATCH } else { 1 };
+        // From here on a dropped call loses nothing: the server redelivers after the ack wait.
+        for (sequence, ack) in settled {
+            settle::settle_again(self.api.connection(), ack_of(sequence), ack).await;
+        }
+        if self.durable.is_alone {
+            // Lost with the connection: the server redelivers them at once, before later messages.
+            let lost = found.readable.into_iter().filter(|sequence| *sequence > received);
+            settle::nack_now(self.api.connection(), lost.map(ack_of).collect()).await;
+        }
+        Ok(rest.is_none())
     }
 
     fn push_unreadable(&mut self, message: StoredMessage, ack: Option<UnreadableAck>) {
@@ -388,19 +398,20 @@ impl Consumer {
             .api
             .request_with_retry(&self.info_request(name), Bytes::new())
             .await;
-        let config = match found {
-            Ok(found) => found.config,
+        let info = match found {
+            Ok(found) => found,
             Err(error) if error.code() == Some(CONSUMER_NOT_FOUND) => {
                 let created = self.create(name, &self.settings.durable(name)).await;
-                created
-                    .map_err(|error| error.into_setup_error(&format!("cannot create consumer `{name}`")))?
-                    .config
+                created.map_err(|error| error.into_setup_error(&format!("cannot create consumer `{name}`")))?
             }
             Err(error) if error.code() == Some(STREAM_NOT_FOUND) => {
                 return Err(lookup_error(&self.settings.stream, error));
             }
             Err(error) => return Err(error.into_setup_error(&format!("cannot look up consumer `{name}`"))),
         };
+        // What was delivered before is not lost with a connection of this reader.
+        self.last_sequence = Some(info.delivered.stream_sequence);
+        let config = info.config;
         self.settings.check(name, &config)?;
         let max_ack_pending = usize::try_from(config.max_ack_pending)
             .ok()

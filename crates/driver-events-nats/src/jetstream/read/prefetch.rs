@@ -45,7 +45,7 @@ impl Prefetch {
     pub(super) fn starting_with(batch: Option<usize>, max_batch: usize, time_budget: Option<Duration>) -> Self {
         let prefetch = Self::new(max_batch, time_budget);
         Self {
-            batch: batch.unwrap_or(prefetch.batch),
+            batch: batch.map_or(prefetch.batch, |batch| batch.min(max_batch)),
             ..prefetch
         }
     }

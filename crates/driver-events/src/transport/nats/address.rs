@@ -24,19 +24,18 @@ impl NatsAddress {
         // A password that is not percent-encoded may contain `@`, `/` and `,`.
         let start_of_last = last_server(rest, &url.scheme);
         let (earlier, last) = rest.split_at(start_of_last);
+        let (scheme_of_last, last) = without_scheme(last, &url.scheme);
         let hosts_of_last = last.rfind('@').map_or(0, |at| at + 1);
         let path_at = last.get(hosts_of_last..).and_then(|hosts| hosts.find('/'));
-        let (last, path) = match path_at {
-            Some(at) => (
-                last.get(..hosts_of_last + at).unwrap_or(last),
-                last.get(hosts_of_last + at + 1..).unwrap_or(""),
-            ),
+        let (last, path) = match path_at.map(|at| last.split_at(hosts_of_last + at)) {
+            Some((last, path)) => (last, path.strip_prefix('/').unwrap_or(path)),
             None => (last, ""),
         };
-        let mut tls = url.scheme == "tls";
+        let mut tls = url.scheme == "tls" || scheme_of_last == "tls";
         let mut servers = Vec::new();
-        for server in split_servers(earlier, &url.scheme).into_iter().chain([last]) {
-            let (scheme, server) = server.split_once("://").unwrap_or(("nats", server));
+        let earlier = split_servers(earlier, &url.scheme);
+        let earlier = earlier.into_iter().map(|server| without_scheme(server, &url.scheme));
+        for (scheme, server) in earlier.chain([("", last)]) {
             tls |= scheme == "tls";
             let server = server.strip_suffix('/').unwrap_or(server);
             let (user, hosts) = server.split_at(server.rfind('@').map_or(0, |at| at + 1));
@@ -98,12 +97,20 @@ fn last_server(list: &str, scheme: &str) -> usize {
 /// Returns whether a server with its own scheme or user starts here, and not a part of a password.
 fn starts_server(list: &str, start: usize, scheme: &str) -> bool {
     let (before, after) = list.split_at(start);
-    let has_scheme = [scheme, "nats", "tls"]
-        .iter()
-        .any(|scheme| after.strip_prefix(scheme).is_some_and(|rest| rest.starts_with("://")));
+    let has_scheme = !without_scheme(after, scheme).0.is_empty();
     let piece_before = before.trim_end_matches(',').rsplit(',').next().unwrap_or(before);
     let piece = after.split(',').next().unwrap_or(after);
     has_scheme || (piece_before.contains('@') && piece.contains('@'))
+}
+
+/// Returns the scheme of a server in a list, empty without one, and the rest.
+fn without_scheme<'a, 'b>(server: &'a str, scheme: &'b str) -> (&'b str, &'a str) {
+    let schemes = [scheme, "nats", "tls"];
+    let split = schemes.into_iter().find_map(|scheme| {
+        let rest = server.strip_prefix(scheme)?.strip_prefix("://")?;
+        Some((scheme, rest))
+    });
+    split.unwrap_or(("", server))
 }
 
 /// Splits the servers before the last one.
