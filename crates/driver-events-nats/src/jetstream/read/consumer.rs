@@ -63,7 +63,7 @@ pub(super) struct Unreadable {
     pub(super) ack: Option<UnreadableAck>,
 }
 
-/// What a durable consumer is known to be.
+/// State of a durable consumer.
 #[derive(Debug)]
 struct DurableState {
     max_batch: usize,
@@ -409,7 +409,7 @@ impl Consumer {
             }
             Err(error) => return Err(error.into_setup_error(&format!("cannot look up consumer `{name}`"))),
         };
-        // What was delivered before is not lost with a connection of this reader.
+        // Messages that were delivered before are not lost with a connection of this reader.
         self.last_sequence = Some(info.delivered.stream_sequence);
         let config = info.config;
         self.settings.check(name, &config)?;

@@ -15,7 +15,7 @@ const LOOKAHEAD: usize = 32;
 /// Number of messages that are fetched at the same time.
 const CONCURRENCY: usize = 32;
 
-/// What follows a position of a stream.
+/// Messages behind a position of a stream.
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
     /// Unreadable messages, one behind the other.
@@ -59,7 +59,7 @@ pub(super) async fn ahead(api: &Api, stream: &str, sequence: u64, subjects: &[St
     Ok(ahead)
 }
 
-/// What a range of sequences contains.
+/// Messages of a range of sequences.
 #[derive(Debug, Default)]
 pub(super) struct Range {
     pub(super) unreadable: Vec<StoredMessage>,

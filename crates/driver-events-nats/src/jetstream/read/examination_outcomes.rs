@@ -1,4 +1,4 @@
-//! What came of the examinations behind lost connections.
+//! Outcomes of the examinations behind lost connections.
 
 use std::time::Duration;
 

@@ -26,7 +26,7 @@ enum State {
     Settled(Bytes),
 }
 
-/// What to do with an unreadable message that the server may have sent.
+/// Next step for an unreadable message that the server may have sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Redelivery {
     Deliver,

@@ -111,7 +111,7 @@ impl PullSubscription {
             return self.receive(message, now);
         }
         if self.connection.epoch() != self.epoch {
-            // What arrived before the connection ended comes first.
+            // Messages that arrived before the connection ended come first.
             if let Some(Some(message)) = self.subscriber.next().now_or_never() {
                 return self.receive(message, now);
             }
@@ -176,7 +176,7 @@ impl PullSubscription {
                 self.pending += batch;
                 self.allowance = self.allowance.map(|allowance| allowance - batch);
             }
-            // The subscription ends too, which tells whether the client is replaced.
+            // The subscription ends too: `next` finds out whether the client is replaced.
             Ok(Err(_)) => {}
             Err(_) => {}
         }
