@@ -28,5 +28,8 @@ pub fn read(lines: &[(&str, &str)], value: &[u8]) -> Result<Envelope, Malformed>
 pub fn write(envelope: &Envelope) -> Result<Vec<(String, String)>, SinkError> {
     let owned = headers::write(envelope)?;
     let text = |value: Option<&[u8]>| String::from_utf8_lossy(value.unwrap_or_default()).into_owned();
-    Ok(owned.iter().map(|header| (header.key.to_owned(), text(header.value))).collect())
+    Ok(owned
+        .iter()
+        .map(|header| (header.key.to_owned(), text(header.value)))
+        .collect())
 }

@@ -29,7 +29,9 @@ pub fn write(envelope: &Envelope) -> Result<Vec<(String, String)>, SinkError> {
     let map = headers::write(envelope, None)?;
     let lines = map.iter().flat_map(|(name, values)| {
         let name: &str = name.as_ref();
-        values.iter().map(move |value| (name.to_owned(), value.as_str().to_owned()))
+        values
+            .iter()
+            .map(move |value| (name.to_owned(), value.as_str().to_owned()))
     });
     Ok(lines.collect())
 }

@@ -23,8 +23,8 @@
 //! Optional attributes without a value are omitted. Other extension attributes are not supported.
 //!
 //! Absent, `null` and empty are three things: in structured mode `null` is read as absent and never written; an empty value
-//! is invalid, except of a `tracestate`, which is then absent, and of attributes that the event itself determines, which
-//! are ignored.
+//! is invalid, except of a `traceparent` or `tracestate`, which is then absent, and of attributes that the event itself
+//! determines, which are ignored.
 
 mod received;
 mod structured;

@@ -52,7 +52,9 @@ async fn batches_and_published_events_are_written() {
         process::exit(0);
     }
 
-    let output = child("stdout::batches_and_published_events_are_written").output().unwrap();
+    let output = child("stdout::batches_and_published_events_are_written")
+        .output()
+        .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let (_, text) = text.split_once(&format!("\n{START_MARKER}\n")).unwrap();
     assert_eq!(text, format!("{}StdoutEventSink\n", lines(0..3)));
