@@ -25,7 +25,8 @@ use crate::url::{Url, UrlError};
 /// | `jetstream://HOST:PORT/STREAM` | as `nats:`, and `domain=NAME` |
 /// | `kafka://HOST:PORT/TOPIC`; default topic: `agent.driver` | `prefix=TENANT`, `bare`, `tls`, `per-subject`, `acks=all` (default), `leader` or `none`. With [`create_topic`](Options::create_topic): `partitions=12`, `replication=3`, `min-insync=2`, `retention=7d` |
 ///
-/// Several hosts of a cluster are separated by commas. NATS credentials may precede the first: `USER:PASSWORD@` or `TOKEN@`.
+/// Several hosts of a cluster are separated by commas. For NATS, each may be a URL: `nats://h1,nats://h2`. NATS credentials,
+/// `USER:PASSWORD@` or `TOKEN@`, may precede the first host or, all the same, each.
 /// `bare` omits headers, and `inbox` is the prefix of reply subjects. Parameters are separated by `&`.
 ///
 /// `Debug` and `Display` omit credentials.

@@ -47,10 +47,11 @@ Targets:
              core NATS: delivers to current subscribers only
   jetstream://HOST:PORT/STREAM
              a JetStream stream: stores each event once
-  Both accept several hosts, separated by commas, credentials (USER:PASSWORD@
-  or TOKEN@) before the first host, and `?prefix=TENANT&bare&tls&inbox=PREFIX`.
-  `bare` omits headers; `inbox` is the prefix of reply subjects. A stream also
-  accepts `domain=NAME`. tls://HOST:PORT is nats://HOST:PORT?tls.
+  Both accept several hosts or URLs, separated by commas, credentials
+  (USER:PASSWORD@ or TOKEN@) before the first host or before each, and
+  `?prefix=TENANT&bare&tls&inbox=PREFIX`. `bare` omits headers; `inbox` is the
+  prefix of reply subjects. A stream also accepts `domain=NAME`.
+  tls://HOST:PORT is nats://HOST:PORT?tls.
   kafka://HOST:PORT/TOPIC
              a Kafka topic (default: agent.driver)
   Accepts several brokers, separated by commas, and `?prefix=TENANT&bare&tls`.

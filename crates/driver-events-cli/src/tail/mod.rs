@@ -29,9 +29,10 @@ Sources:
              core NATS: events published from now on
   jetstream://HOST:PORT/STREAM
              a JetStream stream: stored events, then new ones
-  Both accept several hosts, separated by commas, credentials (USER:PASSWORD@
-  or TOKEN@) before the first host, and `?prefix=TENANT&tls&inbox=PREFIX`. A
-  stream also accepts `domain=NAME`. tls://HOST:PORT is nats://HOST:PORT?tls.
+  Both accept several hosts or URLs, separated by commas, credentials
+  (USER:PASSWORD@ or TOKEN@) before the first host or before each, and
+  `?prefix=TENANT&tls&inbox=PREFIX`. A stream also accepts `domain=NAME`.
+  tls://HOST:PORT is nats://HOST:PORT?tls.
   kafka://HOST:PORT/TOPIC
              a Kafka topic (default: agent.driver): stored events, then new
              ones

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use driver_events_core::cloudevents::{ReceivedAttributes, is_structured, read_structured, visit_attributes};
-use driver_events_core::{Envelope, Malformed, SinkError};
+use driver_events_core::{Envelope, Malformed, SinkError, decode_payload};
 use driver_events_types::Limits;
 use rdkafka::message::{BorrowedHeaders, Header, Headers, OwnedHeaders};
 
@@ -36,7 +36,8 @@ pub(crate) fn write(envelope: &Envelope) -> Result<OwnedHeaders, SinkError> {
     Ok(headers.unwrap_or_default())
 }
 
-/// Decodes the envelope of a record. Without CloudEvents headers the value is a bare event.
+/// Decodes the envelope of a record. Without CloudEvents headers the value is a bare event, or a
+/// CloudEvent in structured mode, with or without its content type.
 ///
 /// A header with a null value is an absent attribute. Headers whose name is not UTF-8 and unknown attributes are ignored, and
 /// the last of several headers of a name counts.
@@ -72,13 +73,13 @@ pub(crate) fn read(headers: Option<&BorrowedHeaders>, value: &[u8], limits: Limi
             return Err(malformed(reason));
         }
     }
+    let Some(received) = received else {
+        return decode_payload(&copy(), limits);
+    };
     let envelope = Envelope::from_json_with(copy(), limits).map_err(|error| Malformed::undecodable(copy(), &error))?;
-    match received {
-        Some(received) => received
-            .apply_to(envelope)
-            .map_err(|error| malformed(error.to_string())),
-        None => Ok(envelope),
-    }
+    received
+        .apply_to(envelope)
+        .map_err(|error| malformed(error.to_string()))
 }
 
 /// Returns the headers from this index on that have a name in UTF-8 and a value, with their indices.
@@ -88,4 +89,19 @@ fn present(headers: &BorrowedHeaders, first: usize) -> impl Iterator<Item = (usi
         let header = catch_quietly(|| headers.try_get(index))??;
         Some((index, header.key, header.value?))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A line of a file of events, published as it is.
+    #[test]
+    fn cloudevent_without_its_content_type_is_read() {
+        let event = r#"{"kind":"escalate","goal_id":"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01","reason":"x"}"#;
+        let line = format!(r#"{{"specversion":"1.0","id":"1","source":"/a","type":"t","data":{event}}}"#);
+        let envelope = read(None, line.as_bytes(), Limits::default()).unwrap();
+        assert_eq!((envelope.id().as_str(), envelope.source()), ("1", "/a"));
+        assert_eq!(envelope.json().unwrap(), event.as_bytes());
+    }
 }

@@ -6,13 +6,25 @@ use std::borrow::Cow;
 use async_nats::header::{HeaderMap, HeaderName, HeaderValue, NATS_MESSAGE_ID};
 use bytes::Bytes;
 use driver_events_core::cloudevents::{ReceivedAttributes, is_structured, read_structured, visit_attributes};
-use driver_events_core::{Envelope, Malformed, SinkError, SinkErrorKind};
+use driver_events_core::{Envelope, Malformed, SinkError, SinkErrorKind, decode_payload};
 use driver_events_types::Limits;
 
 use super::{dedupe_key, percent};
 
 const PREFIX: &str = "ce-";
 const CONTENT_TYPE: &str = "content-type";
+/// The attributes that are read. All others are ignored, so that their number costs nothing.
+const READ_ATTRIBUTES: [&str; 9] = [
+    "specversion",
+    "id",
+    "source",
+    "type",
+    "time",
+    "sequence",
+    "producerrun",
+    "traceparent",
+    "tracestate",
+];
 /// Header of a schedule, whose payload is that of the messages that it produces. They have other headers.
 const SCHEDULE: &str = "Nats-Schedule";
 /// Headers of messages that are not events.
@@ -43,7 +55,8 @@ pub(crate) fn write_id(envelope: &Envelope, prefix: Option<&str>) -> Result<Head
 
 /// Decodes a message. `subject` is a subject of the contract without prefix, or `None`.
 ///
-/// A message without CloudEvents headers is a bare event. Its id is that of `Nats-Msg-Id`, if present.
+/// A message without CloudEvents headers is a bare event, whose id is that of `Nats-Msg-Id`, if present, or a CloudEvent in
+/// structured mode.
 ///
 /// # Errors
 /// The message is not an event. The offset is a position in the payload.
@@ -54,7 +67,7 @@ pub(crate) fn read(
     limits: Limits,
 ) -> Result<Envelope, Malformed> {
     let Some(headers) = headers else {
-        let envelope = read_payload(payload, limits)?;
+        let envelope = decode_payload(payload, limits)?;
         return Ok(with_type_of_subject(envelope, subject));
     };
     let named = |wanted: &'static str| {
@@ -73,9 +86,8 @@ pub(crate) fn read(
     let mut has_id = false;
     let mut attributes: Vec<(Cow<'_, str>, &str)> = Vec::new();
     for (name, values) in headers.iter() {
-        let Some(attribute) = attribute_name(name.as_ref()) else {
-            continue;
-        };
+        let attribute = attribute_name(name.as_ref()).filter(|name| READ_ATTRIBUTES.contains(&&**name));
+        let Some(attribute) = attribute else { continue };
         // An attribute has one value. Which of several is meant is unknown, and the order of the names is random.
         let earlier = attributes
             .iter()
@@ -105,7 +117,10 @@ pub(crate) fn read(
             let _ = received.set("source", &source);
         }
     }
-    let envelope = read_payload(payload, limits)?;
+    let envelope = match read_payload(payload, limits) {
+        Err(_) if attributes.is_empty() => return decode_payload(payload, limits),
+        envelope => envelope?,
+    };
     let envelope = received
         .apply_to(envelope)
         .map_err(|error| malformed(error.to_string()))?;
@@ -176,4 +191,23 @@ fn header_name(attribute: &str) -> Result<HeaderName, SinkError> {
         }
     };
     Ok(HeaderName::from_static(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A line of a file of events, published as it is.
+    #[test]
+    fn cloudevent_without_its_content_type_is_read() {
+        let event = r#"{"kind":"escalate","goal_id":"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01","reason":"x"}"#;
+        let line = format!(r#"{{"specversion":"1.0","id":"1","source":"/a","type":"t","data":{event}}}"#);
+        let mut stored = HeaderMap::new();
+        stored.insert(NATS_MESSAGE_ID, "other");
+        for headers in [None, Some(&stored)] {
+            let envelope = read(None, headers, &line.clone().into(), Limits::default()).unwrap();
+            assert_eq!((envelope.id().as_str(), envelope.source()), ("1", "/a"));
+            assert_eq!(envelope.json().unwrap(), event.as_bytes());
+        }
+    }
 }

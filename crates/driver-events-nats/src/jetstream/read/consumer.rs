@@ -204,7 +204,7 @@ impl Consumer {
                 }
                 let mut allowance = None;
                 if self.must_examine {
-                    let ahead = self.examine_ahead().await?;
+                    let ahead = self.examine_ahead(stream.state.last_sequence).await?;
                     if ahead.is_partial {
                         return Ok(());
                     }
@@ -219,10 +219,10 @@ impl Consumer {
     }
 
     /// Steps over unreadable messages behind the last one.
-    async fn examine_ahead(&mut self) -> Result<Ahead, SetupError> {
+    async fn examine_ahead(&mut self, stream_end: u64) -> Result<Ahead, SetupError> {
         let last = self.last_sequence.unwrap_or_default();
         let subjects = &self.settings.filter_subjects;
-        let mut ahead = match examination::ahead(&self.api, &self.settings.stream, last, subjects).await {
+        let mut ahead = match examination::ahead(&self.api, &self.settings.stream, last, stream_end, subjects).await {
             Ok(ahead) => ahead,
             Err(error) => {
                 self.outcomes
