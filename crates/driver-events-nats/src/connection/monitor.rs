@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_nats::{ClientError, ConnectErrorKind, Event, Server, ServerError};
 use driver_events_core::SetupError;
@@ -12,6 +12,9 @@ use super::connect_failures::ConnectFailures;
 use super::event_fence::EventFences;
 use super::violations::Violations;
 use crate::lock::lock;
+
+/// Time for which an error of the server counts as the cause of a lost connection.
+const CAUSE_WINDOW: Duration = Duration::from_secs(1);
 
 /// Observes one connection.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub(crate) struct Status {
     pub(super) last_error: Option<Arc<str>>,
     /// Why the server rejected the credentials at the last attempt to connect.
     pub(super) auth_error: Option<Arc<str>>,
+    /// When the server reported its last error.
+    server_error: Option<Instant>,
     /// Whether the connection is closed for good.
     pub(super) is_closed: bool,
 }
@@ -83,6 +88,7 @@ impl Monitor {
         self.status.send_modify(|status| {
             status.last_error = Some(Arc::clone(&error));
             status.auth_error = Some(error);
+            status.server_error = Some(Instant::now());
         });
     }
 
@@ -152,7 +158,12 @@ impl Monitor {
                 let error = "connection lost: the network failed, the server closed it, or sent a message that the client \
                              cannot read";
                 tracing::warn!(name, "{error}");
-                self.set_last_error(error);
+                let is_told = |status: &mut Status| status.server_error.is_some_and(|at| at.elapsed() < CAUSE_WINDOW);
+                self.status.send_modify(|status| {
+                    if !is_told(status) {
+                        status.last_error = Some(error.into());
+                    }
+                });
             }
             Event::LameDuckMode => tracing::info!(name, "server is shutting down (lame duck mode)"),
             Event::Draining => tracing::debug!(name, "draining connection"),
@@ -219,7 +230,10 @@ impl Monitor {
 
     fn log_server_error(&self, error: &str) {
         tracing::warn!(name = self.name, error, "server error");
-        self.set_last_error(error);
+        self.status.send_modify(|status| {
+            status.last_error = Some(error.into());
+            status.server_error = Some(Instant::now());
+        });
     }
 
     fn set_last_error(&self, error: &str) {
@@ -269,6 +283,16 @@ mod tests {
         assert_eq!(auth_error.as_deref(), Some("cannot read the credentials file"));
         monitor.observe(Event::Connected);
         assert_eq!(monitor.status().auth_error, None);
+    }
+
+    #[test]
+    fn a_lost_connection_does_not_hide_what_the_server_said() {
+        let monitor = Monitor::new("", "_INBOX");
+        monitor.observe(Event::Disconnected);
+        assert!(monitor.status().last_error.unwrap().starts_with("connection lost"));
+        monitor.observe(server_error("Stale Connection"));
+        monitor.observe(Event::Disconnected);
+        assert_eq!(monitor.status().last_error.as_deref(), Some("Stale Connection"));
     }
 
     #[test]

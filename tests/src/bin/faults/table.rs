@@ -121,9 +121,8 @@ pub(crate) const FOREIGN: &[Column] = &[
     ),
     number(
         "out of order",
-        "events delivered after a later event of the same goal; those that a durable consumer with several messages in \
-         flight redelivered after a reconnect are counted separately",
-        |row| out_of_order(row, "redelivered"),
+        "events delivered after a later event of the same goal: must be 0",
+        |row| row.verdict.out_of_order.to_string(),
     ),
     number(
         "hostile",

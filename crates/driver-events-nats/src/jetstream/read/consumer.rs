@@ -1,7 +1,7 @@
 //! The consumer of a source. An ephemeral consumer reads without acks: after a loss the source re-creates it, starting
 //! after the last message.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{Config, DeliverPolicy, Info};
@@ -71,6 +71,8 @@ struct DurableState {
     /// Filter subjects; empty for all messages.
     filter_subjects: Vec<String>,
     known: KnownUnreadable,
+    /// Readable messages that were lost with a connection and not received since.
+    lost: BTreeSet<u64>,
     /// Whether all messages of the consumer were delivered to this reader, as far as it has seen.
     is_alone: bool,
     /// First sequence that the last examination left out.
@@ -104,6 +106,7 @@ impl Consumer {
                 ack_wait: Duration::ZERO,
                 filter_subjects: Vec::new(),
                 known: KnownUnreadable::default(),
+                lost: BTreeSet::new(),
                 is_alone: true,
                 rest: None,
                 careful_batch: 1,
@@ -155,18 +158,25 @@ impl Consumer {
         self.lose_messages();
     }
 
-    /// Records a message. Returns `false` if the ephemeral consumer lost messages before it: the re-created consumer
-    /// delivers them, this message and all later ones.
+    /// Records a message. Returns `false` if messages before it were lost: the re-created consumer delivers them, this message
+    /// and all later ones, and a durable consumer of one reader redelivers them.
     pub(super) fn accept(&mut self, ack: &AckSubject) -> bool {
         let is_next = self
             .next_consumer_sequence
             .is_none_or(|next| next == ack.consumer_sequence);
-        if self.settings.durable.is_none() && !is_next {
+        if !is_next && self.settings.durable.is_none() {
             self.pulls = None;
             self.must_examine = true;
             return false;
         }
+        // Other readers explain a gap, too, unless there were none so far and the connection was just lost.
+        let has_reconnected = self.pulls.as_ref().is_some_and(PullSubscription::has_reconnected);
+        if !is_next && self.durable.is_alone && has_reconnected {
+            self.lose_connection();
+            return false;
+        }
         self.durable.is_alone &= is_next;
+        self.durable.lost.remove(&ack.stream_sequence);
         self.next_consumer_sequence = Some(ack.consumer_sequence + 1);
         self.last_sequence = self.last_sequence.max(Some(ack.stream_sequence));
         self.outcomes.record_message();
@@ -274,6 +284,7 @@ impl Consumer {
     async fn examine_pending(&mut self, name: &str, info: &Info) -> Result<bool, SetupError> {
         let (ack_floor, delivered) = (info.ack_floor.stream_sequence, info.delivered.stream_sequence);
         self.durable.known.forget(ack_floor);
+        self.durable.lost = self.durable.lost.split_off(&(ack_floor + 1));
         if info.num_ack_pending == 0 {
             self.durable.rest = None;
             return Ok(true);
@@ -332,7 +343,11 @@ impl Consumer {
         }
         if self.durable.is_alone {
             // Lost with the connection: the server redelivers them at once, before later messages.
-            let lost = found.readable.into_iter().filter(|sequence| *sequence > received);
+            // Those that were lost before may be lost again.
+            let is_lost = |sequence: &u64| *sequence > received || self.durable.lost.contains(sequence);
+            let lost: Vec<_> = found.readable.into_iter().filter(is_lost).collect();
+            self.durable.lost.extend(&lost);
+            let lost = lost.into_iter();
             settle::nack_now(self.api.connection(), lost.map(ack_of).collect()).await;
         }
         Ok(rest.is_none())

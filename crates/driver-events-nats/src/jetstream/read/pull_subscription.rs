@@ -100,6 +100,12 @@ impl PullSubscription {
         &self.pull_subject
     }
 
+    /// Returns whether the client has reconnected since the last pull request: messages may have been lost before the ones that
+    /// are buffered.
+    pub(super) fn has_reconnected(&self) -> bool {
+        self.connection.epoch() != self.epoch
+    }
+
     /// Waits for a short time. Cancel safe: no message is lost.
     pub(super) async fn next(&mut self) -> PullEvent {
         let now = Instant::now();
@@ -110,7 +116,7 @@ impl PullSubscription {
         {
             return self.receive(message, now);
         }
-        if self.connection.epoch() != self.epoch {
+        if self.has_reconnected() {
             // Messages that arrived before the connection ended come first.
             if let Some(Some(message)) = self.subscriber.next().now_or_never() {
                 return self.receive(message, now);

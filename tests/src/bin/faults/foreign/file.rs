@@ -50,7 +50,7 @@ pub(super) async fn run(random: &mut Random, size: Size, row: &mut Row) -> Resul
     while let Some(delivery) = timeout(STEP_TIMEOUT, source.next()).await.context("the source waits")? {
         ledger.deliver(&delivery?);
     }
-    ledger.add_to(row, true);
+    ledger.add_to(row);
     row.check_memory(memory);
     Ok(())
 }

@@ -95,7 +95,7 @@ pub(super) async fn run(max_in_flight: Option<usize>, random: &mut Random, size:
             format!("the consumer has {unsettled} unsettled and {unread} unread messages")
         });
     }
-    ledger.add_to(row, max_in_flight.is_none_or(|messages| messages == 1));
+    ledger.add_to(row);
     row.check_memory(memory);
     Ok(())
 }

@@ -82,7 +82,7 @@ pub(super) async fn run(
         }
     }
     source.close().await?;
-    ledger.add_to(row, true);
+    ledger.add_to(row);
     row.check_memory(memory);
     servers.put_back_broker(broker);
     Ok(())

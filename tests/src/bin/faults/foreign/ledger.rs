@@ -78,9 +78,8 @@ impl Ledger {
         self.undelivered == 0
     }
 
-    /// Adds the counts to the row, and checks them. After a reconnect, a durable consumer that may have several messages in
-    /// flight redelivers some of them behind later ones: then `has_order` is `false`.
-    pub(super) fn add_to(self, row: &mut Row, has_order: bool) {
+    /// Adds the counts to the row, and checks them.
+    pub(super) fn add_to(self, row: &mut Row) {
         let missing = |is_missing: fn(&Expected) -> bool| {
             let missing = self.expected.values().flatten().filter(|expected| is_missing(expected));
             missing.count() as u64
@@ -91,10 +90,7 @@ impl Ledger {
         row.verdict.stored += self.delivered;
         row.verdict.lost += lost;
         row.verdict.duplicates += self.again;
-        match has_order {
-            true => row.verdict.out_of_order += self.out_of_order,
-            false => row.verdict.late += self.out_of_order,
-        }
+        row.verdict.out_of_order += self.out_of_order;
         row.hostile += self.hostile;
         row.reported += self.reported;
         row.check(lost == 0, || format!("{lost} events are lost"));
@@ -104,7 +100,7 @@ impl Ledger {
         row.check(self.again == 0, || {
             format!("{} messages are delivered again", self.again)
         });
-        row.check(!has_order || self.out_of_order == 0, || {
+        row.check(self.out_of_order == 0, || {
             format!("{} events are out of order", self.out_of_order)
         });
         let wrong = self.wrong.len();
