@@ -1,4 +1,5 @@
 //! The fuzz target of `driver_events_fuzz::nats_headers`.
+#![allow(unexpected_cfgs, reason = "cargo-fuzz sets `fuzzing`")]
 #![cfg_attr(fuzzing, no_main)]
 
 #[cfg(fuzzing)]

@@ -19,6 +19,12 @@ impl Random {
         self.next() % end.max(1)
     }
 
+    /// Returns one of the items.
+    pub(crate) fn choose<T: Copy + Default>(&mut self, items: &[T]) -> T {
+        let index = usize::try_from(self.below(items.len() as u64)).unwrap_or_default();
+        items.get(index).copied().unwrap_or_default()
+    }
+
     /// Shuffles the slice.
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for index in (1..items.len()).rev() {

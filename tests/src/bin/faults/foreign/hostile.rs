@@ -81,7 +81,7 @@ impl<'a> Generator<'a> {
                     "{\"kind\":\"escalate\"}",
                     "1e999999",
                 ];
-                texts[self.random.below(texts.len() as u64) as usize].into()
+                self.random.choose(&texts).into()
             }
             5 => br#"{"kind":"escalate","goal_id":"not a uuid","reason":"x"}"#.into(),
             6 => [

@@ -46,7 +46,7 @@ pub(super) async fn run(max_in_flight: Option<usize>, random: &mut Random, size:
         };
         ledger.publish(position, message.expected);
         message.publish(&mut publisher)?;
-        if sequence % CHUNK as u64 == 0 || sequence == messages.len() as u64 {
+        if sequence.is_multiple_of(CHUNK as u64) || sequence == messages.len() as u64 {
             publisher.flush()?;
             wait_until_stored(&mut stream, sequence).await?;
         }

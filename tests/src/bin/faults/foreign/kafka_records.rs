@@ -22,7 +22,7 @@ pub(super) fn record(generator: &mut Generator<'_>) -> (KafkaRawRecord, Expected
             (b"ce_source", b"a b"),
             (b"content-type", b"application/cloudevents+json"),
         ];
-        let (name, text) = invalid[generator.random.below(invalid.len() as u64) as usize];
+        let (name, text) = generator.random.choose(&invalid);
         headers.push((name.to_vec(), Some(text.to_vec())));
         value = json(Event {
             goal: u32::MAX,
@@ -36,7 +36,7 @@ pub(super) fn record(generator: &mut Generator<'_>) -> (KafkaRawRecord, Expected
         _ => Some(generator.bytes(50)),
     };
     let timestamps = [0, 1, 1_700_000_000_000, i64::from(u32::MAX), i64::MAX, -1];
-    let timestamp = timestamps[generator.random.below(timestamps.len() as u64) as usize];
+    let timestamp = generator.random.choose(&timestamps);
     (
         KafkaRawRecord {
             key,

@@ -74,7 +74,7 @@ impl Message {
                     b"ce-source: a b",
                     b"content-type: application/cloudevents+json",
                 ];
-                let line = lines[generator.random.below(lines.len() as u64) as usize];
+                let line = generator.random.choose(&lines);
                 Self {
                     header: Some(header(&[line])),
                     payload: json(foreign_event()),
@@ -130,7 +130,7 @@ fn header(lines: &[&[u8]]) -> Vec<u8> {
 /// A header line with a random name and a random value that is UTF-8.
 fn foreign_line(generator: &mut Generator<'_>) -> Vec<u8> {
     let value = ["", " ", "ß😀", "a: b: c", "%FF", "\t", "\"", "\u{7f}"];
-    let value = value[generator.random.below(value.len() as u64) as usize];
+    let value = generator.random.choose(&value);
     [
         b"X-",
         &*generator.word(200),
