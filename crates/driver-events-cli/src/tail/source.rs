@@ -11,7 +11,7 @@ use crate::report::{Report, with_causes};
 use crate::standard_streams;
 
 /// Timeout of sending the last acks.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Parses a URL, or `-`.
 pub(super) fn parse_url(text: &OsStr) -> Result<SourceUrl, String> {
