@@ -6,6 +6,7 @@
 
 mod codec;
 mod events;
+mod hostile;
 mod kafka;
 mod nats;
 mod plain_contract;
@@ -24,7 +25,7 @@ const GOAL_RUN: &str = include_str!("../../../../crates/driver-events-types/test
 fn main() -> ExitCode {
     let name = std::env::args().nth(1).unwrap_or_default();
     let result = match name.as_str() {
-        "codec" => codec::run(),
+        "codec" => codec::run().and_then(|()| hostile::run()),
         "kafka" => kafka::run(),
         "nats" => nats::run(),
         "stdout" => stdout::run(),
