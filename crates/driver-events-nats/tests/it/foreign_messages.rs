@@ -55,6 +55,63 @@ async fn delete_markers_are_passed_over() {
     }
 }
 
+/// Counters, key-value markers and schedules. An event that is stored between them is read, as is what a schedule produces.
+#[tokio::test(flavor = "multi_thread")]
+async fn counters_markers_and_schedules_are_passed_over() {
+    let headers = |lines: &str| format!("NATS/1.0\r\n{lines}\r\n\r\n").into_bytes();
+    let counters = Config {
+        allow_message_counter: true,
+        ..default_config()
+    };
+    let schedules = Config {
+        allow_message_schedules: true,
+        ..default_config()
+    };
+    let schedule = "Nats-Schedule: @at 2020-01-01T00:00:00Z\r\nNats-Schedule-Target: agent.driver.escalate";
+    // Stream, what is stored, and the number of events among it.
+    let cases = [
+        (counters, vec![("Nats-Incr: 1", ""), ("Nats-Incr: -2", "")], 0),
+        (
+            default_config(),
+            vec![
+                ("KV-Operation: DEL", ""),
+                ("X-Ours: 1", EVENT),
+                ("KV-Operation: PURGE", ""),
+                ("Nats-Marker-Reason: Remove", ""),
+                ("KV-Operation: PUT", EVENT),
+            ],
+            2,
+        ),
+        (schedules, vec![(schedule, EVENT)], 1),
+    ];
+    for (config, messages, events) in cases {
+        let server = jetstream_server();
+        let client = client(&server).await;
+        create_stream(&client, config).await;
+        let durable = reader(&server).durable(CONSUMER);
+        let mut sources = [reader(&server).build().await.unwrap(), durable.build().await.unwrap()];
+        let mut raw = RawNatsClient::connect(server.client_address()).unwrap();
+        for (lines, payload) in &messages {
+            raw.publish_with_headers(b"agent.driver.goal_paused", &headers(lines), payload.as_bytes())
+                .unwrap();
+        }
+        raw.flush().unwrap();
+        let stream = jetstream::new(client.clone()).get_stream(STREAM).await.unwrap();
+        wait_until("the stream has stored the messages", TIMEOUT, async || {
+            stream.get_info().await.unwrap().state.last_sequence >= messages.len() as u64
+        })
+        .await;
+        for source in &mut sources {
+            for _ in 0..events {
+                let delivery = next(source).await;
+                assert!(delivery.envelope().is_ok(), "{messages:?}: {:?}", delivery.envelope());
+                delivery.ack().await.unwrap();
+            }
+            assert_idle(source).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn source_says_that_the_stream_renames_its_subjects() {
     let server = jetstream_server();
