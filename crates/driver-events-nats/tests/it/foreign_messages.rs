@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream;
 use async_nats::jetstream::stream::{Config, RetentionPolicy, Source, SubjectTransform};
-use driver_events_core::{DriverEventSource, SourceErrorKind};
+use driver_events_core::DriverEventSource;
 use driver_events_harness::{RawNatsClient, wait_until};
 use driver_events_nats::{JetStreamEventSource, NatsEventSource, SetupErrorKind};
 
@@ -264,22 +264,4 @@ async fn dead_letter_that_is_too_large_is_a_description() {
             "agent.driver.escalate"
         );
     }
-}
-
-/// Each redelivery would fail again.
-#[tokio::test(flavor = "multi_thread")]
-async fn source_ends_if_its_dead_letters_are_refused_for_good() {
-    let (server, client) = server_with_stream().await;
-    store(&client, &numbered(1, 0..1)).await;
-    let builder = reader(&server).durable(CONSUMER).ack_wait(Duration::from_millis(300));
-    let mut source = builder.dead_letters("dead.driver").build().await.unwrap();
-    for _ in 0..3 {
-        let error = in_time(next(&mut source).await.reject("no")).await.unwrap_err();
-        assert!(error.is_retryable(), "{error}");
-    }
-    let error = in_time(source.next()).await.unwrap().unwrap_err();
-    assert_eq!(error.kind(), SourceErrorKind::Fatal, "{error}");
-    assert!(in_time(source.next()).await.is_none());
-    let last_error = source.connection().unwrap().last_error().unwrap();
-    assert!(last_error.contains("dead.driver"), "{last_error}");
 }

@@ -11,6 +11,7 @@ mod conformance;
 mod connecting;
 mod contract;
 mod credentials_file;
+mod dead_letters;
 mod faults;
 mod flush;
 mod foreign_messages;

@@ -70,6 +70,7 @@ impl PubAckError {
                 SinkErrorKind::TooLarge,
                 "event exceeds the stream's maximum message size",
             )),
+            10_097 => Permanent(error(SinkErrorKind::TooLarge, "event's headers are too large")),
             10_109 => Permanent(error(SinkErrorKind::Fatal, "stream is sealed")),
             // An earlier copy of the event is still being stored.
             10_158 => RetryAfterBackoff(
@@ -128,6 +129,14 @@ mod tests {
                     true,
                     SinkErrorKind::TooLarge,
                     "event exceeds the stream's maximum message size: message size exceeds maximum allowed (10054)",
+                ),
+            ),
+            (
+                r#"{"error":{"code":400,"err_code":10097,"description":"header size exceeds maximum allowed of 64k"}}"#,
+                (
+                    true,
+                    SinkErrorKind::TooLarge,
+                    "event's headers are too large: header size exceeds maximum allowed of 64k (10097)",
                 ),
             ),
             (

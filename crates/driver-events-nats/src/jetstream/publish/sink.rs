@@ -43,7 +43,7 @@ use crate::jetstream::stream::StreamWarning;
 ///   corrected.
 /// - [`Timeout`](SinkErrorKind::Timeout): no ack within the retry timeout. With a [client of the caller](Self::new), a
 ///   missing permission looks the same.
-/// - [`TooLarge`](SinkErrorKind::TooLarge): larger than the server's `max_payload` or the stream's `max_msg_size`.
+/// - [`TooLarge`](SinkErrorKind::TooLarge): larger than the server's `max_payload`, the stream's `max_msg_size`, or 64 KiB of headers.
 ///
 /// # Timeouts and cancel safety
 /// `send` returns within the retry timeout plus two seconds, and `send_batch` within that time after the stream last stored

@@ -1,8 +1,8 @@
 //! Dead letters: rejected messages, stored with the reason.
 
 use std::error::Error as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::{self, ErrorCode};
@@ -13,16 +13,22 @@ use sha2::{Digest, Sha256};
 
 use super::stored_message::StoredMessage;
 use crate::connection::NatsConnection;
+use crate::lock::lock;
 use crate::wire::percent;
 
 /// Prefix of headers with a meaning for the server, such as an expected sequence or a rollup.
 const SERVER_PREFIX: &str = "Nats-";
 /// Prefix that takes the meaning away.
 const PREFIX: &str = "Dead-Letter-";
-/// JetStream's error code for a message larger than the stream accepts.
-const MESSAGE_TOO_LARGE: ErrorCode = ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM;
-/// Number of dead letters in a row that are refused before the source ends.
-const MAX_REFUSED: u32 = 3;
+/// JetStream's error codes for a message larger than the stream accepts, and for headers larger than any stream accepts.
+const TOO_LARGE: [ErrorCode; 2] = [
+    ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM,
+    ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM,
+];
+/// Number of refusals in a row after which the source ends.
+const MAX_REFUSALS: u32 = 3;
+/// Time after which transient refusals count, such as of a stream without a leader.
+const TRANSIENT_TIME: Duration = Duration::from_secs(30);
 /// Maximum length of a reason without the message, in characters.
 const MAX_REASON_CHARS: usize = 1_000;
 
@@ -30,8 +36,22 @@ const MAX_REASON_CHARS: usize = 1_000;
 #[derive(Clone, Debug)]
 pub(super) struct DeadLetterQueue {
     subject: Subject,
-    /// Number of dead letters in a row that were refused.
-    refused: Arc<AtomicU32>,
+    refusals: Arc<Mutex<Refusals>>,
+}
+
+/// Dead letters in a row that were refused.
+#[derive(Debug, Default)]
+struct Refusals {
+    first: Option<Instant>,
+    count: u32,
+}
+
+/// How a dead letter was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// No stream captures the subject, or it has no leader; or the stream is full.
+    Transient,
+    Permanent,
 }
 
 /// A message, as it was received.
@@ -125,17 +145,17 @@ impl DeadLetterQueue {
     pub(super) fn new(subject: Subject) -> Self {
         Self {
             subject,
-            refused: Arc::default(),
+            refusals: Arc::default(),
         }
     }
 
     /// Returns the subject of the dead letters if they are refused again and again.
     pub(super) fn refusing(&self) -> Option<&Subject> {
-        (self.refused.load(Ordering::Relaxed) >= MAX_REFUSED).then_some(&self.subject)
+        (lock(&self.refusals).count >= MAX_REFUSALS).then_some(&self.subject)
     }
 
     /// Publishes the message with its subject and the reason as additional headers, and waits for the pub ack. A message
-    /// that is too large with these headers is replaced by its stream, sequence, length and SHA-256.
+    /// that is too large with these headers, or whose headers exceed 64 KiB, is replaced by its stream, sequence, length and SHA-256.
     pub(super) async fn publish(
         &self,
         connection: &NatsConnection,
@@ -158,11 +178,11 @@ impl DeadLetterQueue {
             stored = self.store(connection, headers, letter.description()).await;
         }
         let Err(error) = stored else {
-            self.refused.store(0, Ordering::Relaxed);
+            *lock(&self.refusals) = Refusals::default();
             return Ok(());
         };
-        if is_refused(&error) {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+        if let Some(refusal) = refusal(&error) {
+            lock(&self.refusals).record(refusal, Instant::now());
         }
         connection
             .monitor()
@@ -190,15 +210,54 @@ fn reason_headers(subject: &str, why: &str) -> Option<HeaderMap> {
 }
 
 fn is_too_large(error: &PublishError) -> bool {
-    error.kind() == PublishErrorKind::MaxPayloadExceeded || api_error(error) == Some(MESSAGE_TOO_LARGE)
+    let code = api_error(error).map(jetstream::Error::error_code);
+    error.kind() == PublishErrorKind::MaxPayloadExceeded || code.is_some_and(|code| TOO_LARGE.contains(&code))
 }
 
-/// Returns whether a stream has refused the message, or no stream captures the subject.
-fn is_refused(error: &PublishError) -> bool {
-    error.kind() == PublishErrorKind::StreamNotFound || is_too_large(error) || api_error(error).is_some()
+/// Returns how the dead letter was refused; `None` if it was not, such as without a response or by a server that is unavailable.
+fn refusal(error: &PublishError) -> Option<Refusal> {
+    match api_error(error) {
+        Some(error) if error.code() < 500 => Some(Refusal::Permanent),
+        // The server reports the limits of the stream as store errors.
+        Some(error) => (error.error_code() == ErrorCode::STREAM_STORE_FAILED).then_some(Refusal::Transient),
+        None if is_too_large(error) => Some(Refusal::Permanent),
+        None => (error.kind() == PublishErrorKind::StreamNotFound).then_some(Refusal::Transient),
+    }
 }
 
-fn api_error(error: &PublishError) -> Option<ErrorCode> {
-    let error = error.source()?.downcast_ref::<jetstream::Error>()?;
-    Some(error.error_code())
+fn api_error(error: &PublishError) -> Option<&jetstream::Error> {
+    error.source()?.downcast_ref()
+}
+
+impl Refusals {
+    fn record(&mut self, refusal: Refusal, now: Instant) {
+        let first = *self.first.get_or_insert(now);
+        if refusal == Refusal::Permanent || now.saturating_duration_since(first) >= TRANSIENT_TIME {
+            self.count += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::{MAX_REFUSALS, Refusal, Refusals, TRANSIENT_TIME};
+
+    #[test]
+    fn transient_refusals_count_after_a_time() {
+        let start = Instant::now();
+        let mut refusals = Refusals::default();
+        for _ in 0..100 {
+            refusals.record(Refusal::Transient, start);
+        }
+        assert_eq!(refusals.count, 0);
+        for _ in 0..MAX_REFUSALS {
+            refusals.record(Refusal::Transient, start + TRANSIENT_TIME);
+        }
+        assert_eq!(refusals.count, MAX_REFUSALS);
+        let mut refusals = Refusals::default();
+        refusals.record(Refusal::Permanent, start);
+        assert_eq!(refusals.count, 1);
+    }
 }

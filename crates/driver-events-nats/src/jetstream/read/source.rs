@@ -59,7 +59,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 ///   Reported only with a connection of [`NatsOptions`](crate::NatsOptions). The source recovers when access is granted.
 ///   Also if the connection is lost three times, perhaps at a message that the client cannot read, without permission to
 ///   look messages up (`$JS.API.STREAM.MSG.GET.STREAM`).
-/// - [`Fatal`](SourceErrorKind::Fatal): three dead letters in a row were refused. Then `None`.
+/// - [`Fatal`](SourceErrorKind::Fatal): three dead letters in a row were refused; if no stream captures them or it is full, after
+///   30 seconds. Then `None`.
 /// - [`Closed`](SourceErrorKind::Closed): the stream or the durable consumer was deleted, even if re-created since, the
 ///   server rejects pull requests, or the connection is closed. Then `None`.
 ///

@@ -162,8 +162,8 @@ impl JetStreamEventSourceBuilder {
     ///
     /// Headers that start with `Nats-` get the prefix `Dead-Letter-`: the server would obey them again. Of a message that
     /// async-nats cannot read, header values that are not UTF-8 are percent-encoded, and header lines without a valid name
-    /// are dropped. A message that is too large with these headers is replaced by the JSON object
-    /// `{"stream", "sequence", "length", "sha256"}`.
+    /// are dropped. A message that is too large with these headers, or whose headers exceed 64 KiB, is replaced by the JSON
+    /// object `{"stream", "sequence", "length", "sha256"}`.
     pub fn dead_letters(mut self, subject: impl Into<String>) -> Self {
         self.dead_letters = Some(subject.into());
         self
