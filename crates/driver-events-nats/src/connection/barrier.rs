@@ -51,11 +51,10 @@ impl NatsConnection {
                     return Ok(current);
                 }
                 Ok(Err(error)) => {
-                    let replaced = timeout_at(deadline, self.is_replaced(client_epoch)).await;
-                    return if replaced.unwrap_or(false) {
-                        Ok(self.epoch())
-                    } else {
-                        Err(error)
+                    return match timeout_at(deadline, self.is_replaced(client_epoch)).await {
+                        Ok(true) => Ok(self.epoch()),
+                        Ok(false) => Err(error),
+                        Err(elapsed) => Err(connection_down().with_source(elapsed)),
                     };
                 }
                 Err(_) if current > epoch => return Ok(current),
@@ -98,9 +97,13 @@ impl NatsConnection {
             self.monitor().observe_failure(&message);
             return Err(SinkError::new(SinkErrorKind::Timeout, message));
         }
-        Err(SinkError::new(
-            SinkErrorKind::Disconnected,
-            "cannot flush: the connection to NATS is down",
-        ))
+        Err(connection_down())
     }
+}
+
+fn connection_down() -> SinkError {
+    SinkError::new(
+        SinkErrorKind::Disconnected,
+        "cannot flush: the connection to NATS is down",
+    )
 }

@@ -6,7 +6,7 @@ use async_nats::Server;
 /// Time until the same cause is logged again. Doubles each time, up to `MAX_LOG_INTERVAL`.
 const MIN_LOG_INTERVAL: Duration = Duration::from_secs(5);
 const MAX_LOG_INTERVAL: Duration = Duration::from_secs(300);
-/// Bounds the memory: one outage has few causes.
+/// Bounds the memory and the log: few causes occur at a time.
 const MAX_CAUSES: usize = 32;
 
 /// Failed attempts to connect during one outage, and when each cause is due to be logged again.
@@ -68,6 +68,9 @@ impl ConnectFailures {
 
     /// Returns whether a cause is due to be logged: a new one at once, then at growing intervals.
     pub(super) fn is_due(&mut self, cause: &str, now: Instant) -> bool {
+        if self.causes.len() >= MAX_CAUSES {
+            self.causes.retain(|_, schedule| now < schedule.next + MAX_LOG_INTERVAL);
+        }
         let has_free_entry = self.causes.len() < MAX_CAUSES;
         match self.causes.get_mut(cause) {
             Some(schedule) if now < schedule.next => false,
@@ -104,7 +107,7 @@ mod tests {
 
     use async_nats::Server;
 
-    use super::ConnectFailures;
+    use super::{ConnectFailures, MAX_CAUSES, MAX_LOG_INTERVAL, MIN_LOG_INTERVAL};
 
     fn server(failed_attempts: usize) -> Server {
         Server {
@@ -131,6 +134,17 @@ mod tests {
         }
         assert_eq!(logged, [0, 5, 15, 35, 75, 155, 315, 615, 915]);
         assert!(failures.is_due("another cause", start));
+    }
+
+    #[test]
+    fn old_causes_make_room_for_new_ones() {
+        let start = Instant::now();
+        let mut failures = ConnectFailures::default();
+        for number in 0..MAX_CAUSES {
+            assert!(failures.is_due(&number.to_string(), start));
+        }
+        assert!(!failures.is_due("new", start));
+        assert!(failures.is_due("new", start + MIN_LOG_INTERVAL + MAX_LOG_INTERVAL));
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(crate) struct Status {
     pub(super) auth_error: Option<Arc<str>>,
     /// When the server reported its last error.
     server_error: Option<Instant>,
+    /// Whether the client has failed, and its replacement is not created yet.
+    pub(super) is_replacing: bool,
     /// Whether the connection is closed for good.
     pub(super) is_closed: bool,
 }
@@ -59,6 +61,17 @@ impl Monitor {
 
     pub(super) fn is_closed(&self) -> bool {
         self.status.borrow().is_closed
+    }
+
+    /// Returns whether the client neither is closed nor has failed.
+    pub(super) fn has_client(&self) -> bool {
+        let status = self.status.borrow();
+        !status.is_closed && !status.is_replacing
+    }
+
+    /// Records that the connection is closed for good.
+    pub(super) fn close(&self) {
+        self.status.send_modify(|status| status.is_closed = true);
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<Status> {
@@ -113,7 +126,15 @@ impl Monitor {
     pub(super) fn observe_client_failure(&self) {
         let error = "the NATS client failed at a message that it cannot read: it is replaced";
         tracing::warn!(name = self.name, "{error}");
-        self.set_last_error(error);
+        self.status.send_modify(|status| {
+            status.last_error = Some(error.into());
+            status.is_replacing = true;
+        });
+    }
+
+    /// Records that the client is replaced.
+    pub(super) fn observe_replacement(&self) {
+        self.status.send_modify(|status| status.is_replacing = false);
     }
 
     /// Records that a new client cannot be created.
@@ -127,15 +148,10 @@ impl Monitor {
 
     /// Records why a user of the connection waits or has failed.
     pub(crate) fn observe_failure(&self, error: &str) {
-        if lock(&self.failures).is_due(error, Instant::now()) {
+        if lock(&self.failures).is_due(&without_names(error), Instant::now()) {
             tracing::warn!(name = self.name, "{error}");
         }
         self.set_last_error(error);
-    }
-
-    /// Wakes the tasks that wait for a change.
-    pub(super) fn wake(&self) {
-        self.status.send_modify(|_| {});
     }
 
     /// Records an event of the client.
@@ -169,7 +185,7 @@ impl Monitor {
             Event::Draining => tracing::debug!(name, "draining connection"),
             Event::Closed => {
                 tracing::info!(name, "connection closed");
-                self.status.send_modify(|status| status.is_closed = true);
+                self.close();
             }
             Event::SlowConsumer(subscription) => {
                 tracing::warn!(name, subscription, "slow consumer, messages dropped");
@@ -202,8 +218,7 @@ impl Monitor {
                 let error = "gave up connecting: maximum number of attempts reached";
                 tracing::warn!(name = self.name, "{error}");
                 self.set_last_error(error);
-                self.status.send_modify(|status| status.is_closed = true);
-                return;
+                return self.close();
             }
             ClientError::ServerNotInPool => return self.set_last_error(&error.to_string()),
         };
@@ -241,6 +256,12 @@ impl Monitor {
     }
 }
 
+/// Returns the text without quoted names and numbers, such as inboxes and sequences: it identifies the cause.
+fn without_names(error: &str) -> String {
+    let unquoted = error.split('`').step_by(2);
+    unquoted.flat_map(str::chars).filter(|c| !c.is_ascii_digit()).collect()
+}
+
 /// Returns whether the text is a server error for wrong, expired or revoked credentials.
 fn is_auth_error(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
@@ -255,9 +276,12 @@ fn is_auth_error(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use async_nats::{ClientError, Event, Server, ServerError};
 
     use super::Monitor;
+    use crate::lock::lock;
 
     fn server_error(text: &str) -> Event {
         Event::ServerError(ServerError::Other(text.into()))
@@ -308,6 +332,19 @@ mod tests {
         }]);
         monitor.observe(Event::ClientError(ClientError::Other("IO error".into())));
         assert_eq!(monitor.status().last_error.as_deref(), Some(refused));
+    }
+
+    #[test]
+    fn failures_with_other_names_have_one_cause() {
+        let monitor = Monitor::new("", "_INBOX");
+        for number in 0..1_000 {
+            monitor.observe_failure(&format!(
+                "message {number} of stream `S{number}`: no reply to `_INBOX.{number}`"
+            ));
+        }
+        let is_due = |cause: &str| lock(&monitor.failures).is_due(cause, Instant::now());
+        assert!(!is_due("message  of stream : no reply to "));
+        assert!(is_due("another cause"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use async_nats::{Client, PublishError, PublishErrorKind, Statistics, Subscriber}
 use driver_events_core::{Fate, SetupError, SetupErrorKind, SinkError, SinkErrorKind};
 use tokio::time::timeout;
 
-use super::monitor::{Monitor, Status};
+use super::monitor::Monitor;
 use crate::lock::lock;
 
 /// Timeout for the client to accept a subscription.
@@ -101,15 +101,15 @@ impl NatsConnection {
         Arc::clone(&lock(&self.shared.current).client)
     }
 
-    /// Returns whether the connection is up. A connection that died silently is detected by
-    /// [pings](crate::NatsOptions::ping_interval).
+    /// Returns whether the connection is up: `false` too while a failed client is replaced. A connection that died silently is
+    /// detected by [pings](crate::NatsOptions::ping_interval).
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.current_client().connection_state() == State::Connected && !self.is_closed()
+        self.current_client().connection_state() == State::Connected && self.shared.monitor.has_client()
     }
 
-    /// Returns the last error: a server error, or the cause of the last failed attempt to connect. Kept after the
-    /// connection has recovered.
+    /// Returns the last error: of the server, of an attempt to connect, or of a user of the connection that waits or has failed,
+    /// such as a lookup or a flush. Kept after the connection has recovered.
     #[must_use]
     pub fn last_error(&self) -> Option<Arc<str>> {
         self.shared.monitor.status().last_error
@@ -121,7 +121,8 @@ impl NatsConnection {
         self.epoch() - 1
     }
 
-    /// Sends what the client has queued, then closes the connection and its subscriptions for all users. Idempotent.
+    /// Sends what the client has queued, then closes the connection and its subscriptions for all users. A client that has
+    /// failed is not replaced then. Idempotent.
     ///
     /// Does not wait for the server. To be sure that it has received all events, close the sink first.
     ///
@@ -131,14 +132,18 @@ impl NatsConnection {
     /// # Cancel safety
     /// Once the request to close is queued, the connection closes even if the call is dropped.
     pub async fn close(&self, timeout: Duration) -> Result<(), SinkError> {
-        let mut status = self.shared.monitor.watch();
         let close = async {
-            if status.borrow().is_closed {
-                return;
-            }
-            // The request fails if the client is closed already.
-            if self.current_client().drain().await.is_ok() {
-                let _ = status.wait_for(|status: &Status| status.is_closed).await;
+            let mut is_open = !self.is_closed();
+            while is_open {
+                let client_epoch = self.client_epoch();
+                is_open = match self.current_client().drain().await {
+                    Ok(()) => self.is_replaced(client_epoch).await,
+                    // The client has failed. Its replacement may have been created before the connection is marked as closed.
+                    Err(_) => {
+                        self.shared.monitor.close();
+                        self.client_epoch() > client_epoch
+                    }
+                };
             }
         };
         tokio::time::timeout(timeout, close).await.map_err(|elapsed| {
@@ -207,11 +212,14 @@ impl NatsConnection {
         }
         let mut status = self.shared.monitor.watch();
         loop {
+            if status.borrow_and_update().is_closed {
+                return false;
+            }
             if self.client_epoch() > client_epoch {
                 return true;
             }
             // An error only if the sender is dropped, but this connection holds it.
-            if status.borrow_and_update().is_closed || status.changed().await.is_err() {
+            if status.changed().await.is_err() {
                 return false;
             }
         }
@@ -260,7 +268,7 @@ impl Shared {
             earlier_epochs: current.epoch(),
         };
         drop(current);
-        self.monitor.wake();
+        self.monitor.observe_replacement();
     }
 }
 

@@ -39,9 +39,13 @@ pub(super) async fn revive(connection: Weak<Shared>, mut options: NatsOptions, m
             }
         };
         end = next_end;
-        match connection.upgrade() {
-            Some(connection) => connection.replace(client),
-            None => return,
+        let Some(connection) = connection.upgrade() else {
+            return;
+        };
+        connection.replace(client.clone());
+        if connection.monitor.is_closed() {
+            let _ = client.drain().await;
+            return;
         }
     }
 }

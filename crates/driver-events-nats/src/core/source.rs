@@ -2,18 +2,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::{Message, Subscriber};
+use async_nats::Message;
 use async_trait::async_trait;
 use driver_events_core::{Delivery, DriverEventSource, EventFilter, Position, SourceError, SourceErrorKind};
 use driver_events_types::Limits;
-use futures_util::StreamExt;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::pluralize::pluralize;
 use super::queue::{Gap, Next, Queue, Waiting};
-use crate::connection::{NatsConnection, ReportOnce, Status};
+use crate::connection::{NatsConnection, ReportOnce, Status, Subscription};
 use crate::wire::{Subjects, headers};
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -80,20 +79,17 @@ pub(super) struct Settings {
     pub(super) limits: Limits,
     pub(super) max_messages: usize,
     pub(super) max_bytes: usize,
-    pub(super) queue_group: Option<String>,
 }
 
 impl NatsEventSource {
-    pub(super) fn with_subscriber(connection: NatsConnection, subscriber: Subscriber, settings: Settings) -> Self {
+    pub(super) fn with_subscription(
+        connection: NatsConnection,
+        subscription: Subscription,
+        settings: Settings,
+    ) -> Self {
         let queue = Queue::new(settings.max_messages, settings.max_bytes);
         let wildcard = settings.subjects.wildcard();
-        let subscription = Subscription {
-            subject: wildcard.clone(),
-            queue_group: settings.queue_group,
-            client_epoch: connection.client_epoch(),
-            connection: connection.clone(),
-        };
-        let pump = tokio::spawn(pump(subscriber, Arc::clone(&queue), subscription));
+        let pump = tokio::spawn(pump(subscription, Arc::clone(&queue)));
         Self {
             status: connection.monitor().watch(),
             connection,
@@ -230,51 +226,24 @@ impl fmt::Debug for NatsEventSource {
     }
 }
 
-/// What the pump subscribes to, again if the client is replaced.
-struct Subscription {
-    connection: NatsConnection,
-    subject: String,
-    queue_group: Option<String>,
-    client_epoch: u64,
-}
-
-impl Subscription {
-    /// Subscribes with the client that replaces a failed one. `None` if the connection is closed.
-    async fn renew(&mut self) -> Option<Subscriber> {
-        while self.connection.is_replaced(self.client_epoch).await {
-            self.client_epoch = self.connection.client_epoch();
-            let (subject, group) = (self.subject.clone(), self.queue_group.clone());
-            if let Ok(subscriber) = self.connection.subscribe(subject, group).await {
-                return Some(subscriber);
-            }
-        }
-        None
-    }
-}
-
 /// Moves messages from the client to the queue at once, so that a slow reader fills the queue and not the client.
-async fn pump(mut subscriber: Subscriber, queue: Arc<Queue>, mut subscription: Subscription) {
-    let mut epoch = subscription.connection.epoch();
+async fn pump(mut subscription: Subscription, queue: Arc<Queue>) {
     let mut look = interval(EPOCH_CHECK_INTERVAL);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let message = tokio::select! {
             biased;
-            message = subscriber.next() => Some(message),
-            _ = look.tick() => None,
-        };
-        let current = subscription.connection.epoch();
-        if current > epoch {
-            epoch = current;
-            queue.push_reconnected();
-        }
-        match message {
-            Some(Some(message)) => queue.push(message),
-            Some(None) => match subscription.renew().await {
-                Some(renewed) => subscriber = renewed,
+            message = subscription.next() => match message {
+                Some(message) => Some(message),
                 None => break,
             },
-            None => {}
+            _ = look.tick() => None,
+        };
+        if subscription.has_reconnected() {
+            queue.push_reconnected();
+        }
+        if let Some(message) = message {
+            queue.push(message);
         }
     }
     queue.end();

@@ -6,7 +6,7 @@ use driver_events_types::Limits;
 use tokio::time::Instant;
 
 use super::source::{NatsEventSource, Settings};
-use crate::connection::{ConnectionSource, DEFAULT_BARRIER_SUBJECT, NatsConnection, NatsOptions};
+use crate::connection::{ConnectionSource, DEFAULT_BARRIER_SUBJECT, NatsConnection, NatsOptions, Subscription};
 use crate::wire::Subjects;
 
 /// Timeout for the server to confirm the subscription.
@@ -60,7 +60,6 @@ impl NatsEventSource {
                 limits: Limits::default(),
                 max_messages: 65_536,
                 max_bytes: 64 << 20,
-                queue_group: None,
             },
         }
     }
@@ -138,10 +137,9 @@ impl NatsEventSourceBuilder {
                 "invalid queue group `{group}`: it must not be empty or contain white space"
             )));
         }
-        settings.queue_group = self.queue_group.clone();
         let connection = self.connection.connect().await?;
         let wildcard = settings.subjects.wildcard();
-        let subscriber = connection.subscribe(wildcard.clone(), self.queue_group.clone()).await?;
+        let subscription = Subscription::new(connection.clone(), wildcard.clone(), self.queue_group).await?;
         if connection.is_connected() {
             // Without a confirmation the subscription has still been sent.
             let deadline = Instant::now() + CONFIRM_TIMEOUT;
@@ -152,6 +150,6 @@ impl NatsEventSourceBuilder {
                 return Err(refusal.into());
             }
         }
-        Ok(NatsEventSource::with_subscriber(connection, subscriber, settings))
+        Ok(NatsEventSource::with_subscription(connection, subscription, settings))
     }
 }

@@ -27,6 +27,7 @@ mod jetstream_settle;
 mod jetstream_streams;
 mod jetstream_support;
 mod reading;
+mod replaced_client;
 mod source_conformance;
 mod support;
 mod unreadable;

@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use async_nats::{Message, Subject, Subscriber};
+use async_nats::{Message, Subject};
 use driver_events_core::SetupError;
-use futures_util::StreamExt;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::connection::{NatsConnection, Refusal};
+use crate::connection::{NatsConnection, Refusal, Subscription};
 use crate::lock::lock;
 
 /// Interval at which pending acks are checked for timeouts, reconnects and denied publishes.
@@ -80,15 +79,10 @@ pub(super) struct AckFuture<'a> {
 impl PendingAcks {
     pub(super) async fn subscribe(connection: &NatsConnection) -> Result<Self, SetupError> {
         let inbox = format!("{}.", connection.current_client().new_inbox());
-        let subscriber = connection.subscribe(format!("{inbox}*"), None).await?;
+        let subscription = Subscription::new(connection.clone(), format!("{inbox}*"), None).await?;
         let shared = Arc::<Shared>::default();
         Ok(Self {
-            receiver: tokio::spawn(receive(
-                subscriber,
-                inbox.clone(),
-                Arc::clone(&shared),
-                connection.clone(),
-            )),
+            receiver: tokio::spawn(receive(subscription, Arc::clone(&shared), connection.clone())),
             shared,
             connection: connection.clone(),
             inbox,
@@ -141,7 +135,7 @@ impl PendingAcks {
 
 impl Drop for PendingAcks {
     fn drop(&mut self) {
-        // The task owns the subscriber, so this also unsubscribes.
+        // The task owns the subscription, so this also unsubscribes.
         self.receiver.abort();
     }
 }
@@ -208,18 +202,14 @@ impl Shared {
     }
 }
 
-async fn receive(mut subscriber: Subscriber, inbox: String, shared: Arc<Shared>, connection: NatsConnection) {
-    let mut client_epoch = connection.client_epoch();
+async fn receive(mut subscription: Subscription, shared: Arc<Shared>, connection: NatsConnection) {
     let mut check = interval(CHECK_INTERVAL);
     check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            message = subscriber.next() => match message {
+            message = subscription.next() => match message {
                 Some(message) => shared.complete(message),
-                None => match resubscribe(&connection, &inbox, &mut client_epoch).await {
-                    Some(renewed) => subscriber = renewed,
-                    None => break,
-                },
+                None => break,
             },
             _ = check.tick() => {
                 shared.expire(&connection);
@@ -234,17 +224,6 @@ async fn receive(mut subscriber: Subscriber, inbox: String, shared: Arc<Shared>,
     entries.by_token.clear();
     drop(entries);
     shared.connection_changed.notify_waiters();
-}
-
-/// Subscribes with the client that replaces a failed one. `None` if the connection is closed.
-async fn resubscribe(connection: &NatsConnection, inbox: &str, client_epoch: &mut u64) -> Option<Subscriber> {
-    while connection.is_replaced(*client_epoch).await {
-        *client_epoch = connection.client_epoch();
-        if let Ok(subscriber) = connection.subscribe(format!("{inbox}*"), None).await {
-            return Some(subscriber);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use driver_events_core::SetupError;
 use futures_util::{FutureExt, StreamExt};
 use serde::Serialize;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::ack_subject::AckSubject;
 use super::prefetch::Prefetch;
@@ -147,8 +147,14 @@ impl PullSubscription {
         };
         match timeout_at(Instant::now() + CONNECTION_CHECK_INTERVAL, received).await {
             Ok(Some(Some(message))) => self.receive(message, Instant::now()),
-            Ok(Some(None)) if self.connection.is_replaced(self.client_epoch).await => PullEvent::Reconnected,
-            Ok(Some(None)) => PullEvent::ConnectionClosed,
+            Ok(Some(None)) => {
+                let replaced = self.connection.is_replaced(self.client_epoch);
+                match timeout(CONNECTION_CHECK_INTERVAL, replaced).await {
+                    Ok(true) => PullEvent::Reconnected,
+                    Ok(false) => PullEvent::ConnectionClosed,
+                    Err(_) => PullEvent::Idle,
+                }
+            }
             Ok(None) => PullEvent::Idle,
             Err(_) if self.last_activity.elapsed() > 2 * IDLE_HEARTBEAT => {
                 self.reset();
