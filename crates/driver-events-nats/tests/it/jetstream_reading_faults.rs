@@ -266,6 +266,34 @@ async fn denied_pull_requests_are_reported() {
     }
 }
 
+/// The source has recovered from the denial, and then from another one.
+#[tokio::test]
+async fn denied_pull_requests_are_reported_once() {
+    let (mut server, client) = server_of_ada().await;
+    let proxy = Proxy::start(server.client_address()).unwrap();
+    let options = quick(NatsOptions::new(proxy.address().to_string())).user_and_password("ada", "s3cret");
+    let builder = JetStreamEventSource::builder(STREAM).options(options);
+    let mut source = builder.durable("audit").build().await.unwrap();
+    for denied in ["$JS.API.CONSUMER.MSG.NEXT.>", "$JS.API.CONSUMER.INFO.>"] {
+        server.reload(config(ada().may_not_publish(&[denied]))).unwrap();
+        proxy.cut();
+        let error = in_time(source.next()).await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), SourceErrorKind::Unauthorized, "{error}");
+        let denied = denied.trim_end_matches(".>");
+        assert!(format!("{error:?}").contains(denied), "{error:?}");
+    }
+    server.reload(config(ada())).unwrap();
+    let envelopes = numbered(1, 0..1);
+    store(&client, &envelopes).await;
+    loop {
+        match in_time(source.next()).await.unwrap() {
+            Ok(delivery) => break delivery.ack().await.unwrap(),
+            Err(error) => assert!(format!("{error:?}").contains("CONSUMER.INFO"), "{error:?}"),
+        }
+    }
+    assert_idle(&mut source).await;
+}
+
 /// Without acks the server redelivers everything.
 #[tokio::test]
 async fn denied_acks_are_reported() {

@@ -185,12 +185,14 @@ impl Consumer {
 
     /// Returns whether the consumer's reader sends pull requests or acks to the subject.
     pub(super) fn is_own_subject(&self, subject: &str) -> bool {
-        let is_pull = |pulls: &PullSubscription| pulls.pull_subject() == subject;
+        // Also while there is no subscription: the count of denied requests would drop meanwhile.
+        let is_pull = |name: &String| self.pull_subject(name) == subject;
         let is_ack = |name: &String| {
             let tokens = format!(".{}.{name}.", self.settings.stream);
             subject.starts_with(ack_subject::PREFIX) && subject.contains(&tokens)
         };
-        self.pulls.as_ref().is_some_and(is_pull) || self.settings.durable.as_ref().is_some_and(is_ack)
+        let durable = self.settings.durable.as_ref();
+        durable.or(self.ephemeral.as_ref()).is_some_and(is_pull) || durable.is_some_and(is_ack)
     }
 
     /// Re-creates the ephemeral consumer, or looks up the durable one.
@@ -472,10 +474,13 @@ impl Consumer {
         self.api.request_with_retry(&subject, json(&request)?).await
     }
 
+    fn pull_subject(&self, name: &str) -> String {
+        let request = format!("CONSUMER.MSG.NEXT.{}.{name}", self.settings.stream);
+        self.api.subject(&request)
+    }
+
     async fn subscribe(&mut self, name: &str, prefetch: Prefetch, allowance: Option<usize>) -> Result<(), SetupError> {
-        let subject = self
-            .api
-            .subject(&format!("CONSUMER.MSG.NEXT.{}.{name}", self.settings.stream));
+        let subject = self.pull_subject(name);
         let connection = self.api.connection().clone();
         self.pulls = Some(PullSubscription::subscribe(connection, subject, prefetch, allowance).await?);
         Ok(())

@@ -96,10 +96,6 @@ impl PullSubscription {
         })
     }
 
-    pub(super) fn pull_subject(&self) -> &str {
-        &self.pull_subject
-    }
-
     /// Returns whether the client has reconnected since the last pull request: messages may have been lost before the ones that
     /// are buffered.
     pub(super) fn has_reconnected(&self) -> bool {
