@@ -133,6 +133,7 @@ mod connection;
 mod wire;
 
 mod lock;
+mod timeouts;
 
 // Re-exported because the public API has types of this crate: callers get the matching version.
 pub use async_nats;

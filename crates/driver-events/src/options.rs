@@ -3,11 +3,13 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use driver_events_core::EventFilter;
+use driver_events_core::{EventFilter, SetupError};
 use driver_events_types::GoalId;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::start_position::StartPosition;
+
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 
 /// Options of opening sinks and sources: what does not belong into a URL.
 ///
@@ -122,6 +124,16 @@ impl Options {
             filter = filter.goals(goals.iter().copied());
         }
         filter
+    }
+
+    pub(crate) fn check_timeout(&self) -> Result<(), SetupError> {
+        match self.timeout {
+            // For Kafka, zero would be no limit.
+            Some(timeout) if timeout < MIN_TIMEOUT => {
+                Err(SetupError::invalid("option `timeout` must be at least 1 ms"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

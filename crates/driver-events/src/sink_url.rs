@@ -105,7 +105,10 @@ impl SinkUrl {
                 StdoutEventSink::builder().format(*format).build_stdout(),
             )),
             Destination::File { path, format } => file::open_sink(path.clone(), *format).await,
-            Destination::Remote(remote) => remote.open(options).await,
+            Destination::Remote(remote) => match options.check_timeout() {
+                Ok(()) => remote.open(options).await,
+                Err(error) => Err(error),
+            },
         };
         opened.map_err(|error| OpenError::new(&self.text, error))
     }

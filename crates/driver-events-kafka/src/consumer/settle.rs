@@ -20,6 +20,8 @@ pub(super) struct SettleContext {
     pub(super) end: SourceEnd,
 }
 
+/// Maximum delay of a redelivery: a longer one may overflow a point in time.
+const MAX_DELAY: Duration = Duration::from_secs(365 * 24 * 3_600);
 /// Time until a record is redelivered whose dead letter could not be produced.
 const DEAD_LETTER_RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -27,7 +29,7 @@ impl SettleContext {
     /// Pauses the delivery's partition, and schedules the seek back to it.
     fn redeliver(&self, id: DeliveryId, delay: Duration) -> Result<(), SourceError> {
         self.consumer.pause(&id)?;
-        self.redeliveries.schedule(id, Instant::now() + delay);
+        self.redeliveries.schedule(id, Instant::now() + delay.min(MAX_DELAY));
         Ok(())
     }
 }

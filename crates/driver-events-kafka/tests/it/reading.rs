@@ -305,6 +305,15 @@ async fn concurrent_acks_are_all_committed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nack_with_the_longest_delay_is_not_redelivered() {
+    let prefix = create_tenant(1).await;
+    produce(&prefix, &events(GoalId::new(), 1)).await;
+    let mut source = in_time(reader(&prefix).group(&prefix).build()).await.unwrap();
+    next_delivery(&mut source).await.nack(Duration::MAX).await.unwrap();
+    expect_no_delivery(&mut source).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nack_of_stale_delivery_fails() {
     let prefix = create_tenant(1).await;
     let envelopes = events(GoalId::new(), 4);

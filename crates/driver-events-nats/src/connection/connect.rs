@@ -11,6 +11,7 @@ use super::nats_connection::NatsConnection;
 use super::options::NatsOptions;
 use super::revival::{ClientEnd, revive};
 use super::servers;
+use crate::timeouts::check_timeout;
 use crate::wire::is_publishable;
 
 impl NatsOptions {
@@ -47,6 +48,8 @@ impl NatsOptions {
         if self.queue_capacity == 0 {
             return Err(SetupError::invalid("the queue capacity must be at least 1"));
         }
+        check_timeout("connect timeout", self.connect_timeout)?;
+        check_timeout("ping interval", self.ping_interval)?;
         let prefix = &self.inbox_prefix;
         if !is_publishable(prefix) {
             let message = format!("invalid inbox prefix `{prefix}`: it must be dot-separated tokens without wildcards");

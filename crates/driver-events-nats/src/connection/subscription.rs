@@ -28,8 +28,7 @@ enum State {
         subscriber: Subscriber,
         client_epoch: u64,
     },
-    /// Kept while `next` is dropped, so that a caller who also waits for something else does not lose its place in the queue of
-    /// the client.
+    /// Kept while `next` is dropped: each attempt waits for its place in the queue of the client.
     Renewing(Renewal),
     Closed,
 }

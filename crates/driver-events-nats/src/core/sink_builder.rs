@@ -5,6 +5,7 @@ use driver_events_core::SetupError;
 
 use super::sink::{NatsEventSink, Settings};
 use crate::connection::{ConnectionSource, NatsConnection, NatsOptions};
+use crate::timeouts::check_timeout;
 use crate::wire::{Subjects, is_publishable};
 
 /// Builder of a [`NatsEventSink`]. [`build`](Self::build) checks all settings.
@@ -95,8 +96,8 @@ impl NatsEventSinkBuilder {
     /// Checks the settings, and connects if [`options`](Self::options) are set.
     ///
     /// # Errors
-    /// [`Invalid`](crate::SetupErrorKind::Invalid) if the prefix or barrier subject is invalid, or no connection is set; and
-    /// the errors of [`NatsOptions::connect`].
+    /// [`Invalid`](crate::SetupErrorKind::Invalid) if the prefix or barrier subject is invalid, the flush timeout is below 1 ms
+    /// or above 365 days, or no connection is set; and the errors of [`NatsOptions::connect`].
     pub async fn build(self) -> Result<NatsEventSink, SetupError> {
         let mut settings = self.settings;
         settings.subjects = Subjects::below(self.prefix.as_deref())?;
@@ -106,6 +107,7 @@ impl NatsEventSinkBuilder {
                 format!("invalid barrier subject `{subject}`: it must be publishable and not below `agent.driver.`");
             return Err(SetupError::invalid(message));
         }
+        check_timeout("flush timeout", settings.flush_timeout)?;
         Ok(NatsEventSink::with_settings(self.connection.connect().await?, settings))
     }
 }

@@ -8,7 +8,7 @@ use driver_events_core::{DriverEventSink, SinkError, SinkErrorKind};
 use driver_events_harness::{
     CapturedTracing, Certificates, NatsConfig, NatsServer, NatsUser, error_report, wait_until,
 };
-use driver_events_nats::{NatsEventSink, NatsOptions, SetupError, SetupErrorKind};
+use driver_events_nats::{JetStreamEventSink, NatsEventSink, NatsOptions, SetupError, SetupErrorKind};
 use nkeys::KeyPair;
 use tracing::Level;
 
@@ -30,6 +30,34 @@ async fn expect_refusal(options: NatsOptions, kind: SetupErrorKind) -> SetupErro
     let error = options.connect().await.expect_err(&shown);
     assert_eq!(error.kind(), kind, "{shown}: {error:?}");
     error
+}
+
+#[tokio::test]
+async fn timeouts_out_of_range_are_refused() {
+    let server = server();
+    for time in [Duration::ZERO, Duration::from_micros(999), Duration::MAX] {
+        expect_refusal(options(&server).connect_timeout(time), SetupErrorKind::Invalid).await;
+        expect_refusal(options(&server).ping_interval(time), SetupErrorKind::Invalid).await;
+        let builder = || {
+            JetStreamEventSink::builder("DRIVER")
+                .options(options(&server))
+                .check_later()
+        };
+        let errors = [
+            builder().retry_timeout(time).build().await.unwrap_err(),
+            builder().ack_timeout(time).build().await.unwrap_err(),
+            NatsEventSink::builder()
+                .options(options(&server))
+                .flush_timeout(time)
+                .build()
+                .await
+                .unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.kind(), SetupErrorKind::Invalid, "{error}");
+            assert!(error.to_string().contains("use 1 millisecond to 365 days"), "{error}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -73,6 +73,15 @@ async fn nack_delays_the_redelivery() {
 }
 
 #[tokio::test]
+async fn nack_with_the_longest_delay_is_not_redelivered() {
+    let (server, client) = server_with_stream().await;
+    store(&client, &numbered(1, 0..1)).await;
+    let mut source = reader(&server).durable(CONSUMER).build().await.unwrap();
+    next(&mut source).await.nack(Duration::MAX).await.unwrap();
+    assert_idle(&mut source).await;
+}
+
+#[tokio::test]
 async fn one_in_flight_keeps_the_order_through_redelivery() {
     let (server, client) = server_with_stream().await;
     let envelopes = numbered(1, 0..10);

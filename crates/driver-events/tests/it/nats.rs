@@ -155,6 +155,23 @@ async fn long_timeout_creates_a_stream_that_fits() {
 }
 
 #[tokio::test]
+async fn timeout_out_of_range_is_refused() {
+    let server = server();
+    let core = format!("nats://{}", server.client_address());
+    for check_later in [false, true] {
+        for timeout in [Duration::ZERO, Duration::from_micros(999), Duration::MAX] {
+            let mut options = Options::default();
+            (options.check_later, options.timeout) = (check_later, Some(timeout));
+            for url in [&core, &stream_url(&server)] {
+                let error = open_sink(url, &options).await.unwrap_err();
+                assert_eq!(error.kind(), SetupErrorKind::Invalid, "{url} {timeout:?}: {error}");
+                assert!(error.to_string().contains("timeout"), "{error}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn missing_stream_and_server_are_told_apart() {
     let mut server = server();
     let url = stream_url(&server);

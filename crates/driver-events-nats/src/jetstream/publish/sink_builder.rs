@@ -13,6 +13,7 @@ use super::stream_lookup::StreamLookup;
 use crate::connection::{ConnectionSource, NatsConnection, NatsOptions};
 use crate::jetstream::api::Api;
 use crate::jetstream::stream::check_name;
+use crate::timeouts::check_timeout;
 use crate::wire::Subjects;
 
 /// Builder of a [`JetStreamEventSink`]. All checks are made in [`build`](Self::build).
@@ -147,7 +148,8 @@ impl JetStreamEventSinkBuilder {
     /// - [`NotFound`](crate::SetupErrorKind::NotFound): the stream does not exist.
     /// - [`Incompatible`](crate::SetupErrorKind::Incompatible): the stream does not capture the events, or its duplicate
     ///   window is not longer than the [retry timeout](Self::retry_timeout).
-    /// - [`Invalid`](crate::SetupErrorKind::Invalid): an invalid name or prefix, or no client, connection or options.
+    /// - [`Invalid`](crate::SetupErrorKind::Invalid): an invalid name, prefix or window, a timeout below 1 ms or above 365 days,
+    ///   or no client, connection or options.
     /// - [`Unauthorized`](crate::SetupErrorKind::Unauthorized): no permission for `$JS.API.STREAM.INFO.…`.
     /// - [`Unreachable`](crate::SetupErrorKind::Unreachable): no response from JetStream within seconds; retry.
     /// - Errors of [`NatsOptions::connect`].
@@ -157,6 +159,8 @@ impl JetStreamEventSinkBuilder {
         if settings.window == 0 {
             return Err(SetupError::invalid("invalid window 0: use at least 1"));
         }
+        check_timeout("ack timeout", settings.ack_timeout)?;
+        check_timeout("retry timeout", settings.retry_timeout)?;
         check_name(&self.stream)?;
         if self.is_checked_later {
             self.connection.set_in_background();

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use crate::lock::lock;
 
-/// Maximum number of messages. Earlier ones are forgotten, and delivered again if the server redelivers them.
+/// Maximum number of messages. Earlier ones are forgotten: a lost ack is not sent again, and they are delivered again if the
+/// server redelivers them.
 const MAX_KNOWN: usize = 10_000;
 
 #[derive(Clone, Debug, Default)]

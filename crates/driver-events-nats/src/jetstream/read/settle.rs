@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::dead_letters::{DeadLetter, DeadLetterQueue};
 use super::known_unreadable::KnownUnreadable;
 use crate::connection::NatsConnection;
+use crate::timeouts::MAX_TIMEOUT;
 
 /// Time the client has to accept an ack for sending.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -123,6 +124,7 @@ impl Settle for JetStreamSettle {
     }
 
     async fn nack(self: Box<Self>, delay: Duration) -> Result<(), SourceError> {
+        let delay = delay.min(MAX_TIMEOUT);
         let payload = format!("-NAK {{\"delay\":{}}}", delay.as_nanos());
         self.settle(payload.into(), Some(delay)).await
     }

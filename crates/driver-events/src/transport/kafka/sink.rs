@@ -100,8 +100,7 @@ impl RemoteSink for KafkaSinkUrl {
         }
         let mut config = client_config(&self.address, options)?;
         if let Some(timeout) = options.timeout {
-            // Zero would be no limit.
-            let milliseconds = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1);
+            let milliseconds = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
             config.set("message.timeout.ms", milliseconds.to_string());
         }
         let mut builder = KafkaEventSink::builder(config.clone()).acks(self.acks);

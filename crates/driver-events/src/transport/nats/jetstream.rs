@@ -167,7 +167,7 @@ impl RemoteSink for JetStreamAddress {
             warnings.extend(sink.warnings().iter().map(ToString::to_string));
         }
         // The sink itself retries before the outage is noticed and after its end.
-        let own_retries = 3 * sink.retry_timeout();
+        let own_retries = sink.retry_timeout().saturating_mul(3);
         let longest_outage = sink.duplicate_window().unwrap_or_default().saturating_sub(own_retries);
         let connection = sink.connection().cloned();
         Ok(OpenedSink {
