@@ -89,11 +89,20 @@ pub(super) fn is_refused_batch(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Returns the error of a record that was refused with its batch, if there is no time left to send it alone.
-pub(super) fn not_isolated(topic: &str) -> SinkError {
+/// Returns whether the broker refused the batch as a whole, so that none of its records may be at fault.
+pub(super) fn names_no_record(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::MessageSizeTooLarge | Code::MessageBatchTooLarge | Code::PolicyViolation
+    )
+}
+
+/// Returns the error of a record that waited for another attempt, or for an earlier record of its goal, for too long.
+pub(super) fn not_sent_in_time(topic: &str) -> SinkError {
     let message = format!(
-        "the broker refused the batch, and `message.timeout.ms` has passed before the record could be sent alone \
-         (topic `{topic}`)"
+        "`message.timeout.ms` passed before the record was sent: it, or an earlier record of its goal, had to be sent \
+         alone, as the broker refused their batch (topic `{topic}`)"
     );
     SinkError::new(SinkErrorKind::Timeout, message).with_fate(Fate::NotSent)
 }

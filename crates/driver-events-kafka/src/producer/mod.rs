@@ -3,10 +3,12 @@
 mod sink;
 mod sink_builder;
 
+mod attempt;
 mod current_producer;
 mod isolation;
 mod producer_handle;
 mod publisher;
+mod suspects;
 
 mod callbacks;
 mod poll_thread;

@@ -4,28 +4,30 @@ use std::time::Duration;
 use driver_events_core::{BatchResults, Envelope, Fate, Receipt, SetupError, SinkError, SinkErrorKind, Stored};
 use rdkafka::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::message::{Message as _, OwnedMessage};
 use tokio::time::Instant;
 
+use super::attempt::{
+    Call, FailedEvent, Lane, QueueResult, QueuedEvent, WaitingEvent, is_in_time, not_queued, queue_with_retry, report,
+    split_round, take_queue_full,
+};
 use super::callbacks::ProducerRole;
 use super::current_producer::CurrentProducer;
-use super::delivery_future::{DeliveryFailure, DeliveryFuture, DeliveryOpaque, DeliveryReport, StoredRecord};
-use super::errors::{is_refused_batch, not_isolated, sink_error};
+use super::delivery_future::{DeliveryFailure, DeliveryFuture, DeliveryOpaque, StoredRecord};
+use super::errors::{is_refused_batch, names_no_record, not_sent_in_time, sink_error};
 use super::isolation::Isolation;
 use super::producer_handle::ProducerHandle;
+use super::suspects::{Hold, HoldChoice, Suspects};
+use crate::admin::topic_limits::topic_limits;
 use crate::client::context::Context;
-use crate::client::properties::Acks;
+use crate::client::properties::{self, Acks};
 use crate::client::state::KafkaState;
-use crate::wire::record::{EncodedEvent, from_owned, to_owned};
+use crate::wire::record::{EncodedEvent, to_owned};
 use crate::wire::topic_naming::TopicNaming;
 
 /// Capacity in bytes that fits the JSON of most events.
 const JSON_CAPACITY: usize = 512;
 
 type SendResult = Result<Receipt, SinkError>;
-
-/// The delivery future of a queued record, or why it was not queued.
-type QueueResult = Result<DeliveryFuture, DeliveryFailure>;
 
 /// Produces events and waits for their delivery reports. Resends those that failed with their producer or their batch.
 #[derive(Debug)]
@@ -34,6 +36,9 @@ pub(super) struct Publisher {
     pub(super) acks: Acks,
     pub(super) producer: CurrentProducer,
     isolation: Isolation,
+    /// The connection properties.
+    connection: ClientConfig,
+    pub(super) suspects: Suspects,
     /// `message.timeout.ms`, which also limits the wait for space in the queue; `None` if it is 0 (unlimited).
     pub(super) message_timeout: Option<Duration>,
     has_headers: bool,
@@ -55,7 +60,9 @@ impl Publisher {
         Ok(Self {
             topics,
             acks,
+            connection: properties::connection(&config),
             isolation: Isolation::new(config.clone(), context.renewed()),
+            suspects: Suspects::default(),
             producer: CurrentProducer::new(config, context)?,
             message_timeout,
             has_headers,
@@ -64,6 +71,21 @@ impl Publisher {
 
     pub(super) fn state(&self) -> &KafkaState {
         self.producer.state()
+    }
+
+    /// Reads the limits of the topics with known names, if their settings are visible, so that no batch exceeds them.
+    ///
+    /// # Errors
+    /// The producer cannot be created again with a smaller `batch.size`.
+    pub(super) async fn read_limits(&self) -> Result<(), SetupError> {
+        let topics = self.topics.known_topics();
+        for (topic, limits) in topic_limits(&self.connection, self.state(), &topics).await {
+            if let Some(bytes) = limits.length {
+                self.producer.limit_batch_size(bytes).await?;
+            }
+            self.suspects.set_limits(&topic, limits);
+        }
+        Ok(())
     }
 
     /// Returns the producers in use, in the order in which a record passes them.
@@ -77,64 +99,73 @@ impl Publisher {
     pub(super) async fn send(&self, envelope: Envelope) -> SendResult {
         let deadline = self.deadline();
         let handle = self.producer.handle();
-        let (topic, queued) = self.queue(&handle, envelope, &mut Vec::with_capacity(JSON_CAPACITY))?;
+        let mut choice = self.suspects.choose();
+        let mut json = Vec::with_capacity(JSON_CAPACITY);
+        let (topic, queued) = match self.queue(&handle, envelope, &mut json, &mut choice)? {
+            Attempt::Queued(topic, queued) => (topic, queued),
+            // Boxed, since these futures are large and seldom needed.
+            Attempt::Held(waiting) => return Box::pin(self.resolve_one(handle, None, Some(waiting), deadline)).await,
+        };
         let queued = match take_queue_full(queued) {
             Ok(queued) => queued,
-            // Boxed, since this future is large and seldom needed.
             Err(record) => Box::pin(queue_with_retry(&handle, record, deadline)).await,
         };
         match report(queued).await {
             Ok(stored) => Ok(self.receipt(topic, &stored)),
-            Err(failure) => Box::pin(self.resend(handle, topic, failure, deadline)).await,
+            Err(failure) => {
+                let index = 0;
+                let failed = FailedEvent { index, topic, failure };
+                Box::pin(self.resolve_one(handle, Some(failed), None, deadline)).await
+            }
         }
     }
 
-    async fn resend(
+    async fn resolve_one(
         &self,
         handle: Arc<ProducerHandle>,
-        topic: Arc<str>,
-        failure: DeliveryFailure,
+        failed: Option<FailedEvent>,
+        waiting: Option<WaitingEvent>,
         deadline: Option<Instant>,
     ) -> SendResult {
-        let unresolved = sink_error(failure.code, &topic);
-        let mut results = BatchResults::new(1);
-        let failed = vec![FailedEvent {
-            index: 0,
-            topic,
-            failure,
-        }];
-        self.resolve_failed(handle, failed, deadline, &mut results).await;
-        results.into_vec().pop().unwrap_or(Err(unresolved))
+        let mut call = Call::new(1, deadline);
+        let (failed, waiting) = (Vec::from_iter(failed), Vec::from_iter(waiting));
+        self.resolve(handle, failed, waiting, &mut call).await;
+        call.results
+            .into_vec()
+            .pop()
+            .unwrap_or_else(|| Err(not_sent_in_time("")))
     }
 
     /// Produces the events in order and returns their results in the same order.
     pub(super) async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<SendResult> {
         // A caller that retries refused events in a loop must yield to other tasks.
         tokio::task::consume_budget().await;
-        let deadline = self.deadline();
+        let mut call = Call::new(envelopes.len(), self.deadline());
         let handle = self.producer.handle();
-        let mut results = BatchResults::new(envelopes.len());
+        let mut choice = self.suspects.choose();
         let mut in_flight = Vec::with_capacity(envelopes.len());
+        let mut waiting = Vec::new();
         let mut json = Vec::with_capacity(JSON_CAPACITY);
         for (index, envelope) in envelopes.into_iter().enumerate() {
             json.clear();
-            match self.queue(&handle, envelope, &mut json) {
-                Ok((topic, queued)) => {
+            match self.queue(&handle, envelope, &mut json, &mut choice) {
+                Ok(Attempt::Queued(topic, queued)) => {
                     let queued = match take_queue_full(queued) {
                         Ok(queued) => queued,
-                        Err(record) => queue_with_retry(&handle, record, deadline).await,
+                        Err(record) => queue_with_retry(&handle, record, call.deadline).await,
                     };
                     in_flight.push(QueuedEvent { index, topic, queued });
                 }
-                Err(error) => results.set(index, Err(error)),
+                Ok(Attempt::Held(event)) => waiting.push(WaitingEvent { index, ..event }),
+                Err(error) => call.results.set(index, Err(error)),
             }
         }
-        let failed = self.await_reports(in_flight, &mut results).await;
-        self.resolve_failed(handle, failed, deadline, &mut results).await;
-        results.into_vec()
+        let failed = self.await_reports(in_flight, &mut call.results).await;
+        self.resolve(handle, failed, waiting, &mut call).await;
+        call.results.into_vec()
     }
 
-    /// Encodes an event into `json` and queues it without waiting. Returns its topic, too.
+    /// Encodes an event into `json`, and queues it without waiting, unless it is held.
     ///
     /// # Errors
     /// The event cannot be encoded, or has no valid topic.
@@ -143,11 +174,26 @@ impl Publisher {
         handle: &ProducerHandle,
         envelope: Envelope,
         json: &mut Vec<u8>,
-    ) -> Result<(Arc<str>, QueueResult), SinkError> {
+        choice: &mut HoldChoice,
+    ) -> Result<Attempt, SinkError> {
         let topic = self.topics.topic_of(&envelope)?;
         let encoded = EncodedEvent::new(&envelope, self.has_headers, json)?;
         // librdkafka copies the record, and returns the copy if it is needed again.
         drop(envelope);
+        if let Some(hold) = choice.hold(&topic, encoded.goal_id(), encoded.timestamp(), json.len()) {
+            let record = encoded.with_record(&topic, json, (), to_owned);
+            let lane = match hold {
+                Hold::Suspect => Lane::Alone,
+                Hold::Behind => Lane::Batched,
+            };
+            let index = 0;
+            return Ok(Attempt::Held(WaitingEvent {
+                index,
+                topic,
+                record,
+                lane,
+            }));
+        }
         let opaque = DeliveryOpaque::new(handle.role().in_flight.start(), encoded.timestamp());
         let queued = encoded.with_record(&topic, json, Arc::clone(&opaque), |record| {
             match handle.produce(record) {
@@ -155,7 +201,7 @@ impl Publisher {
                 Err((code, record)) => Err(not_queued(code, || to_owned(record))),
             }
         });
-        Ok((topic, queued))
+        Ok(Attempt::Queued(topic, queued))
     }
 
     /// Waits for the delivery reports, fills in the results of stored events, and returns the failed ones.
@@ -172,113 +218,155 @@ impl Publisher {
         failed
     }
 
-    /// Fills in the results of failed events, after another attempt for those that failed with their producer or their
-    /// batch.
-    async fn resolve_failed(
+    /// Sends waiting events, and again those that failed with their producer or their batch. An event is sent once the earlier
+    /// ones of its goal have a result, or together with them.
+    async fn resolve(
         &self,
         handle: Arc<ProducerHandle>,
         failed: Vec<FailedEvent>,
-        deadline: Option<Instant>,
-        results: &mut BatchResults,
+        mut waiting: Vec<WaitingEvent>,
+        call: &mut Call,
     ) {
-        let refused = self
-            .resend_by_new_producer(&self.producer, handle, failed, deadline, results)
-            .await;
-        if !refused.is_empty() {
-            self.isolate(refused, deadline, results).await;
+        waiting.extend(
+            self.resolve_failed(&self.producer, &handle, Lane::Batched, failed, call)
+                .await,
+        );
+        while !waiting.is_empty() {
+            waiting.sort_by_key(|event| event.index);
+            let (round, later) = split_round(waiting);
+            waiting = later;
+            let (batched, alone) = round.into_iter().partition(|event| event.lane == Lane::Batched);
+            waiting.extend(self.attempt(Lane::Batched, batched, call).await);
+            waiting.extend(self.attempt(Lane::Alone, alone, call).await);
+        }
+        for topic in call.refused_topics.drain() {
+            self.suspects.refused_as_batch(&topic);
         }
     }
 
-    /// Sends each event of refused batches again in a batch of its own, in order: only those that are at fault fail.
-    async fn isolate(&self, refused: Vec<FailedEvent>, deadline: Option<Instant>, results: &mut BatchResults) {
-        let producer = match self.isolation.producer().await {
+    /// Sends these events in order, and waits for their delivery reports. Returns those that need another attempt.
+    async fn attempt(&self, lane: Lane, events: Vec<WaitingEvent>, call: &mut Call) -> Vec<WaitingEvent> {
+        if events.is_empty() {
+            return Vec::new();
+        }
+        let producer = match lane {
+            Lane::Batched => Ok(&self.producer),
+            Lane::Alone => self.isolation.producer().await,
+        };
+        let producer = match producer {
             Ok(producer) => producer,
             Err(error) => {
                 tracing::error!(%error, "cannot create the producer that sends records alone");
-                for FailedEvent { index, topic, .. } in refused {
+                self.state()
+                    .record_failure(format!("cannot create the producer that sends records alone: {error}"));
+                for WaitingEvent { index, topic, .. } in events {
                     let error = sink_error(RDKafkaErrorCode::InvalidDifferentRecord, &topic);
-                    results.set(index, Err(error));
+                    call.results.set(index, Err(error));
                 }
-                return;
+                return Vec::new();
             }
         };
-        if let Some(FailedEvent { topic, failure, .. }) = refused.first() {
-            let cause = format!(
-                "the broker refused a batch for `{topic}` ({}): its records are sent alone",
-                failure.code
-            );
-            tracing::debug!(records = refused.len(), "{cause}");
-            self.state().record_wait(cause);
-        }
         let handle = producer.handle();
-        let mut in_flight = Vec::with_capacity(refused.len());
-        for FailedEvent { index, topic, failure } in refused {
-            match failure.record {
-                Some(record) if is_in_time(deadline) => {
-                    let queued = queue_with_retry(&handle, record, deadline).await;
-                    in_flight.push(QueuedEvent { index, topic, queued });
-                }
-                _ => results.set(index, Err(self.explained(not_isolated(&topic)))),
+        let mut in_flight = Vec::with_capacity(events.len());
+        for WaitingEvent {
+            index, topic, record, ..
+        } in events
+        {
+            if is_in_time(call.deadline) {
+                let queued = queue_with_retry(&handle, record, call.deadline).await;
+                in_flight.push(QueuedEvent { index, topic, queued });
+            } else {
+                call.results.set(index, Err(self.explained(not_sent_in_time(&topic))));
             }
         }
-        let failed = self.await_reports(in_flight, results).await;
-        let refused = self
-            .resend_by_new_producer(producer, handle, failed, deadline, results)
-            .await;
-        for FailedEvent { index, topic, failure } in refused {
-            results.set(index, Err(sink_error(failure.code, &topic)));
-        }
+        let failed = self.await_reports(in_flight, &mut call.results).await;
+        self.resolve_failed(producer, &handle, lane, failed, call).await
     }
 
-    /// Fills in the results of failed events. Events that failed with their producer are first sent again by a new one.
-    /// Returns those that were refused with their batch.
-    async fn resend_by_new_producer(
+    /// Fills in the results of failed events. Returns those that need another attempt: by a new producer, or in a batch of
+    /// their own.
+    async fn resolve_failed(
         &self,
         producer: &CurrentProducer,
-        mut handle: Arc<ProducerHandle>,
-        mut failed: Vec<FailedEvent>,
-        deadline: Option<Instant>,
-        results: &mut BatchResults,
-    ) -> Vec<FailedEvent> {
-        let mut refused = Vec::new();
-        while !failed.is_empty() {
-            let fatal_error = handle.fatal_error();
-            // A new producer has no more permissions than the old one, but serves later events once WRITE is granted.
-            let is_forbidden =
-                fatal_error.is_some_and(|code| sink_error(code, "").kind() == SinkErrorKind::Unauthorized);
-            let is_recreated = fatal_error.is_some() && producer.recreate(handle.epoch).await;
-            let may_resend = is_recreated && is_in_time(deadline) && !is_forbidden;
-            handle = producer.handle();
-            let mut in_flight = Vec::new();
-            for event in failed {
-                if event.failure.was_queued && is_refused_batch(event.failure.code) {
-                    refused.push(event);
+        handle: &ProducerHandle,
+        lane: Lane,
+        failed: Vec<FailedEvent>,
+        call: &mut Call,
+    ) -> Vec<WaitingEvent> {
+        let mut waiting = Vec::new();
+        if failed.is_empty() {
+            return waiting;
+        }
+        let fatal_error = handle.fatal_error();
+        // A new producer has no more permissions than the old one, but serves later events once WRITE is granted.
+        let is_forbidden = fatal_error.is_some_and(|code| sink_error(code, "").kind() == SinkErrorKind::Unauthorized);
+        let is_recreated = fatal_error.is_some() && producer.recreate(handle.epoch).await;
+        let may_resend = is_recreated && !is_forbidden;
+        for FailedEvent { index, topic, failure } in failed {
+            let DeliveryFailure {
+                code,
+                was_queued,
+                record,
+            } = failure;
+            if was_queued && is_refused_batch(code) {
+                match (lane, record) {
+                    (Lane::Batched, Some(record)) => {
+                        self.batch_refused(&topic, code, call);
+                        let lane = Lane::Alone;
+                        waiting.push(WaitingEvent {
+                            index,
+                            topic,
+                            record,
+                            lane,
+                        });
+                    }
+                    (_, record) => {
+                        call.refused_topics.remove(&topic);
+                        if let Some(record) = record {
+                            self.suspects.refused_alone(&topic, code, &record);
+                        }
+                        call.results.set(index, Err(sink_error(code, &topic)));
+                    }
+                }
+                continue;
+            }
+            let mut error = sink_error(code, &topic);
+            if !was_queued {
+                error = error.with_fate(Fate::NotSent);
+            }
+            let error = match record {
+                Some(record) if may_resend && is_in_time(call.deadline) && failed_with_producer(&error) => {
+                    if error.fate() != Fate::NotSent {
+                        self.state().count_possible_duplicate();
+                    }
+                    waiting.push(WaitingEvent {
+                        index,
+                        topic,
+                        record,
+                        lane,
+                    });
                     continue;
                 }
-                let FailedEvent { index, topic, failure } = event;
-                let mut error = sink_error(failure.code, &topic);
-                if !failure.was_queued {
-                    error = error.with_fate(Fate::NotSent);
+                _ if is_forbidden && failed_with_producer(&error) => {
+                    sink_error(RDKafkaErrorCode::ClusterAuthorizationFailed, &topic).with_fate(error.fate())
                 }
-                let error = match failure.record {
-                    Some(record) if may_resend && failed_with_producer(&error) => {
-                        if error.fate() != Fate::NotSent {
-                            self.state().count_possible_duplicate();
-                        }
-                        let queued = queue_with_retry(&handle, record, deadline).await;
-                        in_flight.push(QueuedEvent { index, topic, queued });
-                        continue;
-                    }
-                    _ if is_forbidden && failed_with_producer(&error) => {
-                        sink_error(RDKafkaErrorCode::ClusterAuthorizationFailed, &topic).with_fate(error.fate())
-                    }
-                    _ => error,
-                };
-                results.set(index, Err(self.explained(error)));
-            }
-            failed = self.await_reports(in_flight, results).await;
+                _ => error,
+            };
+            call.results.set(index, Err(self.explained(error)));
         }
-        refused
+        waiting
+    }
+
+    fn batch_refused(&self, topic: &Arc<str>, code: RDKafkaErrorCode, call: &mut Call) {
+        if names_no_record(code) {
+            call.refused_topics.insert(Arc::clone(topic));
+        }
+        if std::mem::replace(&mut call.is_refusal_recorded, true) {
+            return;
+        }
+        let cause = format!("the broker refused a batch for `{topic}` ({code}): its records are sent alone");
+        tracing::debug!("{cause}");
+        self.state().record_wait(cause);
     }
 
     fn receipt(&self, topic: Arc<str>, stored: &StoredRecord) -> Receipt {
@@ -320,79 +408,11 @@ impl Publisher {
     }
 }
 
-/// An event that is in flight, or was not queued.
+/// An event of a call, encoded.
 #[derive(Debug)]
-struct QueuedEvent {
-    /// Index of its result.
-    index: usize,
-    topic: Arc<str>,
-    queued: QueueResult,
-}
-
-/// An event without a positive delivery report.
-#[derive(Debug)]
-struct FailedEvent {
-    index: usize,
-    topic: Arc<str>,
-    failure: DeliveryFailure,
-}
-
-fn is_in_time(deadline: Option<Instant>) -> bool {
-    deadline.is_none_or(|deadline| Instant::now() < deadline)
-}
-
-/// Waits for the delivery report of a record that may have been queued.
-async fn report(queued: QueueResult) -> DeliveryReport {
-    queued?.await
-}
-
-/// Queues a record, and waits for space while the queue is full.
-async fn queue_with_retry(
-    handle: &ProducerHandle,
-    mut record: Box<OwnedMessage>,
-    deadline: Option<Instant>,
-) -> QueueResult {
-    let mut headers = record.detach_headers();
-    let mut permit = None;
-    loop {
-        let opaque = DeliveryOpaque::new(handle.role().in_flight.start(), record.timestamp());
-        let Err((code, refused)) = handle.produce(from_owned(&record, headers, Arc::clone(&opaque))) else {
-            return Ok(DeliveryFuture(opaque));
-        };
-        headers = refused.headers;
-        if code != RDKafkaErrorCode::QueueFull || !is_in_time(deadline) {
-            return Err(not_queued(code, || Box::new(record.replace_headers(headers))));
-        }
-        match &permit {
-            None => {
-                handle.state().record_wait("the producer's queue is full");
-                permit = handle.role().queue_full.acquire(deadline).await;
-            }
-            Some(permit) => permit.wait().await,
-        }
-    }
-}
-
-/// Returns why a record was not queued, with the record if another attempt may succeed.
-fn not_queued(code: RDKafkaErrorCode, record: impl FnOnce() -> Box<OwnedMessage>) -> DeliveryFailure {
-    use RDKafkaErrorCode as Code;
-    DeliveryFailure {
-        code,
-        was_queued: false,
-        record: matches!(code, Code::QueueFull | Code::Fatal).then(record),
-    }
-}
-
-/// Returns the record as the error if only the full queue refused it.
-fn take_queue_full(queued: QueueResult) -> Result<QueueResult, Box<OwnedMessage>> {
-    match queued {
-        Err(DeliveryFailure {
-            code: RDKafkaErrorCode::QueueFull,
-            record: Some(record),
-            ..
-        }) => Err(record),
-        queued => Ok(queued),
-    }
+enum Attempt {
+    Queued(Arc<str>, QueueResult),
+    Held(WaitingEvent),
 }
 
 /// Returns whether a record failed because its producer did, so that a new producer may deliver it. A record that is

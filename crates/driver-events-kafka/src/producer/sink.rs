@@ -24,14 +24,18 @@ use crate::client::state::KafkaState;
 ///
 /// # Order
 /// The record key is the goal id: the events of a goal are in one partition, in the order in which they were sent.
-/// [`send_batch`](DriverEventSink::send_batch) has all its events in flight at once and keeps that order, unless a batch is
-/// refused (below).
+/// [`send_batch`](DriverEventSink::send_batch) has all its events in flight at once and keeps that order; at an
+/// unforeseen refusal it may not (below).
 ///
 /// # Refused batches
 /// Brokers accept or refuse whole batches. If one is refused for a record in it (a timestamp too far ahead, no key in a
 /// compacted topic) or for its size, the sink sends its events again, each in a batch of its own: only events that are
-/// refused alone fail. The others are stored once, in order. They are stored after later events of the same `send_batch` that
-/// were in another batch, but always before the events of a call that follows.
+/// refused alone fail. The others are stored once, in order per goal, and always before the events of a call that follows.
+///
+/// Events that the topic will probably refuse are sent alone at once, and the later events of their goal wait for them. What a
+/// topic refuses is known from its settings, if [`check`](Self::check) could read them; from earlier refusals; and from the
+/// brokers' default of one hour for timestamps in the future. Only at the first refusal that is not foreseen in this way, events
+/// of the refused batch may be stored after later events of the same `send_batch` that were in another batch.
 ///
 /// # Fatal producer errors
 /// After a fatal error librdkafka accepts no more records. The sink then creates a new producer and sends the events
@@ -88,7 +92,8 @@ impl KafkaEventSink {
         Self { publisher, close_guard }
     }
 
-    /// Checks that the topics exist, in at most ten seconds.
+    /// Checks that the topics exist, in at most ten seconds. Then reads what they refuse, in at most five seconds, if
+    /// DESCRIBE_CONFIGS is granted: see [Refused batches](Self#refused-batches). Call it before the first event is sent.
     ///
     /// Topics named by [`topic_fn`](crate::KafkaEventSinkBuilder::topic_fn) are not checked, since their names depend on the event.
     /// WRITE permission is not checked either: Kafka reports a missing one with the first record.
@@ -101,7 +106,8 @@ impl KafkaEventSink {
         let topics = self.publisher.topics.known_topics();
         let state = self.state().clone();
         let request = move || metadata::partitions(handle.client(), &topics, &state);
-        metadata::query(self.state(), request).await.map(drop)
+        metadata::query(self.state(), request).await?;
+        self.publisher.read_limits().await
     }
 
     /// Returns the state of the producer.

@@ -40,6 +40,10 @@ impl EncodedEvent {
         })
     }
 
+    pub(crate) fn goal_id(&self) -> Option<GoalId> {
+        self.goal_id
+    }
+
     pub(crate) fn timestamp(&self) -> Timestamp {
         self.timestamp
     }

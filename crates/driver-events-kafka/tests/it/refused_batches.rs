@@ -12,6 +12,8 @@ use tokio::task::block_in_place;
 
 use crate::support::{broker, config, events, ids_of, in_time, raw_records, unique_prefix};
 
+/// Makes an event one that the broker refuses.
+type Change = fn(Envelope) -> Envelope;
 type SendResult = Result<Receipt, SinkError>;
 
 /// Creates a topic with these settings, and a sink for it that builds large batches.
@@ -96,6 +98,138 @@ async fn record_in_the_future_fails_alone() {
     in_time(sink.close()).await.unwrap();
 }
 
+/// Returns events of a few goals that fill several batches, in turn.
+fn many_events() -> Vec<Envelope> {
+    let goals: Vec<_> = (0..4).map(|_| GoalId::new()).collect();
+    (0..5_000)
+        .flat_map(|_| goals.iter().flat_map(|goal| events(*goal, 1)))
+        .collect()
+}
+
+/// Sends so many events that later batches are in flight when the broker refuses the first.
+async fn expect_order_of_large_call(topic: &str, sink: &KafkaEventSink, change: impl Fn(Envelope) -> Envelope) {
+    let mut sent = many_events();
+    let refused = [5, 6, 9_000];
+    for index in refused {
+        let event = sent.get_mut(index).unwrap();
+        *event = change(event.clone());
+    }
+    let results = in_time(sink.send_batch(sent.clone())).await;
+    for index in refused.into_iter().rev() {
+        let event = sent.remove(index);
+        assert!(results.get(index).unwrap().is_err(), "{event:?}");
+    }
+    expect_stored(topic, &sent).await;
+}
+
+fn later(envelope: Envelope, hours: i64) -> Envelope {
+    let time = envelope.time().unwrap() + chrono::TimeDelta::hours(hours);
+    envelope.with_time(time).unwrap()
+}
+
+fn without_goal() -> Envelope {
+    let envelope = Envelope::from_json(r#"{"kind":"goal_paused"}"#).unwrap();
+    envelope.with_event_type("agent.driver.goal.paused").unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_call_with_records_in_the_future_keeps_its_order() {
+    let (topic, sink) = sink(&[], &[("linger.ms", "1")]);
+    expect_order_of_large_call(&topic, &sink, in_2030).await;
+    assert_eq!(sink.state().last_error(), None, "no batch was refused");
+}
+
+/// Settings that the brokers do not have by default are known after `check`.
+#[tokio::test(flavor = "multi_thread")]
+async fn checked_sink_keeps_the_order_with_the_topics_settings() {
+    let settings = [
+        ("message.timestamp.after.max.ms", "7200000"),
+        ("message.timestamp.before.max.ms", "36000000"),
+        ("max.message.bytes", "2000000"),
+        ("cleanup.policy", "compact,delete"),
+    ];
+    let properties = [
+        ("linger.ms", "1"),
+        ("compression.type", "none"),
+        ("message.max.bytes", "9000000"),
+    ];
+    let refused: [Change; 4] = [
+        |envelope| later(envelope, 3),
+        |envelope| later(envelope, -11),
+        |envelope| samples::sized(envelope.goal_id().unwrap(), 2_100_000),
+        |_| without_goal(),
+    ];
+    for change in refused {
+        let (topic, sink) = sink(&settings, &properties);
+        in_time(sink.check()).await.unwrap();
+        expect_order_of_large_call(&topic, &sink, change).await;
+        assert_eq!(sink.state().last_error(), None, "no batch was refused");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checked_sink_builds_batches_that_the_topic_accepts() {
+    let (topic, sink) = sink(&[("max.message.bytes", "4000")], &[("compression.type", "none")]);
+    in_time(sink.check()).await.unwrap();
+    let large = |envelope: Envelope| samples::sized(envelope.goal_id().unwrap(), 5_000);
+    expect_order_of_large_call(&topic, &sink, large).await;
+    assert_eq!(sink.state().last_error(), None, "no batch was refused");
+    assert_eq!(sink.state().producer_recreations(), 0);
+}
+
+/// The sink learns from the first refused batch what the topic refuses.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_after_a_refused_batch_keep_their_order() {
+    let limits: [(&str, &str, fn(Envelope) -> Envelope); 4] = [
+        ("message.timestamp.after.max.ms", "60000", |envelope| {
+            let time = envelope.time().unwrap() + chrono::TimeDelta::minutes(10);
+            envelope.with_time(time).unwrap()
+        }),
+        ("message.timestamp.before.max.ms", "36000000", |envelope| {
+            later(envelope, -11)
+        }),
+        ("max.message.bytes", "2000000", |envelope| {
+            samples::sized(envelope.goal_id().unwrap(), 2_100_000)
+        }),
+        ("cleanup.policy", "compact", |_| without_goal()),
+    ];
+    for (name, value, change) in limits {
+        let (topic, sink) = sink(
+            &[(name, value)],
+            &[
+                ("linger.ms", "1"),
+                ("compression.type", "none"),
+                ("message.max.bytes", "9000000"),
+            ],
+        );
+        let refused = change(events(GoalId::new(), 1).remove(0));
+        in_time(sink.send(refused)).await.unwrap_err();
+        assert!(sink.state().last_error().is_some(), "the batch was refused");
+        expect_order_of_large_call(&topic, &sink, change).await;
+    }
+}
+
+/// Every batch of the topic is too large, whatever its records are.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_after_batches_that_are_too_large_keep_their_order() {
+    let (topic, sink) = sink(
+        &[("max.message.bytes", "4000")],
+        &[("compression.type", "none"), ("linger.ms", "1")],
+    );
+    let mut stored = Vec::new();
+    for _ in 0..3 {
+        let events = many_events()[..2_000].to_vec();
+        let results = in_time(sink.send_batch(events.clone())).await;
+        assert!(results.iter().all(Result::is_ok), "{results:?}");
+        stored.extend(events);
+    }
+    let first = stored.drain(..2_000).collect::<Vec<_>>();
+    let ids = stored_ids(&topic).await;
+    assert_eq!(ids.len(), first.len() + stored.len());
+    // The order within the first call is best effort.
+    assert_eq!(ids[2_000..], ids_of(&stored));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_callers_are_isolated_from_refused_one() {
     let (topic, sink) = sink(&[], &[]);
@@ -142,8 +276,7 @@ async fn calls_that_follow_keep_the_order_of_a_goal() {
 async fn record_without_key_fails_alone_in_compacted_topic() {
     let (topic, sink) = sink(&[("cleanup.policy", "compact")], &[]);
     let mut sent = events(GoalId::new(), 60);
-    let without_goal = Envelope::from_json(r#"{"kind":"goal_paused"}"#).unwrap();
-    sent[30] = without_goal.with_event_type("agent.driver.goal.paused").unwrap();
+    sent[30] = without_goal();
     let results = in_time(sink.send_batch(sent.clone())).await;
     expect(&results, SinkErrorKind::Rejected, |index| index == 30);
     sent.remove(30);

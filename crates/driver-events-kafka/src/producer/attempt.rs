@@ -1,0 +1,152 @@
+//! Attempts to send the events of one call.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use driver_events_core::BatchResults;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::{Message as _, OwnedMessage};
+use tokio::time::Instant;
+
+use super::delivery_future::{DeliveryFailure, DeliveryFuture, DeliveryOpaque, DeliveryReport};
+use super::producer_handle::ProducerHandle;
+use crate::wire::record::from_owned;
+
+/// A call of `send` or `send_batch`.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) deadline: Option<Instant>,
+    pub(super) results: BatchResults,
+    pub(super) is_refusal_recorded: bool,
+    /// Topics that refused a batch without naming a record, and none of its records alone.
+    pub(super) refused_topics: HashSet<Arc<str>>,
+}
+
+impl Call {
+    pub(super) fn new(events: usize, deadline: Option<Instant>) -> Self {
+        Self {
+            deadline,
+            results: BatchResults::new(events),
+            is_refusal_recorded: false,
+            refused_topics: HashSet::new(),
+        }
+    }
+}
+
+/// The delivery future of a queued record, or why it was not queued.
+pub(super) type QueueResult = Result<DeliveryFuture, DeliveryFailure>;
+
+/// An event that is in flight, or was not queued.
+#[derive(Debug)]
+pub(super) struct QueuedEvent {
+    /// Index of its result.
+    pub(super) index: usize,
+    pub(super) topic: Arc<str>,
+    pub(super) queued: QueueResult,
+}
+
+/// An event without a positive delivery report.
+#[derive(Debug)]
+pub(super) struct FailedEvent {
+    pub(super) index: usize,
+    pub(super) topic: Arc<str>,
+    pub(super) failure: DeliveryFailure,
+}
+
+/// An event that waits for its next attempt.
+#[derive(Debug)]
+pub(super) struct WaitingEvent {
+    pub(super) index: usize,
+    pub(super) topic: Arc<str>,
+    pub(super) record: Box<OwnedMessage>,
+    pub(super) lane: Lane,
+}
+
+/// The producer that sends an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// In a batch with others.
+    Batched,
+    /// In a batch of its own.
+    Alone,
+}
+
+/// Splits waiting events, in the order of the call, into those that may be sent now and those that wait for them: the events
+/// of a goal stay in order, although its events in another lane have another producer.
+pub(super) fn split_round(waiting: Vec<WaitingEvent>) -> (Vec<WaitingEvent>, Vec<WaitingEvent>) {
+    // The lane of each goal in this round; `None` after its first event that has to wait.
+    let mut lanes = HashMap::new();
+    waiting.into_iter().partition(|event| {
+        let Some(goal) = event.record.key() else { return true };
+        match lanes.entry((Arc::clone(&event.topic), goal.to_vec())) {
+            Entry::Vacant(entry) => {
+                entry.insert(Some(event.lane));
+                true
+            }
+            Entry::Occupied(entry) if *entry.get() == Some(event.lane) => true,
+            Entry::Occupied(mut entry) => {
+                entry.insert(None);
+                false
+            }
+        }
+    })
+}
+
+/// Waits for the delivery report of a record that may have been queued.
+pub(super) async fn report(queued: QueueResult) -> DeliveryReport {
+    queued?.await
+}
+
+/// Queues a record, and waits for space while the queue is full.
+pub(super) async fn queue_with_retry(
+    handle: &ProducerHandle,
+    mut record: Box<OwnedMessage>,
+    deadline: Option<Instant>,
+) -> QueueResult {
+    let mut headers = record.detach_headers();
+    let mut permit = None;
+    loop {
+        let opaque = DeliveryOpaque::new(handle.role().in_flight.start(), record.timestamp());
+        let Err((code, refused)) = handle.produce(from_owned(&record, headers, Arc::clone(&opaque))) else {
+            return Ok(DeliveryFuture(opaque));
+        };
+        headers = refused.headers;
+        if code != RDKafkaErrorCode::QueueFull || !is_in_time(deadline) {
+            return Err(not_queued(code, || Box::new(record.replace_headers(headers))));
+        }
+        match &permit {
+            None => {
+                handle.state().record_wait("the producer's queue is full");
+                permit = handle.role().queue_full.acquire(deadline).await;
+            }
+            Some(permit) => permit.wait().await,
+        }
+    }
+}
+
+/// Returns why a record was not queued, with the record if another attempt may succeed.
+pub(super) fn not_queued(code: RDKafkaErrorCode, record: impl FnOnce() -> Box<OwnedMessage>) -> DeliveryFailure {
+    use RDKafkaErrorCode as Code;
+    DeliveryFailure {
+        code,
+        was_queued: false,
+        record: matches!(code, Code::QueueFull | Code::Fatal).then(record),
+    }
+}
+
+/// Returns the record as the error if only the full queue refused it.
+pub(super) fn take_queue_full(queued: QueueResult) -> Result<QueueResult, Box<OwnedMessage>> {
+    match queued {
+        Err(DeliveryFailure {
+            code: RDKafkaErrorCode::QueueFull,
+            record: Some(record),
+            ..
+        }) => Err(record),
+        queued => Ok(queued),
+    }
+}
+
+pub(super) fn is_in_time(deadline: Option<Instant>) -> bool {
+    deadline.is_none_or(|deadline| Instant::now() < deadline)
+}
