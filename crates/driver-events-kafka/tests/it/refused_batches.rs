@@ -180,7 +180,7 @@ async fn checked_sink_builds_batches_that_the_topic_accepts() {
 /// The sink learns from the first refused batch what the topic refuses.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_after_a_refused_batch_keep_their_order() {
-    let limits: [(&str, &str, fn(Envelope) -> Envelope); 4] = [
+    let limits: [(&str, &str, Change); 4] = [
         ("message.timestamp.after.max.ms", "60000", |envelope| {
             let time = envelope.time().unwrap() + chrono::TimeDelta::minutes(10);
             envelope.with_time(time).unwrap()
