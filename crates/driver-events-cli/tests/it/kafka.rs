@@ -68,6 +68,52 @@ fn each_group_reads_each_event_once() {
     );
 }
 
+/// The other member of the group uses another strategy.
+#[test]
+fn member_that_a_group_does_not_accept_is_warned_about_once() {
+    let (url, _) = fresh();
+    publish(&escalate("first"), &url);
+    let tail = ["tail", "--from", &url, "--group", "g", "--format", "json"];
+    let first = Running::start(tail);
+    assert_eq!(first.stdout_line() + "\n", escalate("first"));
+    let second = Running::start(tail.iter().chain(&["-X", "partition.assignment.strategy=range"]));
+    let warning = second.stderr_line();
+    assert!(
+        warning.contains("use another `partition.assignment.strategy`"),
+        "{warning}"
+    );
+    first.signal("-INT");
+    first.wait();
+    publish(&escalate("second"), &url);
+    assert_eq!(second.stdout_line() + "\n", escalate("second"));
+    second.signal("-INT");
+    let ended = second.wait();
+    assert_eq!(ended.stderr.matches("strategy").count(), 0, "{}", ended.stderr);
+}
+
+#[test]
+fn session_timeout_outside_the_brokers_bounds_is_an_error() {
+    let (url, _) = fresh();
+    publish(&escalate("first"), &url);
+    let ended = run([
+        "tail",
+        "--from",
+        &url,
+        "--group",
+        "g",
+        "-X",
+        "session.timeout.ms=3600000",
+        "-X",
+        "max.poll.interval.ms=3600000",
+    ]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("`session.timeout.ms` is outside"),
+        "{}",
+        ended.stderr
+    );
+}
+
 #[test]
 fn console_consumer_reads_values_keys_and_headers() {
     let (url, topic) = fresh();

@@ -122,8 +122,7 @@ impl KafkaState {
         let mut status = self.status();
         let code = error.rdkafka_error_code();
         if code == Some(RDKafkaErrorCode::AllBrokersDown) {
-            // An earlier error names the cause.
-            status.last_error.get_or_insert_with(|| reason.to_owned());
+            // The error of each broker names its cause. There is none if brokers have closed idle connections.
             let credential_error = status.credential_error.as_ref().filter(|error| error.is_recent());
             let Some(reason) = credential_error.map(|error| error.reason.clone()) else {
                 return false;

@@ -14,8 +14,15 @@ pub(super) fn source_error(
     group: Option<&str>,
 ) -> SourceError {
     use RDKafkaErrorCode as Code;
-    if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+    let is_fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
+    if let Some((kind, what)) = error.rdkafka_error_code().and_then(group_error) {
+        state.record_failure(what);
+        let kind = if is_fatal { SourceErrorKind::Fatal } else { kind };
+        return SourceError::new(kind, what).with_source(error);
+    }
+    if is_fatal {
         let message = "the Kafka consumer had a fatal error: create a new source";
+        state.record_failure(format!("{message}: {error}"));
         return SourceError::new(SourceErrorKind::Fatal, message).with_source(error);
     }
     let (kind, what) = match error.rdkafka_error_code() {
@@ -46,6 +53,56 @@ pub(super) fn source_error(
     };
     let last = state.last_error().map(|last| format!(": {last}")).unwrap_or_default();
     SourceError::new(kind, format!("{what}{last}")).with_source(error)
+}
+
+/// Returns why the group does not accept this member, and whether that passes: [`Disconnected`](SourceErrorKind::Disconnected)
+/// if another member or an operator can end the wait, [`Fatal`](SourceErrorKind::Fatal) if the configuration must change.
+/// librdkafka joins again for ever.
+fn group_error(code: RDKafkaErrorCode) -> Option<(SourceErrorKind, &'static str)> {
+    use RDKafkaErrorCode as Code;
+    Some(match code {
+        Code::InconsistentGroupProtocol | Code::GroupIdNotFound => (
+            SourceErrorKind::Disconnected,
+            "waiting to join the group: its members use another `partition.assignment.strategy` or `group.protocol`; use \
+             theirs, or stop them",
+        ),
+        Code::GroupMaxSizeReached => (
+            SourceErrorKind::Disconnected,
+            "waiting to join the group: it is full; stop a member, or raise `group.max.size` (`group.consumer.max.size` with \
+             `group.protocol=consumer`) of the brokers",
+        ),
+        Code::InvalidSessionTimeout => (
+            SourceErrorKind::Fatal,
+            "cannot join the group: `session.timeout.ms` is outside the brokers' bounds `group.min.session.timeout.ms` and \
+             `group.max.session.timeout.ms`; correct it",
+        ),
+        Code::InvalidGroupId => (
+            SourceErrorKind::Fatal,
+            "cannot join the group: the brokers refuse its name; choose another",
+        ),
+        Code::UnsupportedAssignor => (
+            SourceErrorKind::Fatal,
+            "cannot join the group: the brokers do not have the assignor; correct `group.remote.assignor`",
+        ),
+        Code::UnsupportedVersion | Code::UnsupportedFeature => (
+            SourceErrorKind::Fatal,
+            "cannot join the group: the brokers do not support `group.protocol=consumer`; use `classic`",
+        ),
+        Code::FencedInstanceId | Code::UnreleasedInstanceId => (
+            SourceErrorKind::Fatal,
+            "another member of the group has the same `group.instance.id`; set a different one for each member, and create a \
+             new source",
+        ),
+        _ => return None,
+    })
+}
+
+/// Returns the reason why the group does not accept this member for now. librdkafka reports it for each attempt.
+pub(super) fn group_wait(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    let code = error.rdkafka_error_code()?;
+    let is_wait = !matches!(error, KafkaError::MessageConsumptionFatal(_))
+        && group_error(code).is_some_and(|(kind, _)| kind == SourceErrorKind::Disconnected);
+    is_wait.then_some(code)
 }
 
 /// Returns the text of the error of joining the group without permission.

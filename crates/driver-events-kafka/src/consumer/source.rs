@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use driver_events_core::{Delivery, DriverEventSource, EventFilter, Malformed, Position, SourceError, SourceErrorKind};
 use driver_events_types::Limits;
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
@@ -17,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::consumer_handle::Consumer;
 use super::dead_letters::DeadLetter;
 use super::errors::{
-    is_all_brokers_down, is_group_authorization_error, is_rebalancing, is_single_broker_error, source_error,
+    group_wait, is_all_brokers_down, is_group_authorization_error, is_rebalancing, is_single_broker_error, source_error,
 };
 use super::missed_records::missed_records;
 use super::offset_resets::OffsetReset;
@@ -53,8 +54,10 @@ use crate::wire::headers;
 /// record is redelivered.
 ///
 /// # Errors
-/// - [`Disconnected`](SourceErrorKind::Disconnected): no broker is reachable. Reported once per outage; call `next` again:
-///   the source reconnects.
+/// - [`Disconnected`](SourceErrorKind::Disconnected): no broker has been reachable for five seconds. Reported once per outage;
+///   call `next` again: the source reconnects.
+/// - [`Disconnected`](SourceErrorKind::Disconnected), too: the group does not accept this member, since it is full, or its
+///   members use another protocol or strategy. Reported once; the source joins when it can.
 /// - [`Disconnected`](SourceErrorKind::Disconnected), too: a topic was deleted. The source continues if it is created again.
 /// - [`Unauthorized`](SourceErrorKind::Unauthorized): the brokers refuse the credentials, or a permission is missing. The
 ///   source continues when access is granted.
@@ -62,7 +65,8 @@ use crate::wire::headers;
 ///   rejoins the group.
 /// - [`Lagged`](SourceErrorKind::Lagged): records were deleted before they were read, by retention or an operator; the message
 ///   has topic, partition, offsets and their number. The source goes on with the first record that is left.
-/// - [`Fatal`](SourceErrorKind::Fatal): the consumer had a fatal error, records use a compression codec that is not compiled
+/// - [`Fatal`](SourceErrorKind::Fatal): the consumer had a fatal error, the brokers refuse a property of the group's member
+///   (`session.timeout.ms`, `group.instance.id`), records use a compression codec that is not compiled
 ///   in, or the broker refuses dead letters for good. `None` follows.
 ///
 /// # Close
@@ -77,8 +81,10 @@ pub struct KafkaEventSource {
     context: Arc<SettleContext>,
     settings: ReadSettings,
     resets: UnboundedReceiver<OffsetReset>,
-    /// Lookups of how many records were missed at a reset.
-    reset_lookups: JoinSet<Option<SourceError>>,
+    /// Lookups of missed records and outages, each with the error to return.
+    lookups: JoinSet<Option<SourceError>>,
+    /// Why the group does not accept this member, as last returned.
+    group_wait: Option<RDKafkaErrorCode>,
     /// Aborted with the source.
     _background: JoinSet<()>,
 }
@@ -105,7 +111,8 @@ impl KafkaEventSource {
             context: Arc::new(context),
             settings,
             resets,
-            reset_lookups: JoinSet::new(),
+            lookups: JoinSet::new(),
+            group_wait: None,
             _background: background,
         }
     }
@@ -130,7 +137,7 @@ impl KafkaEventSource {
             return;
         };
         let state = self.state().clone();
-        self.reset_lookups.spawn(async move {
+        self.lookups.spawn(async move {
             let error = match run_detached(move || missed_records(&reset, &consumer)).await {
                 Ok(Ok(missed)) => return missed,
                 Ok(Err(error)) => error.to_string(),
@@ -139,6 +146,26 @@ impl KafkaEventSource {
             tracing::warn!(error, "cannot look up how many records were missed");
             state.record_wait(format!("cannot look up how many records were missed: {error}"));
             None
+        });
+    }
+
+    /// Asks for metadata in the background: all connections are down, too, if brokers have closed idle ones.
+    fn confirm_outage(&mut self, error: KafkaError) {
+        let Some(consumer) = self.consumer.clone() else {
+            return;
+        };
+        let state = self.state().clone();
+        self.lookups.spawn(async move {
+            let reached = run_detached(move || {
+                let client = consumer.client()?;
+                Some(client.client().fetch_metadata(None, OUTAGE_TIMEOUT))
+            });
+            if let Ok(Some(Ok(_))) = reached.await {
+                state.set_connected();
+                return None;
+            }
+            state.record_wait("no broker is reachable");
+            Some(source_error(error, &state, &[], None))
         });
     }
 
@@ -190,6 +217,8 @@ enum Next<'a> {
     Reset(OffsetReset),
 }
 
+/// Time in which a broker must respond after all connections are down.
+const OUTAGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time between two commits while the group is rebalanced.
 const COMMIT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -208,8 +237,8 @@ impl DriverEventSource for KafkaEventSource {
                 biased;
                 redelivery = redeliveries.next_due(), if redeliveries.is_pending() => Next::Redelivery(redelivery),
                 error = self.context.end.wait(), if self.context.end.is_set() => Next::End(error),
-                Some(missed) = self.reset_lookups.join_next(), if !self.reset_lookups.is_empty() => match missed {
-                    Ok(Some(missed)) => return Some(Err(missed)),
+                Some(found) = self.lookups.join_next(), if !self.lookups.is_empty() => match found {
+                    Ok(Some(error)) => return Some(Err(error)),
                     _ => continue,
                 },
                 received = client.recv() => Next::Received(received),
@@ -238,6 +267,7 @@ impl DriverEventSource for KafkaEventSource {
             match received {
                 Ok(message) => {
                     self.state().set_connected();
+                    self.group_wait = None;
                     match self.deliver(&message) {
                         Some(delivery) => return Some(Ok(delivery)),
                         None => continue,
@@ -247,8 +277,15 @@ impl DriverEventSource for KafkaEventSource {
                 // A standalone source has a generated group, whose coordinator librdkafka looks up all the same.
                 Err(error) if self.settings.group.is_none() && is_group_authorization_error(&error) => continue,
                 Err(error) if is_single_broker_error(&error) => continue,
-                Err(error) if is_all_brokers_down(&error) && !self.state().set_disconnected() => continue,
+                Err(error) if is_all_brokers_down(&error) => {
+                    if self.state().set_disconnected() {
+                        self.confirm_outage(error);
+                    }
+                    continue;
+                }
+                Err(error) if group_wait(&error).is_some_and(|wait| self.group_wait == Some(wait)) => continue,
                 Err(error) => {
+                    self.group_wait = group_wait(&error);
                     let error = source_error(
                         error,
                         self.state(),

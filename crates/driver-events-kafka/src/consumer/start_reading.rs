@@ -98,6 +98,7 @@ pub(super) fn start_error(error: KafkaError) -> SetupError {
     use RDKafkaErrorCode as Code;
     let kind = match error.rdkafka_error_code() {
         Some(Code::GroupAuthorizationFailed | Code::TopicAuthorizationFailed) => SetupErrorKind::Unauthorized,
+        Some(Code::InvalidGroupId) => SetupErrorKind::Invalid,
         _ => SetupErrorKind::Unreachable,
     };
     SetupError::new(kind, "cannot start reading").with_source(error)

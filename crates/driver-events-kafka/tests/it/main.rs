@@ -12,6 +12,7 @@ mod contract;
 mod dead_letters;
 mod foreign_records;
 mod group_protocol;
+mod group_refusals;
 mod member_processes;
 mod missed_records;
 mod outages;

@@ -96,6 +96,45 @@ async fn source_close_times_out_with_stalled_broker() {
     proxy.heal();
 }
 
+/// A member without partitions has idle connections. librdkafka reports all brokers as down when they are closed.
+#[tokio::test(flavor = "multi_thread")]
+async fn closed_idle_connections_are_no_outage() {
+    let broker = KafkaConfig::new().property("connections.max.idle.ms", "2000");
+    let broker = block_in_place(|| KafkaBroker::start(broker)).unwrap();
+    let mut config = config_of(&broker);
+    create_topic(&config, "agent.driver", 1).await;
+    config
+        .set("statistics.interval.ms", "100")
+        // Brokers usually close after ten minutes, which librdkafka does not log either.
+        .set("log.connection.close", "false")
+        .set("heartbeat.interval.ms", "100");
+    let member = || KafkaEventSource::builder(config.clone()).group("g").build();
+    let mut sources = [in_time(member()).await.unwrap(), in_time(member()).await.unwrap()];
+    let states = [0, 1].map(|index: usize| sources[index].state().clone());
+    let [first, second] = &mut sources;
+    // Bootstrap and broker connections of a member without partitions.
+    let closed = wait_until("idle connections are closed", TEST_TIMEOUT, async || {
+        let disconnects = states.iter().map(|state| {
+            let statistics = state.statistics();
+            let brokers = statistics.iter().flat_map(|statistics| statistics.brokers.values());
+            let brokers = brokers.filter(|broker| broker.source != "logical");
+            brokers
+                .filter_map(|broker| broker.disconnects)
+                .max()
+                .unwrap_or_default()
+        });
+        disconnects.max() >= Some(5)
+    });
+    tokio::select! {
+        () = closed => {}
+        next = first.next() => panic!("{next:?}"),
+        next = second.next() => panic!("{next:?}"),
+    }
+    for cause in states.iter().filter_map(|state| state.last_error()) {
+        assert!(cause.contains("coordinator"), "{cause}");
+    }
+}
+
 /// The one broker cannot create the topic of committed offsets, so no coordinator is ever available.
 #[tokio::test(flavor = "multi_thread")]
 async fn wait_for_coordinator_is_the_last_error() {
