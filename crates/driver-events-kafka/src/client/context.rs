@@ -49,10 +49,10 @@ impl<R> Context<R> {
     }
 }
 
-impl<R: Default> Context<R> {
-    /// Creates the context of a replacement client: the same state and tokens, a new role.
-    pub(crate) fn renewed(&self) -> Self {
-        Self::new(self.state.clone(), self.tokens.clone(), R::default())
+impl<R> Context<R> {
+    /// Creates the context of a replacement client: the same state and tokens.
+    pub(crate) fn with_role(&self, role: R) -> Self {
+        Self::new(self.state.clone(), self.tokens.clone(), role)
     }
 }
 

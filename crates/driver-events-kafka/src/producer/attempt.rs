@@ -10,6 +10,7 @@ use rdkafka::message::{Message as _, OwnedMessage};
 use tokio::time::Instant;
 
 use super::delivery_future::{DeliveryFailure, DeliveryFuture, DeliveryOpaque, DeliveryReport};
+use super::in_flight::Moving;
 use super::producer_handle::ProducerHandle;
 use crate::wire::record::from_owned;
 
@@ -61,6 +62,7 @@ pub(super) struct WaitingEvent {
     pub(super) topic: Arc<str>,
     pub(super) record: Box<OwnedMessage>,
     pub(super) lane: Lane,
+    pub(super) moving: Option<Moving>,
 }
 
 /// The producer that sends an event.
@@ -132,6 +134,7 @@ pub(super) fn not_queued(code: RDKafkaErrorCode, record: impl FnOnce() -> Box<Ow
         code,
         was_queued: false,
         record: matches!(code, Code::QueueFull | Code::Fatal).then(record),
+        moving: None,
     }
 }
 

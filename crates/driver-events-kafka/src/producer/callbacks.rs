@@ -9,7 +9,7 @@ use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
 
 use super::delivery_future::{DeliveryFailure, DeliveryOpaque, StoredRecord};
 use super::errors::{is_refused_batch, may_be_resent};
-use super::in_flight::InFlight;
+use super::in_flight::{InFlight, Moving};
 use super::queue_full::QueueFull;
 use crate::client::context::{ClientRole, Context};
 
@@ -20,6 +20,8 @@ pub(super) type Client = BaseProducer<Context<Arc<ProducerRole>>>;
 #[derive(Debug, Default)]
 pub(super) struct ProducerRole {
     pub(super) in_flight: InFlight,
+    /// The records of the sink that are in flight in none of its producers: they wait for another attempt.
+    pub(super) moving: Arc<InFlight>,
     pub(super) queue_full: QueueFull,
     are_credentials_refused: AtomicBool,
 }
@@ -29,6 +31,16 @@ impl ProducerRole {
     pub(super) fn take_credentials_refused(&self) -> bool {
         self.are_credentials_refused.load(Ordering::Relaxed)
             && self.are_credentials_refused.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl Context<Arc<ProducerRole>> {
+    /// Creates the context of another producer of the sink.
+    pub(super) fn renewed(&self) -> Self {
+        self.with_role(Arc::new(ProducerRole {
+            moving: Arc::clone(&self.role().moving),
+            ..ProducerRole::default()
+        }))
     }
 }
 
@@ -53,10 +65,12 @@ impl ProducerContext for Context<Arc<ProducerRole>> {
             }
             Err((error, message)) => {
                 let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+                let is_needed = may_be_resent(code) || is_refused_batch(code);
                 Err(DeliveryFailure {
                     code,
                     was_queued: true,
-                    record: (may_be_resent(code) || is_refused_batch(code)).then(|| opaque.copy_failed(message)),
+                    record: is_needed.then(|| opaque.copy_failed(message)),
+                    moving: is_needed.then(|| Moving::start(&role.moving)),
                 })
             }
         };

@@ -8,7 +8,7 @@ use rdkafka::Timestamp;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{BorrowedMessage, OwnedMessage};
 
-use super::in_flight::{InFlight, InFlightRecord};
+use super::in_flight::{InFlight, InFlightRecord, Moving};
 
 /// librdkafka's delivery report on one record.
 pub(super) type DeliveryReport = Result<StoredRecord, DeliveryFailure>;
@@ -28,6 +28,8 @@ pub(super) struct DeliveryFailure {
     pub(super) was_queued: bool,
     /// The record, if another attempt, a new producer or a batch of its own may deliver it.
     pub(super) record: Option<Box<OwnedMessage>>,
+    /// Counts a record that was queued until its next attempt.
+    pub(super) moving: Option<Moving>,
 }
 
 /// Travels with a record through librdkafka and receives its delivery report; shared with the [`DeliveryFuture`].

@@ -1,10 +1,11 @@
 //! Counts the records in flight, so that a flush waits for the records sent before it and not for later ones.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Mutex, Notify};
 
-/// The records in flight of one producer.
+/// The records in flight of one producer, or between two.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
     /// A flush increments it: earlier records are counted in one slot of `counts`, later ones in the other.
@@ -60,6 +61,28 @@ impl InFlight {
     fn slot(&self, slot: usize) -> &AtomicUsize {
         let [even, odd] = &self.counts;
         if slot == 0 { even } else { odd }
+    }
+}
+
+/// A record that waits for another attempt, counted until it is dropped.
+#[derive(Debug)]
+pub(super) struct Moving {
+    counts: Arc<InFlight>,
+    record: InFlightRecord,
+}
+
+impl Moving {
+    pub(super) fn start(counts: &Arc<InFlight>) -> Self {
+        Self {
+            counts: Arc::clone(counts),
+            record: counts.start(),
+        }
+    }
+}
+
+impl Drop for Moving {
+    fn drop(&mut self) {
+        self.counts.finish(self.record);
     }
 }
 

@@ -14,6 +14,7 @@ use super::callbacks::ProducerRole;
 use super::current_producer::CurrentProducer;
 use super::delivery_future::{DeliveryFailure, DeliveryFuture, DeliveryOpaque, StoredRecord};
 use super::errors::{is_refused_batch, names_no_record, not_sent_in_time, sink_error};
+use super::in_flight::Moving;
 use super::isolation::Isolation;
 use super::producer_handle::ProducerHandle;
 use super::suspects::{Hold, HoldChoice, Suspects};
@@ -88,11 +89,31 @@ impl Publisher {
         Ok(())
     }
 
-    /// Returns the producers in use, in the order in which a record passes them.
+    /// Returns the producers in use.
     pub(super) fn handles(&self) -> impl Iterator<Item = Arc<ProducerHandle>> {
         [Some(self.producer.handle()), self.isolation.handle()]
             .into_iter()
             .flatten()
+    }
+
+    /// Returns how many records have no final delivery report.
+    pub(super) fn undelivered(&self) -> usize {
+        let in_flight: usize = self.handles().map(|handle| handle.role().in_flight.count()).sum();
+        in_flight + self.producer.handle().role().moving.count()
+    }
+
+    /// Waits until the records that were sent before the call have their final delivery reports, whichever producers they pass.
+    pub(super) async fn drain(&self) {
+        // A record moves to a new producer after a fatal error, and alone to another one after its batch was refused.
+        for _ in 0..2 {
+            for producer in [Some(self.producer.handle()), None] {
+                let Some(handle) = producer.or_else(|| self.isolation.handle()) else {
+                    continue;
+                };
+                handle.role().in_flight.drain().await;
+                handle.role().moving.drain().await;
+            }
+        }
     }
 
     /// Produces one event and waits for its delivery report.
@@ -186,12 +207,12 @@ impl Publisher {
                 Hold::Suspect => Lane::Alone,
                 Hold::Behind => Lane::Batched,
             };
-            let index = 0;
             return Ok(Attempt::Held(WaitingEvent {
-                index,
+                index: 0,
                 topic,
                 record,
                 lane,
+                moving: Some(Moving::start(&handle.role().moving)),
             }));
         }
         let opaque = DeliveryOpaque::new(handle.role().in_flight.start(), encoded.timestamp());
@@ -269,7 +290,11 @@ impl Publisher {
         let handle = producer.handle();
         let mut in_flight = Vec::with_capacity(events.len());
         for WaitingEvent {
-            index, topic, record, ..
+            index,
+            topic,
+            record,
+            moving,
+            ..
         } in events
         {
             if is_in_time(call.deadline) {
@@ -278,6 +303,8 @@ impl Publisher {
             } else {
                 call.results.set(index, Err(self.explained(not_sent_in_time(&topic))));
             }
+            // Now that the record is in flight.
+            drop(moving);
         }
         let failed = self.await_reports(in_flight, &mut call.results).await;
         self.resolve_failed(producer, &handle, lane, failed, call).await
@@ -307,17 +334,18 @@ impl Publisher {
                 code,
                 was_queued,
                 record,
+                moving,
             } = failure;
             if was_queued && is_refused_batch(code) {
                 match (lane, record) {
                     (Lane::Batched, Some(record)) => {
                         self.batch_refused(&topic, code, call);
-                        let lane = Lane::Alone;
                         waiting.push(WaitingEvent {
                             index,
                             topic,
                             record,
-                            lane,
+                            lane: Lane::Alone,
+                            moving,
                         });
                     }
                     (_, record) => {
@@ -344,6 +372,7 @@ impl Publisher {
                         topic,
                         record,
                         lane,
+                        moving,
                     });
                     continue;
                 }

@@ -118,24 +118,22 @@ impl KafkaEventSink {
 
     /// Waits until all events in flight have a delivery report. Failed reports are no error here: `send` returns them.
     async fn drain(&self, deadline: Instant) -> Result<(), SinkError> {
-        for handle in self.publisher.handles() {
-            let in_flight = &handle.role().in_flight;
-            let mut drain = pin!(in_flight.drain());
-            loop {
+        let mut drain = pin!(self.publisher.drain());
+        loop {
+            for handle in self.publisher.handles() {
                 handle.flush_batches();
-                let interval_end = deadline.min(Instant::now() + FLUSH_INTERVAL);
-                match timeout_at(interval_end, &mut drain).await {
-                    Ok(()) => break,
-                    Err(elapsed) if deadline <= Instant::now() => {
-                        let message = format!("{} events are not delivered yet", in_flight.count());
-                        self.state().record_wait(message.as_str());
-                        return Err(SinkError::new(SinkErrorKind::Timeout, message).with_source(elapsed));
-                    }
-                    Err(_) => {}
+            }
+            let interval_end = deadline.min(Instant::now() + FLUSH_INTERVAL);
+            match timeout_at(interval_end, &mut drain).await {
+                Ok(()) => return Ok(()),
+                Err(elapsed) if deadline <= Instant::now() => {
+                    let message = format!("{} events are not delivered yet", self.publisher.undelivered());
+                    self.state().record_wait(message.as_str());
+                    return Err(SinkError::new(SinkErrorKind::Timeout, message).with_source(elapsed));
                 }
+                Err(_) => {}
             }
         }
-        Ok(())
     }
 
     async fn send_one(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
@@ -193,8 +191,7 @@ impl DriverEventSink for KafkaEventSink {
         timeout_at(deadline, self.close_guard.drained())
             .await
             .map_err(|elapsed| {
-                let handles = self.publisher.handles();
-                let in_flight: usize = handles.map(|handle| handle.role().in_flight.count()).sum();
+                let in_flight = self.publisher.undelivered();
                 let message = format!("at least {in_flight} events are still being sent");
                 self.state().record_wait(message.as_str());
                 SinkError::new(SinkErrorKind::Timeout, message).with_source(elapsed)

@@ -251,6 +251,39 @@ async fn concurrent_callers_are_isolated_from_refused_one() {
     in_time(sink.flush()).await.unwrap();
 }
 
+/// The records of the refused batch are in no producer's queue until the call sends them alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn flush_waits_for_records_between_two_producers() {
+    let properties = [("message.timeout.ms", "3000")];
+    let (topic, sink) = sink(&[("message.timestamp.after.max.ms", "60000")], &properties);
+    let mut sent = events(GoalId::new(), 20);
+    let time = sent[7].time().unwrap() + chrono::TimeDelta::minutes(10);
+    sent[7] = sent[7].clone().with_time(time).unwrap();
+    let mut call = sink.send_batch(sent.clone());
+    assert!(futures_util::poll!(&mut call).is_pending());
+    // The call is not polled, so it cannot send them.
+    let error = in_time(sink.flush()).await.unwrap_err();
+    assert_eq!(error.to_string(), "20 events are not delivered yet");
+    in_time(call).await;
+
+    // The refused record is known now: it is sent alone, and the later ones of its goal after it.
+    let mut call = sink.send_batch(sent.clone());
+    assert!(futures_util::poll!(&mut call).is_pending());
+    let ids = ids_of(&sent);
+    tokio::select! {
+        biased;
+        flushed = in_time(sink.flush()) => flushed.unwrap(),
+        results = in_time(&mut call) => assert_eq!(results.len(), 20),
+    }
+    let stored = stored_ids(&topic).await;
+    assert_eq!(stored.last(), ids.last());
+    // A call that was dropped leaves nothing behind.
+    let mut call = sink.send_batch(sent);
+    assert!(futures_util::poll!(&mut call).is_pending());
+    drop(call);
+    in_time(sink.flush()).await.unwrap();
+}
+
 /// Each call has a refused record.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_that_follow_keep_the_order_of_a_goal() {
