@@ -6,6 +6,7 @@ use std::time::Duration;
 use driver_events_core::{SourceError, SourceErrorKind};
 use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::statistics::Partition;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::callbacks::Client;
@@ -110,11 +111,19 @@ impl ConsumerHandle {
                     .tracker
                     .position(&topic.topic, partition.partition)
                     .or_else(start)?;
+                let position = position.max(self.fetched(&topic.topic, partition));
                 let high_watermark = Some(partition.hi_offset).filter(|offset| *offset >= 0)?;
                 lag += u64::try_from(high_watermark - position).unwrap_or_default();
             }
         }
         Some(lag)
+    }
+
+    /// Returns the offset before which nothing is left to deliver, if all fetched records are delivered and settled: unlike the
+    /// last delivery it is behind transaction markers, aborted records and offsets that compaction has emptied.
+    fn fetched(&self, topic: &str, partition: &Partition) -> i64 {
+        let is_delivered = partition.fetchq_cnt == 0 && !self.tracker.has_unsettled(topic, partition.partition);
+        if is_delivered { partition.next_offset } else { -1 }
     }
 
     /// Settles a delivery and stores the offset that librdkafka may commit.

@@ -68,6 +68,16 @@ impl OffsetTracker {
         Some(tracked.as_ref()?.position)
     }
 
+    /// Returns whether a delivered record of the partition is unsettled.
+    pub(super) fn has_unsettled(&self, topic: &str, partition: i32) -> bool {
+        self.current(topic, partition).is_some_and(|epoch| {
+            let tracked = epoch.tracked();
+            tracked
+                .as_ref()
+                .is_some_and(|tracked| tracked.unsettled.first().is_some())
+        })
+    }
+
     fn track(&self, topic: &str, partition: i32, offset: i64, is_unsettled: bool) -> DeliveryId {
         let epoch = match self.current(topic, partition) {
             Some(epoch) if epoch.track(offset, is_unsettled) => epoch,

@@ -124,7 +124,8 @@ impl KafkaEventSource {
     }
 
     /// Returns how many records of the assigned partitions this source has not delivered, as of librdkafka's latest
-    /// statistics (every five seconds by default). `None` before the first statistics, and while a partition's high
+    /// statistics (every five seconds by default). 0 once all are delivered and settled. Until then transaction markers and
+    /// offsets without a record count, too. `None` before the first statistics, and while a partition's high
     /// watermark is unknown.
     #[must_use]
     pub fn lag(&self) -> Option<u64> {

@@ -1,9 +1,9 @@
 //! Records of other producers, with any bytes that the protocol allows.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use driver_events_core::{Delivery, DriverEventSink, DriverEventSource, Envelope, Position};
-use driver_events_harness::KafkaRawRecord;
+use driver_events_harness::{KafkaRawRecord, wait_until};
 use driver_events_kafka::{KafkaEventSink, KafkaEventSource};
 use driver_events_types::GoalId;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
@@ -378,5 +378,68 @@ async fn aborted_transactions_and_markers_are_passed_over() {
         assert_eq!(read_ids(&mut source, 1).await, ids_of(&after));
         let next = tokio::time::timeout(Duration::from_millis(200), source.next()).await;
         assert!(next.is_err(), "{next:?}");
+    }
+}
+
+/// Checks that the source delivers nothing more.
+async fn read_until_lag_is_zero(source: &mut KafkaEventSource) {
+    let deadline = Instant::now() + TEST_TIMEOUT;
+    while source.lag() != Some(0) {
+        assert!(Instant::now() < deadline, "{:?}", source.lag());
+        let next = tokio::time::timeout(Duration::from_millis(50), source.next()).await;
+        assert!(next.is_err(), "{next:?}");
+    }
+}
+
+/// Transaction markers have offsets, too, and no record follows them.
+#[tokio::test(flavor = "multi_thread")]
+async fn lag_is_zero_behind_transaction_markers() {
+    let topic = unique_prefix();
+    create_topic(&config(), &topic, 1).await;
+    let name = topic.clone();
+    let write = tokio::task::spawn_blocking(move || {
+        let mut config = config();
+        config.set("transactional.id", &name);
+        let producer: BaseProducer = config.create().unwrap();
+        producer.init_transactions(TEST_TIMEOUT).unwrap();
+        for is_committed in [true, false] {
+            producer.begin_transaction().unwrap();
+            producer.send(BaseRecord::<(), _>::to(&name).payload(EVENT)).unwrap();
+            producer.flush(TEST_TIMEOUT).unwrap();
+            match is_committed {
+                true => producer.commit_transaction(TEST_TIMEOUT).unwrap(),
+                false => producer.abort_transaction(TEST_TIMEOUT).unwrap(),
+            }
+        }
+    });
+    in_time(write).await.unwrap();
+    let mut config = config();
+    config.set("statistics.interval.ms", "50");
+    // The last group starts at its committed offset, behind which there is no record.
+    for (group, count) in [(None, 1), (Some(&*topic), 1), (Some(&*topic), 0)] {
+        let mut builder = KafkaEventSource::builder(config.clone()).topic(topic.as_str());
+        if let Some(group) = group {
+            builder = builder.group(group);
+        }
+        let mut source = in_time(builder.build()).await.unwrap();
+        if count > 0 {
+            let delivery = next_delivery(&mut source).await;
+            let state = source.state().clone();
+            let fetched = wait_until("all is fetched", TEST_TIMEOUT, async || {
+                let statistics = state.statistics();
+                let topic = statistics.as_ref().and_then(|statistics| statistics.topics.get(&topic));
+                topic.is_some_and(|topic| topic.partitions[&0].next_offset == 4)
+            });
+            tokio::select! {
+                () = fetched => {}
+                next = source.next() => panic!("{next:?}"),
+            }
+            if group.is_some() {
+                assert_eq!(source.lag(), Some(3), "as long as the record is not settled");
+            }
+            delivery.ack().await.unwrap();
+        }
+        read_until_lag_is_zero(&mut source).await;
+        in_time(source.close()).await.unwrap();
     }
 }
