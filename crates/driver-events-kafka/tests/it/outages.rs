@@ -42,6 +42,8 @@ async fn outage_is_reported_once_and_reader_reconnects() {
         assert!(proxy.cut() > 0);
         let error = in_time(source.next()).await.unwrap().unwrap_err();
         assert_eq!(error.kind(), SourceErrorKind::Disconnected, "{error}");
+        let cause = source.state().last_error().unwrap();
+        assert!(error.to_string().ends_with(&cause), "{error}: {cause}");
         // About twenty connection attempts fail meanwhile.
         expect_no_delivery(&mut source).await;
         proxy.refuse(false);
@@ -93,6 +95,7 @@ async fn source_close_times_out_with_stalled_broker() {
     let error = in_time(source.close()).await.unwrap_err();
     assert_eq!(error.kind(), SourceErrorKind::Timeout, "{error}");
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert_eq!(source.state().last_error(), Some(error.to_string()));
     proxy.heal();
 }
 

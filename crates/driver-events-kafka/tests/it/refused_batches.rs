@@ -264,6 +264,7 @@ async fn flush_waits_for_records_between_two_producers() {
     // The call is not polled, so it cannot send them.
     let error = in_time(sink.flush()).await.unwrap_err();
     assert_eq!(error.to_string(), "20 events are not delivered yet");
+    assert_eq!(sink.state().last_error(), Some(error.to_string()));
     in_time(call).await;
 
     // The refused record is known now: it is sent alone, and the later ones of its goal after it.
