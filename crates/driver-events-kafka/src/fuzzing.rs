@@ -6,17 +6,14 @@ use rdkafka::message::{Header, Headers as _, OwnedHeaders};
 
 use crate::wire::headers;
 
-/// Decodes a record.
+/// Decodes a record with these headers; `None` is a null value.
 ///
 /// # Errors
 /// The record is not an event.
-pub fn read(lines: &[(&str, &str)], value: &[u8]) -> Result<Envelope, Malformed> {
+pub fn read(lines: &[(&str, Option<&[u8]>)], value: &[u8]) -> Result<Envelope, Malformed> {
     let mut owned = OwnedHeaders::new();
     for (key, value) in lines {
-        owned = owned.insert(Header {
-            key,
-            value: Some(value.as_bytes()),
-        });
+        owned = owned.insert(Header { key, value: *value });
     }
     headers::read(Some(owned.as_borrowed()), value, Limits::default())
 }

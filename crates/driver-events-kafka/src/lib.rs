@@ -97,7 +97,7 @@
 //! | topic | `agent.driver`, or with the publisher's prefix: `tenant-7.agent.driver` |
 //! | key | the goal id; null for an unknown event without one |
 //! | value | the event's bare JSON |
-//! | timestamp | the event's time, in milliseconds; 1 for an event of 1970 or before |
+//! | timestamp | the event's time, in milliseconds; at least 1, also for an event of 1970-01-01T00:00:00Z or earlier |
 //! | header `ce_specversion` | `1.0` |
 //! | header `ce_id` | the event id, the same in every retry |
 //! | header `ce_source` | the publisher |

@@ -6,9 +6,11 @@ use proptest::test_runner::{Config, RngSeed};
 
 const EVENTS: &str = include_str!("../../../crates/driver-events-types/tests/fixtures/goal-run.ndjson");
 const CLOUDEVENT: &str = r#"{"specversion":"1.0","id":"1","source":"/a","type":"agent.driver.escalate","time":"2026-01-31T12:00:00Z","sequence":"00000000000000000001","producerrun":"r","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","data":"#;
-const HEADERS: [&str; 2] = [
+const HEADERS: [&str; 3] = [
     "ce-id:1\nce-source:/a%20b\nce-time:2026-01-31T12:00:00Z\nce-sequence:7\nce-producerrun:r\nNats-Msg-Id:2\n\n",
     "ce_id:1\nce_source:/a\nce_time:1960-01-31T12:00:00Z\ncontent-type:application/json\n\n",
+    // Null values.
+    "ce_id:1\nce_source\nce_time:2026-01-31T12:00:00Z\nce_time\ncontent-type\n\n",
 ];
 const URLS: [&str; 5] = [
     "nats://user:secret@127.0.0.1:4222,h2?prefix=t&tls",

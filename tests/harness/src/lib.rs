@@ -10,7 +10,7 @@ pub use nats::{NatsCluster, NatsConfig, NatsServer, NatsUser, RawNatsClient};
 
 mod kafka;
 pub use kafka::{KafkaAdmin, KafkaBroker, KafkaCluster, KafkaConfig, KafkaListener, KafkaOperation};
-pub use kafka::{KafkaPartition, KafkaRawRecord, KafkaRecord, KafkaResource, archive_classes};
+pub use kafka::{KafkaBatchDefect, KafkaPartition, KafkaRawRecord, KafkaRecord, KafkaResource, archive_classes};
 
 mod proxy;
 pub use proxy::{Direction, Proxy, ProxyCounts};

@@ -27,6 +27,9 @@ pub(crate) trait ClientRole: Send + Sync {
     /// Called for each line of librdkafka's log.
     fn logged(&self, _facility: &str, _message: &str) {}
 
+    /// Called for each statistics.
+    fn received_statistics(&self, _statistics: &Statistics) {}
+
     /// Returns what the client waits for, if its statistics say so.
     fn wait_cause(&self, _statistics: &Statistics) -> Option<String> {
         None
@@ -73,10 +76,12 @@ impl<R: ClientRole> ClientContext for Context<R> {
     }
 
     fn stats(&self, statistics: Statistics) {
-        if let Some(cause) = self.role.wait_cause(&statistics) {
+        let wait_cause = self.role.wait_cause(&statistics);
+        self.role.received_statistics(&statistics);
+        self.state.set_statistics(statistics);
+        if let Some(cause) = wait_cause {
             self.state.record_wait(cause);
         }
-        self.state.set_statistics(statistics);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

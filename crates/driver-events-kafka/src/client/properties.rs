@@ -50,7 +50,7 @@ const PRODUCER_DEFAULTS: [(&str, &str); 10] = [
     ("message.timeout.ms", "30000"),
     // Reports a missing topic early.
     ("topic.metadata.propagation.max.ms", "5000"),
-    // Limits the queue to 64 MiB.
+    // Limits the queue of each producer to 64 MiB.
     ("queue.buffering.max.kbytes", "65536"),
     // Chooses the same partition for a goal as Java producers.
     ("partitioner", "murmur2_random"),

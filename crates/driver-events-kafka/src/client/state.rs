@@ -19,8 +19,8 @@ struct Shared {
     /// Wakes the callers that wait for a broker, once all brokers refuse the credentials.
     refused: Notify,
     refusals: AtomicU64,
-    /// Whether `status` has a credential error or a refusal, so that a delivery report seldom locks it.
-    has_credential_error: AtomicBool,
+    /// Whether `status` has an error that a broker's response refutes, so that a delivery report seldom locks it.
+    is_refutable: AtomicBool,
     producer_recreations: AtomicU64,
     possible_duplicates: AtomicU64,
     /// Whether no broker was reachable at the last check.
@@ -30,8 +30,10 @@ struct Shared {
 #[derive(Default)]
 struct Status {
     last_error: Option<String>,
-    /// The last connection error.
+    /// The last connection error, until its broker is known to be reachable.
     connection_error: Option<ConnectionError>,
+    /// Whether all brokers were down since.
+    all_down: bool,
     /// The last refusal of the credentials by one broker, until a broker accepts them.
     credential_error: Option<ConnectionError>,
     /// The reason, once every broker is down or refuses the credentials.
@@ -61,9 +63,10 @@ impl ConnectionError {
 }
 
 impl KafkaState {
-    /// Returns why the client waits or has failed, as of the last such event: a connection error, a failed send, commit or
-    /// rebalance, a full queue, a flush that timed out. `None` if there was none. Kept after recovery. Errors that concern a
-    /// single event are not included.
+    /// Returns why the client waits or has failed, as of the last such event: a connection error; a failed send, commit,
+    /// rebalance, dead letter or lookup; a full queue, a flush that timed out, a missing coordinator, an unreadable batch. A
+    /// wait or a timeout includes the last connection error, if that is recent. `None` if there was none. Kept after recovery.
+    /// Errors that concern a single event and are not retryable are not included.
     #[must_use]
     pub fn last_error(&self) -> Option<String> {
         self.status().last_error.clone()
@@ -122,6 +125,8 @@ impl KafkaState {
         let mut status = self.status();
         let code = error.rdkafka_error_code();
         if code == Some(RDKafkaErrorCode::AllBrokersDown) {
+            status.all_down = true;
+            self.shared.is_refutable.store(true, Ordering::Release);
             // The error of each broker names its cause. There is none if brokers have closed idle connections.
             let credential_error = status.credential_error.as_ref().filter(|error| error.is_recent());
             let Some(reason) = credential_error.map(|error| error.reason.clone()) else {
@@ -133,9 +138,10 @@ impl KafkaState {
         }
         status.last_error = Some(reason.to_owned());
         status.connection_error = Some(ConnectionError::new(reason));
+        status.all_down = false;
         if is_credential_error(code, reason) {
             status.credential_error = Some(ConnectionError::new(reason));
-            self.shared.has_credential_error.store(true, Ordering::Release);
+            self.shared.is_refutable.store(true, Ordering::Release);
         }
         false
     }
@@ -145,11 +151,16 @@ impl KafkaState {
         self.status().last_error = Some(cause.into());
     }
 
-    /// Records a wait or a timeout. A recent connection error is the deeper cause and is kept.
+    /// Records a wait or a timeout. A recent connection error may be its cause and is added.
     pub(crate) fn record_wait(&self, cause: impl Into<String>) {
+        let mut cause = cause.into();
         let mut status = self.status();
-        let connection_error = status.connection_error.as_ref().filter(|error| error.is_recent());
-        let cause = connection_error.map_or_else(|| cause.into(), |error| error.reason.clone());
+        if let Some(ConnectionError { reason, .. }) = status.connection_error.as_ref().filter(|error| error.is_recent())
+            && !cause.contains(reason)
+        {
+            cause.push_str("; last connection error: ");
+            cause.push_str(reason);
+        }
         status.last_error = Some(cause);
     }
 
@@ -165,7 +176,7 @@ impl KafkaState {
         let mut status = self.status();
         status.last_error = Some(reason.clone());
         status.refusal = Some(reason);
-        self.shared.has_credential_error.store(true, Ordering::Release);
+        self.shared.is_refutable.store(true, Ordering::Release);
         drop(status);
         self.shared.refusals.fetch_add(1, Ordering::AcqRel);
         self.shared.refused.notify_waiters();
@@ -184,23 +195,36 @@ impl KafkaState {
         }
     }
 
-    /// Records a response of a broker, which therefore accepts the credentials.
+    /// Records a response of a broker, which therefore accepts the credentials. After an outage of all brokers it also
+    /// refutes the last connection error; otherwise that may be another broker's.
     pub(crate) fn broker_responded(&self) {
         self.set_connected();
-        if !self.shared.has_credential_error.load(Ordering::Acquire) {
+        if !self.shared.is_refutable.load(Ordering::Acquire) {
             return;
         }
         let mut status = self.status();
-        self.shared.has_credential_error.store(false, Ordering::Release);
+        self.shared.is_refutable.store(false, Ordering::Release);
         status.credential_error = None;
         status.refusal = None;
+        if status.all_down {
+            status.all_down = false;
+            status.connection_error = None;
+        }
     }
 
     pub(crate) fn set_statistics(&self, statistics: Statistics) {
         if statistics.brokers.values().any(|broker| broker.state == "UP") {
             self.set_connected();
         }
-        self.status().statistics = Some(Arc::new(statistics));
+        let mut status = self.status();
+        let is_up = |error: &ConnectionError| {
+            let mut brokers = statistics.brokers.values();
+            brokers.any(|broker| broker.state == "UP" && address(&broker.name) == address(&error.reason))
+        };
+        if status.connection_error.as_ref().is_some_and(is_up) {
+            status.connection_error = None;
+        }
+        status.statistics = Some(Arc::new(statistics));
     }
 
     fn status(&self) -> MutexGuard<'_, Status> {
@@ -220,6 +244,12 @@ impl fmt::Debug for KafkaState {
     }
 }
 
+/// Returns the address before the broker's id, in a broker's name or in an error: `127.0.0.1:9092/1: Connect to …`.
+fn address(text: &str) -> &str {
+    let name = text.split_once(": ").map_or(text, |(name, _)| name);
+    name.rsplit_once('/').map_or(name, |(address, _)| address)
+}
+
 /// Returns whether a connection failed on credentials or certificates. Certificate errors have no code of their own, so
 /// OpenSSL's text decides.
 fn is_credential_error(code: Option<RDKafkaErrorCode>, reason: &str) -> bool {
@@ -231,5 +261,70 @@ fn is_credential_error(code: Option<RDKafkaErrorCode>, reason: &str) -> bool {
             ["certificate", "unknown ca"].iter().any(|part| reason.contains(part))
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::Statistics;
+    use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+    use rdkafka::statistics::Broker;
+
+    use super::KafkaState;
+
+    const REFUSED: &str = "127.0.0.1:9093/3: Connect to ipv4#127.0.0.1:9093 failed: Connection refused (after 0ms)";
+
+    fn refused() -> KafkaState {
+        let state = KafkaState::default();
+        let error = KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure);
+        assert!(!state.record_error(&error, REFUSED));
+        state
+    }
+
+    fn after_wait(state: &KafkaState) -> String {
+        state.record_wait("the queue is full");
+        state.last_error().unwrap()
+    }
+
+    fn statistics(name: &str) -> Statistics {
+        let broker = Broker {
+            name: name.to_owned(),
+            state: "UP".to_owned(),
+            ..Broker::default()
+        };
+        Statistics {
+            brokers: [(name.to_owned(), broker)].into(),
+            ..Statistics::default()
+        }
+    }
+
+    #[test]
+    fn wait_has_its_cause_and_the_connection_error() {
+        let state = refused();
+        let both = format!("the queue is full; last connection error: {REFUSED}");
+        assert_eq!(after_wait(&state), both);
+        // Another broker responds, and is up.
+        state.broker_responded();
+        state.set_statistics(statistics("127.0.0.1:9092/1"));
+        assert_eq!(after_wait(&state), both);
+    }
+
+    #[test]
+    fn connection_error_ends_when_its_broker_is_up() {
+        let state = refused();
+        state.set_statistics(statistics("127.0.0.1:9093/3"));
+        assert_eq!(after_wait(&state), "the queue is full");
+        assert_eq!(state.recent_connection_error(), None);
+    }
+
+    #[test]
+    fn connection_error_ends_at_a_response_after_all_were_down() {
+        let state = refused();
+        state.record_error(
+            &KafkaError::Global(RDKafkaErrorCode::AllBrokersDown),
+            "1/1 brokers are down",
+        );
+        state.broker_responded();
+        assert_eq!(after_wait(&state), "the queue is full");
     }
 }

@@ -8,6 +8,7 @@ use rdkafka::{Statistics, TopicPartitionList};
 
 use super::offset_resets::OffsetResets;
 use super::offset_tracker::OffsetTracker;
+use super::stalled_partitions::StalledPartitions;
 use crate::client::context::{ClientRole, Context};
 use crate::wire::quiet_panic::catch_quietly;
 
@@ -19,12 +20,17 @@ pub(super) type Client = StreamConsumer<Context<ConsumerRole>>;
 pub(super) struct ConsumerRole {
     pub(super) tracker: Arc<OffsetTracker>,
     pub(super) resets: OffsetResets,
+    pub(super) stalled: StalledPartitions,
     pub(super) is_grouped: bool,
 }
 
 impl ClientRole for ConsumerRole {
     fn logged(&self, facility: &str, message: &str) {
         self.resets.logged(facility, message);
+    }
+
+    fn received_statistics(&self, statistics: &Statistics) {
+        self.stalled.update(statistics);
     }
 
     /// librdkafka reports no error while it looks for the coordinator.

@@ -12,8 +12,11 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::callbacks::Client;
 use super::errors::is_group_authorization_error;
 use super::offset_tracker::{DeliveryId, OffsetTracker};
+use super::stalled_partitions::Suspect;
+use super::unreadable_batches::UnreadableBatch;
 use crate::client::detached::drop_detached;
 use crate::client::state::KafkaState;
+use crate::wire::quiet_panic::catch_quietly;
 
 /// librdkafka's consumer. It is dropped with its source, even if deliveries are unsettled.
 pub(super) struct Consumer(Option<Client>);
@@ -163,6 +166,67 @@ impl ConsumerHandle {
                 Ok(())
             }
         }
+    }
+
+    /// Seeks past an unreadable batch. Returns the delivery of its first offset; `None` if the partition was revoked or its
+    /// position has changed since.
+    pub(super) fn step_over(
+        &self,
+        batch: &UnreadableBatch,
+        is_grouped: bool,
+    ) -> Result<Option<DeliveryId>, SourceError> {
+        let Suspect {
+            topic,
+            partition,
+            position,
+        } = &batch.suspect;
+        let consumer = self.consumer.upgrade();
+        let Some(client) = consumer.as_ref().and_then(|consumer| consumer.client()) else {
+            return Ok(None);
+        };
+        let is_current = || {
+            let assigned = client.assignment()?.find_partition(topic, *partition).is_some();
+            Ok(assigned && self.tracker.position(topic, *partition) == *position)
+        };
+        let stepped = is_current().and_then(|is_current| {
+            if is_current {
+                client.seek(topic, *partition, Offset::Offset(batch.next), Duration::ZERO)?;
+            }
+            Ok(is_current)
+        });
+        match stepped {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(error) if is_revoked(&error) => return Ok(None),
+            Err(error) => return Err(self.disconnected("cannot seek past an unreadable batch", error)),
+        }
+        let id = match is_grouped {
+            true => self.tracker.deliver(topic, *partition, batch.first),
+            false => self.tracker.skip(topic, *partition, batch.first),
+        };
+        self.tracker.advance(topic, *partition, batch.next);
+        Ok(Some(id))
+    }
+
+    /// Returns the assigned partitions with their positions; without a consumer none.
+    pub(super) fn suspects(&self) -> Vec<Suspect> {
+        let consumer = self.consumer.upgrade();
+        let client = consumer.as_ref().and_then(|consumer| consumer.client());
+        let assigned = client.and_then(|client| client.assignment().ok());
+        let mut suspects = Vec::new();
+        for element in assigned.iter().flat_map(|assigned| assigned.elements()) {
+            // Other members of the group may assign topics whose names rdkafka cannot read.
+            if let Some(topic) = catch_quietly(|| element.topic().to_owned()) {
+                let partition = element.partition();
+                let position = self.tracker.position(&topic, partition);
+                suspects.push(Suspect {
+                    topic,
+                    partition,
+                    position,
+                });
+            }
+        }
+        suspects
     }
 
     fn disconnected(&self, what: &str, error: KafkaError) -> SourceError {

@@ -1,20 +1,20 @@
 //! The topic for rejected records.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use driver_events_core::{SetupError, SourceError, SourceErrorKind};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::BorrowedMessage;
+use rdkafka::message::{BorrowedMessage, OwnedMessage, Timestamp};
 use rdkafka::producer::{FutureProducer, Producer as _};
 use rdkafka::util::Timeout;
 
 use super::dead_letter_record::DeadLetterRecord;
 use crate::client::context::Context;
 use crate::client::creation;
-use crate::client::detached::drop_detached;
+use crate::client::detached::{drop_detached, run_detached};
 use crate::client::permissions;
 use crate::client::properties::{self, Acks};
 use crate::client::state::KafkaState;
@@ -34,9 +34,14 @@ const PROPERTIES: [(&str, &str); 3] = [
 /// Produces rejected records to a topic, with headers for their origin and the reason.
 pub(super) struct DeadLetters {
     topic: Arc<str>,
-    /// `None` while it is dropped.
-    producer: Option<FutureProducer<Context<()>>>,
+    config: ClientConfig,
+    context: Context<()>,
+    /// Replaced after a fatal error.
+    producer: RwLock<Arc<LetterProducer>>,
 }
+
+/// `None` while it is dropped.
+struct LetterProducer(Option<FutureProducer<Context<()>>>);
 
 /// A record that may become a dead letter.
 #[derive(Debug)]
@@ -74,14 +79,17 @@ impl DeadLetters {
         let context = Context::new(state, TokenCache::new(token, &config)?, ());
         Ok(Self {
             topic: topic.into(),
-            producer: Some(creation::create(&config, context)?),
+            producer: RwLock::new(Arc::new(LetterProducer::new(&config, context.clone())?)),
+            config,
+            context,
         })
     }
 
     /// Produces the record and waits for its delivery report. What the broker refuses about it is left out.
     pub(super) async fn send(&self, letter: DeadLetter, why: &str) -> Result<(), DeadLetterError> {
         let DeadLetter(mut record) = letter;
-        let Some(producer) = &self.producer else {
+        let handle = self.producer();
+        let Some(producer) = &handle.0 else {
             let error = SourceError::new(SourceErrorKind::Closed, "the source is closed");
             return Err(DeadLetterError::Transient(error));
         };
@@ -98,19 +106,55 @@ impl DeadLetters {
             let code = fatal_error
                 .or(error.rdkafka_error_code())
                 .unwrap_or(RDKafkaErrorCode::Fail);
+            if fatal_error.is_some() && code != RDKafkaErrorCode::ClusterAuthorizationFailed {
+                self.recreate(&handle).await;
+                return Err(self.transient(error));
+            }
             if !record.leave_out(code) {
                 return Err(self.error(code, error));
             }
         }
     }
 
+    fn producer(&self) -> Arc<LetterProducer> {
+        // Never poisoned: no code panics while it holds the lock.
+        Arc::clone(&self.producer.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the producer after a fatal error, unless another call has. If that fails, so does the next dead letter, which
+    /// replaces it then.
+    async fn recreate(&self, failed: &Arc<LetterProducer>) {
+        let (config, context) = (self.config.clone(), self.context.clone());
+        // librdkafka reads files and spawns threads.
+        let created = run_detached(move || LetterProducer::new(&config, context));
+        let error = match created.await {
+            Ok(Ok(created)) => {
+                let mut producer = self.producer.write().unwrap_or_else(PoisonError::into_inner);
+                if Arc::ptr_eq(&producer, failed) {
+                    *producer = Arc::new(created);
+                    self.context.state().count_recreation();
+                    tracing::warn!("producer of dead letters re-created after a fatal error");
+                }
+                return;
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        let failure = format!("cannot re-create the producer of dead letters: {error}");
+        tracing::error!("{failure}");
+        self.context.state().record_failure(failure);
+    }
+
+    fn transient(&self, error: KafkaError) -> DeadLetterError {
+        let topic = &self.topic;
+        let message = format!("cannot produce the dead letter to `{topic}`: the record is redelivered");
+        DeadLetterError::Transient(SourceError::new(SourceErrorKind::Disconnected, message).with_source(error))
+    }
+
     fn error(&self, code: RDKafkaErrorCode, error: KafkaError) -> DeadLetterError {
         let topic = &self.topic;
         if is_transient(code) {
-            let message = format!("cannot produce the dead letter to `{topic}`: the record is redelivered");
-            return DeadLetterError::Transient(
-                SourceError::new(SourceErrorKind::Disconnected, message).with_source(error),
-            );
+            return self.transient(error);
         }
         let action = match code {
             RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed => {
@@ -127,6 +171,13 @@ impl DeadLetters {
 impl DeadLetter {
     pub(super) fn of(message: &BorrowedMessage<'_>) -> Self {
         Self(DeadLetterRecord::new(message.detach()))
+    }
+
+    /// Returns the dead letter of records that cannot be read, with the first one's position.
+    pub(super) fn of_unreadable(topic: &str, partition: i32, offset: i64) -> Self {
+        let (topic, timestamp) = (topic.to_owned(), Timestamp::NotAvailable);
+        let record = OwnedMessage::new(None, None, topic, timestamp, partition, offset, None);
+        Self(DeadLetterRecord::new(record))
     }
 }
 
@@ -147,10 +198,16 @@ fn is_transient(code: RDKafkaErrorCode) -> bool {
     )
 }
 
+impl LetterProducer {
+    fn new(config: &ClientConfig, context: Context<()>) -> Result<Self, SetupError> {
+        creation::create(config, context).map(|producer| Self(Some(producer)))
+    }
+}
+
 /// Drops the producer on a detached thread, since its destructor blocks.
-impl Drop for DeadLetters {
+impl Drop for LetterProducer {
     fn drop(&mut self) {
-        if let Some(producer) = self.producer.take() {
+        if let Some(producer) = self.0.take() {
             drop_detached(producer);
         }
     }

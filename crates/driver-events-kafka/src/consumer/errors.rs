@@ -1,5 +1,7 @@
 //! Maps librdkafka's errors to errors of the source.
 
+use std::error::Error as _;
+
 use driver_events_core::{SourceError, SourceErrorKind};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -41,10 +43,6 @@ pub(super) fn source_error(
         Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
             (SourceErrorKind::Disconnected, "a topic was deleted".to_owned())
         }
-        Some(Code::NotImplemented) => (
-            SourceErrorKind::Fatal,
-            "unsupported compression codec: enable the feature `gzip` or `zstd`".to_owned(),
-        ),
         Some(Code::PollExceeded) => (
             SourceErrorKind::Timeout,
             "partitions revoked: `next` was not called within `max.poll.interval.ms`".to_owned(),
@@ -122,6 +120,16 @@ pub(super) fn is_rebalancing(error: &KafkaError) -> bool {
     matches!(code, Some(Code::IllegalGeneration | Code::RebalanceInProgress))
 }
 
+/// Returns whether librdkafka cannot decompress or parse a batch. It does not say which, and fetches it again.
+pub(super) fn is_unreadable_batch(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let code = error.rdkafka_error_code();
+    matches!(
+        code,
+        Some(Code::BadCompression | Code::BadMessage | Code::NotImplemented)
+    )
+}
+
 /// Returns whether one broker is unreachable, which librdkafka reports for each attempt.
 pub(super) fn is_single_broker_error(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
@@ -134,4 +142,12 @@ pub(super) fn is_single_broker_error(error: &KafkaError) -> bool {
 
 pub(super) fn is_all_brokers_down(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
+}
+
+/// Returns the text of an error with that of its source.
+pub(super) fn with_cause(error: &SourceError) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
 }

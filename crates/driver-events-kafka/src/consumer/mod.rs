@@ -9,6 +9,10 @@ mod added_partitions;
 mod missed_records;
 mod offset_resets;
 
+mod batch_searches;
+mod stalled_partitions;
+mod unreadable_batches;
+
 mod dead_letter_record;
 mod dead_letters;
 mod end;

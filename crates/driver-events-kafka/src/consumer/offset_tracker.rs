@@ -45,6 +45,15 @@ impl OffsetTracker {
         self.track(topic, partition, offset, false)
     }
 
+    /// Advances to a later offset: the records before it cannot be read.
+    pub(super) fn advance(&self, topic: &str, partition: i32, next: i64) {
+        if let Some(epoch) = self.current(topic, partition)
+            && let Some(tracked) = &mut *epoch.tracked()
+        {
+            tracked.position = tracked.position.max(next);
+        }
+    }
+
     /// Starts a new epoch of a partition at this offset.
     pub(super) fn seek(&self, topic: &str, partition: i32, offset: i64) {
         self.begin_epoch(topic, partition, offset);
@@ -265,6 +274,15 @@ mod tests {
         assert_eq!(ack(&after), Some(4));
         assert_eq!(ack(&before), None);
         assert_eq!(tracker.position("t", 0), Some(4));
+    }
+
+    #[test]
+    fn ack_of_unreadable_records_commits_all_of_them() {
+        let tracker = OffsetTracker::default();
+        let unreadable = tracker.deliver("t", 0, 5);
+        tracker.advance("t", 0, 9);
+        assert_eq!(ack(&unreadable), Some(9));
+        assert_eq!(tracker.position("t", 0), Some(9));
     }
 
     #[test]

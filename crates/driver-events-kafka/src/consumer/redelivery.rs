@@ -46,6 +46,14 @@ impl Redeliveries {
         self.changed.notify_waiters();
     }
 
+    /// Returns whether the partition is paused.
+    pub(super) fn is_paused(&self, topic: &str, partition: i32) -> bool {
+        let redeliveries = self.by_partition.lock().unwrap_or_else(PoisonError::into_inner);
+        redeliveries
+            .keys()
+            .any(|paused| *paused.0 == *topic && paused.1 == partition)
+    }
+
     pub(super) fn is_pending(&self) -> bool {
         self.is_pending.load(Ordering::Acquire)
     }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::consumer_handle::ConsumerHandle;
 use super::dead_letters::{DeadLetter, DeadLetterError, DeadLetters};
 use super::end::SourceEnd;
+use super::errors::with_cause;
 use super::offset_tracker::DeliveryId;
 use super::redelivery::Redeliveries;
 
@@ -57,7 +58,7 @@ impl Settle for SettleDelivery {
             match letters.send(letter, why).await {
                 Ok(()) => {}
                 Err(DeadLetterError::Transient(error)) => {
-                    self.context.consumer.state().record_wait(error.to_string());
+                    self.context.consumer.state().record_wait(with_cause(&error));
                     self.context.redeliver(self.id, DEAD_LETTER_RETRY_DELAY)?;
                     return Err(error);
                 }

@@ -5,25 +5,29 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use driver_events_core::{Delivery, DriverEventSource, EventFilter, Malformed, Position, SourceError, SourceErrorKind};
+use driver_events_core::{
+    Delivery, DriverEventSource, Envelope, EventFilter, Malformed, Position, SourceError, SourceErrorKind,
+};
 use driver_events_types::Limits;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::batch_searches::{BatchSearches, SearchStep};
 use super::consumer_handle::Consumer;
 use super::dead_letters::DeadLetter;
 use super::errors::{
-    group_wait, is_all_brokers_down, is_group_authorization_error, is_rebalancing, is_single_broker_error, source_error,
+    group_wait, is_all_brokers_down, is_group_authorization_error, is_rebalancing, is_single_broker_error,
+    is_unreadable_batch, source_error, with_cause,
 };
-use super::missed_records::missed_records;
-use super::offset_resets::OffsetReset;
+use super::missed_records::MissedRecords;
 use super::offset_tracker::DeliveryId;
 use super::settle::{SettleContext, SettleDelivery};
+use super::stalled_partitions::Suspect;
+use super::unreadable_batches::UnreadableBatch;
 use crate::admin::metadata::REQUEST_TIMEOUT;
 use crate::client::detached::run_detached;
 use crate::client::state::KafkaState;
@@ -53,6 +57,15 @@ use crate::wire::headers;
 /// [dead-letter topic](crate::KafkaEventSourceBuilder::dead_letters), if there is one. If that fails during an outage, the
 /// record is redelivered.
 ///
+/// # Unreadable batches
+/// Records that librdkafka cannot decompress or parse are one [`Malformed`] delivery with an empty value. Its reason names
+/// topic, partition, all their offsets and librdkafka's error; the records stay in the topic. Examples are a value that
+/// exceeds `receive.message.max.bytes` once it is decompressed, a checksum that is wrong, and a compression codec that is not
+/// compiled in. A second consumer looks for the offsets, while other partitions are read. It starts when librdkafka reports
+/// an error, and otherwise after two of librdkafka's statistics in which a partition has not advanced: within ten seconds by
+/// default, never if `statistics.interval.ms` is 0. Consecutive unreadable batches are one delivery. If they have more than
+/// 1,000 records, it may include readable ones between them.
+///
 /// # Errors
 /// - [`Disconnected`](SourceErrorKind::Disconnected): no broker has been reachable for five seconds. Reported once per outage;
 ///   call `next` again: the source reconnects.
@@ -66,23 +79,24 @@ use crate::wire::headers;
 /// - [`Lagged`](SourceErrorKind::Lagged): records were deleted before they were read, by retention or an operator; the message
 ///   has topic, partition, offsets and their number. The source goes on with the first record that is left.
 /// - [`Fatal`](SourceErrorKind::Fatal): the consumer had a fatal error, the brokers refuse a property of the group's member
-///   (`session.timeout.ms`, `group.instance.id`), records use a compression codec that is not compiled
-///   in, or the broker refuses dead letters for good. `None` follows.
+///   (`session.timeout.ms`, `group.instance.id`), or the broker refuses dead letters for good. `None` follows.
 ///
 /// # Close
 /// [`close`](DriverEventSource::close) commits the settled deliveries and leaves the group, so that other members get its
 /// partitions at once. It takes at most ten seconds, and fails with
 /// [`Disconnected`](SourceErrorKind::Disconnected) if the commit failed, or with [`Timeout`](SourceErrorKind::Timeout) if no
-/// broker responded in time; it then continues in the background, if the process lives on. A source that is dropped without
+/// broker responded in time; it then continues in the background, if the process lives on. Missed records that `next` has
+/// not reported are the error [`Lagged`](SourceErrorKind::Lagged), if nothing else failed. A source that is dropped without
 /// `close` does the same in the background. Deliveries that are settled after `close` are redelivered.
 pub struct KafkaEventSource {
     /// `None` once the source is closed or finished.
     consumer: Option<Arc<Consumer>>,
     context: Arc<SettleContext>,
     settings: ReadSettings,
-    resets: UnboundedReceiver<OffsetReset>,
-    /// Lookups of missed records and outages, each with the error to return.
-    lookups: JoinSet<Option<SourceError>>,
+    missed: MissedRecords,
+    searches: BatchSearches,
+    /// Lookups of outages, each with the error to return.
+    outages: JoinSet<Option<SourceError>>,
     /// Why the group does not accept this member, as last returned.
     group_wait: Option<RDKafkaErrorCode>,
     /// Aborted with the source.
@@ -103,15 +117,17 @@ impl KafkaEventSource {
         consumer: Arc<Consumer>,
         context: SettleContext,
         settings: ReadSettings,
-        resets: UnboundedReceiver<OffsetReset>,
+        missed: MissedRecords,
+        searches: BatchSearches,
         background: JoinSet<()>,
     ) -> Self {
         Self {
             consumer: Some(consumer),
             context: Arc::new(context),
             settings,
-            resets,
-            lookups: JoinSet::new(),
+            missed,
+            searches,
+            outages: JoinSet::new(),
             group_wait: None,
             _background: background,
         }
@@ -132,22 +148,38 @@ impl KafkaEventSource {
         self.context.consumer.lag()
     }
 
-    /// Looks up in the background how many records were missed.
-    fn look_up(&mut self, reset: OffsetReset) {
-        let Some(consumer) = self.consumer.clone() else {
-            return;
-        };
-        let state = self.state().clone();
-        self.lookups.spawn(async move {
-            let error = match run_detached(move || missed_records(&reset, &consumer)).await {
-                Ok(Ok(missed)) => return missed,
-                Ok(Err(error)) => error.to_string(),
-                Err(error) => error.to_string(),
-            };
-            tracing::warn!(error, "cannot look up how many records were missed");
-            state.record_wait(format!("cannot look up how many records were missed: {error}"));
-            None
+    /// Searches for an unreadable batch in these partitions; in all without a list.
+    fn search(&mut self, partitions: Option<&[(String, i32)]>, error: Option<KafkaError>) {
+        let mut suspects = self.context.consumer.suspects();
+        suspects.retain(|Suspect { topic, partition, .. }| {
+            let is_listed = |(name, number): &(String, i32)| name == topic && number == partition;
+            let is_suspect = partitions.is_none_or(|partitions| partitions.iter().any(is_listed));
+            is_suspect && !self.context.redeliveries.is_paused(topic, *partition)
         });
+        self.searches.start(suspects, error);
+    }
+
+    /// Steps over an unreadable batch and delivers it as malformed; `None` if its partition has changed since.
+    fn deliver_unreadable(&self, batch: &UnreadableBatch) -> Option<Result<Delivery, SourceError>> {
+        let id = match self.context.consumer.step_over(batch, self.settings.group.is_some()) {
+            Ok(id) => id?,
+            Err(error) => return Some(Err(error)),
+        };
+        let reason = batch.reason();
+        tracing::warn!("{reason}");
+        self.state().record_failure(reason.as_str());
+        let letter = DeadLetter::of_unreadable(id.topic(), id.partition(), id.offset);
+        let malformed = Malformed::new(Bytes::new(), reason, 0);
+        Some(Ok(self.delivery(Err(malformed), id, || letter)))
+    }
+
+    fn source_error(&self, error: KafkaError) -> SourceError {
+        source_error(
+            error,
+            self.state(),
+            &self.settings.topics,
+            self.settings.group.as_deref(),
+        )
     }
 
     /// Asks for metadata in the background: all connections are down, too, if brokers have closed idle ones.
@@ -156,7 +188,7 @@ impl KafkaEventSource {
             return;
         };
         let state = self.state().clone();
-        self.lookups.spawn(async move {
+        self.outages.spawn(async move {
             let reached = run_detached(move || {
                 let client = consumer.client()?;
                 Some(client.client().fetch_metadata(None, OUTAGE_TIMEOUT))
@@ -192,6 +224,15 @@ impl KafkaEventSource {
             }
             return None;
         }
+        Some(self.delivery(content, id, || DeadLetter::of(message)))
+    }
+
+    fn delivery(
+        &self,
+        content: Result<Envelope, Malformed>,
+        id: DeliveryId,
+        dead_letter: impl FnOnce() -> DeadLetter,
+    ) -> Delivery {
         let position = Position::Partition {
             topic: Arc::clone(id.topic()),
             partition: id.partition(),
@@ -199,14 +240,14 @@ impl KafkaEventSource {
         };
         let delivery = Delivery::new(content, position);
         if self.settings.group.is_none() {
-            return Some(delivery);
+            return delivery;
         }
         let dead_letters = self.context.dead_letters.as_ref();
-        Some(delivery.with_settle(SettleDelivery {
+        delivery.with_settle(SettleDelivery {
             context: Arc::clone(&self.context),
             id,
-            dead_letter: dead_letters.map(|_| DeadLetter::of(message)),
-        }))
+            dead_letter: dead_letters.map(|_| dead_letter()),
+        })
     }
 }
 
@@ -215,7 +256,7 @@ enum Next<'a> {
     Received(KafkaResult<BorrowedMessage<'a>>),
     Redelivery(DeliveryId),
     End(SourceError),
-    Reset(OffsetReset),
+    Search(SearchStep),
 }
 
 /// Time in which a broker must respond after all connections are down.
@@ -229,16 +270,24 @@ impl DriverEventSource for KafkaEventSource {
         loop {
             // A filter that drops most records must not starve other tasks.
             tokio::task::consume_budget().await;
-            if let Ok(reset) = self.resets.try_recv() {
-                self.look_up(reset);
+            self.missed.look_up(self.consumer.as_ref()?);
+            if let Some(error) = self.missed.pop() {
+                return Some(Err(error));
             }
-            let client = self.consumer.as_ref()?.client()?;
+            if let Some(batch) = self.searches.pop() {
+                match self.deliver_unreadable(&batch) {
+                    None => continue,
+                    delivered => return delivered,
+                }
+            }
+            let consumer = self.consumer.as_ref()?;
+            let client = consumer.client()?;
             let redeliveries = &self.context.redeliveries;
             let received = tokio::select! {
                 biased;
                 redelivery = redeliveries.next_due(), if redeliveries.is_pending() => Next::Redelivery(redelivery),
                 error = self.context.end.wait(), if self.context.end.is_set() => Next::End(error),
-                Some(found) = self.lookups.join_next(), if !self.lookups.is_empty() => match found {
+                Some(found) = self.outages.join_next(), if !self.outages.is_empty() => match found {
                     Ok(Some(error)) => return Some(Err(error)),
                     _ => continue,
                 },
@@ -246,7 +295,8 @@ impl DriverEventSource for KafkaEventSource {
                 // Polled only if no record is available, so that they cost nothing per record.
                 redelivery = redeliveries.next_due() => Next::Redelivery(redelivery),
                 error = self.context.end.wait() => Next::End(error),
-                Some(reset) = self.resets.recv() => Next::Reset(reset),
+                () = self.missed.next(consumer) => continue,
+                step = self.searches.next() => Next::Search(step),
             };
             let received = match received {
                 Next::Received(received) => received,
@@ -260,9 +310,21 @@ impl DriverEventSource for KafkaEventSource {
                     self.consumer = None;
                     return Some(Err(error));
                 }
-                Next::Reset(reset) => {
-                    self.look_up(reset);
+                Next::Search(SearchStep::Stalled(partitions)) => {
+                    self.search(Some(&partitions), None);
                     continue;
+                }
+                Next::Search(SearchStep::Ended) => continue,
+                Next::Search(SearchStep::Unexplained { failure, error }) => {
+                    if let Some(failure) = failure {
+                        let failure = format!("cannot search for an unreadable batch: {failure}");
+                        tracing::warn!("{failure}");
+                        self.state().record_wait(failure);
+                    }
+                    match error {
+                        Some(error) => return Some(Err(self.source_error(error))),
+                        None => continue,
+                    }
                 }
             };
             match received {
@@ -284,15 +346,11 @@ impl DriverEventSource for KafkaEventSource {
                     }
                     continue;
                 }
+                Err(error) if is_unreadable_batch(&error) => self.search(None, Some(error)),
                 Err(error) if group_wait(&error).is_some_and(|wait| self.group_wait == Some(wait)) => continue,
                 Err(error) => {
                     self.group_wait = group_wait(&error);
-                    let error = source_error(
-                        error,
-                        self.state(),
-                        &self.settings.topics,
-                        self.settings.group.as_deref(),
-                    );
+                    let error = self.source_error(error);
                     if !error.is_retryable() {
                         // Its destructor leaves the group, in the background.
                         self.consumer = None;
@@ -310,13 +368,17 @@ impl DriverEventSource for KafkaEventSource {
             Some(_) => commit(consumer, deadline).await,
             None => Ok(()),
         };
+        // A lookup keeps the consumer alive.
+        let looked_up = timeout_at(deadline, self.missed.finish(consumer)).await;
         let Some(consumer) = self.consumer.take() else {
             return Ok(());
         };
         let closed = run_detached(move || consumer.close());
         let left = timeout_at(deadline, closed).await.map_err(close_timeout);
         let closed = left.and_then(|left| committed.and(left.map_err(close_aborted)));
-        closed.inspect_err(|error| self.state().record_wait(error.to_string()))
+        let closed = closed.and_then(|()| looked_up.map_err(close_timeout));
+        let closed = closed.and_then(|()| self.missed.take_all().map_or(Ok(()), Err));
+        closed.inspect_err(|error| self.state().record_wait(with_cause(error)))
     }
 }
 

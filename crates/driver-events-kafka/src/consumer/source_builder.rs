@@ -12,18 +12,22 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::added_partitions::{assign_added, refresh_interval};
+use super::batch_searches::BatchSearches;
 use super::callbacks::ConsumerRole;
 use super::consumer_handle::{Consumer, ConsumerHandle};
 use super::dead_letters::DeadLetters;
 use super::end::SourceEnd;
 use super::errors::missing_group_permission;
+use super::missed_records::MissedRecords;
 use super::offset_resets::OffsetResets;
 use super::offset_tracker::OffsetTracker;
 use super::redelivery::Redeliveries;
 use super::settle::SettleContext;
 use super::source::{KafkaEventSource, ReadSettings};
+use super::stalled_partitions::StalledPartitions;
 use super::start_from::StartFrom;
 use super::start_reading::{find_starts, start_error, start_reading};
+use super::unreadable_batches::BatchSearch;
 use crate::admin::metadata::{self, REQUEST_TIMEOUT};
 use crate::client::context::Context;
 use crate::client::creation;
@@ -201,12 +205,18 @@ impl KafkaEventSourceBuilder {
         let refresh_interval = refresh_interval(&self.config).filter(|_| !is_grouped);
         let state = KafkaState::default();
         let (resets, received_resets) = mpsc::unbounded_channel();
+        let (stalled, received_stalled) = mpsc::unbounded_channel();
         // Blocks if a token must be fetched.
         let created = metadata::query(&state, {
             let state = state.clone();
-            move || self.create_clients(state, OffsetResets(resets))
+            move || self.create_clients(state, OffsetResets(resets), StalledPartitions::new(stalled))
         });
-        let (consumer, handle, dead_letters) = created.await?;
+        let Clients {
+            consumer,
+            handle,
+            dead_letters,
+            search,
+        } = created.await?;
         let find_starts = metadata::query(&state, {
             let (consumer, topics, state) = (Arc::clone(&consumer), topics.clone(), state.clone());
             move || find_starts(&consumer, is_grouped, start, &topics, dead_letter_topic, &state)
@@ -250,7 +260,8 @@ impl KafkaEventSourceBuilder {
             consumer,
             context,
             settings,
-            received_resets,
+            MissedRecords::new(received_resets),
+            BatchSearches::new(search, received_stalled),
             background,
         ))
     }
@@ -259,7 +270,8 @@ impl KafkaEventSourceBuilder {
         self,
         state: KafkaState,
         resets: OffsetResets,
-    ) -> Result<(Arc<Consumer>, ConsumerHandle, Option<DeadLetters>), SetupError> {
+        stalled: StalledPartitions,
+    ) -> Result<Clients, SetupError> {
         let dead_letters = match &self.dead_letters {
             Some(topic) => Some(DeadLetters::new(
                 topic,
@@ -291,13 +303,28 @@ impl KafkaEventSourceBuilder {
         let role = ConsumerRole {
             tracker: Arc::clone(&tracker),
             resets,
+            stalled,
             is_grouped,
         };
+        let search = BatchSearch::new(config.clone(), tokens.clone(), is_grouped);
         let context = Context::new(state.clone(), tokens, role);
         let consumer = Consumer::new(creation::create(&config, context)?);
         let handle = ConsumerHandle::new(state, tracker, &consumer);
-        Ok((consumer, handle, dead_letters))
+        Ok(Clients {
+            consumer,
+            handle,
+            dead_letters,
+            search,
+        })
     }
+}
+
+/// librdkafka's clients of a source.
+struct Clients {
+    consumer: Arc<Consumer>,
+    handle: ConsumerHandle,
+    dead_letters: Option<DeadLetters>,
+    search: BatchSearch,
 }
 
 impl fmt::Debug for KafkaEventSourceBuilder {

@@ -11,6 +11,9 @@ use super::quiet_panic::catch_quietly;
 
 const PREFIX: &str = "ce_";
 const CONTENT_TYPE: &str = "content-type";
+/// Headers of a record beyond which it is malformed. rdkafka panics at each name that is not UTF-8, and a compressed record may
+/// have millions.
+const MAX_HEADERS: usize = 1_000;
 /// Number of attributes of an event without a stamp.
 const HEADERS_CAPACITY: usize = 8;
 
@@ -43,10 +46,16 @@ pub(crate) fn write(envelope: &Envelope) -> Result<OwnedHeaders, SinkError> {
 /// the last of several headers of a name counts.
 ///
 /// # Errors
-/// The record is not an event; the error's offset is a byte position in the value.
+/// The record is not an event, or has more than 1,000 headers; the error's offset is a byte position in the value.
 pub(crate) fn read(headers: Option<&BorrowedHeaders>, value: &[u8], limits: Limits) -> Result<Envelope, Malformed> {
     let copy = || Bytes::copy_from_slice(value);
     let malformed = |reason: String| Malformed::new(copy(), reason, 0);
+    let count = headers.map_or(0, |headers| headers.count());
+    if MAX_HEADERS < count {
+        return Err(malformed(format!(
+            "the record has {count} headers, more than {MAX_HEADERS}"
+        )));
+    }
     let mut received = None;
     for (index, name, value) in headers.into_iter().flat_map(|headers| present(headers, 0)) {
         let text = std::str::from_utf8(value);

@@ -6,18 +6,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use driver_events_core::conformance::samples;
-use driver_events_core::{DriverEventSink, Fate, Receipt, SinkErrorKind};
+use driver_events_core::{DriverEventSink, DriverEventSource, Fate, Receipt, SinkErrorKind, SourceErrorKind};
 use driver_events_kafka::{KafkaEventSink, KafkaEventSource};
 use driver_events_types::GoalId;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
-use rdkafka::producer::DefaultProducerContext;
+use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use tokio::task::block_in_place;
 use tokio::time::Instant;
 
-use crate::support::{events, next_delivery};
+use crate::support::{TEST_TIMEOUT, events, in_time, next_delivery};
 
 fn cluster() -> MockCluster<'static, DefaultProducerContext> {
     let cluster = MockCluster::new(1).unwrap();
@@ -73,6 +74,39 @@ async fn fatal_error_recreates_producer_and_resends_unreported() {
     assert_eq!(stored.offset, 53);
     assert_eq!(sink.state().producer_recreations(), 1);
     sink.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fatal_error_of_dead_letters_redelivers_the_record() {
+    let cluster = cluster();
+    cluster.create_topic("dead", 1, 1).unwrap();
+    let producer: BaseProducer = config(&cluster).create().unwrap();
+    for value in ["{", "["] {
+        producer
+            .send(BaseRecord::<(), _>::to("agent.driver").payload(value))
+            .unwrap();
+    }
+    block_in_place(|| producer.flush(TEST_TIMEOUT)).unwrap();
+    let source = KafkaEventSource::builder(config(&cluster))
+        .group("g")
+        .dead_letters("dead");
+    let mut source = in_time(source.build()).await.unwrap();
+    in_time(next_delivery(&mut source).await.reject("not an event"))
+        .await
+        .unwrap();
+    let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER; 1];
+    cluster.request_errors(RDKafkaApiKey::Produce, &errors);
+    let delivery = next_delivery(&mut source).await;
+    let error = in_time(delivery.reject("not an event")).await.unwrap_err();
+    assert_eq!(error.kind(), SourceErrorKind::Disconnected, "{error}");
+    assert_eq!(source.state().producer_recreations(), 1);
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    let last_error = source.state().last_error().unwrap();
+    assert!(last_error.contains(&cause), "{last_error}");
+    let delivery = next_delivery(&mut source).await;
+    assert_eq!(&delivery.envelope().unwrap_err().raw()[..], b"[");
+    in_time(delivery.reject("not an event")).await.unwrap();
+    in_time(source.close()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -89,6 +89,23 @@ async fn header_names_that_are_not_utf8_are_ignored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn more_than_1000_headers_are_malformed() {
+    let header = (&b"\xff"[..], None);
+    let records = [record(&[header; 1_000]), record(&[header; 1_001])];
+    let deliveries = read(&records, &[]).await;
+    let [most, too_many] = &deliveries[..] else {
+        panic!("{deliveries:?}")
+    };
+    for delivery in most {
+        assert_eq!(envelope(delivery).json().unwrap(), EVENT.as_bytes());
+    }
+    for delivery in too_many {
+        let malformed = delivery.envelope().unwrap_err();
+        assert_eq!(malformed.reason(), "the record has 1001 headers, more than 1000");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn null_header_is_an_absent_attribute() {
     let valid: [(&str, &str); 9] = [
         ("ce_specversion", "1.0"),

@@ -23,3 +23,4 @@ mod security;
 mod source_conformance;
 mod support;
 mod topics;
+mod unreadable_batches;

@@ -4,7 +4,7 @@ use super::admin::KafkaAdmin;
 use super::console::{self, KafkaRecord};
 use super::listener::KafkaListener;
 use super::program::{Kafka, KafkaBroker};
-use super::raw_record::{self, KafkaRawRecord};
+use super::raw_record::{self, KafkaBatchDefect, KafkaRawRecord};
 use crate::proxy::Proxy;
 use crate::servers::{Cluster, Server};
 
@@ -86,7 +86,21 @@ impl Server<Kafka> {
     /// # Errors
     /// Returns an error if the broker refuses the batch or does not respond.
     pub fn write_raw(&self, topic: &str, partition: i32, records: &[KafkaRawRecord]) -> Result<()> {
-        raw_record::write(self.client_address(), topic, partition, records)
+        raw_record::write(self.client_address(), topic, partition, records, None)
+    }
+
+    /// Writes records to a partition as one batch that librdkafka cannot read.
+    ///
+    /// # Errors
+    /// Returns an error if the broker refuses the batch or does not respond.
+    pub fn write_defective(
+        &self,
+        topic: &str,
+        partition: i32,
+        records: &[KafkaRawRecord],
+        defect: KafkaBatchDefect,
+    ) -> Result<()> {
+        raw_record::write(self.client_address(), topic, partition, records, Some(defect))
     }
 
     /// Returns the address of a listener itself: that of [`Proxied`](KafkaListener::Proxied) bypasses its proxy.

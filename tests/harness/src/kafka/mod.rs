@@ -17,4 +17,4 @@ pub use self::config::KafkaConfig;
 pub use self::console::KafkaRecord;
 pub use self::listener::KafkaListener;
 pub use self::program::{KafkaBroker, KafkaCluster};
-pub use self::raw_record::KafkaRawRecord;
+pub use self::raw_record::{KafkaBatchDefect, KafkaRawRecord};

@@ -14,6 +14,12 @@ const TIMEOUT_MS: i32 = 10_000;
 /// All in-sync replicas.
 const ACKS: i16 = -1;
 
+/// Attribute of a batch compressed with lz4.
+const LZ4: u8 = 3;
+/// Magic number, blocks that are independent and have up to 64 KiB, and the header's checksum.
+const LZ4_HEADER: [u8; 7] = [0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82];
+const LZ4_BLOCK_BYTES: usize = 64 << 10;
+
 /// A record whose parts are any bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KafkaRawRecord {
@@ -27,12 +33,27 @@ pub struct KafkaRawRecord {
     pub timestamp: i64,
 }
 
+/// A defect of a batch that brokers accept and librdkafka cannot read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KafkaBatchDefect {
+    /// A byte after the end mark of the lz4 frame: librdkafka reports a bad message.
+    ByteAfterLz4Frame,
+    /// The length -2 of the first record's key, which brokers take for null: librdkafka reports nothing.
+    KeyLength,
+}
+
 /// Errors of a partition whose leader is not known or not ready yet.
 const MOVING: [i16; 3] = [3, 5, 6];
 
 /// Writes the records to a partition as one batch, once the partition has a leader.
-pub(super) fn write(broker: SocketAddr, topic: &str, partition: i32, records: &[KafkaRawRecord]) -> Result<()> {
-    let batch = batch(records)?;
+pub(super) fn write(
+    broker: SocketAddr,
+    topic: &str,
+    partition: i32,
+    records: &[KafkaRawRecord],
+    defect: Option<KafkaBatchDefect>,
+) -> Result<()> {
+    let batch = batch(records, defect)?;
     let written = poll_for_blocking(TIMEOUT, || {
         let code = produce(broker, topic, partition, &batch);
         Some(code).filter(|code| !matches!(code, Ok(code) if MOVING.contains(code)))
@@ -67,13 +88,35 @@ fn produce(broker: SocketAddr, topic: &str, partition: i32, batch: &[u8]) -> Res
     codes.concat().first().copied().context("the response has no partition")
 }
 
-/// Encodes a batch in the format with headers (magic 2), uncompressed.
-fn batch(records: &[KafkaRawRecord]) -> Result<Vec<u8>> {
+/// Encodes a batch in the format with headers (magic 2), uncompressed unless the defect needs lz4.
+fn batch(records: &[KafkaRawRecord], defect: Option<KafkaBatchDefect>) -> Result<Vec<u8>> {
     let count = i32::try_from(records.len())?;
     let first = records.first().map_or(-1, |record| record.timestamp);
     let last = records.iter().map(|record| record.timestamp).max().unwrap_or(-1);
+    let mut encoded = Vec::new();
+    for (offset, record) in (0..).zip(records) {
+        let mut body = vec![0];
+        varint(&mut body, record.timestamp.wrapping_sub(first));
+        varint(&mut body, offset);
+        match defect {
+            Some(KafkaBatchDefect::KeyLength) if offset == 0 => varint(&mut body, -2),
+            _ => bytes(&mut body, record.key.as_deref())?,
+        }
+        bytes(&mut body, record.value.as_deref())?;
+        varint(&mut body, i64::try_from(record.headers.len())?);
+        for (name, value) in &record.headers {
+            bytes(&mut body, Some(name))?;
+            bytes(&mut body, value.as_deref())?;
+        }
+        bytes(&mut encoded, Some(&body))?;
+    }
+    let is_lz4 = defect == Some(KafkaBatchDefect::ByteAfterLz4Frame);
+    if is_lz4 {
+        encoded = lz4_frame(&encoded)?;
+        encoded.push(0);
+    }
     // Attributes, last offset, timestamps, no producer.
-    let mut checked = [0, 0].to_vec();
+    let mut checked = [0, if is_lz4 { LZ4 } else { 0 }].to_vec();
     checked.extend((count - 1).to_be_bytes());
     checked.extend(first.to_be_bytes());
     checked.extend(last.to_be_bytes());
@@ -81,19 +124,7 @@ fn batch(records: &[KafkaRawRecord]) -> Result<Vec<u8>> {
     checked.extend((-1_i16).to_be_bytes());
     checked.extend((-1_i32).to_be_bytes());
     checked.extend(count.to_be_bytes());
-    for (offset, record) in (0..).zip(records) {
-        let mut body = vec![0];
-        varint(&mut body, record.timestamp.wrapping_sub(first));
-        varint(&mut body, offset);
-        bytes(&mut body, record.key.as_deref())?;
-        bytes(&mut body, record.value.as_deref())?;
-        varint(&mut body, i64::try_from(record.headers.len())?);
-        for (name, value) in &record.headers {
-            bytes(&mut body, Some(name))?;
-            bytes(&mut body, value.as_deref())?;
-        }
-        bytes(&mut checked, Some(&body))?;
-    }
+    checked.extend(encoded);
     let mut batch = 0_i64.to_be_bytes().to_vec();
     // The length counts the leader epoch, the magic number and the checksum, too.
     batch.extend(i32::try_from(checked.len() + 9)?.to_be_bytes());
@@ -102,6 +133,19 @@ fn batch(records: &[KafkaRawRecord]) -> Result<Vec<u8>> {
     batch.extend(crc32c(&checked).to_be_bytes());
     batch.extend(checked);
     Ok(batch)
+}
+
+/// Encodes an lz4 frame of independent, uncompressed blocks.
+fn lz4_frame(bytes: &[u8]) -> Result<Vec<u8>> {
+    const UNCOMPRESSED: u32 = 1 << 31;
+    let mut frame = LZ4_HEADER.to_vec();
+    for block in bytes.chunks(LZ4_BLOCK_BYTES) {
+        frame.extend((u32::try_from(block.len())? | UNCOMPRESSED).to_le_bytes());
+        frame.extend(block);
+    }
+    // The end mark.
+    frame.extend([0; 4]);
+    Ok(frame)
 }
 
 fn bytes(out: &mut Vec<u8>, bytes: Option<&[u8]>) -> Result<()> {

@@ -39,6 +39,8 @@ pub(super) async fn run(random: &mut Random, size: Size, row: &mut Row) -> Resul
     let mut generator = Generator::new(random, 0);
     let mut published = Published::default();
     for _ in 0..size.messages.div_ceil(CHUNK) {
+        let (reported, reportable) = (reader.reported, published.reportable);
+        let unparseable = published.unparseable;
         for _ in 0..CHUNK {
             let is_unparseable = generator.random.below(size.messages as u64) < size.unparseable as u64;
             let message = match is_unparseable {
@@ -49,6 +51,11 @@ pub(super) async fn run(random: &mut Random, size: Size, row: &mut Row) -> Resul
             message.publish(&mut publisher)?;
         }
         reader.catch_up(&mut publisher, &mut generator, &mut published).await?;
+        let (reported, reportable) = (reader.reported - reported, published.reportable - reportable);
+        // Only a message that cannot be parsed costs others.
+        row.check(unparseable < published.unparseable || reported == reportable, || {
+            format!("{reported} of {reportable} hostile messages are reported without a reconnect")
+        });
     }
     let reconnects = reader
         .source
@@ -137,8 +144,8 @@ impl Published {
                 reader.reported, self.reportable
             )
         });
-        row.check(gaps > 0 || reader.reported == self.reportable, || {
-            "hostile messages are not reported".to_owned()
+        row.check(gaps <= self.unparseable, || {
+            format!("{gaps} gaps for {} messages that cannot be parsed", self.unparseable)
         });
     }
 }
