@@ -5,14 +5,14 @@ use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use driver_events_types::DriverEvent;
 use tokio::sync::oneshot;
 
+use super::forward::{forward_to_inner, inner_access};
 use crate::envelope::Envelope;
 use crate::sink::DriverEventSink;
 use crate::sink::batch_order::BatchOrder;
 use crate::sink::failed_goals::FailedGoals;
-use crate::sink::receipt::{Guarantee, Receipt};
+use crate::sink::receipt::Receipt;
 use crate::sink::sink_error::{Fate, SinkError, SinkErrorKind};
 
 /// Decorator that fails or delays chosen events: for tests of drivers and of readers.
@@ -21,7 +21,7 @@ use crate::sink::sink_error::{Fate, SinkError, SinkErrorKind};
 ///
 /// ```
 /// use driver_events_core::{DriverEventSink, Envelope, FailingEventSink, MemoryEventSink, SinkErrorKind};
-/// use driver_events_types::{DriverEvent, GoalId};
+/// use driver_events_types::{GoalId};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let memory = MemoryEventSink::new();
@@ -78,18 +78,6 @@ impl<S> FailingEventSink<S> {
         self
     }
 
-    /// Returns the inner sink.
-    #[must_use]
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// Unwraps the inner sink.
-    #[must_use]
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
-
     /// Waits without the timer of a runtime, since this crate works with any.
     async fn wait(&self) {
         if self.delay.is_zero() {
@@ -106,9 +94,13 @@ impl<S> FailingEventSink<S> {
     }
 }
 
+inner_access!(FailingEventSink);
+
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: DriverEventSink> DriverEventSink for FailingEventSink<S> {
+    forward_to_inner!(guarantee, name, flush, close, publish);
+
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         let number = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
         self.wait().await;
@@ -121,32 +113,12 @@ impl<S: DriverEventSink> DriverEventSink for FailingEventSink<S> {
         Err(SinkError::new(kind, format!("event {number} fails in this test")).with_fate(fate))
     }
 
-    fn guarantee(&self) -> Guarantee {
-        self.inner.guarantee()
-    }
-
     fn batch_order(&self) -> BatchOrder {
         BatchOrder::StopsGoal
     }
 
-    fn name(&self) -> String {
-        self.inner.name()
-    }
-
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
         FailedGoals::send_each(envelopes, |envelope| self.send(envelope)).await
-    }
-
-    async fn flush(&self) -> Result<(), SinkError> {
-        self.inner.flush().await
-    }
-
-    async fn close(&self) -> Result<(), SinkError> {
-        self.inner.close().await
-    }
-
-    async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
-        self.send(Envelope::new(event)).await.map(drop)
     }
 }
 

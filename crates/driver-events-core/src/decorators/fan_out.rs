@@ -3,10 +3,10 @@ use std::iter::repeat_with;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use driver_events_types::DriverEvent;
 use futures_util::future::join_all;
 
 use super::fan_out_error::all_ok;
+use super::forward::forward_to_inner;
 use crate::catch_panic::{catch_panic, panic_message};
 use crate::envelope::Envelope;
 use crate::sink::DriverEventSink;
@@ -114,6 +114,8 @@ impl FanOut {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl DriverEventSink for FanOut {
+    forward_to_inner!(publish);
+
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         let envelope = &envelope;
         self.weakest(self.call_all(|sink| sink.send(envelope.clone())).await)
@@ -159,10 +161,6 @@ impl DriverEventSink for FanOut {
 
     async fn close(&self) -> Result<(), SinkError> {
         all_ok(&self.names, self.call_all(|sink| sink.close()).await, |()| false).map(drop)
-    }
-
-    async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
-        self.send(Envelope::new(event)).await.map(drop)
     }
 }
 

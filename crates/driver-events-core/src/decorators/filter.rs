@@ -1,12 +1,11 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use driver_events_types::DriverEvent;
 
+use super::forward::{forward_to_inner, inner_access};
 use crate::envelope::Envelope;
 use crate::envelope::event_filter::EventFilter;
 use crate::sink::DriverEventSink;
-use crate::sink::batch_order::BatchOrder;
 use crate::sink::batch_results::BatchResults;
 use crate::sink::receipt::{Guarantee, Receipt};
 use crate::sink::sink_error::SinkError;
@@ -18,7 +17,7 @@ use crate::sink::sink_error::SinkError;
 ///
 /// ```
 /// use driver_events_core::{DriverEventSink, EventFilter, Filter, MemoryEventSink};
-/// use driver_events_types::{DriverEvent, EventKind, GoalId};
+/// use driver_events_types::{EventKind, GoalId};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let filter = EventFilter::everything().kinds([EventKind::GoalCompleted]);
@@ -41,23 +40,15 @@ impl<S> Filter<S> {
     pub fn new(inner: S, filter: EventFilter) -> Self {
         Self { inner, filter }
     }
-
-    /// Returns the inner sink.
-    #[must_use]
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// Unwraps the inner sink.
-    #[must_use]
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
 }
+
+inner_access!(Filter);
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: DriverEventSink> DriverEventSink for Filter<S> {
+    forward_to_inner!(batch_order, name, flush, close, publish);
+
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         if self.filter.selects(&envelope) {
             self.inner.send(envelope).await
@@ -68,14 +59,6 @@ impl<S: DriverEventSink> DriverEventSink for Filter<S> {
 
     fn guarantee(&self) -> Guarantee {
         Guarantee::None
-    }
-
-    fn batch_order(&self) -> BatchOrder {
-        self.inner.batch_order()
-    }
-
-    fn name(&self) -> String {
-        self.inner.name()
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
@@ -92,18 +75,6 @@ impl<S: DriverEventSink> DriverEventSink for Filter<S> {
             results.fill(self.inner.send_batch(selected).await);
         }
         results.into_vec()
-    }
-
-    async fn flush(&self) -> Result<(), SinkError> {
-        self.inner.flush().await
-    }
-
-    async fn close(&self) -> Result<(), SinkError> {
-        self.inner.close().await
-    }
-
-    async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
-        self.send(Envelope::new(event)).await.map(drop)
     }
 }
 

@@ -5,6 +5,8 @@ pub(crate) mod filter;
 pub(crate) mod stamped;
 pub(crate) mod trace_context;
 
+mod forward;
+
 use std::sync::Arc;
 
 use self::fan_out::FanOut;

@@ -3,17 +3,17 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use driver_events_types::{DriverEvent, GoalId};
+use driver_events_types::GoalId;
 use uuid::Uuid;
 
+use super::forward::{forward_to_inner, inner_access};
 use crate::envelope::Envelope;
 use crate::envelope::attribute_checks::InvalidAttribute;
 use crate::envelope::attribute_checks::{check_text, check_uri_reference};
 use crate::envelope::attributes::Stamp;
 use crate::lock::lock;
 use crate::sink::DriverEventSink;
-use crate::sink::batch_order::BatchOrder;
-use crate::sink::receipt::{Guarantee, Receipt};
+use crate::sink::receipt::Receipt;
 use crate::sink::sink_error::SinkError;
 
 const DEFAULT_GOAL_CAPACITY: usize = 100_000;
@@ -35,7 +35,7 @@ const DEFAULT_GOAL_CAPACITY: usize = 100_000;
 /// # Examples
 /// ```
 /// use driver_events_core::{DriverEventSink, Envelope, MemoryEventSink, Stamped};
-/// use driver_events_types::{DriverEvent, GoalId};
+/// use driver_events_types::{GoalId};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let sink = Stamped::new(MemoryEventSink::new(), "urn:example:night-shift")?;
@@ -97,18 +97,6 @@ impl<S> Stamped<S> {
         self
     }
 
-    /// Returns the inner sink.
-    #[must_use]
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// Unwraps the inner sink.
-    #[must_use]
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
-
     fn stamp(&self, envelope: &Envelope) {
         // Neither fails: the constructors have checked the source and the run.
         let _ = envelope.set_source_if_unset(&self.source);
@@ -143,41 +131,21 @@ fn new_run_name() -> Arc<str> {
     Uuid::now_v7().to_string().into()
 }
 
+inner_access!(Stamped);
+
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: DriverEventSink> DriverEventSink for Stamped<S> {
+    forward_to_inner!(guarantee, batch_order, name, flush, close, publish);
+
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         self.stamp(&envelope);
         self.inner.send(envelope).await
     }
 
-    fn guarantee(&self) -> Guarantee {
-        self.inner.guarantee()
-    }
-
-    fn batch_order(&self) -> BatchOrder {
-        self.inner.batch_order()
-    }
-
-    fn name(&self) -> String {
-        self.inner.name()
-    }
-
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
         envelopes.iter().for_each(|envelope| self.stamp(envelope));
         self.inner.send_batch(envelopes).await
-    }
-
-    async fn flush(&self) -> Result<(), SinkError> {
-        self.inner.flush().await
-    }
-
-    async fn close(&self) -> Result<(), SinkError> {
-        self.inner.close().await
-    }
-
-    async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
-        self.send(Envelope::new(event)).await.map(drop)
     }
 }
 

@@ -2,13 +2,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use driver_events_types::DriverEvent;
 
+use super::forward::{forward_to_inner, inner_access};
 use crate::envelope::Envelope;
 use crate::envelope::trace::Trace;
 use crate::sink::DriverEventSink;
-use crate::sink::batch_order::BatchOrder;
-use crate::sink::receipt::{Guarantee, Receipt};
+use crate::sink::receipt::Receipt;
 use crate::sink::sink_error::SinkError;
 
 /// Decorator that sets the [trace context](https://www.w3.org/TR/trace-context/) of each event.
@@ -18,7 +17,7 @@ use crate::sink::sink_error::SinkError;
 ///
 /// ```
 /// use driver_events_core::{DriverEventSink, Envelope, MemoryEventSink, Trace, TraceContext};
-/// use driver_events_types::{DriverEvent, GoalId};
+/// use driver_events_types::{GoalId};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let memory = MemoryEventSink::new();
@@ -47,18 +46,6 @@ impl<S> TraceContext<S> {
         }
     }
 
-    /// Returns the inner sink.
-    #[must_use]
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// Unwraps the inner sink.
-    #[must_use]
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
-
     fn trace(&self, envelope: &Envelope) {
         if envelope.traceparent().is_none()
             && let Some(trace) = (self.current)()
@@ -68,41 +55,21 @@ impl<S> TraceContext<S> {
     }
 }
 
+inner_access!(TraceContext);
+
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: DriverEventSink> DriverEventSink for TraceContext<S> {
+    forward_to_inner!(guarantee, batch_order, name, flush, close, publish);
+
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         self.trace(&envelope);
         self.inner.send(envelope).await
     }
 
-    fn guarantee(&self) -> Guarantee {
-        self.inner.guarantee()
-    }
-
-    fn batch_order(&self) -> BatchOrder {
-        self.inner.batch_order()
-    }
-
-    fn name(&self) -> String {
-        self.inner.name()
-    }
-
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
         envelopes.iter().for_each(|envelope| self.trace(envelope));
         self.inner.send_batch(envelopes).await
-    }
-
-    async fn flush(&self) -> Result<(), SinkError> {
-        self.inner.flush().await
-    }
-
-    async fn close(&self) -> Result<(), SinkError> {
-        self.inner.close().await
-    }
-
-    async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
-        self.send(Envelope::new(event)).await.map(drop)
     }
 }
 
