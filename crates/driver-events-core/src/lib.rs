@@ -103,9 +103,23 @@
 //!   events appear as gaps.
 //! - A [`Filter`] outside a [`FanOut`] applies to all sinks, inside it to one of them. The guarantee of a filter is
 //!   [`Guarantee::None`], and so is that of a fan-out that contains one.
+//! - `Retry` belongs inside `Buffered`: the worker retries, and the caller does not wait. Outside, it only retries what the
+//!   full buffer refuses.
+//! - `Timeout` inside `Retry` limits each attempt; outside, all attempts together.
+//! - A [`FanOut`] waits for its slowest sink: each branch behind a `Buffered` of its own does not delay the others.
+//! - [`BestEffort`] belongs outermost in its branch: whatever it contains cannot fail the caller.
+//!
+//! | a call passes through, from the outside | what the caller waits for | what a dead broker costs |
+//! |---|---|---|
+//! | the sink of a transport | its ack, up to the transport's timeout | each event, after the timeout |
+//! | `Timeout` → transport | its ack, up to the limit | each event, after the limit |
+//! | `Retry` → transport | its ack, for ever or up to the deadline | time, no event |
+//! | `Buffered` → `Retry` → transport | nothing, until the buffer is full | memory; when full, what `OnFull` says |
+//! | `FanOut` of several of the last | nothing, until a buffer is full | nothing to the other branches |
 //!
 //! # Features
 //! - `conformance`: the module `conformance`, a test suite for implementations of [`DriverEventSink`].
+//! - `runtime`: `Buffered`, `Retry` and `Timeout`, which need a tokio runtime with a timer.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -133,11 +147,26 @@ mod redacted_url;
 struct Readme;
 
 pub use decorators::DriverEventSinkExt;
+pub use decorators::best_effort::BestEffort;
+#[cfg(feature = "runtime")]
+#[cfg_attr(docsrs, doc(cfg(feature = "runtime")))]
+pub use decorators::buffered::{
+    Buffered,
+    builder::BufferedBuilder,
+    on_full::{DropReason, DroppedEvent, OnFull},
+    stats::BufferedStats,
+};
 pub use decorators::failing::FailingEventSink;
 pub use decorators::fan_out::FanOut;
 pub use decorators::fan_out_error::FanOutError;
 pub use decorators::filter::Filter;
+#[cfg(feature = "runtime")]
+#[cfg_attr(docsrs, doc(cfg(feature = "runtime")))]
+pub use decorators::retry::{Retry, backoff::Backoff};
 pub use decorators::stamped::Stamped;
+#[cfg(feature = "runtime")]
+#[cfg_attr(docsrs, doc(cfg(feature = "runtime")))]
+pub use decorators::timeout::Timeout;
 pub use decorators::trace_context::TraceContext;
 pub use envelope::Envelope;
 pub use envelope::attribute_checks::InvalidAttribute;

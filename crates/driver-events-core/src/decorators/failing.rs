@@ -21,7 +21,7 @@ use crate::sink::sink_error::{Fate, SinkError, SinkErrorKind};
 ///
 /// ```
 /// use driver_events_core::{DriverEventSink, Envelope, FailingEventSink, MemoryEventSink, SinkErrorKind};
-/// use driver_events_types::{GoalId};
+/// use driver_events_types::{DriverEvent, GoalId};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let memory = MemoryEventSink::new();

@@ -21,7 +21,29 @@ use crate::sink::sink_error::{SinkError, SinkErrorKind};
 /// [guarantee](DriverEventSink::guarantee) is the weakest guarantee. Without sinks, the receipt is
 /// [`Receipt::Discarded`].
 ///
-/// A sink that hangs blocks the caller: use sinks with timeouts.
+/// The slowest sink determines how long a call takes, and a sink that hangs blocks the caller. A branch behind a buffer of
+/// its own (`Buffered`, feature `runtime`) does not delay the others:
+///
+/// ```
+/// # #[cfg(feature = "runtime")] {
+/// # use driver_events_core::MemoryEventSink;
+/// use std::sync::Arc;
+/// use driver_events_core::{Backoff, Buffered, DriverEventSink, DriverEventSinkExt, FanOut, OnFull};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (audit, dashboard) = (MemoryEventSink::new(), MemoryEventSink::new());
+/// // Both are sinks of a transport. The audit log keeps everything it can; the dashboard may miss events.
+/// let audit = Buffered::builder(audit.retried(Backoff::default()), OnFull::DropNewest).max_events(100_000).build()?;
+/// let dashboard = Buffered::builder(dashboard, OnFull::DropOldest).max_events(1_000).build()?.best_effort();
+/// let branches: [(&str, Arc<dyn DriverEventSink>); 2] = [("audit", Arc::new(audit)), ("dashboard", Arc::new(dashboard))];
+/// let sink = FanOut::named(branches).stamped("urn:example:driver")?;
+/// # let _ = sink;
+/// # Ok(())
+/// # }
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+/// # runtime.block_on(example()).unwrap();
+/// # }
+/// ```
 ///
 /// # Errors
 /// If a sink fails or panics, the other sinks still get the event. The error names each sink that failed, with its error;

@@ -17,7 +17,7 @@ use crate::sink::sink_error::SinkError;
 ///
 /// ```
 /// use driver_events_core::{DriverEventSink, EventFilter, Filter, MemoryEventSink};
-/// use driver_events_types::{EventKind, GoalId};
+/// use driver_events_types::{DriverEvent, EventKind, GoalId};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let filter = EventFilter::everything().kinds([EventKind::GoalCompleted]);

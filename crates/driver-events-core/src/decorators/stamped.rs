@@ -35,7 +35,7 @@ const DEFAULT_GOAL_CAPACITY: usize = 100_000;
 /// # Examples
 /// ```
 /// use driver_events_core::{DriverEventSink, Envelope, MemoryEventSink, Stamped};
-/// use driver_events_types::{GoalId};
+/// use driver_events_types::{DriverEvent, GoalId};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let sink = Stamped::new(MemoryEventSink::new(), "urn:example:night-shift")?;

@@ -17,7 +17,7 @@ use crate::sink::sink_error::SinkError;
 ///
 /// ```
 /// use driver_events_core::{DriverEventSink, Envelope, MemoryEventSink, Trace, TraceContext};
-/// use driver_events_types::{GoalId};
+/// use driver_events_types::{DriverEvent, GoalId};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let memory = MemoryEventSink::new();

@@ -1,10 +1,11 @@
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use driver_events_core::conformance::{self, Capabilities, Fixture};
 use driver_events_core::{
-    DriverEventSink, DriverEventSinkExt, Envelope, EventFilter, FailingEventSink, FanOut, Filter, Guarantee,
-    MemoryEventSink, NoopEventSink, SinkErrorKind, Trace, TraceContext,
+    Backoff, Buffered, DriverEventSink, DriverEventSinkExt, Envelope, EventFilter, FailingEventSink, FanOut, Filter,
+    Guarantee, MemoryEventSink, NoopEventSink, OnFull, SinkErrorKind, Trace, TraceContext,
 };
 
 /// The sink below the decorators.
@@ -14,6 +15,8 @@ type Inner = FailingEventSink<MemoryEventSink>;
 struct Decorated<F> {
     decorate: F,
     capabilities: Capabilities,
+    /// Whether the caller sees that an event of the inner sink fails.
+    shows_failures: bool,
     memories: Mutex<Vec<MemoryEventSink>>,
 }
 
@@ -21,6 +24,7 @@ impl<F> Decorated<F> {
     fn new(capabilities: Capabilities, decorate: F) -> Self {
         Self {
             decorate,
+            shows_failures: capabilities.stores,
             capabilities,
             memories: Mutex::default(),
         }
@@ -44,7 +48,7 @@ where
     }
 
     async fn start_failing(&self) -> Option<(Arc<dyn DriverEventSink>, MemoryEventSink)> {
-        if !self.capabilities.stores {
+        if !self.shows_failures {
             return None;
         }
         let memory = MemoryEventSink::new();
@@ -63,6 +67,13 @@ where
 
 async fn run(guarantee: Guarantee, decorate: impl Fn(Inner) -> Arc<dyn DriverEventSink> + Send + Sync) {
     conformance::run(&Decorated::new(Capabilities::new(guarantee), decorate)).await;
+}
+
+/// Runs the suite for a decorator that hides the failures of its inner sink.
+async fn run_hiding_failures(guarantee: Guarantee, decorate: impl Fn(Inner) -> Arc<dyn DriverEventSink> + Send + Sync) {
+    let mut fixture = Decorated::new(Capabilities::new(guarantee), decorate);
+    fixture.shows_failures = false;
+    conformance::run(&fixture).await;
 }
 
 /// Capabilities of a sink that drops every event unseen.
@@ -168,4 +179,84 @@ async fn every_sink_of_combined_decorators() {
         })
         .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn timeout() {
+    run(Guarantee::Buffered, |memory| {
+        Arc::new(memory.with_timeout(Duration::from_secs(60)))
+    })
+    .await;
+}
+
+/// A deadline of zero: the suite sees the failure of the first attempt.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn retry_that_gives_up() {
+    let backoff = Backoff::new(Duration::ZERO, Duration::ZERO).with_deadline(Duration::ZERO);
+    run(Guarantee::Buffered, move |memory| Arc::new(memory.retried(backoff))).await;
+}
+
+/// A batch is sent one event of each goal at a time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn retry_of_a_sink_without_order() {
+    let backoff = Backoff::new(Duration::ZERO, Duration::ZERO);
+    run_hiding_failures(Guarantee::Buffered, move |memory| {
+        Arc::new(FanOut::new(vec![Arc::new(memory)]).retried(backoff))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn retry_that_succeeds() {
+    let backoff = Backoff::new(Duration::ZERO, Duration::ZERO);
+    run_hiding_failures(Guarantee::Buffered, move |memory| {
+        Arc::new(memory.into_inner().retried(backoff))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn buffered() {
+    for (on_full, guarantee) in [
+        (OnFull::Wait, Guarantee::Buffered),
+        (OnFull::DropNewest, Guarantee::None),
+        (OnFull::DropOldest, Guarantee::None),
+    ] {
+        run_hiding_failures(guarantee, move |memory| {
+            Arc::new(Buffered::builder(memory, on_full).build().unwrap())
+        })
+        .await;
+    }
+}
+
+/// Each event waits for room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn buffer_of_one_event() {
+    run_hiding_failures(Guarantee::Buffered, |memory| {
+        Arc::new(Buffered::builder(memory, OnFull::Wait).max_events(1).build().unwrap())
+    })
+    .await;
+}
+
+/// Every property but those about errors, which become receipts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn best_effort() {
+    let mut capabilities = Capabilities::new(Guarantee::None);
+    capabilities.rejects_after_close = false;
+    let fixture = Decorated::new(capabilities, |memory: Inner| Arc::new(memory.best_effort()) as _);
+    conformance::meets_guarantee(&fixture).await;
+    conformance::stores_every_kind(&fixture).await;
+    conformance::stores_received_bytes(&fixture).await;
+    conformance::stores_unknown_kinds(&fixture).await;
+    conformance::keeps_attributes(&fixture).await;
+    conformance::publish_matches_send(&fixture).await;
+    conformance::keeps_order_of_sends(&fixture).await;
+    conformance::keeps_order_of_batches(&fixture).await;
+    conformance::keeps_order_of_concurrent_tasks(&fixture).await;
+    conformance::flushes(&fixture).await;
+    conformance::survives_cancelled_sends(&fixture).await;
+    conformance::survives_cancelled_batches(&fixture).await;
+
+    let fixture = Decorated::new(discarding(), |_| Arc::new(NoopEventSink.best_effort()) as _);
+    conformance::run(&fixture).await;
 }

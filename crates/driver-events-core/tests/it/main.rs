@@ -18,11 +18,16 @@ mod errors;
 mod memory;
 mod noop;
 
+mod best_effort;
+mod buffered;
 mod failing;
 mod fan_out;
 mod filter;
 mod forwarding;
+mod require;
+mod retry;
 mod stamped;
+mod timeout;
 mod trace_context;
 
 mod delivery;

@@ -118,3 +118,22 @@ impl DriverEventSink for RecordingSink {
         Ok(())
     }
 }
+
+/// Never returns.
+#[derive(Debug)]
+pub(crate) struct HangingSink;
+
+#[async_trait]
+impl DriverEventSink for HangingSink {
+    async fn send(&self, _: Envelope) -> Result<Receipt, SinkError> {
+        std::future::pending().await
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::Stored
+    }
+
+    async fn flush(&self) -> Result<(), SinkError> {
+        std::future::pending().await
+    }
+}
