@@ -103,6 +103,7 @@
 //!   events appear as gaps.
 //! - A [`Filter`] outside a [`FanOut`] applies to all sinks, inside it to one of them. The guarantee of a filter is
 //!   [`Guarantee::None`], and so is that of a fan-out that contains one.
+//! - [`Redact`] belongs inside [`Stamped`] and outside everything else, so that nothing keeps or sends what it hides.
 //! - `Retry` belongs inside `Buffered`: the worker retries, and the caller does not wait. Outside, it only retries what the
 //!   full buffer refuses.
 //! - `Timeout` inside `Retry` limits each attempt; outside, all attempts together.
@@ -160,6 +161,10 @@ pub use decorators::failing::FailingEventSink;
 pub use decorators::fan_out::FanOut;
 pub use decorators::fan_out_error::FanOutError;
 pub use decorators::filter::Filter;
+pub use decorators::redact::{
+    Redact,
+    redaction::{REDACTED, Redaction},
+};
 #[cfg(feature = "runtime")]
 #[cfg_attr(docsrs, doc(cfg(feature = "runtime")))]
 pub use decorators::retry::{Retry, backoff::Backoff};

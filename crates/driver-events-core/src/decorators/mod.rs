@@ -5,6 +5,7 @@ pub(crate) mod failing;
 pub(crate) mod fan_out;
 pub(crate) mod fan_out_error;
 pub(crate) mod filter;
+pub(crate) mod redact;
 #[cfg(feature = "runtime")]
 pub(crate) mod retry;
 pub(crate) mod stamped;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use self::best_effort::BestEffort;
 use self::fan_out::FanOut;
 use self::filter::Filter;
+use self::redact::{Redact, redaction::Redaction};
 #[cfg(feature = "runtime")]
 use self::retry::{Retry, backoff::Backoff};
 use self::stamped::Stamped;
@@ -61,6 +63,11 @@ pub trait DriverEventSinkExt: DriverEventSink + Sized {
     /// Combines the sink and `other` in a [`FanOut`].
     fn fan_out_with(self, other: impl DriverEventSink) -> FanOut {
         FanOut::new(vec![Arc::new(self), Arc::new(other)])
+    }
+
+    /// Wraps the sink in [`Redact`].
+    fn redacted(self, redaction: Redaction) -> Redact<Self> {
+        Redact::new(self, redaction)
     }
 
     /// Wraps the sink in [`BestEffort`].

@@ -27,6 +27,10 @@ impl Body {
         }
     }
 
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
     pub(super) fn goal_id(&self) -> Option<GoalId> {
         *self.goal_id.get_or_init(|| self.content.goal_id())
     }

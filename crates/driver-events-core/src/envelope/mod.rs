@@ -95,6 +95,14 @@ impl Envelope {
         }
     }
 
+    /// Returns another event with the attributes of this one. It has no JSON yet.
+    pub(crate) fn with_content(&self, content: Decoded) -> Self {
+        // Clones share the id, so it must be generated before the attributes are copied.
+        self.attributes().id();
+        let body = Body::new(content, self.body().limits(), None);
+        Self::from_parts(body, self.attributes().clone())
+    }
+
     fn body(&self) -> &Body {
         self.shared.body()
     }

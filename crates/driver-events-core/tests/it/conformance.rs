@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use driver_events_core::conformance::{self, Capabilities, Fixture};
 use driver_events_core::{
     Backoff, Buffered, DriverEventSink, DriverEventSinkExt, Envelope, EventFilter, FailingEventSink, FanOut, Filter,
-    Guarantee, MemoryEventSink, NoopEventSink, OnFull, SinkErrorKind, Trace, TraceContext,
+    Guarantee, MemoryEventSink, NoopEventSink, OnFull, Redaction, SinkErrorKind, Trace, TraceContext,
 };
 
 /// The sink below the decorators.
@@ -259,4 +259,34 @@ async fn best_effort() {
 
     let fixture = Decorated::new(discarding(), |_| Arc::new(NoopEventSink.best_effort()) as _);
     conformance::run(&fixture).await;
+}
+
+/// The rule hides a field that no sample has, so that all events stay as they are, but for the bytes of received ones.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn redact() {
+    run(Guarantee::Buffered, |memory| {
+        Arc::new(memory.redacted(Redaction::none()))
+    })
+    .await;
+    let redaction = Redaction::none().mask(None, "goal.metadata.absent").unwrap();
+    let fixture = Decorated::new(Capabilities::new(Guarantee::Buffered), move |memory: Inner| {
+        Arc::new(memory.redacted(redaction.clone())) as _
+    });
+    conformance::meets_guarantee(&fixture).await;
+    conformance::stores_every_kind(&fixture).await;
+    conformance::keeps_attributes(&fixture).await;
+    conformance::publish_matches_send(&fixture).await;
+    conformance::returns_batch_results_in_order(&fixture).await;
+    conformance::rejects_unencodable_events(&fixture).await;
+    conformance::rejects_too_large_events(&fixture).await;
+    conformance::keeps_order_of_sends(&fixture).await;
+    conformance::keeps_order_of_batches(&fixture).await;
+    conformance::keeps_order_of_concurrent_tasks(&fixture).await;
+    conformance::keeps_order_after_failure(&fixture).await;
+    conformance::flushes(&fixture).await;
+    conformance::closes(&fixture).await;
+    conformance::closes_during_sends(&fixture).await;
+    conformance::survives_cancelled_sends(&fixture).await;
+    conformance::survives_cancelled_batches(&fixture).await;
+    conformance::survives_cancelled_close(&fixture).await;
 }

@@ -42,6 +42,16 @@ fn empty_list_selects_nothing() {
 }
 
 #[test]
+fn selected_kinds_are_those_of_both_lists() {
+    let filter = EventFilter::everything();
+    assert!(filter.selected_kinds().is_none());
+    assert_eq!(filter.clone().kinds([]).selected_kinds().unwrap().count(), 0);
+    let filter = filter.kinds([EventKind::Progress]).kinds_named(["goal_paused"]);
+    let kinds: Vec<_> = filter.selected_kinds().unwrap().collect();
+    assert_eq!(kinds, ["goal_paused", "progress"]);
+}
+
+#[test]
 fn selects_unknown_events_by_kind_and_goal() {
     let unknown = samples::unknown_kind(samples::goal(1));
     let paused = EventFilter::everything().kinds_named(["goal_paused"]);
