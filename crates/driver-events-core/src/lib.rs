@@ -120,6 +120,8 @@
 //!
 //! # Features
 //! - `conformance`: the module `conformance`, a test suite for implementations of [`DriverEventSink`].
+//! - `metrics`: counters and histograms of the decorators through the [`metrics`](https://docs.rs/metrics) facade, see
+//!   [`Observed`].
 //! - `runtime`: `Buffered`, `Retry` and `Timeout`, which need a tokio runtime with a timer.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -161,6 +163,7 @@ pub use decorators::failing::FailingEventSink;
 pub use decorators::fan_out::FanOut;
 pub use decorators::fan_out_error::FanOutError;
 pub use decorators::filter::Filter;
+pub use decorators::observed::Observed;
 pub use decorators::redact::{
     Redact,
     redaction::{REDACTED, Redaction},

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 
 use super::failure_log::FailureLog;
 use super::forward::{forward_to_inner, inner_access};
+use super::telemetry::{Telemetry, kind_label};
 use crate::catch_panic::{catch_panic, panic_message};
 use crate::envelope::Envelope;
 use crate::sink::DriverEventSink;
@@ -42,19 +43,23 @@ pub struct BestEffort<S> {
     inner: S,
     failures: AtomicU64,
     log: FailureLog,
+    telemetry: Telemetry,
 }
 
-impl<S> BestEffort<S> {
+impl<S: DriverEventSink> BestEffort<S> {
     /// Wraps `inner`.
     #[must_use]
     pub fn new(inner: S) -> Self {
         Self {
+            telemetry: Telemetry::new(inner.name()),
             inner,
             failures: AtomicU64::new(0),
             log: FailureLog::default(),
         }
     }
+}
 
+impl<S> BestEffort<S> {
     /// Returns the number of events that were dropped, and of calls of `flush` and `close` that failed, since the sink was
     /// created.
     #[must_use]
@@ -64,28 +69,33 @@ impl<S> BestEffort<S> {
 }
 
 impl<S: DriverEventSink> BestEffort<S> {
-    /// Waits for a call. A failure becomes `otherwise`.
-    async fn call<T>(&self, call: impl Future<Output = Result<T, SinkError>>, otherwise: T) -> T {
-        let result = catch_panic(call).await.unwrap_or_else(|panic| Err(panicked(&*panic)));
-        self.settle(result, otherwise)
+    /// Returns the receipt of an event.
+    fn event(&self, kind: &'static str, result: Result<Receipt, SinkError>) -> Receipt {
+        self.settle(result).unwrap_or_else(|| {
+            self.telemetry.dropped(kind, "failed");
+            Receipt::Discarded
+        })
     }
 
-    fn settle<T>(&self, result: Result<T, SinkError>, otherwise: T) -> T {
+    /// Counts a failure.
+    fn settle<T>(&self, result: Result<T, SinkError>) -> Option<T> {
         match result {
             Ok(value) => {
                 self.log.succeeded(&self.inner.name());
-                value
+                Some(value)
             }
             Err(error) => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
-                self.log.failed(
-                    &self.inner.name(),
-                    "a best-effort sink fails: events are dropped",
-                    &error,
-                );
-                otherwise
+                let what = "a best-effort sink fails: events are dropped";
+                self.log.failed(&self.inner.name(), what, &error);
+                None
             }
         }
+    }
+
+    async fn settle_call(&self, call: impl Future<Output = Result<(), SinkError>>) {
+        let result = catch_panic(call).await.unwrap_or_else(|panic| Err(panicked(&*panic)));
+        let _ = self.settle(result);
     }
 }
 
@@ -101,7 +111,9 @@ impl<S: DriverEventSink> DriverEventSink for BestEffort<S> {
     forward_to_inner!(name, publish);
 
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
-        Ok(self.call(self.inner.send(envelope), Receipt::Discarded).await)
+        let kind = kind_label(&envelope);
+        let result = catch_panic(self.inner.send(envelope)).await;
+        Ok(self.event(kind, result.unwrap_or_else(|panic| Err(panicked(&*panic)))))
     }
 
     fn guarantee(&self) -> Guarantee {
@@ -114,24 +126,23 @@ impl<S: DriverEventSink> DriverEventSink for BestEffort<S> {
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
+        let kinds: Vec<_> = envelopes.iter().map(kind_label).collect();
         let mut results = BatchResults::new(envelopes.len());
         match catch_panic(self.inner.send_batch(envelopes)).await {
             Ok(sent) => results.fill(sent),
             Err(panic) => results.fill(std::iter::repeat_with(|| Err(panicked(&*panic)))),
         }
-        let results = results.into_vec().into_iter();
-        results
-            .map(|result| Ok(self.settle(result, Receipt::Discarded)))
-            .collect()
+        let results = kinds.into_iter().zip(results.into_vec());
+        results.map(|(kind, result)| Ok(self.event(kind, result))).collect()
     }
 
     async fn flush(&self) -> Result<(), SinkError> {
-        self.call(self.inner.flush(), ()).await;
+        self.settle_call(self.inner.flush()).await;
         Ok(())
     }
 
     async fn close(&self) -> Result<(), SinkError> {
-        self.call(self.inner.close(), ()).await;
+        self.settle_call(self.inner.close()).await;
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod failing;
 pub(crate) mod fan_out;
 pub(crate) mod fan_out_error;
 pub(crate) mod filter;
+pub(crate) mod observed;
 pub(crate) mod redact;
 #[cfg(feature = "runtime")]
 pub(crate) mod retry;
@@ -15,6 +16,7 @@ pub(crate) mod trace_context;
 
 mod failure_log;
 mod forward;
+mod telemetry;
 
 use std::sync::Arc;
 #[cfg(feature = "runtime")]
@@ -23,6 +25,7 @@ use std::time::Duration;
 use self::best_effort::BestEffort;
 use self::fan_out::FanOut;
 use self::filter::Filter;
+use self::observed::Observed;
 use self::redact::{Redact, redaction::Redaction};
 #[cfg(feature = "runtime")]
 use self::retry::{Retry, backoff::Backoff};
@@ -68,6 +71,11 @@ pub trait DriverEventSinkExt: DriverEventSink + Sized {
     /// Wraps the sink in [`Redact`].
     fn redacted(self, redaction: Redaction) -> Redact<Self> {
         Redact::new(self, redaction)
+    }
+
+    /// Wraps the sink in [`Observed`].
+    fn observed(self) -> Observed<Self> {
+        Observed::new(self)
     }
 
     /// Wraps the sink in [`BestEffort`].

@@ -71,6 +71,24 @@ pub enum SinkErrorKind {
     Fatal,
 }
 
+impl SinkErrorKind {
+    /// Returns the name in snake case, such as `too_large`: for labels and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Encode => "encode",
+            Self::TooLarge => "too_large",
+            Self::Rejected => "rejected",
+            Self::Full => "full",
+            Self::Timeout => "timeout",
+            Self::Disconnected => "disconnected",
+            Self::Unauthorized => "unauthorized",
+            Self::Closed => "closed",
+            Self::Fatal => "fatal",
+        }
+    }
+}
+
 /// Whether an event may have been delivered although its `send` failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

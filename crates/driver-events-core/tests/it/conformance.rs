@@ -182,6 +182,11 @@ async fn every_sink_of_combined_decorators() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn observed() {
+    run(Guarantee::Buffered, |memory| Arc::new(memory.observed())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn timeout() {
     run(Guarantee::Buffered, |memory| {
         Arc::new(memory.with_timeout(Duration::from_secs(60)))

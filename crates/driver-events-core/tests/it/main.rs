@@ -24,6 +24,7 @@ mod failing;
 mod fan_out;
 mod filter;
 mod forwarding;
+mod observed;
 mod redact;
 mod require;
 mod retry;

@@ -8,6 +8,7 @@ use super::on_full::{DropReason, DroppedEvent, OnFull};
 use super::queue::{Evict, Queue, is_terminal};
 use super::stats::BufferedStats;
 use crate::decorators::failure_log::FailureLog;
+use crate::decorators::telemetry::{Telemetry, kind_label};
 use crate::envelope::Envelope;
 use crate::lock::lock;
 use crate::sink::receipt::Receipt;
@@ -27,6 +28,7 @@ pub(super) struct Buffer {
     /// Notified when events have left the buffer or are settled.
     progress: Notify,
     log: FailureLog,
+    telemetry: Telemetry,
 }
 
 struct State {
@@ -59,6 +61,7 @@ enum Admission {
 impl Buffer {
     pub(super) fn new(name: String, queue: Queue, on_full: OnFull, on_drop: Option<Box<OnDrop>>) -> Self {
         Self {
+            telemetry: Telemetry::new(name.as_str()),
             name,
             on_full,
             on_drop,
@@ -293,6 +296,7 @@ impl Buffer {
     }
 
     fn call_back(&self, envelope: &Envelope, reason: DropReason<'_>) {
+        self.telemetry.dropped(kind_label(envelope), reason.as_str());
         if let Some(on_drop) = &self.on_drop {
             let call = || on_drop(DroppedEvent { envelope, reason });
             if catch_unwind(AssertUnwindSafe(call)).is_err() {

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::on_full::DropReason;
+use crate::decorators::telemetry::kind_label;
 use crate::envelope::Envelope;
 
 /// Counters of a [`Buffered`](crate::Buffered) sink.
@@ -24,8 +25,6 @@ pub struct BufferedStats {
 
 impl BufferedStats {
     pub(super) fn count_drop(&mut self, envelope: &Envelope, reason: DropReason<'_>) {
-        let kind = envelope.decoded().known_kind();
-        let kind = kind.map_or("unknown", |kind| kind.as_str());
-        *self.dropped.entry((reason.as_str(), kind)).or_default() += 1;
+        *self.dropped.entry((reason.as_str(), kind_label(envelope))).or_default() += 1;
     }
 }

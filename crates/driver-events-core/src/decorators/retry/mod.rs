@@ -13,6 +13,7 @@ use self::batch::Batch;
 use self::fates::Fates;
 use super::failure_log::FailureLog;
 use super::forward::{forward_to_inner, inner_access};
+use super::telemetry::{Telemetry, kind_label};
 use crate::envelope::Envelope;
 use crate::sink::DriverEventSink;
 use crate::sink::batch_order::BatchOrder;
@@ -53,21 +54,21 @@ pub struct Retry<S> {
     inner: S,
     backoff: Backoff,
     log: FailureLog,
+    telemetry: Telemetry,
 }
 
-impl<S> Retry<S> {
+impl<S: DriverEventSink> Retry<S> {
     /// Wraps `inner`.
     #[must_use]
     pub fn new(inner: S, backoff: Backoff) -> Self {
         Self {
+            telemetry: Telemetry::new(inner.name()),
             inner,
             backoff,
             log: FailureLog::default(),
         }
     }
-}
 
-impl<S: DriverEventSink> Retry<S> {
     fn retries(&self, error: &SinkError) {
         self.log
             .failed(&self.inner.name(), "a sink fails: its events are retried", error);
@@ -96,6 +97,7 @@ impl<S: DriverEventSink> DriverEventSink for Retry<S> {
                     if !failures.wait().await {
                         return Err(fates.apply(0, failures.given_up(error)));
                     }
+                    self.telemetry.retried(kind_label(&envelope));
                 }
                 Err(error) => return Err(fates.apply(0, error)),
             }
@@ -127,6 +129,9 @@ impl<S: DriverEventSink> DriverEventSink for Retry<S> {
                 Some((_, error)) => {
                     self.retries(error);
                     if failures.wait().await {
+                        for ((_, envelope), _) in &failed {
+                            self.telemetry.retried(kind_label(envelope));
+                        }
                         batch.retry(failed);
                     } else {
                         batch.give_up(failed, &failures);
