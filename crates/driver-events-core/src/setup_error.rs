@@ -25,7 +25,8 @@ pub enum SetupErrorKind {
     Unauthorized,
     /// The certificate of the server or the client is not trusted. Alert the operator.
     Tls,
-    /// No server replied. Retry with backoff.
+    /// No server replied, or the server cannot do it now, for example because a limit is reached. Retry with backoff; the
+    /// message says how to raise the limit.
     Unreachable,
     /// A stream or topic does not exist, or is not visible with these permissions. Create it, or correct its name.
     NotFound,

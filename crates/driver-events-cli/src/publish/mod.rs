@@ -72,9 +72,10 @@ Credentials:
 
 JetStream:
   --create-stream creates a stream with one replica and a duplicate window
-  longer than --timeout. If an existing stream has a shorter window, retries
-  end before the window does, so that no event is stored twice. Within the
-  window, publishing a file again stores nothing.
+  longer than --timeout, or of the server's limit, with a warning. If the
+  stream has a shorter window than --timeout, retries end before the window
+  does, so that no event is stored twice. Within the window, publishing a file
+  again stores nothing.
 
 Kafka topics:
   --create-topic applies `partitions=12`, `replication=3`, `min-insync=2` and

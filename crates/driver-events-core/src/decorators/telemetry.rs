@@ -50,6 +50,7 @@ impl Telemetry {
             .increment(1);
     }
 
+    #[cfg(feature = "runtime")]
     pub(super) fn retried(&self, kind: &'static str) {
         metrics::counter!("driver_events_retried_total", "kind" => kind, "sink" => self.sink()).increment(1);
     }
@@ -80,6 +81,7 @@ impl Telemetry {
 
     pub(super) fn failed(&self, _: &'static str, _: &'static str) {}
 
+    #[cfg(feature = "runtime")]
     pub(super) fn retried(&self, _: &'static str) {}
 
     pub(super) fn dropped(&self, _: &'static str, _: &'static str) {}

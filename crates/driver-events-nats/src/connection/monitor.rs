@@ -154,6 +154,17 @@ impl Monitor {
         self.set_last_error(error);
     }
 
+    /// Forgets a failure of [`observe_failure`](Self::observe_failure) that has passed, unless another one followed.
+    pub(crate) fn forget_failure(&self, error: &str) {
+        self.status.send_if_modified(|status| {
+            let is_last = status.last_error.as_deref() == Some(error);
+            if is_last {
+                status.last_error = None;
+            }
+            is_last
+        });
+    }
+
     /// Records an event of the client.
     pub(super) fn observe(&self, event: Event) {
         let name = self.name.as_str();

@@ -1,15 +1,15 @@
 use std::fmt;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use async_nats::connection::State;
 use async_nats::{Client, PublishError, PublishErrorKind, Statistics, Subscriber};
 use driver_events_core::{Fate, SetupError, SetupErrorKind, SinkError, SinkErrorKind};
 use tokio::time::timeout;
 
 use super::monitor::Monitor;
-use crate::lock::lock;
 
 /// Timeout for the client to accept a subscription.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,7 +26,7 @@ pub struct NatsConnection {
 
 /// What all clones of a connection share.
 pub(super) struct Shared {
-    current: Mutex<CurrentClient>,
+    current: ArcSwap<CurrentClient>,
     pub(super) monitor: Arc<Monitor>,
 }
 
@@ -49,7 +49,7 @@ enum Ownership {
 impl NatsConnection {
     pub(super) fn new(client: Client, monitor: Arc<Monitor>) -> Self {
         let client = Arc::new(client);
-        let current = Mutex::new(CurrentClient {
+        let current = ArcSwap::from_pointee(CurrentClient {
             statistics: client.statistics(),
             client: Arc::clone(&client),
             earlier_epochs: 0,
@@ -98,7 +98,7 @@ impl NatsConnection {
     /// then replaces the client, and the subscriptions of the old one end.
     #[must_use]
     pub fn current_client(&self) -> Arc<Client> {
-        Arc::clone(&lock(&self.shared.current).client)
+        Arc::clone(&self.shared.current.load().client)
     }
 
     /// Returns whether the connection is up: `false` too while a failed client is replaced. A connection that died silently is
@@ -196,12 +196,12 @@ impl NatsConnection {
     /// Returns the current epoch, which each reconnect increments. It is 1 before the first connect too: messages
     /// queued until then are sent in epoch 1.
     pub(crate) fn epoch(&self) -> u64 {
-        lock(&self.shared.current).epoch()
+        self.shared.current.load().epoch()
     }
 
     /// Returns a counter that increases whenever a failed client is replaced.
     pub(crate) fn client_epoch(&self) -> u64 {
-        lock(&self.shared.current).earlier_epochs
+        self.shared.current.load().earlier_epochs
     }
 
     /// Waits until the client of this epoch is replaced. Returns `false` if the connection is closed for good: the client
@@ -259,15 +259,13 @@ impl Clone for NatsConnection {
 }
 
 impl Shared {
-    /// Replaces a client that has failed.
+    /// Replaces a client that has failed. Called by one task only.
     pub(super) fn replace(&self, client: Client) {
-        let mut current = lock(&self.current);
-        *current = CurrentClient {
+        self.current.store(Arc::new(CurrentClient {
             statistics: client.statistics(),
             client: Arc::new(client),
-            earlier_epochs: current.epoch(),
-        };
-        drop(current);
+            earlier_epochs: self.current.load().epoch(),
+        }));
         self.monitor.observe_replacement();
     }
 }

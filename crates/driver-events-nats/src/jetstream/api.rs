@@ -2,7 +2,7 @@ use std::error::Error;
 use std::future::pending;
 use std::time::Duration;
 
-use async_nats::jetstream::response::Response;
+use async_nats::jetstream::{self, response::Response};
 use async_nats::{Request, RequestErrorKind};
 use bytes::Bytes;
 use driver_events_core::{SetupError, SetupErrorKind};
@@ -15,8 +15,6 @@ use crate::connection::{NatsConnection, Refusal};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Transient errors are retried for this time.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(5);
-/// HTTP-like code of API errors.
-const SERVICE_UNAVAILABLE: usize = 503;
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// JetStream API requests, `$JS.API.…`.
@@ -29,7 +27,7 @@ pub(crate) struct Api {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
     #[error("JetStream returned an error")]
-    Response(#[source] async_nats::jetstream::Error),
+    Response(#[source] jetstream::Error),
     /// No responders.
     #[error("JetStream is disabled for this account, or has no leader")]
     Unavailable,
@@ -133,22 +131,153 @@ impl ApiError {
         }
     }
 
+    /// Returns JetStream's description of the error.
+    pub(crate) fn description(&self) -> Option<String> {
+        match self {
+            Self::Response(error) => Some(error.to_string()),
+            _ => None,
+        }
+    }
+
     fn is_transient(&self) -> bool {
         match self {
-            Self::Response(error) => error.code() >= 500,
+            Self::Response(error) => classify(error) == (SetupErrorKind::Unreachable, None),
             Self::Unavailable => true,
             _ => false,
         }
     }
 
     pub(crate) fn into_setup_error(self, message: &str) -> SetupError {
-        let kind = match self {
-            // JetStream is disabled for the account, or has no leader yet.
-            Self::Response(ref error) if error.code() == SERVICE_UNAVAILABLE => SetupErrorKind::Unreachable,
-            Self::Response(_) => SetupErrorKind::Invalid,
-            Self::Refused(_) => SetupErrorKind::Unauthorized,
-            Self::Unavailable | Self::TimedOut | Self::Failed(_) => SetupErrorKind::Unreachable,
+        let (kind, remedy) = match &self {
+            Self::Response(error) => classify(error),
+            Self::Refused(_) => (SetupErrorKind::Unauthorized, None),
+            Self::Unavailable | Self::TimedOut | Self::Failed(_) => (SetupErrorKind::Unreachable, None),
+        };
+        let message = match remedy {
+            Some(remedy) => format!("{message}: {remedy}"),
+            None => message.to_owned(),
         };
         SetupError::new(kind, message).with_source(self)
+    }
+}
+
+/// Returns the kind of a JetStream error, and what to do unless its description says so. A limit that is reached is
+/// `Unreachable`: the server's operator raises it, or others make room.
+fn classify(error: &jetstream::Error) -> (SetupErrorKind, Option<&'static str>) {
+    use SetupErrorKind::{Incompatible, Invalid, NotFound, Unreachable};
+    match error.error_code().0 {
+        10_002 | 10_053 => (
+            Unreachable,
+            Some("the account has reached a limit: delete streams or messages, or raise the limit"),
+        ),
+        10_023 | 10_028 | 10_047 => (
+            Unreachable,
+            Some("the server or the account has no storage or memory left: free some, or raise the limit"),
+        ),
+        10_026 => (
+            Unreachable,
+            Some("delete unused consumers, or raise the limit of the stream, the account or the server"),
+        ),
+        10_027 => (
+            Unreachable,
+            Some("delete unused streams, or raise the limit of the account"),
+        ),
+        10_005 => (
+            Unreachable,
+            Some("too few servers with enough room: start servers, free room, or use fewer replicas"),
+        ),
+        10_120 => (
+            Unreachable,
+            Some("set the account's JetStream limits for this number of replicas"),
+        ),
+        // A member is joining or leaving the cluster.
+        10_202 => (Unreachable, None),
+        // Reported with a code of the server's own failures.
+        10_052 | 10_074 => (Invalid, None),
+        10_113 | 10_122 => (Invalid, Some("set a `max_bytes` within the account's limit")),
+        10_013 | 10_105 | 10_148 => (
+            Incompatible,
+            Some("choose another name, or delete the existing consumer"),
+        ),
+        10_098..=10_101 => (
+            Incompatible,
+            Some(
+                "the work queue stream allows one consumer for each subject: delete the other one, or use another stream",
+            ),
+        ),
+        10_093 | 10_109 | 10_126 | 10_134 => (Incompatible, Some("use another stream, or change its settings")),
+        _ => match error.code() {
+            404 => (NotFound, None),
+            429 | 500.. => (Unreachable, None),
+            _ => (Invalid, None),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use driver_events_core::SetupErrorKind::{self, Incompatible, Invalid, NotFound, Unreachable};
+    use serde_json::json;
+
+    use super::ApiError;
+
+    /// Status and code of a response.
+    type Code = (usize, u64);
+
+    #[test]
+    fn each_jetstream_error_has_the_kind_of_its_remedy() {
+        let kinds: [(SetupErrorKind, bool, &[Code]); 5] = [
+            // Retried at once.
+            (
+                Unreachable,
+                true,
+                &[
+                    (503, 10_008),
+                    (500, 10_009),
+                    (503, 10_039),
+                    (500, 10_118),
+                    (429, 10_167),
+                    (400, 10_202),
+                ],
+            ),
+            // Retried by the caller.
+            (
+                Unreachable,
+                false,
+                &[
+                    (400, 10_002),
+                    (400, 10_026),
+                    (400, 10_027),
+                    (500, 10_028),
+                    (500, 10_047),
+                    (503, 10_023),
+                ],
+            ),
+            (NotFound, false, &[(404, 10_014), (404, 10_059), (404, 10_037)]),
+            (
+                Incompatible,
+                false,
+                &[(400, 10_013), (400, 10_100), (400, 10_109), (400, 10_148)],
+            ),
+            (
+                Invalid,
+                false,
+                &[
+                    (500, 10_052),
+                    (500, 10_074),
+                    (400, 10_121),
+                    (400, 10_113),
+                    (400, 19_999),
+                ],
+            ),
+        ];
+        for (kind, is_transient, errors) in kinds {
+            for (code, err_code) in errors {
+                let json = json!({ "code": code, "err_code": err_code, "description": "" });
+                let error = ApiError::Response(serde_json::from_value(json).unwrap());
+                assert_eq!(error.is_transient(), is_transient, "{err_code}");
+                assert_eq!(error.into_setup_error("").kind(), kind, "{err_code}");
+            }
+        }
     }
 }

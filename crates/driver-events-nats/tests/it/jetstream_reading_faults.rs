@@ -3,9 +3,12 @@
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
-use driver_events_core::{DriverEventSource, SourceErrorKind};
+use driver_events_core::{DriverEventSource, EventFilter, SourceErrorKind};
 use driver_events_harness::{NatsConfig, NatsServer, NatsUser, Proxy, wait_until};
-use driver_events_nats::{JetStreamEventSource, NatsOptions, SetupErrorKind, StreamSettings, ensure_stream};
+use driver_events_nats::{
+    JetStreamEventSource, NatsOptions, SetupErrorKind, StreamSettings, StreamWarning, ensure_stream,
+};
+use driver_events_types::EventKind;
 
 use crate::jetstream_reading::{assert_idle, assert_reads_in_order, ids, ids_of, next, numbered, quick, reader, store};
 use crate::jetstream_support::{STREAM, delete_stream, server_with_stream};
@@ -345,5 +348,43 @@ async fn wrong_prefix_is_refused() {
         let error = in_time(builder.build()).await.unwrap_err();
         assert_eq!(error.kind(), SetupErrorKind::Incompatible, "{error}");
         assert!(error.to_string().contains("tenant-7.agent.driver.>"), "{error}");
+    }
+}
+
+/// The settings of these streams do not show that the prefix is wrong.
+#[tokio::test]
+async fn wrong_prefix_on_a_mirror_or_a_catch_all_is_a_warning() {
+    let (server, client) = server_with_stream().await;
+    store(&client, &numbered(1, 0..3)).await;
+    let context = jetstream::new(client.clone());
+    let origin = || jetstream::stream::Source {
+        name: STREAM.into(),
+        ..Default::default()
+    };
+    let mirror = jetstream::stream::Config {
+        name: "MIRROR".into(),
+        mirror: Some(origin()),
+        ..Default::default()
+    };
+    let sourced = jetstream::stream::Config {
+        name: "SOURCED".into(),
+        sources: Some(vec![origin()]),
+        ..Default::default()
+    };
+    for config in [mirror, sourced] {
+        let name = config.name.clone();
+        let stream = context.create_stream(config).await.unwrap();
+        let builder = || JetStreamEventSource::builder(&name).options(options(&server));
+        let has_messages = async || stream.get_info().await.unwrap().state.messages == 3;
+        wait_until("the stream has the messages", TIMEOUT, has_messages).await;
+        let source = builder().prefix("wrong").build().await.unwrap();
+        let expected = StreamWarning::HasNoEvents {
+            wildcard: "wrong.agent.driver.>".into(),
+        };
+        assert_eq!(source.warnings(), [expected], "{name}");
+        // The kind that is read may be yet to come.
+        let filter = EventFilter::everything().kinds([EventKind::Escalate]);
+        let source = builder().filter(filter).build().await.unwrap();
+        assert_eq!(source.warnings(), [], "{name}");
     }
 }

@@ -7,7 +7,7 @@ use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, Stor
 use async_nats::jetstream::{self};
 use driver_events_harness::{NatsConfig, NatsServer, NatsUser};
 use driver_events_nats::{
-    JetStreamEventSink, SetupError, SetupErrorKind, StreamSettings, StreamWarning, ensure_stream,
+    JetStreamEventSink, JetStreamEventSource, SetupError, SetupErrorKind, StreamSettings, StreamWarning, ensure_stream,
 };
 
 use crate::jetstream_support::{STREAM, create_stream, default_config, delete_stream, jetstream_server};
@@ -216,6 +216,47 @@ async fn ensure_stream_creates_a_stream_and_never_changes_it() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), SetupErrorKind::Invalid);
+}
+
+#[tokio::test]
+async fn ensure_stream_keeps_the_duplicate_window_limit_of_the_server() {
+    for (limit, seconds) in [("20s", 20), ("1m30s", 90), ("1h", 3_600)] {
+        let limits = serde_json::json!({ "duplicate_window": limit });
+        let server = NatsServer::start(NatsConfig::new().jetstream_setting("limits", limits)).unwrap();
+        let client = client(&server).await;
+        let (found, wanted) = (Duration::from_secs(seconds), Duration::from_secs(7_200));
+        let settings = StreamSettings::new(STREAM).duplicate_window(wanted);
+        let created = in_time(ensure_stream(&client, &settings)).await.unwrap();
+        let expected = StreamWarning::ShorterDuplicateWindow { found, wanted };
+        assert!(created.is_new);
+        assert_eq!(created.warnings, [expected]);
+        assert_eq!(config(&client).await.duplicate_window, found);
+    }
+}
+
+#[tokio::test]
+async fn limits_of_the_server_that_are_reached_are_unreachable() {
+    let limits = serde_json::json!({ "default_max_consumers": 1 });
+    let config = NatsConfig::new().jetstream_setting("limits", limits);
+    let server = NatsServer::start(config.jetstream_setting("max_file_store", 1 << 20)).unwrap();
+    let client = client(&server).await;
+    let large = StreamSettings::new("LARGE").prefix("large").max_bytes(1 << 30);
+    let error = in_time(ensure_stream(&client, &large)).await.unwrap_err();
+    assert_eq!(error.kind(), SetupErrorKind::Unreachable, "{error}");
+    assert!(error.to_string().contains("no storage or memory left"), "{error}");
+
+    let one_consumer = Config {
+        max_consumers: 1,
+        ..default_config()
+    };
+    create_stream(&client, one_consumer).await;
+    let source = || JetStreamEventSource::builder(STREAM).client(client.clone());
+    let _source = in_time(source().build()).await.unwrap();
+    for source in [source(), source().durable("audit")] {
+        let error = in_time(source.build()).await.unwrap_err();
+        assert_eq!(error.kind(), SetupErrorKind::Unreachable, "{error}");
+        assert!(error.to_string().contains("delete unused consumers"), "{error}");
+    }
 }
 
 #[tokio::test]

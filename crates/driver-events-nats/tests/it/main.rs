@@ -20,6 +20,7 @@ mod jetstream_consumers;
 mod jetstream_contract;
 mod jetstream_faults;
 mod jetstream_lazy;
+mod jetstream_limits;
 mod jetstream_reading;
 mod jetstream_reading_faults;
 mod jetstream_refusals;

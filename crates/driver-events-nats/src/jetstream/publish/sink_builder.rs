@@ -151,7 +151,7 @@ impl JetStreamEventSinkBuilder {
     /// - [`Invalid`](crate::SetupErrorKind::Invalid): an invalid name, prefix or window, a timeout below 1 ms or above 365 days,
     ///   or no client, connection or options.
     /// - [`Unauthorized`](crate::SetupErrorKind::Unauthorized): no permission for `$JS.API.STREAM.INFO.…`.
-    /// - [`Unreachable`](crate::SetupErrorKind::Unreachable): no response from JetStream within seconds; retry.
+    /// - [`Unreachable`](crate::SetupErrorKind::Unreachable): no response from JetStream within seconds, or a limit is reached; retry.
     /// - Errors of [`NatsOptions::connect`].
     pub async fn build(mut self) -> Result<JetStreamEventSink, SetupError> {
         let mut settings = self.settings;

@@ -7,7 +7,6 @@ use driver_events_core::{SetupError, SetupErrorKind};
 /// The server deletes an ephemeral consumer after this time without pull requests.
 const INACTIVE_THRESHOLD: Duration = Duration::from_secs(300);
 const DEFAULT_ACK_WAIT: Duration = Duration::from_secs(30);
-const DEFAULT_MAX_ACK_PENDING: usize = 1_024;
 
 #[derive(Clone, Debug)]
 pub(super) struct ConsumerSettings {
@@ -44,7 +43,8 @@ impl ConsumerSettings {
             deliver_policy: self.start,
             ack_policy: AckPolicy::Explicit,
             ack_wait: self.ack_wait.unwrap_or(DEFAULT_ACK_WAIT),
-            max_ack_pending: to_i64(self.max_ack_pending.unwrap_or(DEFAULT_MAX_ACK_PENDING)),
+            // 0 is the server's default, within its limits.
+            max_ack_pending: to_i64(self.max_ack_pending.unwrap_or_default()),
             ..self.common()
         }
     }

@@ -5,7 +5,11 @@ mod source_builder;
 
 mod consumer;
 mod consumer_settings;
+mod durable_consumer;
+mod durable_state;
+mod pause_watch;
 mod prefetch;
+mod pull_limits;
 mod pull_subscription;
 
 mod examination;

@@ -55,6 +55,11 @@ impl Prefetch {
         self.batch
     }
 
+    pub(super) fn set_max_batch(&mut self, max_batch: usize) {
+        self.max_batch = max_batch;
+        self.batch = self.batch.min(max_batch);
+    }
+
     /// Records that the reader receives a message.
     pub(super) fn delivered(&mut self, now: Instant) {
         self.delivered_at = Some(now);

@@ -11,12 +11,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::ack_subject::AckSubject;
 use super::prefetch::Prefetch;
+use super::pull_limits::{IDLE_HEARTBEAT, PullLimits};
 use crate::connection::{NatsConnection, Status};
 
-/// Time after which the server drops a pull request.
-const PULL_EXPIRES: Duration = Duration::from_secs(30);
-/// Interval of the server's heartbeats while it has no messages.
-const IDLE_HEARTBEAT: Duration = Duration::from_secs(5);
 /// Interval at which the connection is checked.
 const CONNECTION_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 /// Delay before the next pull request after the server turned one down.
@@ -30,6 +27,7 @@ pub(super) struct PullSubscription {
     /// Subject of pull requests, `$JS.API.CONSUMER.MSG.NEXT.…`.
     pull_subject: String,
     prefetch: Prefetch,
+    limits: PullLimits,
     /// Number of messages requested and not received.
     pending: usize,
     /// Epoch of the connection.
@@ -59,6 +57,8 @@ pub(super) enum PullEvent {
     /// Heartbeats are missing: the consumer may be deleted, or have a new leader.
     NoHeartbeat,
     ConsumerDeleted,
+    /// The server rejects a pull request beyond a limit, which is lower than when the consumer was looked up.
+    LimitExceeded(String),
     /// The server rejects pull requests permanently.
     Rejected(String),
     ConnectionClosed,
@@ -76,6 +76,7 @@ impl PullSubscription {
         connection: NatsConnection,
         pull_subject: String,
         prefetch: Prefetch,
+        limits: PullLimits,
         allowance: Option<usize>,
     ) -> Result<Self, SetupError> {
         let (epoch, client_epoch) = (connection.epoch(), connection.client_epoch());
@@ -85,6 +86,7 @@ impl PullSubscription {
             inbox,
             pull_subject,
             prefetch,
+            limits,
             pending: 0,
             epoch,
             client_epoch,
@@ -94,6 +96,12 @@ impl PullSubscription {
             next_pull: Instant::now(),
             connection,
         })
+    }
+
+    /// Bounds later pull requests.
+    pub(super) fn set_limits(&mut self, limits: PullLimits) {
+        self.prefetch.set_max_batch(limits.max_batch);
+        self.limits = limits;
     }
 
     /// Returns whether the client has reconnected since the last pull request: messages may have been lost before the ones that
@@ -170,8 +178,8 @@ impl PullSubscription {
         }
         let request = PullRequest {
             batch,
-            expires: PULL_EXPIRES.as_nanos(),
-            idle_heartbeat: IDLE_HEARTBEAT.as_nanos(),
+            expires: self.limits.expires.as_nanos(),
+            idle_heartbeat: self.limits.idle_heartbeat.as_nanos(),
         };
         let Ok(request) = serde_json::to_vec(&request) else {
             return Err(PullEvent::Rejected("cannot encode the pull request".into()));
@@ -252,9 +260,17 @@ impl PullSubscription {
                 PullEvent::NoHeartbeat
             }
             StatusCode::REQUEST_TERMINATED if description == "Consumer Deleted" => PullEvent::ConsumerDeleted,
-            StatusCode::REQUEST_TERMINATED
-                if description.starts_with("Exceeded") || description == "Consumer is push based" =>
-            {
+            // Many readers wait: servers before 2.11 say so, later ones drop the pull request.
+            StatusCode::REQUEST_TERMINATED if description == "Exceeded MaxWaiting" => {
+                self.reset();
+                self.next_pull = Instant::now() + RETRY_DELAY;
+                PullEvent::Alive
+            }
+            StatusCode::REQUEST_TERMINATED if description.starts_with("Exceeded") => {
+                self.reset();
+                PullEvent::LimitExceeded(description.to_owned())
+            }
+            StatusCode::REQUEST_TERMINATED if description == "Consumer is push based" => {
                 PullEvent::Rejected(description.to_owned())
             }
             status if status.as_u16() == 400 => PullEvent::Rejected(description.to_owned()),

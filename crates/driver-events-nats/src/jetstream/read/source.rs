@@ -11,6 +11,7 @@ use super::deliveries::Deliveries;
 use super::outage::Outage;
 use super::pull_subscription::PullEvent;
 use crate::connection::{DEFAULT_BARRIER_SUBJECT, NatsConnection};
+use crate::jetstream::stream::StreamWarning;
 
 /// Delay before a failed request to create or look up the consumer is retried.
 const CONSUMER_RETRY_DELAY: Duration = Duration::from_millis(500);
@@ -54,7 +55,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// - [`Disconnected`](SourceErrorKind::Disconnected): the connection has been down, or the consumer unavailable or refused,
-///   for ten seconds. Reported once; call again, the source recovers.
+///   for ten seconds; or the durable consumer is paused. Reported once; call again, the source recovers.
 /// - [`Unauthorized`](SourceErrorKind::Unauthorized): the server rejects the credentials, or denies pull requests or acks.
 ///   Reported only with a connection of [`NatsOptions`](crate::NatsOptions). The source recovers when access is granted.
 ///   Also if the connection is lost three times, perhaps at a message that the client cannot read, without permission to
@@ -125,13 +126,19 @@ pub struct JetStreamEventSource {
     /// Earliest time of the next recovery attempt.
     next_recovery: Instant,
     outage: Outage,
+    warnings: Vec<StreamWarning>,
     /// Whether `next` has returned its last item.
     is_finished: bool,
     is_closed: bool,
 }
 
 impl JetStreamEventSource {
-    pub(super) fn with_consumer(connection: NatsConnection, consumer: Consumer, deliveries: Deliveries) -> Self {
+    pub(super) fn with_consumer(
+        connection: NatsConnection,
+        consumer: Consumer,
+        deliveries: Deliveries,
+        warnings: Vec<StreamWarning>,
+    ) -> Self {
         Self {
             connection,
             stream: Arc::clone(&deliveries.stream),
@@ -139,9 +146,16 @@ impl JetStreamEventSource {
             deliveries,
             next_recovery: Instant::now(),
             outage: Outage::default(),
+            warnings,
             is_finished: false,
             is_closed: false,
         }
+    }
+
+    /// Returns what the reader should know about the stream, as found when the source was built.
+    #[must_use]
+    pub fn warnings(&self) -> &[StreamWarning] {
+        &self.warnings
     }
 
     /// Returns the connection and its state; `None` if the caller created the client.
@@ -257,7 +271,12 @@ impl DriverEventSource for JetStreamEventSource {
                     }
                 }
                 PullEvent::Foreign(message) => return Some(Ok(self.deliveries.of_foreign(message))),
-                PullEvent::Alive => self.outage.end(),
+                PullEvent::Alive => {
+                    self.outage.end();
+                    if let Some(cause) = self.consumer.explain_silence().await {
+                        return Some(Err(SourceError::new(SourceErrorKind::Disconnected, cause)));
+                    }
+                }
                 PullEvent::Idle => {
                     if let Some(error) = self.report() {
                         return Some(Err(error));
@@ -275,7 +294,16 @@ impl DriverEventSource for JetStreamEventSource {
                         self.stream
                     );
                     self.connection.monitor().observe_failure(&failure);
-                    self.consumer.lose_heartbeats();
+                    self.consumer.doubt();
+                }
+                PullEvent::LimitExceeded(reason) => {
+                    self.outage.start();
+                    let stream = &self.stream;
+                    let failure =
+                        format!("stream `{stream}` rejects a pull request: {reason}: the consumer is looked up");
+                    self.connection.monitor().observe_failure(&failure);
+                    self.consumer.doubt();
+                    self.next_recovery = Instant::now() + CONSUMER_RETRY_DELAY;
                 }
                 PullEvent::ConsumerDeleted if self.consumer.durable_name().is_none() => self.consumer.lose_messages(),
                 PullEvent::ConsumerDeleted => {

@@ -12,7 +12,7 @@ use super::deliveries::Deliveries;
 use super::source::JetStreamEventSource;
 use crate::connection::{ConnectionSource, NatsConnection, NatsOptions};
 use crate::jetstream::api::Api;
-use crate::jetstream::stream::{check_for_reading, check_name, look_up};
+use crate::jetstream::stream::{check_content, check_for_reading, check_name, log_warnings, look_up};
 use crate::wire::{Subjects, is_publishable};
 
 /// Latest start time that servers accept: the last second of the year 9999, in seconds since 1970.
@@ -149,8 +149,8 @@ impl JetStreamEventSourceBuilder {
     }
 
     /// Sets the consumer's max ack pending: how many deliveries may be unsettled, over all readers of the durable consumer.
-    /// With 1 the order holds through redelivery. A new durable consumer has 1,024 by default; an existing one must have
-    /// the value set here.
+    /// With 1 the order holds through redelivery. A new durable consumer has the server's default, 1,000 or its limit; an
+    /// existing one must have the value set here.
     pub fn max_in_flight(mut self, deliveries: usize) -> Self {
         self.max_in_flight = Some(deliveries);
         self
@@ -179,7 +179,7 @@ impl JetStreamEventSourceBuilder {
     /// - [`Invalid`](crate::SetupErrorKind::Invalid): an invalid name, prefix, subject, time or limit, or no client,
     ///   connection or options.
     /// - [`Unauthorized`](crate::SetupErrorKind::Unauthorized): no permission for a request.
-    /// - [`Unreachable`](crate::SetupErrorKind::Unreachable): no response from JetStream within seconds; retry.
+    /// - [`Unreachable`](crate::SetupErrorKind::Unreachable): no response from JetStream within seconds, or a limit is reached; retry.
     /// - Errors of [`NatsOptions::connect`].
     pub async fn build(self) -> Result<JetStreamEventSource, SetupError> {
         let subjects = Subjects::below(self.prefix.as_deref())?;
@@ -204,6 +204,8 @@ impl JetStreamEventSourceBuilder {
         let stream = look_up(&api, &self.stream).await?;
         let filter_subjects = filter_subjects(&self.filter, &subjects);
         check_for_reading(&stream.config, &filter_subjects, self.durable.is_some())?;
+        let warnings = Vec::from_iter(check_content(&api, &stream, &subjects.wildcard()).await);
+        log_warnings(&self.stream, &warnings);
         let deliveries = Deliveries {
             connection: connection.clone(),
             stream: self.stream.as_str().into(),
@@ -224,7 +226,9 @@ impl JetStreamEventSourceBuilder {
             max_ack_pending: self.max_in_flight,
         };
         let consumer = Consumer::start(api, settings, stream.created.unix_timestamp_nanos()).await?;
-        Ok(JetStreamEventSource::with_consumer(connection, consumer, deliveries))
+        Ok(JetStreamEventSource::with_consumer(
+            connection, consumer, deliveries, warnings,
+        ))
     }
 }
 

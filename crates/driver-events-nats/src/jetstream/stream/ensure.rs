@@ -46,7 +46,7 @@ pub struct EnsuredStream {
 /// - [`Incompatible`](SetupErrorKind::Incompatible): the stream does not capture the events, or another stream does.
 /// - [`Invalid`](SetupErrorKind::Invalid): the name or the prefix is invalid, or the server cannot create such a stream.
 /// - [`Unauthorized`](SetupErrorKind::Unauthorized): the server rejects the credentials or a request.
-/// - [`Unreachable`](SetupErrorKind::Unreachable): no response from JetStream within seconds; retry.
+/// - [`Unreachable`](SetupErrorKind::Unreachable): no response from JetStream within seconds, or a limit is reached; retry.
 ///
 /// # Cancel safety
 /// The stream may have been created. Calling again is safe.
@@ -80,17 +80,21 @@ async fn ensure(connection: NatsConnection, settings: &StreamSettings) -> Result
 
 async fn create(api: &Api, config: &Config, subjects: &Subjects) -> Result<EnsuredStream, SetupError> {
     let name = &config.name;
-    let body = json(config).map_err(|error| create_error(name, error))?;
-    match api
-        .request_with_retry::<Info>(&format!("STREAM.CREATE.{name}"), body)
-        .await
-    {
+    let mut created = request_creation(api, config).await;
+    if let Some(limit) = created.as_ref().err().and_then(duplicate_window_limit) {
+        let config = Config {
+            duplicate_window: limit,
+            ..config.clone()
+        };
+        created = request_creation(api, &config).await;
+    }
+    match created {
         Ok(created) => {
             tracing::info!(stream = name, "stream created");
-            Ok(EnsuredStream {
-                is_new: true,
-                warnings: check(&created.config, subjects, Duration::ZERO)?,
-            })
+            let mut warnings = check(&created.config, subjects, Duration::ZERO)?;
+            warnings.extend(shorter_duplicate_window(&created.config, config));
+            log_warnings(name, &warnings);
+            Ok(EnsuredStream { is_new: true, warnings })
         }
         Err(error) if error.code() == Some(NAME_IN_USE) => {
             // Another client created the stream meanwhile.
@@ -101,6 +105,27 @@ async fn create(api: &Api, config: &Config, subjects: &Subjects) -> Result<Ensur
     }
 }
 
+async fn request_creation(api: &Api, config: &Config) -> Result<Info, ApiError> {
+    let request = format!("STREAM.CREATE.{}", config.name);
+    api.request_with_retry(&request, json(config)?).await
+}
+
+/// Returns the server's limit if the duplicate window exceeds it; zero, which is the server's default, if it cannot be
+/// parsed.
+fn duplicate_window_limit(error: &ApiError) -> Option<Duration> {
+    let description = error.description()?;
+    let (_, limit) = description.split_once("duplicates window can not be larger then server limit of ")?;
+    let limit = limit.split_whitespace().next().unwrap_or_default();
+    Some(humantime::parse_duration(limit).unwrap_or_default())
+}
+
+fn shorter_duplicate_window(found: &Config, wanted: &Config) -> Option<StreamWarning> {
+    (found.duplicate_window < wanted.duplicate_window).then_some(StreamWarning::ShorterDuplicateWindow {
+        found: found.duplicate_window,
+        wanted: wanted.duplicate_window,
+    })
+}
+
 fn check_existing(found: &Config, wanted: &Config, subjects: &Subjects) -> Result<EnsuredStream, SetupError> {
     let mut warnings = check(found, subjects, Duration::ZERO)?;
     if found.num_replicas < wanted.num_replicas {
@@ -109,12 +134,7 @@ fn check_existing(found: &Config, wanted: &Config, subjects: &Subjects) -> Resul
             wanted: wanted.num_replicas,
         });
     }
-    if found.duplicate_window < wanted.duplicate_window {
-        warnings.push(StreamWarning::ShorterDuplicateWindow {
-            found: found.duplicate_window,
-            wanted: wanted.duplicate_window,
-        });
-    }
+    warnings.extend(shorter_duplicate_window(found, wanted));
     log_warnings(&found.name, &warnings);
     Ok(EnsuredStream {
         is_new: false,

@@ -1,6 +1,7 @@
 //! Streams: settings, creation, checks.
 
 mod check;
+mod content;
 mod ensure;
 mod lookup;
 mod patterns;
@@ -8,6 +9,7 @@ mod settings;
 mod warning;
 
 pub(super) use check::{check, check_for_reading};
+pub(super) use content::check_content;
 pub(super) use ensure::log_warnings;
 pub(super) use lookup::{STREAM_NOT_FOUND, check_name, look_up, lookup_error, lookup_request};
 pub(super) use patterns::covers;

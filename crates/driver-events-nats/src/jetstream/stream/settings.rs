@@ -65,8 +65,8 @@ impl StreamSettings {
     }
 
     /// Sets how long the server remembers event ids to detect duplicates, which costs memory for each id. The window must
-    /// be longer than the [publishers' retry timeout](crate::JetStreamEventSinkBuilder::retry_timeout). Default: 2
-    /// minutes.
+    /// be longer than the [publishers' retry timeout](crate::JetStreamEventSinkBuilder::retry_timeout). If the server's limit
+    /// is shorter, the stream gets that, with a warning. Default: 2 minutes.
     pub fn duplicate_window(mut self, window: Duration) -> Self {
         self.duplicate_window = window;
         self

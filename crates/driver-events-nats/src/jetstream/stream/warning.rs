@@ -22,6 +22,12 @@ pub enum StreamWarning {
         /// Subject that the stream should capture.
         wildcard: String,
     },
+    /// A stream that is read has messages, but none on the subjects of events, such as with a wrong prefix. Events may be
+    /// yet to come.
+    HasNoEvents {
+        /// Subjects of the events.
+        wildcard: String,
+    },
     /// The stream has fewer replicas than requested.
     FewerReplicas {
         /// Actual number of replicas.
@@ -49,6 +55,12 @@ impl fmt::Display for StreamWarning {
                 write!(
                     f,
                     "events of kinds unknown to this version are refused: add `{wildcard}` to the subjects"
+                )
+            }
+            Self::HasNoEvents { wildcard } => {
+                write!(
+                    f,
+                    "the stream has messages, but none on `{wildcard}`: correct the prefix, unless events are yet to come"
                 )
             }
             Self::FewerReplicas { found, wanted } => write!(f, "{found} replicas, expected {wanted}"),

@@ -208,7 +208,11 @@ impl RemoteSource for JetStreamAddress {
         if let Some(start) = options.since.or(self.start) {
             builder = start_from(builder, start);
         }
-        Ok(OpenedSource::new(builder.build().await?))
+        let source = builder.build().await?;
+        Ok(OpenedSource {
+            warnings: source.warnings().iter().map(ToString::to_string).collect(),
+            ..OpenedSource::new(source)
+        })
     }
 }
 
