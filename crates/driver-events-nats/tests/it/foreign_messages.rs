@@ -150,6 +150,24 @@ async fn source_says_that_the_stream_renames_its_subjects() {
     let error = builder("renamed").build().await.unwrap_err();
     assert_eq!(error.kind(), SetupErrorKind::Incompatible, "{error}");
     builder("again").build().await.unwrap();
+    // Without a destination, a transform only selects.
+    let selected = Config {
+        name: "SELECTED".into(),
+        sources: Some(vec![Source {
+            name: STREAM.into(),
+            subject_transforms: ["renamed.agent.driver.escalate", "renamed.agent.driver.goal.>"]
+                .map(|source| SubjectTransform {
+                    source: source.into(),
+                    destination: String::new(),
+                })
+                .into(),
+            ..Default::default()
+        }]),
+        ..Default::default()
+    };
+    create_stream(&client, selected).await;
+    let selected = JetStreamEventSource::builder("SELECTED").options(quick(options(&server)));
+    selected.prefix("renamed").build().await.unwrap();
 }
 
 #[tokio::test]

@@ -3,15 +3,20 @@
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
+use async_nats::jetstream::consumer::pull;
+use async_nats::jetstream::stream::Config;
 use driver_events_core::{DriverEventSource, EventFilter, SourceErrorKind};
-use driver_events_harness::{NatsConfig, NatsServer, NatsUser, Proxy, wait_until};
+use driver_events_harness::{NatsConfig, NatsServer, NatsUser, Proxy, RawNatsClient, wait_until};
 use driver_events_nats::{
     JetStreamEventSource, NatsOptions, SetupErrorKind, StreamSettings, StreamWarning, ensure_stream,
 };
 use driver_events_types::EventKind;
+use futures_util::{StreamExt, TryStreamExt};
 
 use crate::jetstream_reading::{assert_idle, assert_reads_in_order, ids, ids_of, next, numbered, quick, reader, store};
-use crate::jetstream_support::{STREAM, delete_stream, server_with_stream};
+use crate::jetstream_support::{
+    STREAM, create_stream, default_config, delete_stream, jetstream_server, server_with_stream,
+};
 use crate::support::{TIMEOUT, client, in_time, options};
 
 /// The position of `from_new` is that of the start, not that of the first event.
@@ -91,6 +96,76 @@ async fn recreated_stream_closes_the_source() {
     let error = in_time(source.next()).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), SourceErrorKind::Closed, "{error}");
     assert!(in_time(source.next()).await.is_none());
+}
+
+/// The inbox of pull requests is an ordinary subject: a lookup decides whether the consumer is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn status_of_another_client_does_not_end_a_source() {
+    for durable in [None, Some("audit")] {
+        let (server, client) = server_with_stream().await;
+        let mut requests = client.subscribe("$JS.API.CONSUMER.MSG.NEXT.>").await.unwrap();
+        client.flush().await.unwrap();
+        let builder = match durable {
+            Some(name) => reader(&server).durable(name),
+            None => reader(&server),
+        };
+        let mut source = builder.build().await.unwrap();
+        let read = tokio::spawn(async move { ids(&mut source, 1).await });
+        let mut raw = RawNatsClient::connect(server.client_address()).unwrap();
+        for status in ["409 Consumer Deleted", "409 Consumer is push based", "400 Bad Request"] {
+            let inbox = in_time(requests.next()).await.unwrap().reply.unwrap();
+            let headers = format!("NATS/1.0 {status}\r\n\r\n");
+            raw.publish_with_headers(inbox.as_bytes(), headers.as_bytes(), b"")
+                .unwrap();
+            raw.flush().unwrap();
+        }
+        let envelopes = numbered(1, 0..1);
+        store(&client, &envelopes).await;
+        assert_eq!(in_time(read).await.unwrap(), ids_of(&envelopes));
+    }
+}
+
+/// Each attempt to recover from one lost connection sees the same next event.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_not_skipped_while_the_consumer_cannot_be_created() {
+    let server = jetstream_server();
+    let client = client(&server).await;
+    let config = Config {
+        max_consumers: 1,
+        ..default_config()
+    };
+    create_stream(&client, config).await;
+    let proxy = Proxy::start(server.client_address()).unwrap();
+    let mut source = JetStreamEventSource::builder(STREAM)
+        .options(quick(NatsOptions::new(proxy.address().to_string())))
+        .build()
+        .await
+        .unwrap();
+    let envelopes = numbered(1, 0..3);
+    store(&client, &envelopes[..1]).await;
+    assert_eq!(ids(&mut source, 1).await, ids_of(&envelopes[..1]));
+    proxy.refuse(true);
+    assert_eq!(proxy.cut(), 1);
+    let stream = jetstream::new(client.clone()).get_stream(STREAM).await.unwrap();
+    let names: Vec<_> = stream.consumer_names().try_collect().await.unwrap();
+    for name in names {
+        stream.delete_consumer(&name).await.unwrap();
+    }
+    let occupant = pull::Config {
+        durable_name: Some("occupant".into()),
+        ..Default::default()
+    };
+    stream.create_consumer(occupant).await.unwrap();
+    store(&client, &envelopes[1..]).await;
+    let mut attempts = client.subscribe("$JS.API.CONSUMER.CREATE.>").await.unwrap();
+    client.flush().await.unwrap();
+    proxy.refuse(false);
+    let read = tokio::spawn(async move { ids(&mut source, 2).await });
+    for _ in 0..10 {
+        in_time(attempts.next()).await.unwrap();
+    }
+    stream.delete_consumer("occupant").await.unwrap();
+    assert_eq!(in_time(read).await.unwrap(), ids_of(&envelopes[1..]));
 }
 
 /// The ack wait of a message starts when the server sends it, before a slow reader sees it.
@@ -196,7 +271,7 @@ async fn durable_consumer_with_other_settings_is_refused() {
     // Without explicit settings any value is accepted.
     let mut source = reader(&server).durable("audit").build().await.unwrap();
     ids(&mut source, 1).await;
-    let headers_only = jetstream::consumer::pull::Config {
+    let headers_only = pull::Config {
         durable_name: Some("headers".into()),
         headers_only: true,
         filter_subject: "agent.driver.>".into(),
@@ -353,7 +428,7 @@ async fn wrong_prefix_is_refused() {
 
 /// The settings of these streams do not show that the prefix is wrong.
 #[tokio::test]
-async fn wrong_prefix_on_a_mirror_or_a_catch_all_is_a_warning() {
+async fn wrong_prefix_on_a_mirror_or_a_stream_with_sources_is_a_warning() {
     let (server, client) = server_with_stream().await;
     store(&client, &numbered(1, 0..3)).await;
     let context = jetstream::new(client.clone());
@@ -361,12 +436,12 @@ async fn wrong_prefix_on_a_mirror_or_a_catch_all_is_a_warning() {
         name: STREAM.into(),
         ..Default::default()
     };
-    let mirror = jetstream::stream::Config {
+    let mirror = Config {
         name: "MIRROR".into(),
         mirror: Some(origin()),
         ..Default::default()
     };
-    let sourced = jetstream::stream::Config {
+    let sourced = Config {
         name: "SOURCED".into(),
         sources: Some(vec![origin()]),
         ..Default::default()

@@ -33,6 +33,8 @@ pub(super) struct Consumer {
     stream_created: i128,
     /// `None` while the ephemeral consumer must be re-created, or the durable one examined.
     pub(super) pulls: Option<PullSubscription>,
+    /// Number of subscriptions so far.
+    subscriptions: u64,
     /// Whether the durable consumer must be looked up.
     must_look_up: bool,
     /// Whether the connection was lost, perhaps at a message that the client cannot read.
@@ -72,6 +74,7 @@ impl Consumer {
             settings,
             stream_created,
             pulls: None,
+            subscriptions: 0,
             must_look_up: false,
             must_examine: false,
             unreadable: VecDeque::new(),
@@ -213,7 +216,7 @@ impl Consumer {
         };
         self.outcomes.record_success();
         if let Some(suspect) = ahead.first_readable.take()
-            && self.outcomes.is_fatal(suspect.sequence)
+            && self.outcomes.is_fatal(suspect.sequence, self.subscriptions)
         {
             ahead.unreadable.push(suspect);
         }
@@ -310,6 +313,7 @@ impl Consumer {
     ) -> Result<(), SetupError> {
         let subject = self.pull_subject(name);
         let connection = self.api.connection().clone();
+        self.subscriptions += 1;
         let pulls = PullSubscription::subscribe(connection, subject, prefetch, limits, allowance);
         self.pulls = Some(pulls.await?);
         Ok(())

@@ -43,6 +43,8 @@ impl Consumer {
         };
         // Messages that were delivered before are not lost with a connection of this reader.
         self.last_sequence = Some(info.delivered.stream_sequence);
+        // What waits for an ack may be in the hands of another reader.
+        self.durable.is_alone = info.num_waiting == 0 && info.num_ack_pending == 0;
         let config = info.config;
         self.settings.check(name, &config)?;
         self.durable.limits = PullLimits::of(&config);
@@ -64,6 +66,7 @@ impl Consumer {
             pulls.end().await;
         }
         let info = self.durable_info(name).await?;
+        self.settings.check(name, &info.config)?;
         let mut batch = None;
         if self.must_examine {
             let found_before = self.unreadable.len();

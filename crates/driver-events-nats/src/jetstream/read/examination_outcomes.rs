@@ -13,6 +13,8 @@ const REPORTED_FAILURES: u32 = 3;
 /// Number of lost connections before one readable message after which the source steps over it.
 const FATAL_LOSSES: u32 = 8;
 
+/// Failed examinations before this time are forgotten: they were of another outage.
+const FAILURE_TTL: Duration = Duration::from_secs(90);
 /// Interval at which the source reads on although examinations fail.
 const RETRY_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -24,8 +26,18 @@ pub(super) struct ExaminationOutcomes {
     failures_of_redelivery: u32,
     /// Until then the source does not read.
     retry_at: Option<Instant>,
-    /// The readable message behind which nothing was received, and how often the connection was lost before it.
-    suspect: Option<(u64, u32)>,
+    last_failure: Option<Instant>,
+    suspect: Option<Suspect>,
+}
+
+/// A readable message before which the connection was lost.
+#[derive(Debug)]
+struct Suspect {
+    sequence: u64,
+    /// How many subscriptions ended before it.
+    losses: u32,
+    /// The last of them.
+    subscription: u64,
 }
 
 impl ExaminationOutcomes {
@@ -41,13 +53,19 @@ impl ExaminationOutcomes {
         self.retry_at = None;
     }
 
-    /// Returns whether the connection was lost so often before this message that the client seems unable to read it.
-    pub(super) fn is_fatal(&mut self, sequence: u64) -> bool {
-        let losses = match self.suspect {
-            Some((suspect, losses)) if suspect == sequence => losses + 1,
-            _ => 1,
+    /// Returns whether so many subscriptions ended before this message that the client seems unable to read it. Each is
+    /// counted once, however often its recovery is tried.
+    pub(super) fn is_fatal(&mut self, sequence: u64, subscription: u64) -> bool {
+        let losses = match &self.suspect {
+            Some(suspect) if suspect.sequence != sequence => 1,
+            Some(suspect) => suspect.losses + u32::from(suspect.subscription != subscription),
+            None => 1,
         };
-        self.suspect = Some((sequence, losses));
+        self.suspect = Some(Suspect {
+            sequence,
+            losses,
+            subscription,
+        });
         losses >= FATAL_LOSSES
     }
 
@@ -63,6 +81,12 @@ impl ExaminationOutcomes {
         is_redelivering: bool,
         error: ApiError,
     ) -> Result<(), SetupError> {
+        let now = Instant::now();
+        let last = self.last_failure.replace(now);
+        if last.is_some_and(|last| last + FAILURE_TTL < now) {
+            self.failures = 0;
+            self.failures_of_redelivery = 0;
+        }
         self.failures += 1;
         self.failures_of_redelivery += u32::from(is_redelivering);
         let failures = self.failures.max(self.failures_of_redelivery);
@@ -77,7 +101,6 @@ impl ExaminationOutcomes {
         if failures < REPORTED_FAILURES {
             return Ok(());
         }
-        let now = Instant::now();
         let kind = match self.retry_at {
             Some(retry_at) if retry_at > now => SetupErrorKind::Unreachable,
             Some(_) => {
@@ -87,7 +110,7 @@ impl ExaminationOutcomes {
             None => {
                 self.retry_at = Some(now + RETRY_INTERVAL);
                 match error {
-                    ApiError::Refused(_) | ApiError::TimedOut => SetupErrorKind::Unauthorized,
+                    ApiError::Refused(_) => SetupErrorKind::Unauthorized,
                     _ => SetupErrorKind::Unreachable,
                 }
             }

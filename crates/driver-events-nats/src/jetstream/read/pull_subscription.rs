@@ -56,11 +56,9 @@ pub(super) enum PullEvent {
     AllowanceUsed,
     /// Heartbeats are missing: the consumer may be deleted, or have a new leader.
     NoHeartbeat,
-    ConsumerDeleted,
-    /// The server rejects a pull request beyond a limit, which is lower than when the consumer was looked up.
-    LimitExceeded(String),
-    /// The server rejects pull requests permanently.
-    Rejected(String),
+    /// The server refuses a pull request: it exceeds a limit that is lower than when the consumer was looked up, or the consumer
+    /// was deleted or changed. A lookup decides, since any client may publish such a status to the inbox.
+    Refused(String),
     ConnectionClosed,
 }
 
@@ -182,7 +180,7 @@ impl PullSubscription {
             idle_heartbeat: self.limits.idle_heartbeat.as_nanos(),
         };
         let Ok(request) = serde_json::to_vec(&request) else {
-            return Err(PullEvent::Rejected("cannot encode the pull request".into()));
+            return Err(PullEvent::Refused("cannot encode the pull request".into()));
         };
         let client = self.connection.current_client();
         let publish = client.publish_with_reply(self.pull_subject.clone(), self.inbox.clone(), request.into());
@@ -200,8 +198,8 @@ impl PullSubscription {
     }
 
     fn receive(&mut self, message: Message, now: Instant) -> PullEvent {
-        // A consumer's message has the subject under which it is stored, never the inbox. Only the server's own messages
-        // have a status: that of a stored message is whatever its publisher has written.
+        // A consumer's message has the subject under which it is stored, never the inbox. Its status is whatever its publisher
+        // has written.
         let is_status = message.subject.as_str() == self.inbox;
         if let Some(status) = message.status.filter(|status| is_status && *status != StatusCode::OK) {
             self.last_activity = now;
@@ -259,21 +257,23 @@ impl PullSubscription {
                 self.next_pull = Instant::now() + RETRY_DELAY;
                 PullEvent::NoHeartbeat
             }
-            StatusCode::REQUEST_TERMINATED if description == "Consumer Deleted" => PullEvent::ConsumerDeleted,
             // Many readers wait: servers before 2.11 say so, later ones drop the pull request.
             StatusCode::REQUEST_TERMINATED if description == "Exceeded MaxWaiting" => {
                 self.reset();
                 self.next_pull = Instant::now() + RETRY_DELAY;
                 PullEvent::Alive
             }
-            StatusCode::REQUEST_TERMINATED if description.starts_with("Exceeded") => {
+            StatusCode::REQUEST_TERMINATED
+                if description.starts_with("Exceeded")
+                    || ["Consumer Deleted", "Consumer is push based"].contains(&description) =>
+            {
                 self.reset();
-                PullEvent::LimitExceeded(description.to_owned())
+                PullEvent::Refused(description.to_owned())
             }
-            StatusCode::REQUEST_TERMINATED if description == "Consumer is push based" => {
-                PullEvent::Rejected(description.to_owned())
+            status if status.as_u16() == 400 => {
+                self.reset();
+                PullEvent::Refused(description.to_owned())
             }
-            status if status.as_u16() == 400 => PullEvent::Rejected(description.to_owned()),
             // The pull request is finished: it expired, its batch is complete, or the leader has changed.
             _ => {
                 let unsent = message

@@ -46,7 +46,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// So is a message that async-nats cannot read, such as one with headers that are not UTF-8, also where its payload alone
 /// would decode. The client ends the connection at it; the source finds it by a lookup, delivers it, and reads on behind it.
-/// This costs at most about one reconnect each. Several readers of a durable consumer may report the same one.
+/// This costs about one reconnect each, more if many older messages wait for redelivery. A readable message before which
+/// eight connections or subscriptions in a row ended is passed over in the same way. Several readers of a durable consumer may report the same one.
 ///
 /// Delete markers, counters and schedules, which streams may contain, are passed over.
 ///
@@ -63,7 +64,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// - [`Fatal`](SourceErrorKind::Fatal): three dead letters in a row were refused; if no stream captures them or it is full, after
 ///   30 seconds. Then `None`.
 /// - [`Closed`](SourceErrorKind::Closed): the stream or the durable consumer was deleted, even if re-created since, the
-///   server rejects pull requests, or the connection is closed. Then `None`.
+///   consumer was changed so that the source cannot use it, or the connection is closed. Then `None`.
 ///
 /// # Close
 /// [`close`](DriverEventSource::close) naks prefetched messages of a durable consumer, waits until the server has received all
@@ -202,6 +203,10 @@ impl JetStreamEventSource {
                 let message = format!("stream `{}` or its consumer was deleted", self.stream);
                 Some(self.closed(message).with_source(error))
             }
+            SetupErrorKind::Incompatible => {
+                let message = format!("the consumer of stream `{}` was changed", self.stream);
+                Some(self.closed(message).with_source(error))
+            }
             SetupErrorKind::Unauthorized => Some(error.into()),
             // The server has accepted this consumer before: what it lacks now, such as a limit, may be restored.
             _ => {
@@ -296,22 +301,14 @@ impl DriverEventSource for JetStreamEventSource {
                     self.connection.monitor().observe_failure(&failure);
                     self.consumer.doubt();
                 }
-                PullEvent::LimitExceeded(reason) => {
+                PullEvent::Refused(reason) => {
                     self.outage.start();
                     let stream = &self.stream;
                     let failure =
-                        format!("stream `{stream}` rejects a pull request: {reason}: the consumer is looked up");
+                        format!("stream `{stream}` refuses a pull request: {reason}: the consumer is looked up");
                     self.connection.monitor().observe_failure(&failure);
                     self.consumer.doubt();
                     self.next_recovery = Instant::now() + CONSUMER_RETRY_DELAY;
-                }
-                PullEvent::ConsumerDeleted if self.consumer.durable_name().is_none() => self.consumer.lose_messages(),
-                PullEvent::ConsumerDeleted => {
-                    let message = format!("the consumer was deleted from stream `{}`", self.stream);
-                    return Some(Err(self.closed(message)));
-                }
-                PullEvent::Rejected(reason) => {
-                    return Some(Err(self.closed(format!("the server rejects pull requests: {reason}"))));
                 }
                 PullEvent::ConnectionClosed => return Some(Err(self.closed("the connection to NATS is closed"))),
             }

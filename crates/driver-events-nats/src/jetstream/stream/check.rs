@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, SubjectTransform};
 use driver_events_core::{SetupError, SetupErrorKind};
 use driver_events_types::EventKind;
 
@@ -103,12 +103,7 @@ fn stored_subjects(config: &Config) -> Vec<String> {
                     .map_or_else(everything, |filter| vec![filter]),
             );
         }
-        received.extend(
-            source
-                .subject_transforms
-                .iter()
-                .map(|transform| destination(&transform.destination)),
-        );
+        received.extend(source.subject_transforms.iter().map(produced));
     }
     let Some(transform) = &config.subject_transform else {
         return received;
@@ -120,7 +115,7 @@ fn stored_subjects(config: &Config) -> Vec<String> {
     let mut stored = Vec::new();
     for pattern in received {
         if overlap(&pattern, source) {
-            stored.push(destination(&transform.destination));
+            stored.push(produced(transform));
         }
         // Messages that the transform does not select keep their subjects.
         if !covers(source, &pattern) {
@@ -131,7 +126,16 @@ fn stored_subjects(config: &Config) -> Vec<String> {
     stored
 }
 
-/// Returns the pattern of the subjects that a transform produces: `{{wildcard(1)}}` and `$1` are any token, other functions
+/// Returns the pattern of the subjects that a transform produces. Without a destination it only selects.
+fn produced(transform: &SubjectTransform) -> String {
+    match (transform.source.as_str(), transform.destination.as_str()) {
+        ("", "") => ">".to_owned(),
+        (source, "") => source.to_owned(),
+        (_, to) => destination(to),
+    }
+}
+
+/// Returns the pattern of the subjects that a destination produces: `{{wildcard(1)}}` and `$1` are any token, other functions
 /// may produce several.
 fn destination(destination: &str) -> String {
     let mut tokens = Vec::new();
