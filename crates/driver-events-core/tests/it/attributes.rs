@@ -1,4 +1,5 @@
 use chrono::{DateTime, TimeZone, Utc};
+use driver_events_core::cloudevents::ReceivedAttributes;
 use driver_events_core::{AttributeError, Envelope, EventId, Stamp};
 use driver_events_types::Uuid;
 
@@ -182,4 +183,34 @@ fn run_and_type_must_be_valid_texts() {
         reason(event(1).with_event_type("a\rb")),
         "attribute `type` contains a control character"
     );
+}
+
+/// Each received attribute is applied without the others.
+#[test]
+fn single_received_attribute_is_applied() {
+    type Get = fn(&Envelope) -> Option<String>;
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let cases: [(&str, &str, Get); 6] = [
+        ("id", "an-id", |envelope| Some(envelope.id().to_string())),
+        ("source", "urn:a", |envelope| Some(envelope.source().to_owned())),
+        ("type", "agent.driver.goal_paused", |envelope| {
+            envelope.subject().map(str::to_owned)
+        }),
+        ("time", "2026-01-01T00:00:00Z", |envelope| {
+            envelope
+                .time()
+                .map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+        }),
+        ("traceparent", traceparent, |envelope| {
+            envelope.traceparent().map(str::to_owned)
+        }),
+        ("tracestate", "a=1", |envelope| envelope.tracestate().map(str::to_owned)),
+    ];
+    for (name, value, get) in cases {
+        let mut attributes = ReceivedAttributes::default();
+        attributes.set(name, value).unwrap();
+        let envelope = Envelope::from_json(r#"{"kind":"goal_paused"}"#).unwrap();
+        let envelope = attributes.apply_to(envelope).unwrap();
+        assert_eq!(get(&envelope).as_deref(), Some(value), "{name}");
+    }
 }

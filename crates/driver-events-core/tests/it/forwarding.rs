@@ -1,6 +1,10 @@
 use std::sync::Arc;
+use std::time::Duration;
 
-use driver_events_core::{DriverEventSink, EventFilter, FanOut, Filter, Guarantee, Receipt, Stamped, TraceContext};
+use driver_events_core::{
+    Backoff, Buffered, DriverEventSink, DriverEventSinkExt, EventFilter, FailingEventSink, FanOut, Filter, Guarantee,
+    NoopEventSink, Observed, OnFull, Receipt, Redact, Redaction, Stamped, Timeout, TraceContext,
+};
 
 use crate::support::{RecordingSink, event};
 
@@ -31,10 +35,22 @@ async fn decorators_forward_every_method_except_publish() {
     let inner = Arc::new(RecordingSink::default());
     let everything = EventFilter::everything;
     let stamped = Stamped::new(Arc::clone(&inner), "urn:a").unwrap();
-    let decorators: [(Arc<dyn DriverEventSink>, &[&str]); 4] = [
+    let decorators: [(Arc<dyn DriverEventSink>, &[&str]); 7] = [
         (Arc::new(stamped), &["guarantee", "batch_order", "name"]),
         (
             Arc::new(TraceContext::new(Arc::clone(&inner), || None)),
+            &["guarantee", "batch_order", "name"],
+        ),
+        (
+            Arc::new(Redact::new(Arc::clone(&inner), Redaction::none())),
+            &["guarantee", "batch_order", "name"],
+        ),
+        (
+            Arc::new(Timeout::new(Arc::clone(&inner), Duration::from_secs(60))),
+            &["guarantee", "batch_order", "name"],
+        ),
+        (
+            Arc::new(Observed::new(Arc::clone(&inner))),
             &["guarantee", "batch_order", "name"],
         ),
         // It has its own order, and asks for the names once.
@@ -57,6 +73,22 @@ async fn decorators_forward_every_method_except_publish() {
         ];
         assert_eq!(forwarded_calls(&*decorator, &inner).await, expected, "{decorator:?}");
     }
+}
+
+/// It sends a batch event by event, as each has a number.
+#[tokio::test]
+async fn failing_sink_forwards_every_method() {
+    let inner = Arc::new(RecordingSink::default());
+    let sink = FailingEventSink::new(Arc::clone(&inner));
+    let expected = [
+        vec!["send"],
+        vec!["guarantee", "name"],
+        vec!["send", "send"],
+        vec!["flush"],
+        vec!["close"],
+        vec!["send"],
+    ];
+    assert_eq!(forwarded_calls(&sink, &inner).await, expected);
 }
 
 #[tokio::test]
@@ -91,7 +123,7 @@ fn stamped_keeps_the_guarantee_and_filter_has_none() {
 
 #[test]
 fn debug_output_shows_inner_sinks() {
-    let inner = driver_events_core::NoopEventSink;
+    let inner = NoopEventSink;
     let stamped = Stamped::new(inner, "urn:a").unwrap();
     assert_eq!(format!("{stamped:?}"), r#"Stamped("urn:a", NoopEventSink)"#);
     let fan_out = FanOut::new(vec![Arc::new(stamped), Arc::new(inner)]);
@@ -106,5 +138,38 @@ fn debug_output_shows_inner_sinks() {
     assert_eq!(
         format!("{filter:?}"),
         r#"Filter(EventFilter { kinds: Some({"a", "b"}), goals: None, predicates: 1 }, NoopEventSink)"#
+    );
+    let decorators: [(Box<dyn DriverEventSink>, &str); 6] = [
+        (
+            Box::new(FailingEventSink::new(inner)),
+            "FailingEventSink(NoopEventSink)",
+        ),
+        (
+            Box::new(TraceContext::new(inner, || None)),
+            "TraceContext(NoopEventSink)",
+        ),
+        (Box::new(inner.redacted(Redaction::none())), "Redact(NoopEventSink)"),
+        (
+            Box::new(inner.with_timeout(Duration::from_secs(1))),
+            "Timeout(1s, NoopEventSink)",
+        ),
+        (
+            Box::new(inner.retried(Backoff::default()).observed()),
+            "Observed(Retry(NoopEventSink))",
+        ),
+        (Box::new(inner.best_effort()), "BestEffort(NoopEventSink)"),
+    ];
+    for (decorator, expected) in decorators {
+        assert_eq!(format!("{decorator:?}"), expected);
+    }
+}
+
+#[tokio::test]
+async fn debug_output_of_a_buffer_shows_its_choice() {
+    let builder = Buffered::builder(NoopEventSink, OnFull::Wait);
+    assert!(format!("{builder:?}").starts_with("BufferedBuilder { inner: NoopEventSink, on_full: Wait, "));
+    assert_eq!(
+        format!("{:?}", builder.build().unwrap()),
+        "Buffered(Wait, NoopEventSink)"
     );
 }

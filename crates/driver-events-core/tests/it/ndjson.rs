@@ -266,6 +266,20 @@ async fn too_large_event_is_one_malformed_delivery() {
 
 /// Windows editors write a byte order mark, and `cat` of such files leaves one in the middle. A file that was truncated
 /// under its writer starts with a hole.
+/// Base64 makes it longer by a third.
+#[tokio::test]
+async fn largest_event_is_read_from_base64() {
+    let event = samples::sized(samples::goal(1), Limits::default().max_bytes());
+    let data = data_encoding::BASE64.encode(event.json().unwrap());
+    let line = format!(
+        r#"{{"specversion":"1.0","id":"1","source":"urn:a","type":"{}","data_base64":"{data}"}}"#,
+        event.subject().unwrap()
+    );
+    let mut source = NdjsonSource::new("test", line.as_bytes());
+    let delivery = source.next().await.unwrap().unwrap();
+    assert_eq!(delivery.envelope().unwrap().json(), event.json());
+}
+
 #[tokio::test]
 async fn byte_order_marks_and_holes_are_skipped() {
     let event = json(&samples::foreign(samples::goal(1)));

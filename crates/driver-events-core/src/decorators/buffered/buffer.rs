@@ -3,8 +3,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
-use super::builder::OnDrop;
-use super::on_full::{DropReason, DroppedEvent, OnFull};
+use super::on_full::{DropReason, DroppedEvent, OnDrop, OnFull};
 use super::queue::{Evict, Queue, is_terminal};
 use super::stats::BufferedStats;
 use crate::decorators::failure_log::FailureLog;

@@ -6,14 +6,11 @@ use tokio::runtime::Handle;
 
 use super::Buffered;
 use super::buffer::Buffer;
-use super::on_full::{DroppedEvent, OnFull};
+use super::on_full::{DroppedEvent, OnDrop, OnFull};
 use super::queue::Queue;
 use super::worker::Worker;
 use crate::setup_error::SetupError;
 use crate::sink::DriverEventSink;
-
-/// Function that is called with each dropped event.
-pub(super) type OnDrop = dyn Fn(DroppedEvent<'_>) + Send + Sync;
 
 const DEFAULT_MAX_EVENTS: usize = 10_000;
 const DEFAULT_MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -30,9 +27,10 @@ pub struct BufferedBuilder<S> {
     on_drop: Option<Box<OnDrop>>,
 }
 
-impl<S: DriverEventSink> BufferedBuilder<S> {
-    pub(super) fn new(inner: S, on_full: OnFull) -> Self {
-        Self {
+impl<S: DriverEventSink> Buffered<S> {
+    /// Starts to configure a buffer before `inner`.
+    pub fn builder(inner: S, on_full: OnFull) -> BufferedBuilder<S> {
+        BufferedBuilder {
             inner,
             on_full,
             max_events: DEFAULT_MAX_EVENTS,
@@ -41,7 +39,9 @@ impl<S: DriverEventSink> BufferedBuilder<S> {
             on_drop: None,
         }
     }
+}
 
+impl<S: DriverEventSink> BufferedBuilder<S> {
     /// Sets the maximum number of events in the buffer, at least 1. Up to 1,024 more are in flight. Default: 10,000.
     pub fn max_events(mut self, events: usize) -> Self {
         self.max_events = events.max(1);

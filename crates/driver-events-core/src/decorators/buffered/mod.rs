@@ -15,7 +15,6 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
 use self::buffer::Buffer;
-use self::builder::BufferedBuilder;
 use self::on_full::OnFull;
 use self::stats::BufferedStats;
 use super::forward::forward_to_inner;
@@ -46,10 +45,10 @@ use crate::sink::sink_error::{Fate, SinkError, SinkErrorKind};
 ///
 /// # Losses
 /// Every dropped event is counted in [`stats`](Self::stats) by reason and kind, reported to
-/// [`on_drop`](BufferedBuilder::on_drop), and logged by `tracing` (`debug`; the first failure of the inner sink in a row as
+/// [`on_drop`](crate::BufferedBuilder::on_drop), and logged by `tracing` (`debug`; the first failure of the inner sink in a row as
 /// `warn`). `flush` and `close` fail if accepted events were dropped since the last `flush`.
 ///
-/// `close` waits for the events in the buffer, up to the [`close_timeout`](BufferedBuilder::close_timeout), and then fails
+/// `close` waits for the events in the buffer, up to the [`close_timeout`](crate::BufferedBuilder::close_timeout), and then fails
 /// with the number that was left. After a drop without `close` the worker still sends what is in the buffer, while the
 /// runtime lives.
 ///
@@ -79,13 +78,6 @@ pub struct Buffered<S> {
     max_bytes: usize,
     close_timeout: Duration,
     worker: AbortHandle,
-}
-
-impl<S: DriverEventSink> Buffered<S> {
-    /// Starts to configure a buffer before `inner`.
-    pub fn builder(inner: S, on_full: OnFull) -> BufferedBuilder<S> {
-        BufferedBuilder::new(inner, on_full)
-    }
 }
 
 impl<S> Buffered<S> {

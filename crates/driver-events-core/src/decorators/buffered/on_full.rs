@@ -27,6 +27,9 @@ pub struct DroppedEvent<'a> {
     pub reason: DropReason<'a>,
 }
 
+/// Function that is called with each dropped event.
+pub(super) type OnDrop = dyn Fn(DroppedEvent<'_>) + Send + Sync;
+
 /// Why a [`Buffered`](crate::Buffered) sink dropped an event.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
