@@ -117,7 +117,10 @@ pub(super) fn is_group_authorization_error(error: &KafkaError) -> bool {
 pub(super) fn is_rebalancing(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     let code = error.rdkafka_error_code();
-    matches!(code, Some(Code::IllegalGeneration | Code::RebalanceInProgress))
+    matches!(
+        code,
+        Some(Code::IllegalGeneration | Code::RebalanceInProgress | Code::StaleMemberEpoch)
+    )
 }
 
 /// Returns whether librdkafka cannot decompress or parse a batch. It does not say which, and fetches it again.

@@ -277,11 +277,16 @@ impl Publisher {
         let producer = match producer {
             Ok(producer) => producer,
             Err(error) => {
-                tracing::error!(%error, "cannot create the producer that sends records alone");
-                self.state()
-                    .record_failure(format!("cannot create the producer that sends records alone: {error}"));
+                let what = "cannot create the producer that sends records alone";
+                let cause = match std::error::Error::source(&error) {
+                    Some(source) => format!("{error}: {source}"),
+                    None => error.to_string(),
+                };
+                tracing::error!(cause, "{what}");
+                self.state().record_failure(format!("{what}: {cause}"));
                 for WaitingEvent { index, topic, .. } in events {
-                    let error = sink_error(RDKafkaErrorCode::InvalidDifferentRecord, &topic);
+                    let error = SinkError::new(SinkErrorKind::Disconnected, format!("{what} (topic `{topic}`)"));
+                    let error = error.with_fate(Fate::NotSent).with_source(cause.clone());
                     call.results.set(index, Err(error));
                 }
                 return Vec::new();
