@@ -6,7 +6,7 @@ use driver_events_core::DriverEventSource;
 pub struct OpenedSource {
     /// The source. Call `close` when reading ends, or acks may be lost.
     pub source: Box<dyn DriverEventSource>,
-    /// What the reader should know about the stream: that it has messages, but none on the subjects of events.
+    /// Findings about the stream that the reader should know: it has messages, but none on the subjects of events.
     pub warnings: Vec<String>,
 }
 

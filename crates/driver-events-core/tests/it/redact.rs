@@ -96,7 +96,7 @@ async fn every_event_can_be_redacted() {
     }
 }
 
-/// What no rule names keeps its bytes.
+/// Fields that no rule names keep their bytes.
 #[tokio::test]
 async fn other_fields_keep_their_bytes() {
     let redaction = Redaction::none().mask(None, "goal.metadata.absent").unwrap();

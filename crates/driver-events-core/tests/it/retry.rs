@@ -71,7 +71,7 @@ async fn deadline_ends_the_attempts_with_the_last_error() {
     }
 }
 
-/// One attempt whose event may be delivered is enough.
+/// `Unknown` after a single attempt that may have delivered the event.
 #[tokio::test(start_paused = true)]
 async fn fate_is_that_of_all_attempts() {
     for (first, second) in [

@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// The brokers' default of `message.timestamp.after.max.ms`.
 const DEFAULT_AHEAD_MS: i64 = 3_600_000;
 
-/// What a topic refuses.
+/// Limits beyond which a topic refuses records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TopicLimits {
     /// Whether records need a key: the topic is compacted.
@@ -30,7 +30,7 @@ pub(crate) struct TopicLimits {
     pub(crate) length: Option<usize>,
 }
 
-/// What a topic's limits apply to.
+/// Properties of a record that a topic's limits apply to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RecordTraits {
     pub(crate) has_key: bool,

@@ -182,7 +182,8 @@ impl KafkaEventSource {
         )
     }
 
-    /// Asks for metadata in the background: all connections are down, too, if brokers have closed idle ones.
+    /// Asks for metadata in the background: all connections are down, too, if brokers have closed idle ones. That is no
+    /// connection error; the address that one names may be unreachable although another broker answers.
     fn confirm_outage(&mut self, error: KafkaError) {
         let Some(consumer) = self.consumer.clone() else {
             return;
@@ -193,7 +194,9 @@ impl KafkaEventSource {
                 let client = consumer.client()?;
                 Some(client.client().fetch_metadata(None, OUTAGE_TIMEOUT))
             });
-            if let Ok(Some(Ok(_))) = reached.await {
+            if let Ok(Some(Ok(_))) = reached.await
+                && state.recent_connection_error().is_none()
+            {
                 state.set_connected();
                 return None;
             }

@@ -14,7 +14,7 @@ use crate::admin::topic_limits::{RecordTraits, TopicLimits};
 /// Time for which all records of a topic are sent alone, after it refused a batch for a reason that no record shows.
 const ALL_SUSPECT: Duration = Duration::from_secs(60);
 
-/// What each topic is known to refuse.
+/// The known limits of each topic.
 #[derive(Debug, Default)]
 pub(super) struct Suspects {
     topics: RwLock<Arc<Topics>>,

@@ -24,7 +24,7 @@ pub struct NatsConnection {
     ownership: Ownership,
 }
 
-/// What all clones of a connection share.
+/// State shared by all clones of a connection.
 pub(super) struct Shared {
     current: ArcSwap<CurrentClient>,
     pub(super) monitor: Arc<Monitor>,

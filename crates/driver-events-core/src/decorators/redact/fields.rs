@@ -5,7 +5,7 @@ use driver_events_types::contract::{Field, Presence, Shape};
 
 use crate::setup_error::SetupError;
 
-/// What a path leads to in the events of one kind.
+/// A field at a path in the events of one kind.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
     /// Form of the value. `None` for a key of free JSON, whose value may be anything.

@@ -20,7 +20,7 @@ use crate::sink::sink_error::{SinkError, SinkErrorKind};
 
 /// Decorator that hides fields before an event leaves the process, as a [`Redaction`] says.
 ///
-/// The event keeps its id, time, source, stamp and trace context. It is encoded anew: received bytes are not passed on, so
+/// The event keeps its id, time, source, stamp and trace context. It is encoded again: received bytes are not passed on, so
 /// fields that this version does not know leave neither, unless the whole event is unknown; there the rules for all kinds
 /// apply, and [`metadata_only`](Redaction::metadata_only) masks every text. What is masked reads
 /// [`REDACTED`](crate::REDACTED).

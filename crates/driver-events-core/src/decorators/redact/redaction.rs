@@ -6,7 +6,7 @@ use crate::setup_error::SetupError;
 /// Text in place of a masked value.
 pub const REDACTED: &str = "[redacted]";
 
-/// What [`Redact`](crate::Redact) hides: fields by kind of event and path.
+/// The fields that [`Redact`](crate::Redact) hides, by kind of event and path.
 ///
 /// A path names fields from the event's top level, with dots: `decision.input`, `goal.acceptance.command`,
 /// `goal.metadata.customer`. Arrays are passed through. A path holds for everything below it; of several that match, the
@@ -25,7 +25,7 @@ pub const REDACTED: &str = "[redacted]";
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redaction {
-    /// What happens to a value for which there is no rule.
+    /// For a value without a rule.
     default: Action,
     rules: Vec<Rule>,
 }

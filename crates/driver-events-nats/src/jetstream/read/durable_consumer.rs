@@ -43,7 +43,7 @@ impl Consumer {
         };
         // Messages that were delivered before are not lost with a connection of this reader.
         self.last_sequence = Some(info.delivered.stream_sequence);
-        // What waits for an ack may be in the hands of another reader.
+        // Messages that wait for an ack may be in the hands of another reader.
         self.durable.is_alone = info.num_waiting == 0 && info.num_ack_pending == 0;
         let config = info.config;
         self.settings.check(name, &config)?;

@@ -150,7 +150,7 @@ impl Published {
     }
 }
 
-/// What the source returned, in order, without malformed messages.
+/// Events that the source returned, in order, without malformed messages.
 #[derive(Debug)]
 enum Item {
     Event(Event),
