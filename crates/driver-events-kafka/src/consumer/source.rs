@@ -371,8 +371,12 @@ impl DriverEventSource for KafkaEventSource {
             Some(_) => commit(consumer, deadline).await,
             None => Ok(()),
         };
-        // A lookup keeps the consumer alive.
-        let looked_up = timeout_at(deadline, self.missed.finish(consumer)).await;
+        // Lookups keep the consumer alive.
+        let lookups = async {
+            self.missed.finish(consumer).await;
+            while self.outages.join_next().await.is_some() {}
+        };
+        let looked_up = timeout_at(deadline, lookups).await;
         let Some(consumer) = self.consumer.take() else {
             return Ok(());
         };

@@ -13,6 +13,8 @@
 
 mod config;
 mod files;
+#[cfg(any(feature = "kafka", feature = "nats"))]
+mod outage;
 mod own_and_memory_sinks;
 mod support;
 mod urls;
