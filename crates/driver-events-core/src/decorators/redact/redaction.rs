@@ -56,7 +56,8 @@ impl Redaction {
     }
 
     /// Masks every text, all free JSON and all fields that this version does not know. Kinds, ids, numbers, times,
-    /// durations, outcomes and the names of tools (`tool`) are kept, and so are the keys of `metadata` and `harness_extras`.
+    /// durations, outcomes and the names of tools (`tool`) are kept, and so are keys: of `metadata`, `harness_extras`, and
+    /// fields that this version does not know.
     #[must_use]
     pub fn metadata_only() -> Self {
         let tool = |path: &[&str]| Rule {

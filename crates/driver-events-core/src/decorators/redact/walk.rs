@@ -21,18 +21,25 @@ impl Walk<'_> {
         self.object(event, fields, &[]);
     }
 
-    fn object<'a>(&self, object: &'a mut Map<String, Value>, fields: &'static [Field], path: &[&'a str]) {
+    fn object(&self, object: &mut Map<String, Value>, fields: &'static [Field], path: &[&str]) {
+        self.each(object, path, |name, value, path| {
+            match fields.iter().find(|field| field.name == name) {
+                Some(field) => self.value(value, &field.shape, path),
+                None if is_identity(name, value) => {}
+                None => self.unknown(value, path),
+            }
+        });
+    }
+
+    /// Removes fields of an object, and calls `change` with the name, the value and the path of each other one.
+    fn each(&self, object: &mut Map<String, Value>, path: &[&str], change: impl Fn(&str, &mut Value, &[&str])) {
         let names: Vec<String> = object.keys().cloned().collect();
         for name in &names {
             let path: Vec<&str> = path.iter().copied().chain([name.as_str()]).collect();
             if self.redaction.action(self.kind, &path) == Action::Remove {
                 object.remove(name);
             } else if let Some(value) = object.get_mut(name) {
-                match fields.iter().find(|field| field.name == name) {
-                    Some(field) => self.value(value, &field.shape, &path),
-                    None if is_identity(name, value) => {}
-                    None => self.unknown(value, &path),
-                }
+                change(name, value, &path);
             }
         }
     }
@@ -59,15 +66,7 @@ impl Walk<'_> {
     fn free(&self, value: &mut Value, path: &[&str], keeps_keys: bool) {
         match value {
             Value::Object(object) if keeps_keys || self.redaction.has_rules_below(self.kind, path) => {
-                let names: Vec<String> = object.keys().cloned().collect();
-                for name in &names {
-                    let path: Vec<&str> = path.iter().copied().chain([name.as_str()]).collect();
-                    if self.redaction.action(self.kind, &path) == Action::Remove {
-                        object.remove(name);
-                    } else if let Some(value) = object.get_mut(name) {
-                        self.free(value, &path, false);
-                    }
-                }
+                self.each(object, path, |_, value, path| self.free(value, path, false));
             }
             Value::Array(values) if self.redaction.has_rules_below(self.kind, path) => {
                 values.iter_mut().for_each(|value| self.free(value, path, false));
