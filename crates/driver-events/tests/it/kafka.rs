@@ -41,16 +41,11 @@ async fn driver_loop_configuration_and_reader_work_over_kafka() {
     // The group continues after the events that it has committed, also when the broker was killed.
     let url_of_loop = url("loop");
     let handled = Handled::default();
-    let restart = async {
-        broker.kill().unwrap();
-        broker.restart().unwrap();
-    };
-    let work = async {
-        let more = driver_loop::run(&url_of_loop, &file);
-        tokio::join!(more, restart, read(&url_of_loop, &reading, &handled, 18))
-    };
-    let (published, (), ()) = in_time(work).await;
-    published.unwrap();
+    broker.kill().unwrap();
+    broker.restart().unwrap();
+    let more = async { driver_loop::run(&url_of_loop, &file).await.unwrap() };
+    let reading = read(&url_of_loop, &reading, &handled, 18);
+    in_time(async { tokio::join!(more, reading) }).await;
     assert_driver_loop(&handled.lock().unwrap());
 
     let config = format!("sink = \"{}\"\n[options]\ncreate-topic = true\n", url("config"));
