@@ -41,7 +41,8 @@ use crate::sink::sink_error::{SinkError, SinkErrorKind};
 /// let memory = MemoryEventSink::new();
 /// let sink = memory.clone().redacted(Redaction::none().mask(None, "reason")?);
 /// sink.publish(DriverEvent::Escalate { goal_id: GoalId::new(), reason: "the key abc123 is refused".into() }).await?;
-/// let json = memory.envelopes()[0].json()?.clone();
+/// let mut json = Vec::new();
+/// memory.envelopes()[0].write_json(&mut json)?;
 /// assert!(json.ends_with(br#""reason":"[redacted]"}"#));
 /// # Ok(())
 /// # }
