@@ -109,7 +109,7 @@ async fn progress_starts_the_deadline_again() {
     #[async_trait]
     impl DriverEventSink for OneInThree {
         async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
-            tokio::time::sleep(SECOND).await;
+            tokio::time::advance(SECOND).await;
             match self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 3 {
                 2 => self.1.send(envelope).await,
                 _ => Err(SinkError::new(SinkErrorKind::Disconnected, "down")),
