@@ -18,6 +18,10 @@ where
     C: ClientContext,
     T: FromClientConfigAndContext<C>,
 {
+    // Prevents OpenSSL from freeing its state when the process exits: librdkafka's threads use it until they end, and a
+    // handshake would read freed memory. Has no effect if the process initialized OpenSSL otherwise before.
+    #[cfg(feature = "tls")]
+    openssl_sys::init();
     let mut config = config.clone();
     let log_level = max_log_level();
     if log_level as i32 > config.log_level as i32 {

@@ -2,6 +2,7 @@
 
 mod logins;
 mod permissions;
+mod process_exit;
 mod rotation;
 mod secrets;
 mod tokens;
