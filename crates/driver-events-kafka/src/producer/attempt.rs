@@ -36,7 +36,7 @@ impl Call {
 }
 
 /// The delivery future of a queued record, or why it was not queued.
-pub(super) type QueueResult = Result<DeliveryFuture, DeliveryFailure>;
+pub(super) type QueueResult = Result<DeliveryFuture, Box<DeliveryFailure>>;
 
 /// An event that is in flight, or was not queued.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub(super) struct QueuedEvent {
 pub(super) struct FailedEvent {
     pub(super) index: usize,
     pub(super) topic: Arc<str>,
-    pub(super) failure: DeliveryFailure,
+    pub(super) failure: Box<DeliveryFailure>,
 }
 
 /// An event that waits for its next attempt.
@@ -128,24 +128,25 @@ pub(super) async fn queue_with_retry(
 }
 
 /// Returns why a record was not queued, with the record if another attempt may succeed.
-pub(super) fn not_queued(code: RDKafkaErrorCode, record: impl FnOnce() -> Box<OwnedMessage>) -> DeliveryFailure {
+pub(super) fn not_queued(code: RDKafkaErrorCode, record: impl FnOnce() -> Box<OwnedMessage>) -> Box<DeliveryFailure> {
     use RDKafkaErrorCode as Code;
-    DeliveryFailure {
+    Box::new(DeliveryFailure {
         code,
         was_queued: false,
         record: matches!(code, Code::QueueFull | Code::Fatal).then(record),
         moving: None,
-    }
+    })
 }
 
 /// Returns the record as the error if only the full queue refused it.
 pub(super) fn take_queue_full(queued: QueueResult) -> Result<QueueResult, Box<OwnedMessage>> {
     match queued {
-        Err(DeliveryFailure {
-            code: RDKafkaErrorCode::QueueFull,
-            record: Some(record),
-            ..
-        }) => Err(record),
+        Err(failure) if failure.code == RDKafkaErrorCode::QueueFull => match *failure {
+            DeliveryFailure {
+                record: Some(record), ..
+            } => Err(record),
+            failure => Ok(Err(Box::new(failure))),
+        },
         queued => Ok(queued),
     }
 }

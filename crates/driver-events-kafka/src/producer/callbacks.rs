@@ -66,12 +66,12 @@ impl ProducerContext for Context<Arc<ProducerRole>> {
             Err((error, message)) => {
                 let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
                 let is_needed = may_be_resent(code) || is_refused_batch(code);
-                Err(DeliveryFailure {
+                Err(Box::new(DeliveryFailure {
                     code,
                     was_queued: true,
                     record: is_needed.then(|| opaque.copy_failed(message)),
                     moving: is_needed.then(|| Moving::start(&role.moving)),
-                })
+                }))
             }
         };
         opaque.complete(report, &role.in_flight);

@@ -10,8 +10,8 @@ use rdkafka::message::{BorrowedMessage, OwnedMessage};
 
 use super::in_flight::{InFlight, InFlightRecord, Moving};
 
-/// librdkafka's delivery report on one record.
-pub(super) type DeliveryReport = Result<StoredRecord, DeliveryFailure>;
+/// librdkafka's delivery report on one record. A failure is boxed, since every event in flight has space for its report.
+pub(super) type DeliveryReport = Result<StoredRecord, Box<DeliveryFailure>>;
 
 /// A record that was acknowledged, as `acks` requires.
 #[derive(Debug)]

@@ -120,12 +120,10 @@ impl Publisher {
     pub(super) async fn send(&self, envelope: Envelope) -> SendResult {
         let deadline = self.deadline();
         let handle = self.producer.handle();
-        let mut choice = self.suspects.choose();
-        let mut json = Vec::with_capacity(JSON_CAPACITY);
-        let (topic, queued) = match self.queue(&handle, envelope, &mut json, &mut choice)? {
+        let (topic, queued) = match self.queue_one(&handle, envelope)? {
             Attempt::Queued(topic, queued) => (topic, queued),
             // Boxed, since these futures are large and seldom needed.
-            Attempt::Held(waiting) => return Box::pin(self.resolve_one(handle, None, Some(waiting), deadline)).await,
+            Attempt::Held(waiting) => return Box::pin(self.resolve_one(handle, None, Some(*waiting), deadline)).await,
         };
         let queued = match take_queue_full(queued) {
             Ok(queued) => queued,
@@ -177,13 +175,19 @@ impl Publisher {
                     };
                     in_flight.push(QueuedEvent { index, topic, queued });
                 }
-                Ok(Attempt::Held(event)) => waiting.push(WaitingEvent { index, ..event }),
+                Ok(Attempt::Held(event)) => waiting.push(WaitingEvent { index, ..*event }),
                 Err(error) => call.results.set(index, Err(error)),
             }
         }
         let failed = self.await_reports(in_flight, &mut call.results).await;
         self.resolve(handle, failed, waiting, &mut call).await;
         call.results.into_vec()
+    }
+
+    /// Queues the event of a call that has only one. Not `async`: an event in flight would keep the buffer.
+    fn queue_one(&self, handle: &ProducerHandle, envelope: Envelope) -> Result<Attempt, SinkError> {
+        let mut json = Vec::with_capacity(JSON_CAPACITY);
+        self.queue(handle, envelope, &mut json, &mut self.suspects.choose())
     }
 
     /// Encodes an event into `json`, and queues it without waiting, unless it is held.
@@ -207,13 +211,13 @@ impl Publisher {
                 Hold::Suspect => Lane::Alone,
                 Hold::Behind => Lane::Batched,
             };
-            return Ok(Attempt::Held(WaitingEvent {
+            return Ok(Attempt::Held(Box::new(WaitingEvent {
                 index: 0,
                 topic,
                 record,
                 lane,
                 moving: Some(Moving::start(&handle.role().moving)),
-            }));
+            })));
         }
         let opaque = DeliveryOpaque::new(handle.role().in_flight.start(), encoded.timestamp());
         let queued = encoded.with_record(&topic, json, Arc::clone(&opaque), |record| {
@@ -340,7 +344,7 @@ impl Publisher {
                 was_queued,
                 record,
                 moving,
-            } = failure;
+            } = *failure;
             if was_queued && is_refused_batch(code) {
                 match (lane, record) {
                     (Lane::Batched, Some(record)) => {
@@ -442,11 +446,11 @@ impl Publisher {
     }
 }
 
-/// An event of a call, encoded.
+/// An event of a call, encoded. Few are held, and every event in flight has space for one of these: so those are boxed.
 #[derive(Debug)]
 enum Attempt {
     Queued(Arc<str>, QueueResult),
-    Held(WaitingEvent),
+    Held(Box<WaitingEvent>),
 }
 
 /// Returns whether a record failed because its producer did, so that a new producer may deliver it. A record that is
