@@ -297,28 +297,51 @@ async fn worker_finishes_after_a_drop() {
     assert_eq!(gate.memory.wait_for(10).await.len(), 10);
 }
 
+fn one_thread() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap()
+}
+
+/// What the worker has not delivered is lost with its runtime, whether it was sending already or not: flush and close say so.
 #[test]
 fn end_of_the_runtime_finishes_the_sink() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_time()
+    for is_sending in [false, true] {
+        for closes in [false, true] {
+            let runtime = one_thread();
+            let gate = Gate::closed();
+            let sink = runtime.block_on(async {
+                let sink = Buffered::builder(gate.clone(), OnFull::Wait).build().unwrap();
+                if is_sending {
+                    occupy(&sink).await;
+                } else {
+                    sink.send(event(1)).await.unwrap();
+                }
+                sink
+            });
+            drop(runtime);
+            gate.open();
+            one_thread().block_on(async {
+                assert_eq!(sink.send(event(2)).await.unwrap_err().kind(), SinkErrorKind::Closed);
+                let result = if closes { sink.close().await } else { sink.flush().await };
+                let error = result.unwrap_err();
+                assert_eq!(error.kind(), SinkErrorKind::Closed);
+                assert!(error.to_string().contains("1 buffered events were lost"), "{error}");
+            });
+            assert_eq!(sink.stats().dropped.values().sum::<u64>(), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_close_timeout_may_be_as_long_as_possible() {
+    let sink = Buffered::builder(MemoryEventSink::new(), OnFull::Wait)
+        .close_timeout(Duration::MAX)
         .build()
         .unwrap();
-    let sink = runtime.block_on(async {
-        let sink = Buffered::builder(HangingSink, OnFull::Wait).build().unwrap();
-        sink.send(event(1)).await.unwrap();
-        sink
-    });
-    drop(runtime);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        assert_eq!(sink.send(event(2)).await.unwrap_err().kind(), SinkErrorKind::Closed);
-        assert_eq!(sink.flush().await.unwrap_err().kind(), SinkErrorKind::Closed);
-    });
-    assert_eq!(sink.stats().dropped.values().sum::<u64>(), 1);
+    sink.send(event(1)).await.unwrap();
+    sink.close().await.unwrap();
 }
 
 #[test]

@@ -12,6 +12,7 @@ use driver_events_nats::{
 };
 use driver_events_types::EventKind;
 use futures_util::{StreamExt, TryStreamExt};
+use tokio::time::timeout;
 
 use crate::jetstream_reading::{assert_idle, assert_reads_in_order, ids, ids_of, next, numbered, quick, reader, store};
 use crate::jetstream_support::{
@@ -397,6 +398,26 @@ async fn close_fails_in_time_without_a_server() {
     let error = in_time(source.close()).await.unwrap_err();
     assert_eq!(error.kind(), SourceErrorKind::Disconnected, "{error}");
     assert!(start.elapsed() < Duration::from_secs(8));
+}
+
+/// A caller who redraws a display between two short waits never waits long enough in one call.
+#[tokio::test]
+async fn missing_heartbeats_are_noticed_by_a_caller_who_waits_in_short_slices() {
+    let (server, _client) = server_with_stream().await;
+    let mut source = reader(&server).build().await.unwrap();
+    let connection = source.connection().unwrap().clone();
+    server.freeze().unwrap();
+    let noticed = async {
+        while !connection
+            .last_error()
+            .is_some_and(|error| error.contains("no heartbeat"))
+        {
+            let next = timeout(Duration::from_millis(20), source.next()).await;
+            assert!(next.is_err(), "{next:?}");
+        }
+    };
+    in_time(noticed).await;
+    server.thaw().unwrap();
 }
 
 #[tokio::test]

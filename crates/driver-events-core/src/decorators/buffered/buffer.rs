@@ -11,7 +11,7 @@ use crate::decorators::telemetry::{Telemetry, kind_label};
 use crate::envelope::Envelope;
 use crate::lock::lock;
 use crate::sink::receipt::Receipt;
-use crate::sink::sink_error::{SinkError, SinkErrorKind};
+use crate::sink::sink_error::{Fate, SinkError, SinkErrorKind};
 
 /// Maximum number of events that the inner sink gets at a time.
 const BATCH: usize = 1_024;
@@ -255,11 +255,18 @@ impl Buffer {
         count
     }
 
-    /// Records that the worker has ended while the inner sink was sending these events.
+    /// Records that the worker has ended while the inner sink was sending these events. What is left is lost, unless a close
+    /// gave up and has reported it.
     pub(super) fn worker_ended(&self, in_flight: &[Envelope]) {
-        self.end();
+        let is_reported = lock(&self.state).end == End::Ended;
+        let left = self.end();
         let mut state = lock(&self.state);
         state.stats.in_flight = 0;
+        if !is_reported && left > 0 {
+            state.sending = None;
+            state.lost += left as u64;
+            state.last_error = Some(ended().with_fate(Fate::Unknown));
+        }
         self.drop_closed(state, in_flight);
     }
 

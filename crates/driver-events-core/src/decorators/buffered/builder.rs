@@ -15,6 +15,8 @@ use crate::sink::DriverEventSink;
 const DEFAULT_MAX_EVENTS: usize = 10_000;
 const DEFAULT_MAX_BYTES: usize = 16 * 1024 * 1024;
 const DEFAULT_CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A year. A later deadline may exceed what an `Instant` can hold.
+const MAX_CLOSE_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Settings of a [`Buffered`] sink.
 #[must_use = "call `build`"]
@@ -55,10 +57,10 @@ impl<S: DriverEventSink> BufferedBuilder<S> {
         self
     }
 
-    /// Sets the maximum time that [`close`](DriverEventSink::close) takes. What is not delivered then is dropped. Default:
-    /// 10 s.
+    /// Sets the maximum time that [`close`](DriverEventSink::close) takes. What is not delivered then is dropped. At most
+    /// a year. Default: 10 s.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
-        self.close_timeout = timeout;
+        self.close_timeout = timeout.min(MAX_CLOSE_TIMEOUT);
         self
     }
 

@@ -25,10 +25,21 @@ const TOO_LARGE: [ErrorCode; 2] = [
     ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM,
     ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM,
 ];
+/// JetStream's error codes for limits at which the server accepts messages again later.
+const OUT_OF_SPACE: [ErrorCode; 5] = [
+    ErrorCode::ACCOUNT_RESOURCES_EXCEEDED,
+    ErrorCode::INSUFFICIENT_RESOURCES,
+    ErrorCode::MEMORY_RESOURCES_EXCEEDED,
+    ErrorCode::STORAGE_RESOURCES_EXCEEDED,
+    ErrorCode::STREAM_STORE_FAILED,
+];
 /// Number of refusals in a row after which the source ends.
 const MAX_REFUSALS: u32 = 3;
 /// Time after which transient refusals count, such as of a stream without a leader.
 const TRANSIENT_TIME: Duration = Duration::from_secs(30);
+/// Time after which earlier refusals belong to another outage. Longer than usual ack waits, after which a refused dead letter
+/// is tried again, perhaps by another reader.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 /// Maximum length of a reason without the message, in characters.
 const MAX_REASON_CHARS: usize = 1_000;
 
@@ -43,13 +54,14 @@ pub(super) struct DeadLetterQueue {
 #[derive(Debug, Default)]
 struct Refusals {
     first: Option<Instant>,
+    last: Option<Instant>,
     count: u32,
 }
 
 /// How a dead letter was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
-    /// No stream captures the subject, or it has no leader; or the stream is full.
+    /// No stream captures the subject, or it has no leader; or the stream, the account or the server is full.
     Transient,
     Permanent,
 }
@@ -217,9 +229,9 @@ fn is_too_large(error: &PublishError) -> bool {
 /// Returns how the dead letter was refused; `None` if it was not, such as without a response or by a server that is unavailable.
 fn refusal(error: &PublishError) -> Option<Refusal> {
     match api_error(error) {
-        Some(error) if error.code() < 500 => Some(Refusal::Permanent),
-        // The server reports the limits of the stream as store errors.
-        Some(error) => (error.error_code() == ErrorCode::STREAM_STORE_FAILED).then_some(Refusal::Transient),
+        // The server or the account is out of resources. The server reports the limits of the stream as store errors.
+        Some(error) if OUT_OF_SPACE.contains(&error.error_code()) => Some(Refusal::Transient),
+        Some(error) => (error.code() < 500).then_some(Refusal::Permanent),
         None if is_too_large(error) => Some(Refusal::Permanent),
         None => (error.kind() == PublishErrorKind::StreamNotFound).then_some(Refusal::Transient),
     }
@@ -231,6 +243,11 @@ fn api_error(error: &PublishError) -> Option<&jetstream::Error> {
 
 impl Refusals {
     fn record(&mut self, refusal: Refusal, now: Instant) {
+        let is_other = |last| now.saturating_duration_since(last) > FORGOTTEN_AFTER;
+        if self.last.is_some_and(is_other) {
+            *self = Self::default();
+        }
+        self.last = Some(now);
         let first = *self.first.get_or_insert(now);
         if refusal == Refusal::Permanent || now.saturating_duration_since(first) >= TRANSIENT_TIME {
             self.count += 1;
@@ -240,9 +257,9 @@ impl Refusals {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
-    use super::{MAX_REFUSALS, Refusal, Refusals, TRANSIENT_TIME};
+    use super::{FORGOTTEN_AFTER, MAX_REFUSALS, Refusal, Refusals, TRANSIENT_TIME};
 
     #[test]
     fn transient_refusals_count_after_a_time() {
@@ -259,5 +276,23 @@ mod tests {
         let mut refusals = Refusals::default();
         refusals.record(Refusal::Permanent, start);
         assert_eq!(refusals.count, 1);
+    }
+
+    #[test]
+    fn refusals_of_an_earlier_outage_do_not_count() {
+        let start = Instant::now();
+        let later = start + 2 * FORGOTTEN_AFTER;
+        let mut refusals = Refusals::default();
+        refusals.record(Refusal::Transient, start);
+        for _ in 0..MAX_REFUSALS {
+            refusals.record(Refusal::Transient, later);
+        }
+        assert_eq!(refusals.count, 0);
+        // An outage that goes on is not forgotten.
+        let mut refusals = Refusals::default();
+        for minutes in 0..30 {
+            refusals.record(Refusal::Transient, start + Duration::from_secs(60 * minutes));
+        }
+        assert_eq!(refusals.count, 29);
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct PullSubscription {
     allowance: Option<usize>,
     last_activity: Instant,
     next_pull: Instant,
+    /// When the connection is checked. Kept while `next` is dropped: a caller may poll in shorter slices.
+    next_check: Instant,
 }
 
 /// Result of [`PullSubscription::next`].
@@ -92,6 +94,7 @@ impl PullSubscription {
             allowance,
             last_activity: Instant::now(),
             next_pull: Instant::now(),
+            next_check: Instant::now() + CONNECTION_CHECK_INTERVAL,
             connection,
         })
     }
@@ -147,7 +150,11 @@ impl PullSubscription {
                 _ = self.status.changed() => None,
             }
         };
-        match timeout_at(Instant::now() + CONNECTION_CHECK_INTERVAL, received).await {
+        let received = timeout_at(self.next_check, received).await;
+        if received.is_err() {
+            self.next_check = Instant::now() + CONNECTION_CHECK_INTERVAL;
+        }
+        match received {
             Ok(Some(Some(message))) => self.receive(message, Instant::now()),
             Ok(Some(None)) => {
                 let replaced = self.connection.is_replaced(self.client_epoch);
@@ -187,6 +194,10 @@ impl PullSubscription {
         // A publish that times out was not sent.
         match timeout_at(Instant::now() + CONNECTION_CHECK_INTERVAL, publish).await {
             Ok(Ok(())) => {
+                if self.pending == 0 {
+                    // No heartbeat was due without a pull request.
+                    self.last_activity = Instant::now();
+                }
                 self.pending += batch;
                 self.allowance = self.allowance.map(|allowance| allowance - batch);
             }
