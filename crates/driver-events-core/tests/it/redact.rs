@@ -190,6 +190,17 @@ async fn unknown_events_lose_their_texts() {
     assert_eq!(redacted["by"], "secret");
 }
 
+#[tokio::test]
+async fn numbers_of_unknown_events_are_masked_where_a_rule_says_so() {
+    let unknown = json!({"kind": "goal_paused", "goal_id": GOAL, "goal": {"metadata": {"card": 4111, "is_new": true}}});
+    let rule = Redaction::none().mask(None, "goal.metadata").unwrap();
+    let masked = json!({"kind": "goal_paused", "goal_id": GOAL,
+        "goal": {"metadata": {"card": REDACTED, "is_new": REDACTED}}});
+    assert_eq!(redacted_json(&rule, unknown.clone()).await, masked);
+    let preset = Redaction::metadata_only();
+    assert_eq!(redacted_json(&preset, unknown.clone()).await, unknown);
+}
+
 /// A known kind with an unknown value, and an unknown field beside it.
 #[tokio::test]
 async fn unknown_values_are_kept_and_unknown_fields_masked() {

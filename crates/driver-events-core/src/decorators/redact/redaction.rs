@@ -84,7 +84,7 @@ impl Redaction {
     }
 
     /// Removes the field at a path, in events of one kind or of all kinds. Readers see that it is absent, not that it was
-    /// removed.
+    /// removed. It is removed whole: a rule for a longer path keeps nothing of it.
     ///
     /// # Errors
     /// [`Invalid`](crate::SetupErrorKind::Invalid): no event has the field, or an event without it is invalid.
@@ -132,10 +132,15 @@ impl Redaction {
 
     /// Returns what happens to the value at a path.
     pub(super) fn action(&self, kind: Option<EventKind>, path: &[&str]) -> Action {
+        self.rule(kind, path).unwrap_or(self.default)
+    }
+
+    /// Returns what a rule says of the value at a path; `None` without a rule.
+    pub(super) fn rule(&self, kind: Option<EventKind>, path: &[&str]) -> Option<Action> {
         let matching = self.rules(kind).filter(|rule| starts_with(path, &rule.path));
         // Of equal lengths, the last counts.
         let longest = matching.max_by_key(|rule| rule.path.len());
-        longest.map_or(self.default, |rule| rule.action)
+        longest.map(|rule| rule.action)
     }
 
     /// Returns whether there are rules for what is below a path.

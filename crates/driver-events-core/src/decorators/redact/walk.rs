@@ -77,13 +77,16 @@ impl Walk<'_> {
     }
 
     /// A field that this version does not know: its texts are masked, and its structure stays, so that a reader that knows it
-    /// can decode the rest.
+    /// can decode the rest. Numbers and booleans are masked where a rule says so.
     fn unknown(&self, value: &mut Value, path: &[&str]) {
         match value {
             Value::Object(object) => self.object(object, &[], path),
             Value::Array(values) => values.iter_mut().for_each(|value| self.unknown(value, path)),
             Value::String(text) if self.redaction.action(self.kind, path) == Action::Mask => {
                 REDACTED.clone_into(text);
+            }
+            Value::Number(_) | Value::Bool(_) if self.redaction.rule(self.kind, path) == Some(Action::Mask) => {
+                *value = REDACTED.into();
             }
             _ => {}
         }

@@ -26,7 +26,8 @@ use crate::sink::sink_error::SinkError;
 /// Each attempt has the same envelope, so the same id: a broker or a reader removes a second copy. Other errors are
 /// returned at once. If the [deadline](Backoff::with_deadline) passes, the call returns the last error; its fate is
 /// [`Unknown`](crate::Fate::Unknown) if that of any attempt was. The first failure in a row is logged by `tracing` as a warning.
-/// `flush` and `close` are not retried. Calls need the timer of a tokio runtime.
+/// Without a deadline, an error that lasts, such as a subject that the user may not publish to, holds up its call for ever,
+/// and with it all events of a buffer in front. `flush` and `close` are not retried. Calls need the timer of a tokio runtime.
 ///
 /// # Order
 /// Events of one goal keep their order within a call of `send_batch`, and its [`batch_order`](DriverEventSink::batch_order)
