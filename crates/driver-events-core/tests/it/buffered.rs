@@ -304,7 +304,7 @@ fn one_thread() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// What the worker has not delivered is lost with its runtime, whether it was sending already or not: flush and close say so.
+/// Events that the worker has not delivered are lost with its runtime, in flight or not: flush and close fail.
 #[test]
 fn end_of_the_runtime_finishes_the_sink() {
     for is_sending in [false, true] {

@@ -400,7 +400,7 @@ async fn close_fails_in_time_without_a_server() {
     assert!(start.elapsed() < Duration::from_secs(8));
 }
 
-/// A caller who redraws a display between two short waits never waits long enough in one call.
+/// A caller that redraws a display between two short waits never waits long enough in one call.
 #[tokio::test]
 async fn missing_heartbeats_are_noticed_by_a_caller_who_waits_in_short_slices() {
     let (server, _client) = server_with_stream().await;

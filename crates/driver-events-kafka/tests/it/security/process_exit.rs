@@ -37,7 +37,7 @@ async fn process_with_handshakes() {
     std::process::exit(0);
 }
 
-/// OpenSSL frees its state at exit unless it is told not to. librdkafka's threads would then use freed memory.
+/// By default OpenSSL frees its state at exit, while the threads of librdkafka use it.
 #[tokio::test(flavor = "multi_thread")]
 async fn process_exits_cleanly_during_handshakes() {
     let servers = secured().broker.bootstrap_servers(KafkaListener::MutualTls).unwrap();
