@@ -4,19 +4,21 @@ use std::time::Duration;
 
 use rdkafka::error::KafkaError;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::stalled_partitions::Suspect;
 use super::unreadable_batches::{BatchSearch, UnreadableBatch};
 use crate::client::detached::run_detached;
 
+type SearchResult = Result<Vec<UnreadableBatch>, String>;
+
 /// The searches of a source.
 pub(super) struct BatchSearches {
     search: BatchSearch,
     stalled: UnboundedReceiver<Vec<(String, i32)>>,
     /// At most one.
-    running: JoinSet<Result<Vec<UnreadableBatch>, String>>,
+    running: JoinSet<SearchResult>,
     /// librdkafka's error, unless the search is for stalled partitions.
     error: Option<KafkaError>,
     /// Batches that are not delivered yet.
@@ -72,13 +74,25 @@ impl BatchSearches {
         self.found.pop()
     }
 
+    /// Returns the next step if it need not be waited for: a source that always has records to deliver never waits.
+    pub(super) fn ready(&mut self) -> Option<SearchStep> {
+        match self.running.is_empty() {
+            true => self.stalled.try_recv().ok().map(SearchStep::Stalled),
+            false => self.running.try_join_next().map(|ended| self.ended(ended)),
+        }
+    }
+
     /// Waits for the next step. Cancel safe.
     pub(super) async fn next(&mut self) -> SearchStep {
-        let ended = tokio::select! {
-            Some(ended) = self.running.join_next(), if !self.running.is_empty() => ended,
-            Some(stalled) = self.stalled.recv() => return SearchStep::Stalled(stalled),
+        tokio::select! {
+            Some(ended) = self.running.join_next(), if !self.running.is_empty() => self.ended(ended),
+            // Stalled partitions wait for the search that is running.
+            Some(stalled) = self.stalled.recv(), if self.running.is_empty() => SearchStep::Stalled(stalled),
             else => std::future::pending().await,
-        };
+        }
+    }
+
+    fn ended(&mut self, ended: Result<SearchResult, JoinError>) -> SearchStep {
         let error = self.error.take();
         match ended.unwrap_or_else(|error| Err(error.to_string())) {
             Ok(found) if found.is_empty() && error.is_some() => {

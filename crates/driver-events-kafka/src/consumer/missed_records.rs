@@ -48,10 +48,15 @@ impl MissedRecords {
         Some(SourceError::new(SourceErrorKind::Lagged, texts.join("; ")))
     }
 
-    /// Looks up the resets so far, unless a lookup is running.
+    /// Looks up the resets so far, unless a lookup is running. Does not wait: a source that always has records to deliver never
+    /// does.
     pub(super) fn look_up(&mut self, consumer: &Arc<Consumer>) {
         if !self.lookups.is_empty() {
-            return;
+            let Some(errors) = self.lookups.try_join_next() else {
+                return;
+            };
+            // A lookup does not panic.
+            self.errors.extend(errors.unwrap_or_default());
         }
         if let Ok(reset) = self.resets.try_recv() {
             self.start(reset, consumer);

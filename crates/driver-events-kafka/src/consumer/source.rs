@@ -67,8 +67,8 @@ use crate::wire::headers;
 /// 1,000 records, it may include readable ones between them.
 ///
 /// # Errors
-/// - [`Disconnected`](SourceErrorKind::Disconnected): no broker has been reachable for five seconds. Reported once per outage;
-///   call `next` again: the source reconnects.
+/// - [`Disconnected`](SourceErrorKind::Disconnected): no broker has been reachable for five seconds; or all connections are
+///   closed, and a connection has failed in the last minute. Reported once per outage; call `next` again: the source reconnects.
 /// - [`Disconnected`](SourceErrorKind::Disconnected), too: the group does not accept this member, since it is full, or its
 ///   members use another protocol or strategy. Reported once; the source joins when it can.
 /// - [`Disconnected`](SourceErrorKind::Disconnected), too: a topic was deleted. The source continues if it is created again.
@@ -194,13 +194,15 @@ impl KafkaEventSource {
                 let client = consumer.client()?;
                 Some(client.client().fetch_metadata(None, OUTAGE_TIMEOUT))
             });
-            if let Ok(Some(Ok(_))) = reached.await
-                && state.recent_connection_error().is_none()
-            {
-                state.set_connected();
-                return None;
+            let is_reached = matches!(reached.await, Ok(Some(Ok(_))));
+            match (is_reached, state.recent_connection_error()) {
+                (true, None) => {
+                    state.set_connected();
+                    return None;
+                }
+                (true, Some(_)) => state.record_wait("all connections are closed, and one could not be opened again"),
+                (false, _) => state.record_wait("no broker is reachable"),
             }
-            state.record_wait("no broker is reachable");
             Some(source_error(error, &state, &[], None))
         });
     }
@@ -264,6 +266,8 @@ enum Next<'a> {
 
 /// Time in which a broker must respond after all connections are down.
 const OUTAGE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Delay before a failed seek to a nacked record is repeated.
+const SEEK_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Time between two commits while the group is rebalanced.
 const COMMIT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -286,25 +290,30 @@ impl DriverEventSource for KafkaEventSource {
             let consumer = self.consumer.as_ref()?;
             let client = consumer.client()?;
             let redeliveries = &self.context.redeliveries;
-            let received = tokio::select! {
-                biased;
-                redelivery = redeliveries.next_due(), if redeliveries.is_pending() => Next::Redelivery(redelivery),
-                error = self.context.end.wait(), if self.context.end.is_set() => Next::End(error),
-                Some(found) = self.outages.join_next(), if !self.outages.is_empty() => match found {
-                    Ok(Some(error)) => return Some(Err(error)),
-                    _ => continue,
+            let next = match self.searches.ready() {
+                Some(step) => Next::Search(step),
+                None => tokio::select! {
+                    biased;
+                    redelivery = redeliveries.next_due(), if redeliveries.is_pending() => Next::Redelivery(redelivery),
+                    error = self.context.end.wait(), if self.context.end.is_set() => Next::End(error),
+                    Some(found) = self.outages.join_next(), if !self.outages.is_empty() => match found {
+                        Ok(Some(error)) => return Some(Err(error)),
+                        _ => continue,
+                    },
+                    received = client.recv() => Next::Received(received),
+                    // Polled only if no record is available, so that they cost nothing per record.
+                    redelivery = redeliveries.next_due() => Next::Redelivery(redelivery),
+                    error = self.context.end.wait() => Next::End(error),
+                    () = self.missed.next(consumer) => continue,
+                    step = self.searches.next() => Next::Search(step),
                 },
-                received = client.recv() => Next::Received(received),
-                // Polled only if no record is available, so that they cost nothing per record.
-                redelivery = redeliveries.next_due() => Next::Redelivery(redelivery),
-                error = self.context.end.wait() => Next::End(error),
-                () = self.missed.next(consumer) => continue,
-                step = self.searches.next() => Next::Search(step),
             };
-            let received = match received {
+            let received = match next {
                 Next::Received(received) => received,
                 Next::Redelivery(redelivery) => {
                     if let Err(error) = self.context.consumer.seek_and_resume(&redelivery) {
+                        // The partition is still paused.
+                        redeliveries.schedule(redelivery, Instant::now() + SEEK_RETRY_DELAY);
                         return Some(Err(error));
                     }
                     continue;

@@ -67,6 +67,9 @@ const PROPERTIES: [(&str, &str); 7] = [
     ("group.protocol", "classic"),
 ];
 
+/// Time in which a broker must respond after one has not: many partitions may be without a leader.
+const LATER_TIMEOUT: Duration = Duration::from_secs(1);
+
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Polls without a record after which a batch behind the requested offset is unreadable.
@@ -93,32 +96,47 @@ impl BatchSearch {
         }
     }
 
-    /// Returns the unreadable batches at the positions of these partitions. Blocks.
+    /// Returns the unreadable batches at the positions of these partitions. Blocks. A partition that cannot be searched, such as
+    /// one without a leader, does not hide those of others.
     ///
     /// # Errors
-    /// The text of the error: the consumer cannot be created, or no broker responded in time.
+    /// The text of the error: the consumer cannot be created, or nothing is found and a partition cannot be searched.
     pub(super) fn run(&self, suspects: Vec<Suspect>) -> Result<Vec<UnreadableBatch>, String> {
         let role = ProbeRole::default();
         let context = Context::new(KafkaState::default(), self.tokens.clone(), role);
         let client = creation::create(&self.config, context).map_err(|error| error.to_string())?;
-        let probe = Probe { client };
-        let mut found = Vec::new();
+        let timeout = REQUEST_TIMEOUT;
+        let mut probe = Probe { client, timeout };
+        let (mut found, mut failure) = (Vec::new(), None);
         for suspect in suspects {
-            let searched = probe.search(suspect, self.is_grouped);
-            found.extend(searched.map_err(|error| error.to_string())?);
+            match probe.search(&suspect, self.is_grouped) {
+                Ok(batch) => found.extend(batch),
+                Err(error) => {
+                    let Suspect { topic, partition, .. } = suspect;
+                    let error = format!("`{topic}`, partition {partition}: {error}");
+                    tracing::debug!("cannot search for an unreadable batch in {error}");
+                    failure.get_or_insert(error);
+                    probe.timeout = LATER_TIMEOUT;
+                }
+            }
         }
-        Ok(found)
+        match failure {
+            Some(failure) if found.is_empty() => Err(failure),
+            _ => Ok(found),
+        }
     }
 }
 
 struct Probe {
     client: BaseConsumer<Context<ProbeRole>>,
+    /// Time in which a broker must respond.
+    timeout: Duration,
 }
 
 impl Probe {
-    fn search(&self, suspect: Suspect, is_grouped: bool) -> Result<Option<UnreadableBatch>, KafkaError> {
+    fn search(&self, suspect: &Suspect, is_grouped: bool) -> Result<Option<UnreadableBatch>, KafkaError> {
         let (topic, partition) = (&*suspect.topic, suspect.partition);
-        let (low, high) = self.client.fetch_watermarks(topic, partition, REQUEST_TIMEOUT)?;
+        let (low, high) = self.client.fetch_watermarks(topic, partition, self.timeout)?;
         let start = match suspect.position {
             None if is_grouped => self.committed(topic, partition)?,
             position => position,
@@ -132,7 +150,7 @@ impl Probe {
         };
         let next = self.end(topic, partition, first, high)?;
         Ok(Some(UnreadableBatch {
-            suspect,
+            suspect: suspect.clone(),
             first,
             next,
             cause,
@@ -163,8 +181,10 @@ impl Probe {
     fn fetch(&self, topic: &str, partition: i32, offset: i64) -> Result<Option<String>, KafkaError> {
         let mut list = TopicPartitionList::with_capacity(1);
         list.add_partition_offset(topic, partition, Offset::Offset(offset))?;
+        let role = self.client.context().role();
+        role.expect(topic, partition, offset);
         self.client.assign(&list)?;
-        let deadline = Instant::now() + REQUEST_TIMEOUT;
+        let deadline = Instant::now() + self.timeout;
         let mut quiet_polls = 0;
         loop {
             match self.client.poll(POLL_INTERVAL) {
@@ -177,7 +197,7 @@ impl Probe {
                 Some(Err(_)) => continue,
                 None => {}
             }
-            match self.client.context().role().underflow() {
+            match role.underflow() {
                 // The position has not moved, so there was no record.
                 Some(at) if at == offset => return Ok(Some(RDKafkaErrorCode::Underflow.to_string())),
                 Some(at) if offset < at => quiet_polls += 1,
@@ -195,7 +215,7 @@ impl Probe {
     fn committed(&self, topic: &str, partition: i32) -> Result<Option<i64>, KafkaError> {
         let mut list = TopicPartitionList::with_capacity(1);
         list.add_partition(topic, partition);
-        let committed = self.client.committed_offsets(list, REQUEST_TIMEOUT)?;
+        let committed = self.client.committed_offsets(list, self.timeout)?;
         let offset = committed.elements().first().and_then(|element| match element.offset() {
             Offset::Offset(offset) => Some(offset),
             _ => None,
@@ -218,9 +238,13 @@ fn cause(error: &KafkaError) -> String {
 #[derive(Debug, Default)]
 struct ProbeRole(Mutex<Fetches>);
 
+/// The fetches of one partition, from the one at the requested offset on: what is logged before belongs to an earlier request.
 #[derive(Debug, Default)]
 struct Fetches {
-    /// Offset of the latest fetch.
+    /// Topic and partition, as librdkafka's log names them.
+    partition: String,
+    requested: i64,
+    /// Offset of the latest fetch; `None` before the first.
     offset: Option<i64>,
     /// Offset at which the latest fetch failed.
     failed: Option<i64>,
@@ -232,6 +256,15 @@ struct Fetches {
 const UNDERFLOW: &str = "Local: Read underflow";
 
 impl ProbeRole {
+    /// Follows the fetches of this partition, and forgets earlier ones.
+    fn expect(&self, topic: &str, partition: i32, offset: i64) {
+        *self.fetches() = Fetches {
+            partition: format!("{topic} [{partition}]"),
+            requested: offset,
+            ..Fetches::default()
+        };
+    }
+
     /// Returns the offset at which two fetches in a row found a record that is longer than its batch.
     fn underflow(&self) -> Option<i64> {
         self.fetches().failed_twice
@@ -247,12 +280,14 @@ impl ClientRole for ProbeRole {
     fn logged(&self, facility: &str, message: &str) {
         let mut fetches = self.fetches();
         if facility == "FETCH"
-            && let Some(offset) = fetch_offset(message)
+            && let Some(offset) = fetch_offset(message, &fetches.partition)
         {
-            fetches.offset = Some(offset);
+            if fetches.offset.is_some() || offset == fetches.requested {
+                fetches.offset = Some(offset);
+            }
             return;
         }
-        if facility == "BACKOFF" && message.ends_with(UNDERFLOW) {
+        if facility == "BACKOFF" && message.ends_with(UNDERFLOW) && is_backoff(message, &fetches.partition) {
             let failed = fetches.offset;
             fetches.failed_twice = failed.filter(|_| failed == fetches.failed);
             fetches.failed = failed;
@@ -262,41 +297,76 @@ impl ClientRole for ProbeRole {
 
 impl ConsumerContext for Context<ProbeRole> {}
 
-/// Parses a log message such as `[thrd:…]: …: Fetch topic a [0] at offset 5 (leader epoch 0, …`.
-fn fetch_offset(message: &str) -> Option<i64> {
+/// Parses a log message such as `[thrd:…]: …: Fetch topic a [0] at offset 5 (leader epoch 0, …`; `None` if it is of another
+/// partition than `a [0]`.
+fn fetch_offset(message: &str, partition: &str) -> Option<i64> {
     let (_, fetch) = message.split_once(": Fetch topic ")?;
-    let (_, offset) = fetch.split_once("] at offset ")?;
+    let offset = fetch.strip_prefix(partition)?.strip_prefix(" at offset ")?;
     offset.split(' ').next()?.parse().ok()
+}
+
+/// Returns whether the log message is one such as `[thrd:…]: …: a [0]: Fetch backoff for 1ms: …` of the partition `a [0]`.
+fn is_backoff(message: &str, partition: &str) -> bool {
+    let name = message.split_once(": Fetch backoff for ").map(|(name, _)| name);
+    name.and_then(|name| name.strip_suffix(partition))
+        .is_some_and(|before| before.ends_with(": "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::{ClientRole as _, ProbeRole, UNDERFLOW};
 
+    fn fetch(role: &ProbeRole, partition: &str, offset: i64) {
+        let message = format!("[thrd:b]: b/1: Fetch topic {partition} at offset {offset} (leader epoch 0, v1)");
+        role.logged("FETCH", &message);
+    }
+
+    fn fail(role: &ProbeRole, partition: &str, cause: &str) {
+        let message = format!("[thrd:b]: b/1: {partition}: Fetch backoff for 1ms: {cause}");
+        role.logged("BACKOFF", &message);
+    }
+
     #[test]
     fn two_failures_at_one_offset_are_an_underflow() {
         let role = ProbeRole::default();
-        let fetch = |offset: i64| {
-            role.logged(
-                "FETCH",
-                &format!("[thrd:b]: b/1: Fetch topic a [0] at offset {offset} (leader epoch 0, v1)"),
-            );
-        };
-        let fail = |cause: &str| {
-            role.logged(
-                "BACKOFF",
-                &format!("[thrd:b]: b/1: a [0]: Fetch backoff for 1ms: {cause}"),
-            )
-        };
-        fetch(5);
-        fail(UNDERFLOW);
-        fetch(6);
-        fail(UNDERFLOW);
+        role.expect("a", 0, 5);
+        fetch(&role, "a [0]", 5);
+        fail(&role, "a [0]", UNDERFLOW);
+        fetch(&role, "a [0]", 6);
+        fail(&role, "a [0]", UNDERFLOW);
         assert_eq!(role.underflow(), None);
-        fetch(6);
-        fail("Broker: Not leader for partition");
+        fetch(&role, "a [0]", 6);
+        fail(&role, "a [0]", "Broker: Not leader for partition");
         assert_eq!(role.underflow(), None);
-        fail(UNDERFLOW);
+        fail(&role, "a [0]", UNDERFLOW);
         assert_eq!(role.underflow(), Some(6));
+    }
+
+    /// Log messages are queued, so those of an earlier request may arrive after the next one.
+    #[test]
+    fn failures_of_other_requests_do_not_count() {
+        let role = ProbeRole::default();
+        role.expect("a", 0, 5);
+        for (partition, offset) in [
+            ("a [10]", 5),
+            ("b.a [0]", 5),
+            ("b: a [0]", 5),
+            ("a [0]", 9),
+            ("a [0]", 4),
+        ] {
+            for _ in 0..2 {
+                fetch(&role, partition, offset);
+                fail(&role, partition, UNDERFLOW);
+            }
+            assert_eq!(role.underflow(), None, "{partition}, offset {offset}");
+        }
+        for _ in 0..2 {
+            fetch(&role, "a [0]", 5);
+            fail(&role, "b [0]", UNDERFLOW);
+            fail(&role, "a [0]", UNDERFLOW);
+        }
+        assert_eq!(role.underflow(), Some(5));
+        role.expect("a", 0, 7);
+        assert_eq!(role.underflow(), None);
     }
 }

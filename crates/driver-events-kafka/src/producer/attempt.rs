@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use driver_events_core::BatchResults;
+use driver_events_core::{BatchResults, Fate, SinkError};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{Message as _, OwnedMessage};
 use tokio::time::Instant;
@@ -20,6 +20,8 @@ pub(super) struct Call {
     pub(super) deadline: Option<Instant>,
     pub(super) results: BatchResults,
     pub(super) is_refusal_recorded: bool,
+    /// Indexes of the events that an earlier attempt may have stored.
+    maybe_stored: HashSet<usize>,
     /// Topics that refused a batch without naming a record, and none of its records alone.
     pub(super) refused_topics: HashSet<Arc<str>>,
 }
@@ -30,8 +32,23 @@ impl Call {
             deadline,
             results: BatchResults::new(events),
             is_refusal_recorded: false,
+            maybe_stored: HashSet::new(),
             refused_topics: HashSet::new(),
         }
+    }
+
+    /// Records that the attempt that failed may have stored the event, whatever happens to the next one.
+    pub(super) fn mark_maybe_stored(&mut self, index: usize) {
+        self.maybe_stored.insert(index);
+    }
+
+    /// Sets the result of an event that failed for good. Its fate is that of all its attempts.
+    pub(super) fn fail(&mut self, index: usize, error: SinkError) {
+        let error = match self.maybe_stored.contains(&index) {
+            true => error.with_fate(Fate::Unknown),
+            false => error,
+        };
+        self.results.set(index, Err(error));
     }
 }
 

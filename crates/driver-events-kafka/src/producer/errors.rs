@@ -102,7 +102,7 @@ pub(super) fn names_no_record(code: RDKafkaErrorCode) -> bool {
 pub(super) fn not_sent_in_time(topic: &str) -> SinkError {
     let message = format!(
         "`message.timeout.ms` passed before the record was sent: it, or an earlier record of its goal, had to be sent \
-         alone, as the broker refused their batch (topic `{topic}`)"
+         again, as the broker refused their batch or the producer failed (topic `{topic}`)"
     );
     SinkError::new(SinkErrorKind::Timeout, message).with_fate(Fate::NotSent)
 }

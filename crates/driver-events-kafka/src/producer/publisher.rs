@@ -291,7 +291,7 @@ impl Publisher {
                 for WaitingEvent { index, topic, .. } in events {
                     let error = SinkError::new(SinkErrorKind::Disconnected, format!("{what} (topic `{topic}`)"));
                     let error = error.with_fate(Fate::NotSent).with_source(cause.clone());
-                    call.results.set(index, Err(error));
+                    call.fail(index, error);
                 }
                 return Vec::new();
             }
@@ -310,7 +310,7 @@ impl Publisher {
                 let queued = queue_with_retry(&handle, record, call.deadline).await;
                 in_flight.push(QueuedEvent { index, topic, queued });
             } else {
-                call.results.set(index, Err(self.explained(not_sent_in_time(&topic))));
+                call.fail(index, self.explained(not_sent_in_time(&topic)));
             }
             // Now that the record is in flight.
             drop(moving);
@@ -362,7 +362,7 @@ impl Publisher {
                         if let Some(record) = record {
                             self.suspects.refused_alone(&topic, code, &record);
                         }
-                        call.results.set(index, Err(sink_error(code, &topic)));
+                        call.fail(index, sink_error(code, &topic));
                     }
                 }
                 continue;
@@ -375,6 +375,7 @@ impl Publisher {
                 Some(record) if may_resend && is_in_time(call.deadline) && failed_with_producer(&error) => {
                     if error.fate() != Fate::NotSent {
                         self.state().count_possible_duplicate();
+                        call.mark_maybe_stored(index);
                     }
                     waiting.push(WaitingEvent {
                         index,
@@ -390,7 +391,7 @@ impl Publisher {
                 }
                 _ => error,
             };
-            call.results.set(index, Err(self.explained(error)));
+            call.fail(index, self.explained(error));
         }
         waiting
     }

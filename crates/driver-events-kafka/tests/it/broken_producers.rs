@@ -76,6 +76,38 @@ async fn fatal_error_recreates_producer_and_resends_unreported() {
     sink.close().await.unwrap();
 }
 
+/// The broker may have stored the event although it answered with an error that is fatal to the producer.
+#[tokio::test(flavor = "multi_thread")]
+async fn refusal_of_the_next_attempt_leaves_the_fate_unknown() {
+    for batched in [false, true] {
+        let cluster = cluster();
+        let sink = KafkaEventSink::new(config(&cluster)).unwrap();
+        let goal = GoalId::new();
+        sink.send(events(goal, 1).remove(0)).await.unwrap();
+        let errors = [
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+        ];
+        cluster.request_errors(RDKafkaApiKey::Produce, &errors);
+        let envelope = events(goal, 1).remove(0);
+        let error = match batched {
+            true => in_time(sink.send_batch(vec![envelope])).await.remove(0).unwrap_err(),
+            false => in_time(sink.send(envelope)).await.unwrap_err(),
+        };
+        assert_eq!(sink.state().producer_recreations(), 1);
+        assert_eq!(sink.state().possible_duplicates(), 1);
+        assert_eq!(
+            (error.kind(), error.fate()),
+            (SinkErrorKind::Unauthorized, Fate::Unknown),
+            "{error}"
+        );
+        // A refusal of the first attempt is certain.
+        cluster.request_errors(RDKafkaApiKey::Produce, &errors[1..]);
+        let error = in_time(sink.send(events(goal, 1).remove(0))).await.unwrap_err();
+        assert_eq!(error.fate(), Fate::NotSent, "{error}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn fatal_error_of_dead_letters_redelivers_the_record() {
     let cluster = cluster();

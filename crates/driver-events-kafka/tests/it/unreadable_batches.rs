@@ -5,17 +5,14 @@ use std::time::Duration;
 use driver_events_core::{Delivery, DriverEventSink, DriverEventSource, Envelope, Position};
 use driver_events_harness::{KafkaBatchDefect, KafkaRawRecord};
 use driver_events_kafka::{KafkaEventSink, KafkaEventSource};
-use driver_events_types::GoalId;
+use driver_events_types::{EventKind, GoalId};
 use rdkafka::message::{Headers as _, Message as _};
-#[cfg(feature = "zstd")]
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use tokio::task::block_in_place;
 
-#[cfg(feature = "zstd")]
-use crate::support::TEST_TIMEOUT;
 use crate::support::{
-    broker, committed_offsets, config, create_topic, events, high_watermarks, ids_of, in_time, next_delivery,
-    raw_records, read_ids, unique_prefix,
+    TEST_TIMEOUT, broker, committed_offsets, config, create_topic, events, high_watermarks, ids_of, in_time,
+    next_delivery, raw_records, read_ids, unique_prefix,
 };
 
 /// Ids of delivered events; first offset and reason of malformed deliveries.
@@ -192,4 +189,78 @@ async fn unreadable_batch_is_redelivered_and_rejected_once() {
     assert_eq!(header("dead-letter-partition"), "1");
     assert_eq!(header("dead-letter-offset"), "0");
     assert_eq!(header("dead-letter-reason"), reason);
+}
+
+/// Records that are no events, so that a debug build reads them fast.
+async fn fill(topic: &str, partition: i32, count: usize) {
+    let topic = topic.to_owned();
+    let fill = tokio::task::spawn_blocking(move || {
+        let mut config = config();
+        config.set("queue.buffering.max.messages", "1000000");
+        let producer: BaseProducer = config.create().unwrap();
+        for _ in 0..count {
+            let record = BaseRecord::<(), _>::to(&topic).payload("[]").partition(partition);
+            producer.send(record).unwrap();
+        }
+        producer.flush(TEST_TIMEOUT).unwrap();
+    });
+    in_time(fill).await.unwrap();
+}
+
+/// A reader with a backlog never waits for a record.
+#[tokio::test(flavor = "multi_thread")]
+async fn unreadable_batch_is_found_behind_the_backlog_of_another_partition() {
+    const BACKLOG: usize = 300_000;
+    for defect in [KafkaBatchDefect::KeyLength, KafkaBatchDefect::ByteAfterLz4Frame] {
+        let topic = unique_prefix();
+        create_topic(&config(), &topic, 2).await;
+        fill(&topic, 0, BACKLOG).await;
+        let mut config = config();
+        config.set("statistics.interval.ms", "20");
+        let builder = KafkaEventSource::builder(config).topic(topic.as_str());
+        let mut source = in_time(builder.build()).await.unwrap();
+        next_delivery(&mut source).await;
+        write_defective(&topic, 1, 1, defect);
+        let mut read = 1;
+        loop {
+            let delivery = next_delivery(&mut source).await;
+            if matches!(delivery.position(), Position::Partition { partition: 1, .. }) {
+                break;
+            }
+            read += 1;
+        }
+        assert!(read < BACKLOG, "{defect:?}: found after {read} records");
+    }
+}
+
+/// A partition that cannot be searched does not hide the batches of others.
+#[tokio::test(flavor = "multi_thread")]
+async fn unreadable_batch_is_found_beside_a_deleted_topic() {
+    let prefix = unique_prefix();
+    let [deleted, topic] =
+        [EventKind::GoalStarted, EventKind::Escalate].map(|kind| format!("{prefix}.{}", kind.subject()));
+    for kind in EventKind::ALL {
+        create_topic(&config(), &format!("{prefix}.{}", kind.subject()), 1).await;
+    }
+    let builder = KafkaEventSource::builder(config()).topic_per_subject().prefix(&prefix);
+    let sent = events(GoalId::new(), 1);
+    send(&deleted, sent.iter()).await;
+    let mut source = in_time(builder.build()).await.unwrap();
+    assert_eq!(read_ids(&mut source, 1).await, ids_of(&sent));
+    block_in_place(|| broker().admin().delete_topic(&deleted)).unwrap();
+    write_defective(&topic, 0, 3, KafkaBatchDefect::ByteAfterLz4Frame);
+    let found = async {
+        loop {
+            match source.next().await.unwrap() {
+                Ok(delivery) => return delivery.envelope().unwrap_err().reason().to_owned(),
+                // The deleted topic is an error of its own.
+                Err(error) => assert!(error.to_string().contains("does not exist"), "{error:?}"),
+            }
+        }
+    };
+    let reason = in_time(found).await;
+    assert!(
+        reason.contains(&format!("`{topic}`, partition 0, offsets 0 to 2: ")),
+        "{reason}"
+    );
 }
