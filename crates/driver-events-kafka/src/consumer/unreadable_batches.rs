@@ -67,7 +67,7 @@ const PROPERTIES: [(&str, &str); 7] = [
     ("group.protocol", "classic"),
 ];
 
-/// Time in which a broker must respond after one has not: many partitions may be without a leader.
+/// Time in which a partition's leader must be found after that of another was not: many partitions may be without one.
 const LATER_TIMEOUT: Duration = Duration::from_secs(1);
 
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -105,8 +105,8 @@ impl BatchSearch {
         let role = ProbeRole::default();
         let context = Context::new(KafkaState::default(), self.tokens.clone(), role);
         let client = creation::create(&self.config, context).map_err(|error| error.to_string())?;
-        let timeout = REQUEST_TIMEOUT;
-        let mut probe = Probe { client, timeout };
+        let leader_timeout = REQUEST_TIMEOUT;
+        let mut probe = Probe { client, leader_timeout };
         let (mut found, mut failure) = (Vec::new(), None);
         for suspect in suspects {
             match probe.search(&suspect, self.is_grouped) {
@@ -116,7 +116,7 @@ impl BatchSearch {
                     let error = format!("`{topic}`, partition {partition}: {error}");
                     tracing::debug!("cannot search for an unreadable batch in {error}");
                     failure.get_or_insert(error);
-                    probe.timeout = LATER_TIMEOUT;
+                    probe.leader_timeout = LATER_TIMEOUT;
                 }
             }
         }
@@ -129,14 +129,14 @@ impl BatchSearch {
 
 struct Probe {
     client: BaseConsumer<Context<ProbeRole>>,
-    /// Time in which a broker must respond.
-    timeout: Duration,
+    /// Time in which a partition's leader must respond first.
+    leader_timeout: Duration,
 }
 
 impl Probe {
     fn search(&self, suspect: &Suspect, is_grouped: bool) -> Result<Option<UnreadableBatch>, KafkaError> {
         let (topic, partition) = (&*suspect.topic, suspect.partition);
-        let (low, high) = self.client.fetch_watermarks(topic, partition, self.timeout)?;
+        let (low, high) = self.client.fetch_watermarks(topic, partition, self.leader_timeout)?;
         let start = match suspect.position {
             None if is_grouped => self.committed(topic, partition)?,
             position => position,
@@ -184,7 +184,7 @@ impl Probe {
         let role = self.client.context().role();
         role.expect(topic, partition, offset);
         self.client.assign(&list)?;
-        let deadline = Instant::now() + self.timeout;
+        let deadline = Instant::now() + REQUEST_TIMEOUT;
         let mut quiet_polls = 0;
         loop {
             match self.client.poll(POLL_INTERVAL) {
@@ -215,7 +215,7 @@ impl Probe {
     fn committed(&self, topic: &str, partition: i32) -> Result<Option<i64>, KafkaError> {
         let mut list = TopicPartitionList::with_capacity(1);
         list.add_partition(topic, partition);
-        let committed = self.client.committed_offsets(list, self.timeout)?;
+        let committed = self.client.committed_offsets(list, REQUEST_TIMEOUT)?;
         let offset = committed.elements().first().and_then(|element| match element.offset() {
             Offset::Offset(offset) => Some(offset),
             _ => None,
