@@ -13,7 +13,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use driver_events_types::{DecodeError, Decoded, DriverEvent, EncodeError, GoalId, Limits};
+use driver_events_types::{DecodeError, Decoded, DriverEvent, EncodeError, EventKind, GoalId, Limits};
 
 use self::attribute_checks::{InvalidAttribute, check_text, check_uri_reference};
 use self::attributes::{Attributes, EventId, SOURCE_UNSET, Stamp};
@@ -127,6 +127,17 @@ impl Envelope {
     #[must_use]
     pub fn kind(&self) -> &str {
         self.body().content.kind()
+    }
+
+    /// Returns whether the event ends a goal or hands it to an operator: `goal_completed`, `escalate` or `budget_exhausted`.
+    /// Sinks that must drop or refuse events keep these while others can go.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        let kind = self.decoded().known_kind();
+        matches!(
+            kind,
+            Some(EventKind::GoalCompleted | EventKind::Escalate | EventKind::BudgetExhausted)
+        )
     }
 
     /// Returns the goal of the event. `None` for an unknown event without a goal id.

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::on_full::{DropReason, DroppedEvent, OnDrop, OnFull};
-use super::queue::{Evict, Queue, is_terminal};
+use super::queue::{Evict, Queue};
 use super::stats::BufferedStats;
 use crate::decorators::failure_log::FailureLog;
 use crate::decorators::telemetry::{Telemetry, kind_label};
@@ -112,7 +112,7 @@ impl Buffer {
         let evicted = if state.queue.has_room(bytes) {
             Some(Vec::new())
         } else {
-            match (self.on_full, is_terminal(envelope)) {
+            match (self.on_full, envelope.is_terminal()) {
                 (OnFull::Wait, _) => return Ok(Admission::Wait),
                 (OnFull::DropNewest, true) => state.queue.evict(bytes, Evict::Newest),
                 (OnFull::DropNewest, false) => None,

@@ -1,7 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use driver_events_types::EventKind;
-
 use crate::envelope::Envelope;
 
 /// Events in the order of their arrival, limited by number and bytes. Terminal events are evicted last.
@@ -69,7 +67,7 @@ impl Queue {
         let number = self.next_number;
         self.next_number += 1;
         self.bytes += bytes;
-        if !is_terminal(&envelope) {
+        if !envelope.is_terminal() {
             self.evictable.insert(number);
             self.evictable_bytes += bytes;
         }
@@ -126,15 +124,4 @@ impl Queue {
         }
         Some(queued)
     }
-}
-
-/// Returns whether the event ends a goal or hands it to a person: the last thing that a reader may miss.
-pub(super) fn is_terminal(envelope: &Envelope) -> bool {
-    let terminal = [
-        EventKind::GoalCompleted,
-        EventKind::Escalate,
-        EventKind::BudgetExhausted,
-    ];
-    let kind = envelope.decoded().known_kind();
-    kind.is_some_and(|kind| terminal.contains(&kind))
 }

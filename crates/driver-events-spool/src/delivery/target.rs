@@ -1,0 +1,65 @@
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use driver_events_core::{DriverEventSink, SinkError, SinkErrorKind};
+use futures_util::future::BoxFuture;
+
+type Opened = Result<Arc<dyn DriverEventSink>, Box<dyn Error + Send + Sync>>;
+
+/// Where the events of a target go.
+pub(crate) enum Target {
+    Sink(Arc<dyn DriverEventSink>),
+    /// Creates the sink, and a new one after it is finished.
+    Factory(Arc<dyn Fn() -> BoxFuture<'static, Opened> + Send + Sync>),
+}
+
+impl Target {
+    pub(crate) fn factory<Opening, S, E>(open: impl Fn() -> Opening + Send + Sync + 'static) -> Self
+    where
+        Opening: Future<Output = Result<S, E>> + Send + 'static,
+        S: DriverEventSink,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        Self::Factory(Arc::new(move || {
+            let opening = open();
+            Box::pin(async move {
+                match opening.await {
+                    Ok(sink) => Ok(Arc::new(sink) as Arc<dyn DriverEventSink>),
+                    Err(error) => Err(error.into()),
+                }
+            })
+        }))
+    }
+
+    /// Returns whether a finished sink can be replaced.
+    pub(super) fn is_replaceable(&self) -> bool {
+        matches!(self, Self::Factory(_))
+    }
+
+    /// Returns the sink, or a new one.
+    ///
+    /// # Errors
+    /// The factory failed or panicked.
+    pub(super) async fn open(&self) -> Result<Arc<dyn DriverEventSink>, SinkError> {
+        let open = match self {
+            Self::Sink(sink) => return Ok(Arc::clone(sink)),
+            Self::Factory(open) => Arc::clone(open),
+        };
+        // In a task of its own, which catches a panic.
+        let opened = tokio::spawn(async move { open().await }).await;
+        let failed = |source: Box<dyn Error + Send + Sync>| {
+            SinkError::new(SinkErrorKind::Disconnected, "cannot open the target").with_source(source)
+        };
+        opened.map_err(|panic| failed(panic.into()))?.map_err(failed)
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sink(sink) => sink.fmt(f),
+            Self::Factory(_) => f.write_str("Factory"),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use driver_events_core::{SetupError, SetupErrorKind};
+
+use super::permissions::private;
+use super::sibling;
+
+/// Holds the lock file `PATH.lock`, so that one process at a time writes and delivers. The operating system releases the lock
+/// when the process ends, however it ends. The file stays.
+#[derive(Debug)]
+pub(crate) struct Owner {
+    _lock: File,
+}
+
+impl Owner {
+    /// Takes the lock, and writes the process id into the file.
+    ///
+    /// # Errors
+    /// Another sink has the lock, of this process or of another one.
+    pub(crate) fn acquire(path: &Path) -> Result<Self, SetupError> {
+        let lock_path = sibling(path, ".lock");
+        let failed = |error| {
+            SetupError::invalid(format!("cannot lock the spool with {}", lock_path.display())).with_source(error)
+        };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut lock = private(&mut options).open(&lock_path).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                // Windows refuses to read a locked file.
+                let _ = (&lock).take(20).read_to_string(&mut pid);
+                let owner = match pid.trim() {
+                    "" => "another process".to_owned(),
+                    pid => format!("process {pid}"),
+                };
+                let message = format!(
+                    "spool {} is in use by {owner}: stop it, or use another path",
+                    path.display()
+                );
+                return Err(SetupError::new(SetupErrorKind::Unreachable, message));
+            }
+        }
+        let written = lock.set_len(0).and_then(|()| lock.rewind());
+        let written = written.and_then(|()| writeln!(lock, "{}", std::process::id()));
+        written.map_err(failed)?;
+        Ok(Self { _lock: lock })
+    }
+}

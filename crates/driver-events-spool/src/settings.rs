@@ -1,0 +1,30 @@
+use std::time::Duration;
+
+/// What an event survives once [`send`](driver_events_core::DriverEventSink::send) has returned
+/// [`Spooled`](driver_events_core::Receipt::Spooled).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Durability {
+    /// The end of the process, `kill -9` too: the event is in the operating system's cache
+    /// ([`synchronous=NORMAL`](https://www.sqlite.org/pragma.html#pragma_synchronous)). A power loss may cost the last events
+    /// before it, and never damages the file.
+    #[default]
+    Process,
+    /// A power loss as well: every commit waits for the disk (`synchronous=FULL`). Concurrent sends share a commit.
+    Power,
+}
+
+/// Which events stay in the file after every target has them, so that an operator can look back.
+///
+/// A full spool gives up kept events before it refuses a new one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Retention {
+    /// None.
+    #[default]
+    Off,
+    /// The last ones, up to this number.
+    Count(u64),
+    /// Those that were spooled within this time.
+    Age(Duration),
+}

@@ -1,0 +1,128 @@
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+
+use super::append::last_position;
+use super::columns::event_columns;
+use super::store_error::StoreError;
+use crate::clock::now_ms;
+use crate::settings::Retention;
+
+/// What a target has had since its last settlement.
+#[derive(Clone, Debug)]
+pub(crate) struct Settlement {
+    pub(crate) target: Arc<str>,
+    /// Every event up to here is settled.
+    pub(crate) cursor: i64,
+    /// Settled events behind the cursor.
+    pub(crate) ahead: Vec<i64>,
+    /// Number of events delivered.
+    pub(crate) delivered: u64,
+    pub(crate) dead: Vec<DeadLetter>,
+}
+
+/// An event that the target can never have.
+#[derive(Clone, Debug)]
+pub(crate) struct DeadLetter {
+    pub(crate) position: i64,
+    /// Name of the error's kind.
+    pub(crate) error: &'static str,
+    pub(crate) reason: String,
+}
+
+/// Condition on a row of `events`: every target that it is for has it.
+macro_rules! is_settled {
+    () => {
+        "NOT EXISTS (
+            SELECT 1 FROM targets
+            WHERE targets.cursor < events.position AND (events.target IS NULL OR events.target = targets.name)
+            AND NOT EXISTS (
+                SELECT 1 FROM settled WHERE settled.target = targets.name AND settled.position = events.position
+            )
+        )"
+    };
+}
+
+/// Writes a settlement in the current transaction, and removes the events that every target has, unless the retention keeps
+/// them.
+pub(crate) fn settle(connection: &Connection, settlement: &Settlement, retention: Retention) -> Result<(), StoreError> {
+    let name = &settlement.target;
+    for letter in &settlement.dead {
+        insert_dead_letter(connection, name, letter)?;
+    }
+    let before: i64 = connection
+        .prepare_cached("SELECT cursor FROM targets WHERE name = ?")?
+        .query_row(params![name], |row| row.get(0))?;
+    connection
+        .prepare_cached(
+            "UPDATE targets SET cursor = max(cursor, ?2), delivered = delivered + ?3, dead = dead + ?4 WHERE name = ?1",
+        )?
+        .execute(params![
+            name,
+            settlement.cursor,
+            settlement.delivered,
+            settlement.dead.len()
+        ])?;
+    connection
+        .prepare_cached("DELETE FROM settled WHERE target = ? AND position <= ?")?
+        .execute(params![name, settlement.cursor])?;
+    let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO settled (target, position) VALUES (?, ?)")?;
+    for position in &settlement.ahead {
+        insert.execute(params![name, position])?;
+    }
+    if retention != Retention::Off {
+        return Ok(());
+    }
+    connection
+        .prepare_cached(concat!(
+            "DELETE FROM events WHERE position > ? AND position <= ? AND ",
+            is_settled!()
+        ))?
+        .execute(params![before, settlement.cursor])?;
+    let mut delete = connection.prepare_cached(concat!("DELETE FROM events WHERE position = ? AND ", is_settled!()))?;
+    for position in &settlement.ahead {
+        delete.execute(params![position])?;
+    }
+    Ok(())
+}
+
+fn insert_dead_letter(connection: &Connection, target: &str, letter: &DeadLetter) -> Result<(), StoreError> {
+    // Copied by SQLite, since a damaged row cannot be read.
+    const COPY: &str = concat!(
+        "INSERT INTO dead_letters (died_at, error, reason, position, spooled_at, target, ",
+        event_columns!(),
+        ") SELECT ?, ?, ?, position, spooled_at, ?, ",
+        event_columns!(),
+        " FROM events WHERE position = ?"
+    );
+    connection.prepare_cached(COPY)?.execute(params![
+        now_ms(),
+        letter.error,
+        letter.reason,
+        target,
+        letter.position
+    ])?;
+    Ok(())
+}
+
+/// Removes the events that every target has and that the retention keeps no more.
+pub(crate) fn purge(connection: &Connection, retention: Retention) -> Result<(), StoreError> {
+    const BY_POSITION: &str = "DELETE FROM events WHERE position <= min(?, (SELECT min(cursor) FROM targets))";
+    const BY_TIME: &str = "DELETE FROM events WHERE position <= (SELECT min(cursor) FROM targets) AND spooled_at < ?";
+    let (sql, limit) = match retention {
+        Retention::Off => return Ok(()),
+        Retention::Count(count) => (BY_POSITION, last_position(connection)?.saturating_sub_unsigned(count)),
+        Retention::Age(age) => {
+            let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+            (BY_TIME, now_ms().saturating_sub(age))
+        }
+    };
+    connection.prepare_cached(sql)?.execute(params![limit])?;
+    Ok(())
+}
+
+/// Removes every event that every target has, also those that the retention keeps.
+pub(crate) fn purge_all(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute(concat!("DELETE FROM events WHERE ", is_settled!()), [])?;
+    Ok(())
+}

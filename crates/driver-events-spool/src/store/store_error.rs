@@ -1,0 +1,73 @@
+use driver_events_core::{SetupError, SetupErrorKind, SinkError, SinkErrorKind};
+use rusqlite::ErrorCode;
+
+/// Error of the database.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// The file is damaged, or is no database.
+    #[error("the spool file is damaged")]
+    Corrupt(#[source] rusqlite::Error),
+    /// The disk is full.
+    #[error("the disk of the spool is full")]
+    Full(#[source] rusqlite::Error),
+    /// Written by a newer version of this crate.
+    #[error(
+        "the spool file has schema version {found}, and this version of driver-events-spool knows {known}: update it"
+    )]
+    Newer { found: i32, known: i32 },
+    /// A database of another program.
+    #[error("the file is an SQLite database of another program: use another path")]
+    Foreign,
+    /// Any other error.
+    #[error("cannot use the spool file")]
+    Sqlite(#[source] rusqlite::Error),
+}
+
+impl StoreError {
+    pub(crate) fn is_corrupt(&self) -> bool {
+        matches!(self, Self::Corrupt(_))
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+
+    /// Returns the error of a send whose commit failed with this error.
+    pub(crate) fn to_sink_error(&self) -> SinkError {
+        let kind = match self {
+            Self::Full(_) => SinkErrorKind::Full,
+            Self::Corrupt(_) | Self::Sqlite(_) => SinkErrorKind::Disconnected,
+            Self::Newer { .. } | Self::Foreign => SinkErrorKind::Fatal,
+        };
+        SinkError::new(kind, self.with_cause())
+    }
+
+    /// Returns the message with that of SQLite.
+    pub(crate) fn with_cause(&self) -> String {
+        match std::error::Error::source(self) {
+            Some(source) => format!("{self}: {source}"),
+            None => self.to_string(),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(error),
+            Some(ErrorCode::DiskFull) => Self::Full(error),
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+impl From<StoreError> for SetupError {
+    fn from(error: StoreError) -> Self {
+        let kind = match error {
+            StoreError::Newer { .. } | StoreError::Foreign => SetupErrorKind::Incompatible,
+            StoreError::Full(_) => SetupErrorKind::Unreachable,
+            StoreError::Corrupt(_) | StoreError::Sqlite(_) => SetupErrorKind::Invalid,
+        };
+        Self::new(kind, "cannot open the spool").with_source(error)
+    }
+}

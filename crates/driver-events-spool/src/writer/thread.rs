@@ -1,0 +1,274 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc as std_mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use driver_events_core::SetupError;
+use rusqlite::Connection;
+use tokio::sync::{mpsc, watch};
+
+use super::file_state::FileState;
+use super::group::{Committed, Group, Select};
+use super::handle::{Command, WriterHandle};
+use super::maintenance::Maintenance;
+use crate::file::owner::Owner;
+use crate::file::permissions::create_private;
+use crate::file::set_aside::set_aside;
+use crate::settings::{Durability, Retention};
+use crate::store::append::last_position;
+use crate::store::connection::open_writer;
+use crate::store::settle::{purge, purge_all};
+use crate::store::space::{Space, used_bytes};
+use crate::store::store_error::StoreError;
+use crate::store::targets;
+
+/// Maximum number of events in a commit.
+const MAX_GROUP: usize = 1_024;
+/// Least time between two searches for kept events to give up.
+const PURGE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the writer needs to know.
+#[derive(Debug)]
+pub(crate) struct WriterSettings {
+    pub(crate) path: PathBuf,
+    pub(crate) targets: Vec<Arc<str>>,
+    pub(crate) forgotten: Vec<Arc<str>>,
+    pub(crate) durability: Durability,
+    pub(crate) retention: Retention,
+    pub(crate) max_bytes: u64,
+}
+
+impl WriterHandle {
+    /// Opens the file, and starts the thread. The thread keeps the lock until it ends.
+    pub(crate) fn start(settings: WriterSettings, owner: Owner) -> Result<Self, SetupError> {
+        let mut state = FileState::default();
+        let connection = match open(&settings) {
+            Err(error) if error.is_corrupt() => {
+                state.set_aside.push(replace(&settings.path, &error)?);
+                open(&settings)
+            }
+            opened => opened,
+        };
+        let (connection, last, bytes) = connection?;
+        (state.last, state.bytes) = (last, bytes);
+        let (commands, mut received) = mpsc::unbounded_channel();
+        let (sender, receiver) = watch::channel(state);
+        let failed = |error| SetupError::invalid("cannot start a thread of the spool").with_source(error);
+        let (stop, stopped) = std_mpsc::channel();
+        let maintenance = Maintenance {
+            path: settings.path.clone(),
+            commands: commands.clone(),
+            state: sender.clone(),
+            wal_limit: (settings.max_bytes / 16).max(256 * 1024),
+        };
+        let maintenance = thread::Builder::new()
+            .name("spool-maintenance".into())
+            .spawn(move || maintenance.run(&stopped))
+            .map_err(failed)?;
+        let thread = Thread {
+            settings,
+            connection,
+            state: sender,
+            last_purge: None,
+        };
+        let spawned = thread::Builder::new().name("spool-writer".into()).spawn(move || {
+            thread.run(&mut received, (stop, maintenance));
+            drop(owner);
+            // Last: `WriterHandle::ended` waits for it.
+            drop(received);
+        });
+        spawned.map_err(failed)?;
+        Ok(Self {
+            commands,
+            state: receiver,
+        })
+    }
+}
+
+fn open(settings: &WriterSettings) -> Result<(Connection, i64, u64), StoreError> {
+    let connection = open_writer(&settings.path, settings.durability)?;
+    targets::register(&connection, &settings.targets)?;
+    let forgotten = settings
+        .forgotten
+        .iter()
+        .filter(|name| !settings.targets.contains(name));
+    for name in forgotten {
+        targets::remove(&connection, name)?;
+        purge_all(&connection)?;
+    }
+    let (last, bytes) = (last_position(&connection)?, used_bytes(&connection)?);
+    Ok((connection, last, bytes))
+}
+
+/// Sets a damaged file aside and creates an empty one.
+fn replace(path: &Path, error: &StoreError) -> Result<PathBuf, SetupError> {
+    let failed = |error| {
+        let message = format!("cannot replace the damaged spool file {}", path.display());
+        SetupError::invalid(message).with_source(error)
+    };
+    let aside = set_aside(path).map_err(failed)?;
+    create_private(path).map_err(failed)?;
+    tracing::error!(
+        path = %path.display(),
+        set_aside = %aside.display(),
+        error = error.with_cause(),
+        "the spool file is damaged and was set aside: it may hold events that were not delivered"
+    );
+    Ok(aside)
+}
+
+struct Thread {
+    settings: WriterSettings,
+    connection: Connection,
+    state: watch::Sender<FileState>,
+    last_purge: Option<Instant>,
+}
+
+impl Thread {
+    fn run(
+        mut self,
+        commands: &mut mpsc::UnboundedReceiver<Command>,
+        (stop, maintenance): (std_mpsc::Sender<()>, thread::JoinHandle<()>),
+    ) {
+        while let Some(first) = commands.blocking_recv() {
+            let mut group = Group::default();
+            group.add(first);
+            while group.len < MAX_GROUP
+                && !group.is_stop
+                && let Ok(next) = commands.try_recv()
+            {
+                group.add(next);
+            }
+            let is_stop = group.is_stop;
+            self.process(group);
+            if is_stop {
+                break;
+            }
+        }
+        // The last connection that closes copies the log into the database.
+        drop(stop);
+        let _ = maintenance.join();
+        if let Err((_, error)) = self.connection.close() {
+            tracing::warn!(path = %self.settings.path.display(), %error, "cannot close the spool file");
+        }
+    }
+
+    fn process(&mut self, group: Group) {
+        if group.damaged.is_some_and(|epoch| epoch == self.epoch()) {
+            let error = rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
+                Some("found by a reader".into()),
+            );
+            self.start_new_file(&StoreError::from(error));
+        }
+        if group.is_purge {
+            self.purge();
+        }
+        let mut written = self.write(&group, Select::All);
+        if let Err(error) = &written {
+            if error.is_corrupt() {
+                let error = written.err();
+                if let Some(error) = &error {
+                    self.start_new_file(error);
+                }
+                written = self.write(&group, Select::All);
+            } else if error.is_full() {
+                written = self.write(&group, Select::Terminal);
+            }
+        }
+        match written {
+            Ok(committed) => {
+                self.report(&committed);
+                group.reply(&committed, self.epoch(), &self.full_message());
+            }
+            Err(error) => {
+                tracing::warn!(
+                    path = %self.settings.path.display(),
+                    error = error.with_cause(),
+                    "commit of the spool failed"
+                );
+                group.fail(&error);
+            }
+        }
+    }
+
+    fn write(&mut self, group: &Group, select: Select) -> Result<Committed, StoreError> {
+        let mut space = self.space()?;
+        if !space.has(group.bytes) && self.give_up_kept_events()? {
+            space = self.space()?;
+        }
+        let context = (self.epoch(), self.settings.retention);
+        group.write(&mut self.connection, space, select, context)
+    }
+
+    fn space(&self) -> Result<Space, StoreError> {
+        let directory = self.settings.path.parent().unwrap_or(Path::new("."));
+        Space::measure(&self.connection, directory, self.settings.max_bytes)
+    }
+
+    /// Removes the events that the retention keeps, when the spool is full. Returns whether it has tried.
+    fn give_up_kept_events(&mut self) -> Result<bool, StoreError> {
+        let is_due = self.last_purge.is_none_or(|last| last.elapsed() >= PURGE_INTERVAL);
+        if self.settings.retention == Retention::Off || !is_due {
+            return Ok(false);
+        }
+        self.last_purge = Some(Instant::now());
+        purge_all(&self.connection)?;
+        Ok(true)
+    }
+
+    fn purge(&mut self) {
+        if let Err(error) = purge(&self.connection, self.settings.retention) {
+            tracing::debug!(path = %self.settings.path.display(), error = error.with_cause(), "cannot remove kept events");
+        }
+    }
+
+    fn report(&self, committed: &Committed) {
+        self.state.send_if_modified(|state| {
+            state.bytes = committed.bytes;
+            state.accepted += committed.accepted;
+            state.refused += committed.refused;
+            if let Some(last) = committed.last {
+                state.last = state.last.max(last);
+            }
+            committed.last.is_some()
+        });
+    }
+
+    fn epoch(&self) -> u64 {
+        self.state.borrow().epoch
+    }
+
+    fn full_message(&self) -> String {
+        format!(
+            "the spool is full: {} of {} bytes are in use, or the disk is full",
+            self.state.borrow().bytes,
+            self.settings.max_bytes
+        )
+    }
+
+    /// Goes on with an empty file. After a failure the next commit tries it again.
+    fn start_new_file(&mut self, error: &StoreError) {
+        let aside = match replace(&self.settings.path, error) {
+            Ok(aside) => aside,
+            Err(error) => {
+                tracing::error!(%error, "cannot replace the damaged spool file");
+                return;
+            }
+        };
+        match open(&self.settings) {
+            Ok((connection, last, bytes)) => {
+                self.connection = connection;
+                self.state.send_modify(|state| {
+                    state.epoch += 1;
+                    (state.last, state.bytes) = (last, bytes);
+                    state.set_aside.push(aside);
+                });
+            }
+            Err(error) => {
+                tracing::error!(error = error.with_cause(), "cannot open a new spool file");
+            }
+        }
+    }
+}

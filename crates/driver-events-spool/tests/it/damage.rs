@@ -1,0 +1,166 @@
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt;
+
+use driver_events_core::{DriverEventSink, MemoryEventSink, SetupErrorKind, SinkErrorKind};
+use driver_events_spool::SpooledSink;
+use rusqlite::Connection;
+
+use crate::support::{Directory, Switch, builder, event, ids, impatient, send_all, wait_for};
+
+/// Leaves `count` undelivered events in a closed spool.
+async fn with_backlog(directory: &Directory, count: u32) {
+    let switch = Switch::failing(SinkErrorKind::Disconnected);
+    let spool = impatient(builder(directory.file())).deliver_to("target", switch);
+    let spool = spool.open().await.unwrap();
+    let events: Vec<_> = (0..count).map(|number| event(number % 3, number)).collect();
+    send_all(&spool, &events).await;
+    spool.close().await.unwrap_err();
+}
+
+async fn open(directory: &Directory, memory: &MemoryEventSink) -> SpooledSink {
+    let spool = builder(directory.file()).deliver_to("target", memory.clone());
+    spool.open().await.unwrap()
+}
+
+/// Checks that the spool works and reports the file that was set aside.
+async fn check_new_file(directory: &Directory, damaged: &[u8]) {
+    let memory = MemoryEventSink::new();
+    let spool = open(directory, &memory).await;
+    let set_aside = spool.health().set_aside;
+    let [aside] = &set_aside[..] else {
+        panic!("one file is set aside: {set_aside:?}");
+    };
+    assert!(
+        aside
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("events.db.corrupt-"),
+        "{aside:?}"
+    );
+    assert_eq!(fs::read(aside).unwrap(), damaged, "it is kept whole");
+    send_all(&spool, &[event(9, 0)]).await;
+    spool.close().await.unwrap();
+    assert_eq!(memory.len(), 1);
+    // The next start finds a good file.
+    let spool = open(directory, &memory).await;
+    assert!(spool.health().set_aside.is_empty());
+    spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn file_that_is_no_database_is_set_aside() {
+    let directory = Directory::new();
+    let garbage = b"not a database, and longer than the header of one. ".repeat(100);
+    fs::write(directory.file(), &garbage).unwrap();
+    check_new_file(&directory, &garbage).await;
+}
+
+#[tokio::test]
+async fn truncated_file_is_set_aside() {
+    for pages in [1, 2, 5] {
+        let directory = Directory::new();
+        with_backlog(&directory, 500).await;
+        let file = OpenOptions::new().write(true).open(directory.file()).unwrap();
+        file.set_len(pages * 4_096).unwrap();
+        drop(file);
+        let damaged = fs::read(directory.file()).unwrap();
+        check_new_file(&directory, &damaged).await;
+    }
+}
+
+/// A page in the middle is found while events are delivered.
+#[tokio::test]
+async fn damaged_page_is_found_by_the_delivery() {
+    let directory = Directory::new();
+    with_backlog(&directory, 2_000).await;
+    let pages = fs::metadata(directory.file()).unwrap().len() / 4_096;
+    let file = OpenOptions::new().write(true).open(directory.file()).unwrap();
+    for page in pages / 2..pages {
+        file.write_all_at(&[0xa5; 4_096], page * 4_096).unwrap();
+    }
+    drop(file);
+    let memory = MemoryEventSink::new();
+    let spool = open(&directory, &memory).await;
+    let health = wait_for(&spool, "the damage", |health| !health.set_aside.is_empty()).await;
+    assert_eq!(health.set_aside.len(), 1, "{health:?}");
+    let before = memory.len();
+    assert!(before < 2_000);
+    send_all(&spool, &[event(9, 0), event(9, 1)]).await;
+    spool.flush().await.unwrap();
+    assert!(memory.len() >= before + 2);
+    assert_eq!(memory.of_goal(crate::support::goal(9)).len(), 2);
+    spool.close().await.unwrap();
+}
+
+/// SQLite does not see it: the checksum of the row does.
+#[tokio::test]
+async fn damaged_event_is_a_dead_letter() {
+    let directory = Directory::new();
+    let switch = Switch::failing(SinkErrorKind::Disconnected);
+    let spool = impatient(builder(directory.file())).deliver_to("target", switch);
+    let spool = spool.open().await.unwrap();
+    let events = [event(1, 0), event(1, 111_111), event(1, 2)];
+    send_all(&spool, &events).await;
+    spool.close().await.unwrap_err();
+
+    let mut bytes = fs::read(directory.file()).unwrap();
+    let text = b"111111";
+    let at = bytes.windows(text.len()).position(|window| window == text).unwrap();
+    bytes[at] ^= 1;
+    fs::write(directory.file(), bytes).unwrap();
+
+    let memory = MemoryEventSink::new();
+    let spool = open(&directory, &memory).await;
+    spool.flush().await.unwrap();
+    assert_eq!(ids(&memory.envelopes()), ids(&[events[0].clone(), events[2].clone()]));
+    assert_eq!(spool.health().targets[0].dead, 1);
+    assert_eq!(spool.health().set_aside.len(), 0);
+    spool.close().await.unwrap();
+    let connection = Connection::open(directory.file()).unwrap();
+    let (id, error, reason): (String, String, String) = connection
+        .query_row("SELECT id, error, reason FROM dead_letters", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .unwrap();
+    assert_eq!(id, events[1].id().as_str());
+    assert_eq!(
+        (&*error, &*reason),
+        ("damaged", "the row is damaged: its checksum differs")
+    );
+}
+
+#[tokio::test]
+async fn empty_file_is_a_new_spool() {
+    let directory = Directory::new();
+    fs::write(directory.file(), b"").unwrap();
+    let memory = MemoryEventSink::new();
+    let spool = open(&directory, &memory).await;
+    send_all(&spool, &[event(1, 0)]).await;
+    spool.close().await.unwrap();
+    assert_eq!(memory.len(), 1);
+}
+
+#[tokio::test]
+async fn file_of_another_program_or_a_newer_version_is_unchanged() {
+    let cases = [
+        ("CREATE TABLE notes (text)", "of another program"),
+        ("PRAGMA application_id = 1", "of another program"),
+        (
+            "PRAGMA application_id = 0x44564553; PRAGMA user_version = 99",
+            "schema version 99",
+        ),
+    ];
+    for (sql, expected) in cases {
+        let directory = Directory::new();
+        Connection::open(directory.file()).unwrap().execute_batch(sql).unwrap();
+        let spool = builder(directory.file()).deliver_to("target", MemoryEventSink::new());
+        let error = spool.open().await.unwrap_err();
+        assert_eq!(error.kind(), SetupErrorKind::Incompatible);
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains(expected), "{cause}");
+        let names = directory.names();
+        assert!(!names.iter().any(|name| name.contains("corrupt")), "{names:?}");
+    }
+}

@@ -1,0 +1,66 @@
+use driver_events_core::{DriverEventSink, SinkErrorKind};
+
+use crate::support::{Directory, Mode, Switch, builder, event, send_all, terminal, wait_for};
+
+const MAX_BYTES: u64 = 512 * 1024;
+
+#[tokio::test]
+async fn full_spool_keeps_terminal_events_and_resumes() {
+    let directory = Directory::new();
+    let switch = Switch::failing(SinkErrorKind::Disconnected);
+    let spool = builder(directory.file())
+        .max_bytes(MAX_BYTES)
+        .deliver_to("target", switch.clone());
+    let spool = spool.open().await.unwrap();
+    let mut accepted = 0;
+    let error = loop {
+        match spool.send(event(1, accepted)).await {
+            Ok(_) => accepted += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), SinkErrorKind::Full);
+    assert!(error.to_string().contains("of 524288 bytes are in use"), "{error}");
+    let health = spool.health();
+    assert!(
+        health.bytes < MAX_BYTES && health.bytes > MAX_BYTES * 8 / 10,
+        "{health:?}"
+    );
+    assert_eq!(health.refused, 1);
+
+    // The reserve, until it is used up too.
+    let mut reserved = 0;
+    while spool.send(terminal(2)).await.is_ok() {
+        reserved += 1;
+        assert!(reserved < 1_000, "there is no end");
+    }
+    assert!(reserved > 20, "{reserved}");
+    assert!(spool.health().bytes <= MAX_BYTES, "{:?}", spool.health());
+
+    switch.set(Mode::Accept);
+    spool.flush().await.unwrap();
+    assert_eq!(switch.events().len(), accepted as usize + reserved);
+    send_all(&spool, &[event(1, accepted)]).await;
+    spool.close().await.unwrap();
+}
+
+/// A batch keeps what fits.
+#[tokio::test]
+async fn batch_is_accepted_in_part() {
+    let directory = Directory::new();
+    let switch = Switch::failing(SinkErrorKind::Disconnected);
+    let spool = builder(directory.file())
+        .max_bytes(MAX_BYTES)
+        .deliver_to("target", switch.clone());
+    let spool = spool.open().await.unwrap();
+    let mut batch: Vec<_> = (0..5_000).map(|number| event(1, number)).collect();
+    batch.push(terminal(1));
+    let results = spool.send_batch(batch).await;
+    assert_eq!(results.len(), 5_001);
+    let first_refused = results.iter().position(Result::is_err).unwrap();
+    assert!(results[first_refused..5_000].iter().all(Result::is_err));
+    assert!(results[5_000].is_ok(), "the terminal event has the reserve");
+    switch.set(Mode::Accept);
+    wait_for(&spool, "delivery", |health| health.targets[0].depth == 0).await;
+    assert_eq!(switch.events().len(), first_refused + 1);
+}
