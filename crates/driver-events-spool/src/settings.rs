@@ -1,4 +1,7 @@
+use std::str::FromStr;
 use std::time::Duration;
+
+use driver_events_core::SetupError;
 
 /// What an event survives once [`send`](driver_events_core::DriverEventSink::send) has returned
 /// [`Spooled`](driver_events_core::Receipt::Spooled).
@@ -27,4 +30,19 @@ pub enum Retention {
     Count(u64),
     /// Those that were spooled within this time.
     Age(Duration),
+}
+
+/// `process` or `power`.
+impl FromStr for Durability {
+    type Err = SetupError;
+
+    fn from_str(text: &str) -> Result<Self, SetupError> {
+        match text {
+            "process" => Ok(Self::Process),
+            "power" => Ok(Self::Power),
+            _ => Err(SetupError::invalid(format!(
+                "unknown durability `{text}`: expected `process` or `power`"
+            ))),
+        }
+    }
 }

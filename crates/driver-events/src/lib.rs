@@ -6,7 +6,7 @@
 //! [`next`](DriverEventSource::next).
 //!
 //! The crate re-exports `driver-events-types` and `driver-events-core` at its root, and the transports as the modules
-//! [`stdout`], `nats` and `kafka`. Programs that build sinks without URLs may depend on those crates directly.
+//! [`stdout`], `nats`, `kafka` and `spool`. Programs that build sinks without URLs may depend on those crates directly.
 //!
 //! # Examples
 //! ```console
@@ -53,9 +53,13 @@
 //! - `nats`: `nats:`, `tls:` and `jetstream:` URLs, and the module `nats`.
 //! - `kafka`: `kafka:` URLs, and the module `kafka`. Builds librdkafka.
 //! - `kafka-tls`: TLS for Kafka, and the SASL mechanisms that need it. Links the system's OpenSSL.
+//! - `spool`: `spool:` URLs, and the module `spool`: an outbox on disk. Builds SQLite.
+//! - `metrics`: sinks report to the [`metrics`](https://docs.rs/metrics) facade.
 //! - `conformance`: the module `conformance`, a test suite for sinks and sources.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod pipeline;
 
 mod open;
 
@@ -87,6 +91,11 @@ pub use driver_events_kafka as kafka;
 #[cfg_attr(docsrs, doc(cfg(feature = "nats")))]
 #[doc(inline)]
 pub use driver_events_nats as nats;
+/// An outbox on disk, in front of any sinks.
+#[cfg(feature = "spool")]
+#[cfg_attr(docsrs, doc(cfg(feature = "spool")))]
+#[doc(inline)]
+pub use driver_events_spool as spool;
 /// Events as lines, on stdout, in files and on any writer.
 #[doc(inline)]
 pub use driver_events_stdout as stdout;
@@ -96,6 +105,7 @@ pub use open_error::OpenError;
 pub use opened_sink::OpenedSink;
 pub use opened_source::OpenedSource;
 pub use options::{KafkaProperties, Options};
+pub use pipeline::{builder::Pipeline, opened::OpenedPipeline};
 pub use protocol::Protocol;
 pub use sink_url::SinkUrl;
 pub use source_url::SourceUrl;

@@ -14,6 +14,7 @@ use crate::source_url::SourceUrl;
 /// | `nats://HOST:PORT`, `tls://HOST:PORT` | `NatsEventSink`, with feature `nats` |
 /// | `jetstream://HOST:PORT/STREAM` | `JetStreamEventSink`, with feature `nats` |
 /// | `kafka://HOST:PORT/TOPIC` | `KafkaEventSink`, with feature `kafka` |
+/// | `spool:PATH?to=URL` | `SpooledSink` in front of the sinks of other URLs, with feature `spool` |
 ///
 /// [`SinkUrl`] lists the parameters.
 ///

@@ -14,4 +14,6 @@ pub enum Protocol {
     JetStream,
     /// A Kafka topic: `kafka://`.
     Kafka,
+    /// An outbox on disk: `spool:PATH`.
+    Spool,
 }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use driver_events_core::redacted_url;
+use async_trait::async_trait;
+use driver_events_core::{SetupError, redacted_url};
 use driver_events_stdout::{Format, StdoutEventSink};
 
 use crate::open_error::OpenError;
@@ -12,6 +13,10 @@ use crate::opened_sink::OpenedSink;
 use crate::options::Options;
 use crate::protocol::Protocol;
 use crate::transport::remote::RemoteSink;
+#[cfg(feature = "spool")]
+use crate::transport::remote::Target;
+#[cfg(feature = "spool")]
+use crate::transport::spool::SpoolAddress;
 use crate::transport::{self, file};
 use crate::url::{Url, UrlError};
 
@@ -23,6 +28,7 @@ use crate::url::{Url, UrlError};
 /// | `file:PATH`, `file:///PATH`; `?` and `%` in the path are written as `%3F` and `%25` | as `stdout:`, but the default is CloudEvents, and bare JSON for an event without a subject |
 /// | `nats://HOST:PORT`; `tls://` requires TLS | `prefix=TENANT`, `bare`, `tls`, `inbox=PREFIX` |
 /// | `jetstream://HOST:PORT/STREAM` | as `nats:`, and `domain=NAME` |
+/// | `spool:PATH`, `spool:///PATH`, with feature `spool` | `to=URL`, once for each target, with `%3F`, `%26` and `%40` for `?`, `&` and `@`; `durability=process` (default) or `power`; `retention=NUMBER` or `DURATION`; `max-bytes=NUMBER` |
 /// | `kafka://HOST:PORT/TOPIC`; default topic: `agent.driver` | `prefix=TENANT`, `bare`, `tls`, `per-subject`, `acks=all` (default), `leader` or `none`. With [`create_topic`](Options::create_topic): `partitions=12`, `replication=3`, `min-insync=2`, `retention=7d` |
 ///
 /// Several hosts of a cluster are separated by commas. For NATS, each may be a URL: `nats://h1,nats://h2`. NATS credentials,
@@ -40,8 +46,13 @@ pub struct SinkUrl {
 #[derive(Clone, Debug)]
 enum Destination {
     Stdout(Format),
-    File { path: PathBuf, format: Option<Format> },
+    File {
+        path: PathBuf,
+        format: Option<Format>,
+    },
     Remote(Arc<dyn RemoteSink>),
+    #[cfg(feature = "spool")]
+    Spool(Arc<SpoolAddress>),
 }
 
 impl SinkUrl {
@@ -59,6 +70,14 @@ impl SinkUrl {
                 path: url.file_path()?,
                 format: format(&url)?,
             },
+            #[cfg(feature = "spool")]
+            "spool" => {
+                let address = SpoolAddress::parse(&url, |target| Self::parse(target)?.into_target())?;
+                return Ok(Self {
+                    text: address.to_string(),
+                    destination: Destination::Spool(Arc::new(address)),
+                });
+            }
             _ => Destination::Remote(transport::sink(&url)?),
         };
         Ok(Self {
@@ -67,14 +86,22 @@ impl SinkUrl {
         })
     }
 
+    /// Returns the URL as a target of a spool.
+    #[cfg(feature = "spool")]
+    pub(crate) fn into_target(self) -> Result<Target, UrlError> {
+        match self.destination {
+            Destination::Spool(_) => Err(UrlError::new("a spool cannot be the target of a spool")),
+            destination => Ok(Target {
+                name: self.text,
+                sink: Arc::new(destination),
+            }),
+        }
+    }
+
     /// Returns the transport.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
-        match &self.destination {
-            Destination::Stdout(_) => Protocol::Stdout,
-            Destination::File { .. } => Protocol::File,
-            Destination::Remote(remote) => remote.protocol(),
-        }
+        self.destination.protocol()
     }
 
     /// Returns the path of a `file:` URL.
@@ -82,7 +109,7 @@ impl SinkUrl {
     pub fn path(&self) -> Option<&Path> {
         match &self.destination {
             Destination::File { path, .. } => Some(path),
-            Destination::Stdout(_) | Destination::Remote(_) => None,
+            _ => None,
         }
     }
 
@@ -100,17 +127,39 @@ impl SinkUrl {
     /// # Cancel safety
     /// As [`open_sink`](crate::open_sink).
     pub async fn open(&self, options: &Options) -> Result<OpenedSink, OpenError> {
-        let opened = match &self.destination {
-            Destination::Stdout(format) => Ok(OpenedSink::new(
+        let opened = self.destination.open(options).await;
+        opened.map_err(|error| OpenError::new(&self.text, error))
+    }
+}
+
+#[async_trait]
+impl RemoteSink for Destination {
+    fn protocol(&self) -> Protocol {
+        match self {
+            Self::Stdout(_) => Protocol::Stdout,
+            Self::File { .. } => Protocol::File,
+            Self::Remote(remote) => remote.protocol(),
+            #[cfg(feature = "spool")]
+            Self::Spool(address) => address.protocol(),
+        }
+    }
+
+    async fn open(&self, options: &Options) -> Result<OpenedSink, SetupError> {
+        match self {
+            Self::Stdout(format) => Ok(OpenedSink::new(
                 StdoutEventSink::builder().format(*format).build_stdout(),
             )),
-            Destination::File { path, format } => file::open_sink(path.clone(), *format).await,
-            Destination::Remote(remote) => match options.check_timeout() {
-                Ok(()) => remote.open(options).await,
-                Err(error) => Err(error),
-            },
-        };
-        opened.map_err(|error| OpenError::new(&self.text, error))
+            Self::File { path, format } => file::open_sink(path.clone(), *format).await,
+            Self::Remote(remote) => {
+                options.check_timeout()?;
+                remote.open(options).await
+            }
+            #[cfg(feature = "spool")]
+            Self::Spool(address) => {
+                options.check_timeout()?;
+                address.open(options).await
+            }
+        }
     }
 }
 

@@ -3,6 +3,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+/// Parameter that a URL may have several times.
+const REPEATED: &str = "to";
+
 /// Components of a URL such as `file:PATH?KEY=VALUE&KEY=VALUE`.
 ///
 /// Works on bytes, as paths of files need not be UTF-8.
@@ -92,6 +95,13 @@ impl UrlError {
             .ok_or_else(|| Self::new(format!("missing value for parameter `{key}`")))
     }
 
+    /// Returns the percent-decoded value of a parameter.
+    #[cfg(feature = "spool")]
+    pub(crate) fn decoded(key: &str, value: Option<&str>) -> Result<String, Self> {
+        let bytes = percent_decode(Self::required_value(key, value)?.as_bytes())?;
+        String::from_utf8(bytes).map_err(|_| Self::new(format!("`{key}` is not valid UTF-8")))
+    }
+
     /// Parses a parameter with `FromStr`.
     pub(crate) fn parsed<T: FromStr<Err: fmt::Display>>(key: &str, value: Option<&str>) -> Result<T, Self> {
         let value = Self::required_value(key, value)?;
@@ -128,7 +138,8 @@ fn parameters(query: &[u8]) -> Result<Vec<(&str, Option<&str>)>, UrlError> {
             Some((key, value)) => (key, Some(value)),
             None => (parameter, None),
         };
-        if parameters.iter().any(|(known, _)| *known == key) {
+        let may_repeat = key == REPEATED;
+        if !may_repeat && parameters.iter().any(|(known, _)| *known == key) {
             return Err(UrlError::new(format!("duplicate parameter `{key}`")));
         }
         parameters.push((key, value));

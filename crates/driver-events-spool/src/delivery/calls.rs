@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use driver_events_core::{BatchResults, DriverEventSink, Receipt, SinkError, SinkErrorKind};
+use driver_events_core::{BatchResults, DriverEventSink, Envelope, Receipt, SinkError, SinkErrorKind};
 use tokio::task::{Id, JoinSet};
 
 use super::window::Item;
@@ -20,6 +20,20 @@ pub(super) struct Finished {
     pub(super) results: Vec<Result<Receipt, SinkError>>,
 }
 
+/// Sends a batch. An event that the sink only keeps in memory counts once a flush has succeeded.
+async fn send(sink: &dyn DriverEventSink, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
+    let mut results = sink.send_batch(envelopes).await;
+    let is_in_memory = |result: &Result<Receipt, SinkError>| matches!(result, Ok(Receipt::Buffered));
+    if results.iter().any(is_in_memory)
+        && let Err(error) = sink.flush().await
+    {
+        for result in results.iter_mut().filter(|result| is_in_memory(result)) {
+            *result = Err(SinkError::new(error.kind(), format!("flush failed: {error}")));
+        }
+    }
+    results
+}
+
 impl Calls {
     pub(super) fn len(&self) -> usize {
         self.items.len()
@@ -32,7 +46,7 @@ impl Calls {
     /// Sends a batch, in a task of its own: a sink that panics costs no event.
     pub(super) fn send(&mut self, sink: Arc<dyn DriverEventSink>, items: Vec<Item>) {
         let envelopes = items.iter().map(|item| item.envelope.clone()).collect();
-        let call = self.tasks.spawn(async move { sink.send_batch(envelopes).await });
+        let call = self.tasks.spawn(async move { send(&*sink, envelopes).await });
         self.items.insert(call.id(), items);
     }
 

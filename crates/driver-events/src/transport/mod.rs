@@ -6,6 +6,9 @@ mod kafka;
 #[cfg(feature = "nats")]
 mod nats;
 
+#[cfg(feature = "spool")]
+pub(crate) mod spool;
+
 pub(crate) mod remote;
 #[cfg(unix)]
 mod wait_readable;
@@ -23,7 +26,7 @@ struct Transport {
     is_enabled: bool,
 }
 
-const TRANSPORTS: [Transport; 2] = [
+const TRANSPORTS: [Transport; 3] = [
     Transport {
         name: "NATS",
         schemes: &["nats", "tls", "jetstream"],
@@ -35,6 +38,12 @@ const TRANSPORTS: [Transport; 2] = [
         schemes: &["kafka"],
         feature: "kafka",
         is_enabled: cfg!(feature = "kafka"),
+    },
+    Transport {
+        name: "a spool",
+        schemes: &["spool"],
+        feature: "spool",
+        is_enabled: cfg!(feature = "spool"),
     },
 ];
 

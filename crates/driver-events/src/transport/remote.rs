@@ -1,4 +1,6 @@
 use std::fmt;
+#[cfg(feature = "spool")]
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use driver_events_core::SetupError;
@@ -8,7 +10,16 @@ use crate::opened_source::OpenedSource;
 use crate::options::Options;
 use crate::protocol::Protocol;
 
-/// Parsed URL of a sink on a server.
+/// Destination of events, of any transport.
+#[cfg(feature = "spool")]
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// The URL without user and password.
+    pub(crate) name: String,
+    pub(crate) sink: Arc<dyn RemoteSink>,
+}
+
+/// Parsed URL of a sink that is opened with options.
 #[async_trait]
 pub(crate) trait RemoteSink: fmt::Debug + Send + Sync {
     fn protocol(&self) -> Protocol;

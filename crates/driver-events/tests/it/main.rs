@@ -16,6 +16,9 @@ mod files;
 #[cfg(any(feature = "kafka", feature = "nats"))]
 mod outage;
 mod own_and_memory_sinks;
+mod pipeline;
+#[cfg(feature = "spool")]
+mod spool;
 mod support;
 mod urls;
 

@@ -1,0 +1,5 @@
+pub(crate) mod builder;
+pub(crate) mod opened;
+
+mod compose;
+mod config;
