@@ -17,6 +17,8 @@
 //! | `settled` | events behind the cursor that are delivered or dead already |
 //! | `dead_letters` | events that a target can never have, with the reason |
 //!
+//! [`SpoolFile`] and [`SpoolEventSource`] read the file, also while its owner runs, and settle dead letters.
+//!
 //! # Alarms
 //! [`SpooledSink::health`] has the state of each target. The same goes to `tracing` (`error` for what needs an operator, `warn`
 //! for what is retried) and, with the feature `metrics`, once a second to the [`metrics`](https://docs.rs/metrics) facade:
@@ -37,6 +39,8 @@ mod health;
 mod health_report;
 mod health_view;
 
+mod inspect;
+
 mod delivery;
 mod writer;
 
@@ -51,5 +55,9 @@ struct Readme;
 
 pub use builder::SpoolBuilder;
 pub use health::{Health, TargetHealth, TargetState};
+pub use inspect::kept_event::{DeadLetter, KeptEvent};
+pub use inspect::source::SpoolEventSource;
+pub use inspect::spool_file::SpoolFile;
+pub use inspect::stats::{SpoolStats, TargetStats};
 pub use settings::{Durability, Retention};
 pub use sink::SpooledSink;

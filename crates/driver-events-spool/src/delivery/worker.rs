@@ -172,8 +172,10 @@ impl Worker {
             self.window.read_to(page.end);
         }
         if damaged.dead.is_empty() {
-            self.reporter
-                .advance(self.epoch, self.reporter.progress(), &self.window);
+            // Also past events that are for other targets.
+            let mut progress = self.reporter.progress();
+            progress.cursor = self.window.cursor();
+            self.reporter.advance(self.epoch, progress, &self.window);
         } else {
             self.record(damaged).await;
         }

@@ -44,6 +44,16 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Opens a connection that reads and settles dead letters while the owner writes. Creates nothing.
+pub(crate) fn open_editor(path: &Path) -> Result<Connection, StoreError> {
+    let connection = open(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    Ok(connection)
+}
+
 /// Opens a connection that copies the log into the database.
 pub(crate) fn open_checkpointer(path: &Path) -> Result<Connection, StoreError> {
     open(

@@ -58,18 +58,23 @@ pub(crate) fn read_page(
 }
 
 fn read_event(row: &Row<'_>) -> Result<SpooledEvent, StoreError> {
-    let (bytes, content) = match Columns::read(row) {
-        Err(error) => (0, Err(format!("the row is damaged: {error}"))),
-        Ok((columns, checksum)) if checksum != i64::from(columns.checksum()) => (
-            columns.json.len(),
-            Err("the row is damaged: its checksum differs".to_owned()),
-        ),
-        Ok((columns, _)) => (columns.json.len(), columns.envelope()),
-    };
+    let (bytes, content) = content(row);
     Ok(SpooledEvent {
         position: row.get(COUNT)?,
         spooled_at: row.get(COUNT + 1)?,
         bytes,
         content,
     })
+}
+
+/// Returns the bytes of a row's JSON, and its event, or why the row is not what was written.
+pub(crate) fn content(row: &Row<'_>) -> (usize, Result<Envelope, String>) {
+    match Columns::read(row) {
+        Err(error) => (0, Err(format!("the row is damaged: {error}"))),
+        Ok((columns, checksum)) if checksum != i64::from(columns.checksum()) => (
+            columns.json.len(),
+            Err("the row is damaged: its checksum differs".to_owned()),
+        ),
+        Ok((columns, _)) => (columns.json.len(), columns.envelope()),
+    }
 }

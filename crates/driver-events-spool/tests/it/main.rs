@@ -15,6 +15,7 @@ mod crash;
 mod damage;
 mod delivery;
 mod full;
+mod inspect;
 mod model;
 mod open;
 mod restart;
