@@ -33,7 +33,7 @@ pub fn clippy(root: &Path, selection: &Selection) -> Result<()> {
 }
 
 /// `cargo xtask features`: no lint warns in the front-door crate and the command-line tool with each selected transport
-/// alone and with none.
+/// alone, with the spool alone, and with none.
 ///
 /// # Errors
 /// Returns clippy's failure, or an error if clippy is missing and cannot be installed.
@@ -42,7 +42,7 @@ pub fn features(root: &Path, selection: &Selection) -> Result<()> {
     let transports = Transport::ALL
         .into_iter()
         .filter(|transport| selection.builds(*transport));
-    for features in [""].into_iter().chain(transports.map(Transport::name)) {
+    for features in ["", "spool"].into_iter().chain(transports.map(Transport::name)) {
         let mut clippy = cargo(root);
         clippy.args([
             "clippy",

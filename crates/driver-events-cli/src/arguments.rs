@@ -6,6 +6,8 @@ use crate::completions::CompletionsArguments;
 use crate::demo::DemoArguments;
 use crate::man::ManArguments;
 use crate::publish::PublishArguments;
+#[cfg(feature = "spool")]
+use crate::spool::SpoolArguments;
 use crate::subjects::SubjectsArguments;
 use crate::tail::TailArguments;
 
@@ -22,6 +24,7 @@ Examples:
   driver-events publish run.ndjson --to 'stdout:?format=pretty'
   my-agent | driver-events publish --to stdout: --to file:events.ndjson
   driver-events tail --from file:events.ndjson --follow --kind escalate
+  my-agent | driver-events publish --to 'spool:events.db?to=stdout:'
   driver-events completions bash \\
     > ~/.local/share/bash-completion/completions/driver-events
   driver-events man publish | man -l -
@@ -42,6 +45,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     Publish(PublishArguments),
     Tail(TailArguments),
+    #[cfg(feature = "spool")]
+    Spool(SpoolArguments),
     Demo(DemoArguments),
     Subjects(SubjectsArguments),
     Completions(CompletionsArguments),
@@ -61,6 +66,7 @@ fn features() -> String {
         ("nats", cfg!(feature = "nats")),
         ("kafka", cfg!(feature = "kafka")),
         ("kafka-tls", cfg!(feature = "kafka-tls")),
+        ("spool", cfg!(feature = "spool")),
     ];
     let enabled: Vec<_> = features
         .iter()

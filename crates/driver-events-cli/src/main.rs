@@ -6,6 +6,8 @@ mod completions;
 mod demo;
 mod man;
 mod publish;
+#[cfg(feature = "spool")]
+mod spool;
 mod subjects;
 mod tail;
 
@@ -37,6 +39,8 @@ fn main() -> ExitCode {
         Command::Publish(arguments) => runtime::run(|shutdown| publish::run(arguments, shutdown)),
         Command::Tail(arguments) => runtime::run(|shutdown| tail::run(arguments, shutdown)),
         Command::Demo(arguments) => runtime::run(|shutdown| demo::run(arguments, shutdown)),
+        #[cfg(feature = "spool")]
+        Command::Spool(arguments) => spool::run(arguments),
         Command::Subjects(arguments) => subjects::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Command::Man(arguments) => man::run(&arguments, Arguments::command()),

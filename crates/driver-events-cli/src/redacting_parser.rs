@@ -17,7 +17,11 @@ pub(crate) struct RedactingParser<T> {
 impl<T> RedactingParser<T> {
     /// Creates a parser of URLs.
     pub(crate) fn of_url(parse: fn(&OsStr) -> Result<T, String>) -> Self {
-        let redact = |url: &OsStr| redacted_url(&url.to_string_lossy()).into_owned();
+        let redact = |url: &OsStr| match url.to_string_lossy().split_once('?') {
+            // The URL of a target is percent-encoded, and its password with it.
+            Some((spool, _)) if spool.starts_with("spool:") => format!("{spool}?.."),
+            _ => redacted_url(&url.to_string_lossy()).into_owned(),
+        };
         Self { parse, redact }
     }
 

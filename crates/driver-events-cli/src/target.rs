@@ -75,7 +75,8 @@ impl Target {
     /// event that it gave up and that is sent again could be stored twice.
     pub(crate) fn call_timeout(&self, timeout: Duration) -> Duration {
         match self.protocol() {
-            Protocol::Kafka => timeout.max(CALL_TIMEOUT),
+            // A spool waits for its targets when it closes.
+            Protocol::Kafka | Protocol::Spool => timeout.max(CALL_TIMEOUT),
             _ => CALL_TIMEOUT,
         }
     }

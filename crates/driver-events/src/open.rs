@@ -52,6 +52,7 @@ pub async fn open_sink(url: &str, options: &Options) -> Result<OpenedSink, OpenE
 /// | `nats://HOST:PORT`, `tls://HOST:PORT` | `NatsEventSource`, with feature `nats` |
 /// | `jetstream://HOST:PORT/STREAM` | `JetStreamEventSource`, with feature `nats` |
 /// | `kafka://HOST:PORT/TOPIC` | `KafkaEventSource`, with feature `kafka` |
+/// | `spool:PATH` | `SpoolEventSource` of the events in the file of a spool, with feature `spool` |
 ///
 /// [`SourceUrl`] lists the parameters.
 ///

@@ -11,6 +11,8 @@ use crate::opened_source::OpenedSource;
 use crate::options::Options;
 use crate::protocol::Protocol;
 use crate::transport::remote::RemoteSource;
+#[cfg(feature = "spool")]
+use crate::transport::spool;
 use crate::transport::{self, file};
 use crate::url::{Url, UrlError};
 
@@ -23,6 +25,7 @@ use crate::url::{Url, UrlError};
 /// | `nats://HOST:PORT`; `tls://` requires TLS | `prefix=TENANT`, `tls`, `inbox=PREFIX` |
 /// | `jetstream://HOST:PORT/STREAM` | as `nats:`, `domain=NAME`, and `offset`, which is a [`StartPosition`](crate::StartPosition) |
 /// | `kafka://HOST:PORT/TOPIC`; default topic: `agent.driver` | `prefix=TENANT`, `tls`, `per-subject`, `offset` |
+/// | `spool:PATH`, with feature `spool` | `follow`: waits for new events at the end |
 ///
 /// Hosts and credentials are written as in a [`SinkUrl`](crate::SinkUrl). `Debug` and `Display` omit credentials.
 #[derive(Clone, Debug)]
@@ -37,6 +40,11 @@ enum Origin {
     Stdin,
     File(PathBuf),
     Remote(Arc<dyn RemoteSource>),
+    #[cfg(feature = "spool")]
+    Spool {
+        path: PathBuf,
+        follows: bool,
+    },
 }
 
 impl SourceUrl {
@@ -51,6 +59,11 @@ impl SourceUrl {
             "stdin" if url.path.is_empty() => Origin::Stdin,
             "stdin" => return Err(UrlError::new("`stdin:` takes no path")),
             "file" => Origin::File(url.file_path()?),
+            #[cfg(feature = "spool")]
+            "spool" => Origin::Spool {
+                path: url.file_path()?,
+                follows: spool::follows(&url)?,
+            },
             _ => Origin::Remote(transport::source(&url)?),
         };
         if let (Origin::Stdin | Origin::File(_), Some((key, _))) = (&origin, url.parameters.first()) {
@@ -81,6 +94,20 @@ impl SourceUrl {
         }
     }
 
+    /// Returns the URL of a source that waits for new events at its end. Of a `spool:` URL only: a file needs a reader that knows
+    /// its rotation, and servers are always followed.
+    #[must_use]
+    pub fn following(self) -> Self {
+        match self.origin {
+            #[cfg(feature = "spool")]
+            Origin::Spool { path, .. } => Self {
+                text: self.text,
+                origin: Origin::Spool { path, follows: true },
+            },
+            origin => Self { origin, ..self },
+        }
+    }
+
     /// Returns the transport.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
@@ -88,6 +115,8 @@ impl SourceUrl {
             Origin::Stdin => Protocol::Stdin,
             Origin::File(_) => Protocol::File,
             Origin::Remote(remote) => remote.protocol(),
+            #[cfg(feature = "spool")]
+            Origin::Spool { .. } => Protocol::Spool,
         }
     }
 
@@ -96,7 +125,7 @@ impl SourceUrl {
     pub fn path(&self) -> Option<&Path> {
         match &self.origin {
             Origin::File(path) => Some(path),
-            Origin::Stdin | Origin::Remote(_) => None,
+            _ => None,
         }
     }
 
@@ -156,6 +185,8 @@ impl SourceUrl {
             Origin::Stdin => Ok(file::stdin(options)),
             Origin::File(path) => file::open_source(path, options).await,
             Origin::Remote(remote) => remote.open(options).await,
+            #[cfg(feature = "spool")]
+            Origin::Spool { path, follows } => spool::open_source(path, *follows, options).await,
         };
         opened.map_err(|error| OpenError::new(&self.text, error))
     }

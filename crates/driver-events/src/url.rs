@@ -109,7 +109,7 @@ impl UrlError {
     }
 
     /// Parses a boolean parameter. A key without a value means `true`.
-    #[cfg(any(feature = "nats", feature = "kafka"))]
+    #[cfg(any(feature = "nats", feature = "kafka", feature = "spool"))]
     pub(crate) fn boolean(key: &str, value: Option<&str>) -> Result<bool, Self> {
         let value = value.unwrap_or("true");
         value

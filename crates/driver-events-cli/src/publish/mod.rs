@@ -57,6 +57,11 @@ Targets:
   Accepts several brokers, separated by commas, and `?prefix=TENANT&bare&tls`.
   `per-subject` publishes to one topic per subject. `acks=leader` and
   `acks=none` are faster, but may lose or duplicate events.
+  spool:PATH?to=URL
+             a file on disk from which each `to` gets every event, also after a
+             crash and any outage. `to` may be repeated; in its URL write `?`,
+             `&` and `@` as %3F, %26 and %40. Also `durability=power`,
+             `retention=NUMBER|DURATION` and `max-bytes=NUMBER`.
   `driver-events --version` lists the transports of this build.
 
 Credentials:
@@ -84,6 +89,11 @@ Kafka topics:
   Retries within --timeout store an event once. If the producer has to be
   re-created, the summary counts the events that may be stored twice.
   Publishing a file again stores its events again, with the same ids.
+
+Spools:
+  Reading goes on while the targets of a spool are down. At the end, the command
+  waits for them up to --timeout. What they lack then stays in the file: the
+  next start delivers it, and `driver-events spool drain` does.
 
 Input:
   Each line is a bare event or a CloudEvent in structured mode. The bytes of

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use driver_events::{Envelope, OpenedSink, Position, Receipt, SinkError, SinkErrorKind, Stored};
+use driver_events::{Envelope, Guarantee, OpenedSink, Position, Receipt, SinkError, SinkErrorKind, Stored};
 
 use super::retry_policy::{Outage, RetryPolicy};
 use crate::report::{Report, count, with_causes};
@@ -119,7 +119,7 @@ impl TargetWorker {
     /// pending, in order; the error is the first one of the batch.
     async fn send_and_flush(&self, progress: &mut BatchProgress<'_>) -> Result<(), SinkError> {
         if progress.pending.is_empty() {
-            return self.opened.sink.flush().await;
+            return self.flush().await;
         }
         let envelopes = progress.pending.iter().map(|(_, line)| line.envelope.clone()).collect();
         let mut results = self.opened.sink.send_batch(envelopes).await.into_iter();
@@ -142,15 +142,24 @@ impl TargetWorker {
             }
         }
         match failure {
-            None => self.opened.sink.flush().await,
+            None => self.flush().await,
             Some(error) => Err(error),
+        }
+    }
+
+    /// Waits until the accepted events are as safe as the target makes them. A spool has them on disk already: its flush
+    /// waits for brokers.
+    async fn flush(&self) -> Result<(), SinkError> {
+        match self.opened.sink.guarantee() {
+            Guarantee::Spooled => Ok(()),
+            _ => self.opened.sink.flush().await,
         }
     }
 
     /// Stops the worker. Accepted events of the last batch count as delivered if a flush succeeds.
     async fn stop(&mut self, error: &SinkError, progress: &BatchProgress<'_>, lines: &[Line]) {
         // Without pending events, the flush itself has failed.
-        let is_flushed = !progress.pending.is_empty() && self.opened.sink.flush().await.is_ok();
+        let is_flushed = !progress.pending.is_empty() && self.flush().await.is_ok();
         let first_unconfirmed = if is_flushed {
             self.delivered += progress.accepted;
             progress.pending.first().map(|(_, line)| *line)
@@ -219,7 +228,11 @@ impl TargetWorker {
 
     /// Returns the line of the summary. `malformed` is the number of lines that were sent to no target.
     pub(super) fn summary(&self, malformed: u64) -> String {
-        let mut summary = format!("{} delivered to {}", count(self.delivered, "event"), self.target);
+        let done = match self.opened.sink.guarantee() {
+            Guarantee::Spooled => "kept by",
+            _ => "delivered to",
+        };
+        let mut summary = format!("{} {done} {}", count(self.delivered, "event"), self.target);
         if self.already_stored > 0 {
             summary.push_str(&format!(", {} already stored", self.already_stored));
         }

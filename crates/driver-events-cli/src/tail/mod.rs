@@ -38,6 +38,8 @@ Sources:
              ones
   Accepts several brokers, separated by commas, and `?prefix=TENANT&tls`.
   `per-subject` reads one topic per subject.
+  spool:PATH the file of a spool: events that are not delivered to every
+             target, and those that it keeps
   The start position of a stream or topic is `offset=earliest` (default),
   `offset=latest`, a duration such as `offset=1h`, or a time such as
   `offset=2026-01-31T12:00:00Z`. --since accepts the same texts.
@@ -73,7 +75,8 @@ Diagnostics:
   Standard error lists
   - malformed events, as NAME:LINE:COLUMN: reason. The position is
     SUBJECT#NUMBER:COLUMN in core NATS, STREAM#SEQUENCE:COLUMN in JetStream
-    and TOPIC[PARTITION]#OFFSET:COLUMN in Kafka.
+    TOPIC[PARTITION]#OFFSET:COLUMN in Kafka and PATH#POSITION:COLUMN in a
+    spool.
   - duplicate sequence numbers, and missing or late ones if no filter is set.
   - truncation and replacement of a followed file. A replaced file is read
     until it has not grown for 60 seconds. Lines that are truncated within a
@@ -122,7 +125,7 @@ pub(crate) struct TailArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
 
-    /// Wait for more lines at the end of the file, also after its rotation
+    /// Wait for more at the end of a file, also after its rotation, or of a spool
     #[arg(long)]
     follow: bool,
 

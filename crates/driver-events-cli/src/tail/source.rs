@@ -26,6 +26,7 @@ pub(super) async fn open(
     follow: bool,
     report: &Report,
 ) -> Result<Box<dyn DriverEventSource>, OpenError> {
+    let url = &if follow { url.clone().following() } else { url.clone() };
     match url.path() {
         Some(path) if follow => {
             url.check(options)?;
@@ -45,8 +46,8 @@ pub(super) async fn open(
 /// Returns an error if the source is not a file but must be followed, or if it is also written to.
 pub(super) fn check(url: &SourceUrl, follow: bool) -> Result<(), String> {
     let is_local = matches!(url.protocol(), Protocol::File | Protocol::Stdin);
-    if follow && !is_local {
-        let message = "--follow requires a file; a server is always followed";
+    if follow && !is_local && url.protocol() != Protocol::Spool {
+        let message = "--follow requires a file or a spool; a server is always followed";
         return Err(message.to_owned());
     }
     let read = match url.path() {

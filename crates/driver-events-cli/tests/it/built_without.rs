@@ -14,14 +14,20 @@ fn kafka_url_names_the_missing_feature() {
     assert_missing_feature("kafka://127.0.0.1:9092", "Kafka", "kafka");
 }
 
-#[cfg(not(any(feature = "nats", feature = "kafka")))]
+#[cfg(not(feature = "spool"))]
+#[test]
+fn spool_url_names_the_missing_feature() {
+    assert_missing_feature("spool:events.db?to=stdout:", "a spool", "spool");
+}
+
+#[cfg(not(any(feature = "nats", feature = "kafka", feature = "spool")))]
 #[test]
 fn version_lists_no_features() {
     let ended = crate::support::run(["--version"]);
     assert!(ended.stdout().ends_with("\nbuilt with: none\n"), "{}", ended.stdout());
 }
 
-#[cfg(not(all(feature = "nats", feature = "kafka")))]
+#[cfg(not(all(feature = "nats", feature = "kafka", feature = "spool")))]
 fn assert_missing_feature(url: &str, name: &str, feature: &str) {
     for arguments in [["publish", "--to", url], ["tail", "--from", url]] {
         let ended = crate::support::run(arguments);

@@ -24,6 +24,8 @@ mod demo;
 mod errors;
 mod ids;
 mod publish;
+#[cfg(all(unix, feature = "spool"))]
+mod spool;
 
 mod subjects;
 mod tail;

@@ -44,6 +44,7 @@ fn version_lists_the_features() {
         ("nats", cfg!(feature = "nats")),
         ("kafka", cfg!(feature = "kafka")),
         ("kafka-tls", cfg!(feature = "kafka-tls")),
+        ("spool", cfg!(feature = "spool")),
     ];
     let enabled: Vec<&str> = features
         .iter()

@@ -60,6 +60,11 @@ impl Group {
         }
     }
 
+    /// Returns whether there is nothing to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.appends.is_empty() && self.settlements.is_empty()
+    }
+
     /// Writes the group in one transaction.
     pub(super) fn write(
         &self,

@@ -71,6 +71,7 @@ impl WriterHandle {
             connection,
             state: sender,
             last_purge: None,
+            is_replaced: false,
         };
         let spawned = thread::Builder::new().name("spool-writer".into()).spawn(move || {
             thread.run(&mut received, (stop, maintenance));
@@ -123,6 +124,8 @@ struct Thread {
     connection: Connection,
     state: watch::Sender<FileState>,
     last_purge: Option<Instant>,
+    /// Whether the damaged file was set aside and the new one is not open yet.
+    is_replaced: bool,
 }
 
 impl Thread {
@@ -146,9 +149,9 @@ impl Thread {
                 break;
             }
         }
-        // The last connection that closes copies the log into the database.
         drop(stop);
         let _ = maintenance.join();
+        // The connection that closes last copies the log into the database.
         if let Err((_, error)) = self.connection.close() {
             tracing::warn!(path = %self.settings.path.display(), %error, "cannot close the spool file");
         }
@@ -165,18 +168,17 @@ impl Thread {
         if group.is_purge {
             self.purge();
         }
-        let mut written = self.write(&group, Select::All);
-        if let Err(error) = &written {
-            if error.is_corrupt() {
-                let error = written.err();
-                if let Some(error) = &error {
-                    self.start_new_file(error);
-                }
-                written = self.write(&group, Select::All);
-            } else if error.is_full() {
-                written = self.write(&group, Select::Terminal);
-            }
+        if group.is_empty() {
+            return;
         }
+        let written = match self.write(&group, Select::All) {
+            Err(error) if error.is_corrupt() => {
+                self.start_new_file(&error);
+                self.write(&group, Select::All)
+            }
+            Err(error) if error.is_full() => self.write(&group, Select::Terminal),
+            written => written,
+        };
         match written {
             Ok(committed) => {
                 self.report(&committed);
@@ -250,20 +252,23 @@ impl Thread {
 
     /// Goes on with an empty file. After a failure the next commit tries it again.
     fn start_new_file(&mut self, error: &StoreError) {
-        let aside = match replace(&self.settings.path, error) {
-            Ok(aside) => aside,
-            Err(error) => {
-                tracing::error!(%error, "cannot replace the damaged spool file");
-                return;
+        if !self.is_replaced {
+            match replace(&self.settings.path, error) {
+                Ok(aside) => self.state.send_modify(|state| state.set_aside.push(aside)),
+                Err(error) => {
+                    tracing::error!(%error, "cannot replace the damaged spool file");
+                    return;
+                }
             }
-        };
+            self.is_replaced = true;
+        }
         match open(&self.settings) {
             Ok((connection, last, bytes)) => {
                 self.connection = connection;
+                self.is_replaced = false;
                 self.state.send_modify(|state| {
                     state.epoch += 1;
                     (state.last, state.bytes) = (last, bytes);
-                    state.set_aside.push(aside);
                 });
             }
             Err(error) => {

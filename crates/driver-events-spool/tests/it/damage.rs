@@ -5,7 +5,7 @@ use driver_events_core::{DriverEventSink, MemoryEventSink, SetupErrorKind, SinkE
 use driver_events_spool::SpooledSink;
 use rusqlite::Connection;
 
-use crate::support::{Directory, Switch, builder, event, ids, impatient, send_all, wait_for};
+use crate::support::{Directory, Mode, Switch, builder, event, ids, impatient, send_all, wait_for};
 
 /// Leaves `count` undelivered events in a closed spool.
 async fn with_backlog(directory: &Directory, count: u32) {
@@ -92,6 +92,38 @@ async fn damaged_page_is_found_by_the_delivery() {
     assert!(memory.len() >= before + 2);
     assert_eq!(memory.of_goal(crate::support::goal(9)).len(), 2);
     spool.close().await.unwrap();
+}
+
+/// What is spooled after the damage was found is in the new file: the connections to the old one, which close later, do
+/// not delete its log.
+#[tokio::test]
+async fn new_file_keeps_its_log() {
+    let directory = Directory::new();
+    with_backlog(&directory, 2_000).await;
+    let pages = fs::metadata(directory.file()).unwrap().len() / 4_096;
+    let file = OpenOptions::new().write(true).open(directory.file()).unwrap();
+    for page in pages / 2..pages {
+        file.write_all_at(&[0xa5; 4_096], page * 4_096).unwrap();
+    }
+    drop(file);
+    let switch = Switch::default();
+    let spool = builder(directory.file()).deliver_to("target", switch.clone());
+    let spool = spool.open().await.unwrap();
+    wait_for(&spool, "the damage", |health| !health.set_aside.is_empty()).await;
+    // The worker has left the old file.
+    spool.flush().await.unwrap();
+    switch.set(Mode::Fail(SinkErrorKind::Disconnected));
+    for number in 0..20 {
+        send_all(&spool, &[event(9, number)]).await;
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    // As a crash leaves it.
+    let copy = Directory::new();
+    for name in ["events.db", "events.db-wal"] {
+        fs::copy(directory.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let found = driver_events_spool::SpoolFile::open(copy.file()).unwrap();
+    assert_eq!(found.events(0, 100).unwrap().len(), 20);
 }
 
 /// SQLite does not see it: the checksum of the row does.

@@ -1,16 +1,17 @@
 //! An outbox on disk, in front of other sinks.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use driver_events_core::{Observed, SetupError};
-use driver_events_spool::{Durability, Retention, SpooledSink};
+use driver_events_spool::{Durability, Retention, SpoolEventSource, SpooledSink};
 
 use super::remote::{RemoteSink, Target};
 use crate::opened_sink::{OpenedSink, SinkState};
+use crate::opened_source::OpenedSource;
 use crate::options::Options;
 use crate::protocol::Protocol;
 use crate::url::{Url, UrlError};
@@ -70,6 +71,24 @@ pub(crate) fn retention(text: &str) -> Result<Retention, UrlError> {
         UrlError::new(message)
     };
     humantime::parse_duration(text).map(Retention::Age).map_err(invalid)
+}
+
+/// Returns whether the source of a `spool:` URL waits at the end.
+pub(crate) fn follows(url: &Url<'_>) -> Result<bool, UrlError> {
+    let mut follows = false;
+    url.take_parameters("`follow`", |key, value| {
+        if key == "follow" {
+            follows = UrlError::boolean(key, value)?;
+        }
+        Ok(key == "follow")
+    })?;
+    Ok(follows)
+}
+
+/// Opens the source of a spool's file.
+pub(crate) async fn open_source(path: &Path, follows: bool, options: &Options) -> Result<OpenedSource, SetupError> {
+    let source = SpoolEventSource::open(path).await?.with_filter(options.filter());
+    Ok(OpenedSource::new(if follows { source.following() } else { source }))
 }
 
 /// Opens the spool. The sinks of the targets are opened later, with these options.

@@ -154,3 +154,38 @@ async fn loop_without_broker_loses_nothing() {
     reasons.sort_unstable();
     assert_eq!(reasons, (0..21).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn file_is_a_source() {
+    use driver_events::{DriverEventSource, open_source};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.db").display().to_string();
+    let missing = open_source(&format!("spool:{path}"), &Options::default())
+        .await
+        .unwrap_err();
+    assert_eq!(missing.kind(), SetupErrorKind::NotFound);
+    let mut options = Options::default();
+    options.timeout = Some(std::time::Duration::from_millis(1));
+    let sink = open_sink(&format!("spool:{path}?to=file:{path}/none/a"), &options)
+        .await
+        .unwrap()
+        .sink;
+    sink.publish(escalate(7)).await.unwrap();
+    for url in [format!("spool:{path}"), format!("spool:{path}?follow")] {
+        let mut source = open_source(&url, &Options::default()).await.unwrap().source;
+        let delivery = source.next().await.unwrap().unwrap();
+        assert_eq!(delivery.envelope().unwrap().kind(), "escalate");
+        assert_eq!(delivery.position().to_string(), format!("{path}#1"));
+        if !url.contains('?') {
+            assert!(source.next().await.is_none());
+        }
+    }
+    let error = open_source(&format!("spool:{path}?to=stdout:"), &Options::default())
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("unknown parameter `to`: expected `follow`"),
+        "{error}"
+    );
+}
