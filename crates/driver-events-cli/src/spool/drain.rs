@@ -8,7 +8,7 @@ use driver_events::{DriverEventSink, SetupErrorKind};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::sleep;
 
-use super::FileArgument;
+use super::file::FileArgument;
 use crate::connection::ConnectionArguments;
 use crate::exit::Exit;
 use crate::redacting_parser::RedactingParser;

@@ -2,7 +2,7 @@ use clap::Args;
 use driver_events::SetupError;
 use driver_events::spool::SpoolFile;
 
-use super::{FileArgument, with_file};
+use super::file::FileArgument;
 use crate::exit::Exit;
 use crate::report::{Report, count};
 
@@ -38,7 +38,7 @@ fn settle(
     outcome: &str,
     settle: impl Fn(&mut SpoolFile, &[u64]) -> Result<u64, SetupError>,
 ) -> Exit {
-    with_file(&arguments.file.path, |file| {
+    arguments.file.open(|file| {
         let numbers = if arguments.all {
             all(file)?
         } else {

@@ -2,7 +2,8 @@ use clap::Args;
 use driver_events::SetupError;
 use driver_events::spool::SpoolFile;
 
-use super::{FileArgument, text, with_file};
+use super::file::FileArgument;
+use super::text;
 use crate::exit::Exit;
 use crate::output;
 
@@ -28,7 +29,7 @@ pub(super) struct ListArguments {
 }
 
 pub(super) fn run(arguments: &ListArguments) -> Exit {
-    with_file(&arguments.file.path, |file| {
+    arguments.file.open(|file| {
         let lines = if arguments.dead {
             dead_letters(file, arguments.limit)?
         } else {

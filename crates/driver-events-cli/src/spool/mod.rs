@@ -1,16 +1,14 @@
 //! `driver-events spool`: looks into the file of a spool, and settles what an operator must settle.
 
 mod drain;
+mod file;
 mod letters;
 mod list;
 mod show;
 mod stats;
 mod text;
 
-use std::path::{Path, PathBuf};
-
-use clap::{Args, Subcommand, ValueHint};
-use driver_events::spool::SpoolFile;
+use clap::{Args, Subcommand};
 
 use self::drain::DrainArguments;
 use self::letters::LettersArguments;
@@ -18,7 +16,6 @@ use self::list::ListArguments;
 use self::show::ShowArguments;
 use self::stats::StatsArguments;
 use crate::exit::Exit;
-use crate::report::{Report, with_causes};
 use crate::runtime;
 
 const AFTER_HELP: &str = "\
@@ -62,14 +59,6 @@ enum SpoolCommand {
     Drop(LettersArguments),
 }
 
-/// The file that every command has as its first argument.
-#[derive(Debug, Args)]
-struct FileArgument {
-    /// File of the spool
-    #[arg(value_name = "PATH", value_hint = ValueHint::FilePath)]
-    path: PathBuf,
-}
-
 pub(crate) fn run(arguments: SpoolArguments) -> Exit {
     match arguments.command {
         SpoolCommand::Ls(arguments) => list::run(&arguments),
@@ -79,13 +68,4 @@ pub(crate) fn run(arguments: SpoolArguments) -> Exit {
         SpoolCommand::Retry(arguments) => letters::retry(&arguments),
         SpoolCommand::Drop(arguments) => letters::drop(&arguments),
     }
-}
-
-/// Opens the file and runs a command that reads it or settles dead letters.
-fn with_file(path: &Path, command: impl FnOnce(&mut SpoolFile) -> Result<Exit, driver_events::SetupError>) -> Exit {
-    let result = SpoolFile::open(path).and_then(|mut file| command(&mut file));
-    result.unwrap_or_else(|error| {
-        Report::new().error(format_args!("{}: {}", path.display(), with_causes(&error)));
-        Exit::Failure
-    })
 }

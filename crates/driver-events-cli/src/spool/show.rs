@@ -1,7 +1,8 @@
 use clap::Args;
 use driver_events::spool::KeptEvent;
 
-use super::{FileArgument, text, with_file};
+use super::file::FileArgument;
+use super::text;
 use crate::exit::Exit;
 use crate::output;
 use crate::report::Report;
@@ -18,7 +19,7 @@ pub(super) struct ShowArguments {
 }
 
 pub(super) fn run(arguments: &ShowArguments) -> Exit {
-    with_file(&arguments.file.path, |file| {
+    arguments.file.open(|file| {
         let found = file.events_with_id(&arguments.id)?;
         if found.is_empty() {
             Report::new().error(format_args!("there is no event with the id `{}`", arguments.id));

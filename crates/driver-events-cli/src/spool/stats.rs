@@ -4,7 +4,8 @@ use clap::Args;
 use driver_events::spool::SpoolStats;
 use serde_json::json;
 
-use super::{FileArgument, text, with_file};
+use super::file::FileArgument;
+use super::text;
 use crate::exit::Exit;
 use crate::output;
 
@@ -20,7 +21,7 @@ pub(super) struct StatsArguments {
 }
 
 pub(super) fn run(arguments: &StatsArguments) -> Exit {
-    with_file(&arguments.file.path, |file| {
+    arguments.file.open(|file| {
         let stats = file.stats()?;
         let text = if arguments.json {
             json_text(&stats)
