@@ -173,6 +173,30 @@ async fn oldest_events_are_dropped_and_terminal_ones_kept() {
     assert_eq!(numbers, [2, 3, 4, 7, 1]);
 }
 
+/// Nothing is evicted if the events that stay leave no room, by number or by bytes, and all that is needed if they just do.
+#[tokio::test]
+async fn terminal_events_decide_what_can_be_evicted() {
+    let terminal_bytes = terminal(1).json().unwrap().len();
+    let (one, other) = (event(2), event(3));
+    let event_bytes = one.json().unwrap().len();
+    let gate = Gate::closed();
+    let max_bytes = terminal_bytes + 2 * event_bytes;
+    let builder = Buffered::builder(gate.clone(), OnFull::DropNewest).max_bytes(max_bytes);
+    let sink = builder.max_events(3).build().unwrap();
+    occupy(&sink).await;
+    for envelope in [terminal(1), one, other] {
+        sink.send(envelope).await.unwrap();
+    }
+    let stays = || sink.stats().queued;
+    let refused = sink.send(samples::sized(samples::goal(1), 2 * event_bytes + 1)).await;
+    assert_eq!((refused.unwrap_err().kind(), stays()), (SinkErrorKind::Full, 3));
+    // Exactly what the two others leave.
+    sink.send(samples::sized(samples::goal(1), 2 * event_bytes))
+        .await
+        .unwrap();
+    assert_eq!((stays(), sink.stats().queued_bytes), (2, max_bytes));
+}
+
 /// Terminal events leave room only if enough of the others can go.
 #[tokio::test]
 async fn bytes_are_limited_too() {
@@ -295,6 +319,31 @@ async fn worker_finishes_after_a_drop() {
     drop(sink);
     gate.open();
     assert_eq!(gate.memory.wait_for(10).await.len(), 10);
+}
+
+/// Without a drop guard the worker, and with it the connection of the inner sink, would live as long as the runtime.
+#[tokio::test]
+async fn worker_ends_after_a_drop() {
+    let gate = Gate::closed();
+    let sink = Buffered::builder(gate.clone(), OnFull::Wait).build().unwrap();
+    occupy(&sink).await;
+    drop(sink);
+    gate.open();
+    while Arc::strong_count(&gate.permits) > 1 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[test]
+fn defaults_are_as_documented() {
+    let builder = Buffered::builder(MemoryEventSink::new(), OnFull::Wait);
+    let text = format!("{builder:?}");
+    assert!(
+        text.contains("max_events: 10000, max_bytes: 16777216, close_timeout: 10s"),
+        "{text}"
+    );
+    let text = format!("{:?}", builder.close_timeout(Duration::MAX));
+    assert!(text.contains("close_timeout: 31536000s"), "{text}");
 }
 
 fn one_thread() -> tokio::runtime::Runtime {

@@ -253,6 +253,32 @@ async fn too_long_line_is_delivered_in_parts() {
     assert_eq!(bytes, text.len(), "every byte is delivered once");
 }
 
+/// Only the start of a line can have a mark.
+#[tokio::test]
+async fn continuation_keeps_the_bytes_of_a_mark() {
+    let limits = Limits::default().with_max_bytes(1_000);
+    let part_bytes = 1_000 + 333 + 64 * 1024;
+    let text = format!("{}\u{feff}rest", "x".repeat(part_bytes));
+    let all = read_all(NdjsonSource::new("-", text.as_bytes()).with_limits(limits)).await;
+    let raws: Vec<_> = all
+        .iter()
+        .map(|received| match received {
+            Received::Malformed { raw, .. } => &raw[..],
+            Received::Event { .. } => panic!("not an event"),
+        })
+        .collect();
+    assert_eq!(raws.concat(), text.as_bytes());
+}
+
+#[tokio::test]
+async fn closed_source_has_ended() {
+    let text = json(&samples::foreign(samples::goal(1))) + "\n";
+    let mut source = NdjsonSource::new("events", text.as_bytes());
+    assert_eq!(format!("{source:?}"), "NdjsonSource(\"events\")");
+    source.close().await.unwrap();
+    assert!(source.next().await.is_none());
+}
+
 #[tokio::test]
 async fn too_large_event_is_one_malformed_delivery() {
     let limits = Limits::default().with_max_bytes(1_000);

@@ -165,6 +165,30 @@ fn spans_name_the_event_and_failures_are_reported_once() {
     assert_eq!(*lines.0.lock().unwrap(), expected);
 }
 
+#[test]
+fn retries_are_reported_once() {
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::registry().with(lines.clone());
+    tracing::subscriber::with_default(subscriber, || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let failing = FailingEventSink::new(MemoryEventSink::new())
+                .fail(1, SinkErrorKind::Disconnected)
+                .fail(2, SinkErrorKind::Disconnected);
+            failing.retried(Backoff::default()).send(event(1)).await.unwrap();
+        });
+    });
+    let expected = [
+        r#"WARN in none: message=a sink fails: its events are retried sink="MemoryEventSink" kind=Disconnected error=event 1 fails in this test"#,
+        r#"INFO in none: message=the sink accepts events again sink="MemoryEventSink" failures=2"#,
+    ];
+    assert_eq!(*lines.0.lock().unwrap(), expected);
+}
+
 #[tokio::test]
 async fn results_pass_unchanged() {
     let failing = FailingEventSink::new(MemoryEventSink::new()).fail(1, SinkErrorKind::Rejected);

@@ -282,3 +282,16 @@ fn impossible_rules_are_errors() {
         .remove(Some(EventKind::GoalStarted), "goal.metadata.any.depth")
         .unwrap();
 }
+
+/// The limits of a publisher hold for the redacted event.
+#[tokio::test]
+async fn limits_are_those_of_the_envelope() {
+    let memory = MemoryEventSink::new();
+    let sink = memory.clone().redacted(Redaction::metadata_only());
+    let event = || samples::numbered(samples::goal(1), 1);
+    let limits = driver_events_types::Limits::default().with_max_bytes(10);
+    let error = sink.send(Envelope::with_limits(event(), limits)).await.unwrap_err();
+    assert_eq!(error.kind(), SinkErrorKind::TooLarge);
+    sink.send(Envelope::new(event())).await.unwrap();
+    assert_eq!(memory.len(), 1);
+}

@@ -132,6 +132,28 @@ fn joins_lowest_gaps_above_the_limit() {
     );
 }
 
+/// 128 gaps are remembered, so no number that was seen counts as missing.
+#[test]
+fn joins_no_gaps_at_the_limit() {
+    let mut tracker = SequenceTracker::default();
+    let every_other: Vec<u64> = (1..=257).step_by(2).collect();
+    observe_all(&mut tracker, &every_other);
+    use Observation::{Duplicate, Late};
+    assert_eq!(
+        observe_all(&mut tracker, &[3, 5, 255]),
+        [Duplicate, Duplicate, Duplicate]
+    );
+    // The first and the last number of a gap leave nothing behind that would take the place of another gap.
+    assert_eq!(
+        observe_all(&mut tracker, &[2, 256, 259]),
+        [Late, Late, Observation::Gap { missing: 258..=258 }]
+    );
+    assert_eq!(
+        observe_all(&mut tracker, &[2, 3, 256]),
+        [Duplicate, Duplicate, Duplicate]
+    );
+}
+
 /// Late events split one gap into many.
 #[test]
 fn joins_lowest_parts_of_a_split_gap_above_the_limit() {

@@ -30,7 +30,7 @@ use crate::store::store_error::StoreError;
 /// ```
 #[derive(Debug)]
 pub struct SpoolFile {
-    pub(super) connection: Connection,
+    connection: Connection,
 }
 
 impl SpoolFile {
@@ -61,7 +61,7 @@ impl SpoolFile {
     /// # Errors
     /// [`Invalid`](SetupErrorKind::Invalid): the file is damaged or cannot be read.
     pub fn stats(&self) -> Result<SpoolStats, SetupError> {
-        Ok(stats(self)?)
+        Ok(stats(&self.connection)?)
     }
 
     /// Returns up to `limit` events after a position, in the order of the file. 0 is before the first one.

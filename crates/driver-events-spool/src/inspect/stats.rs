@@ -1,13 +1,12 @@
 use std::time::SystemTime;
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::kept_event::{time, unsigned};
-use super::spool_file::SpoolFile;
 use crate::store::space::used_bytes;
 use crate::store::store_error::StoreError;
 
-/// What is in the file of a spool, from [`SpoolFile::stats`].
+/// What is in the file of a spool, from [`SpoolFile::stats`](crate::SpoolFile::stats).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpoolStats {
@@ -42,8 +41,7 @@ const BACKLOG: &str = "SELECT count(*), min(spooled_at) FROM events
     WHERE position > ?1 AND (target IS NULL OR target = ?2)
     AND NOT EXISTS (SELECT 1 FROM settled WHERE settled.target = ?2 AND settled.position = events.position)";
 
-pub(super) fn stats(file: &SpoolFile) -> Result<SpoolStats, StoreError> {
-    let connection = &file.connection;
+pub(super) fn stats(connection: &Connection) -> Result<SpoolStats, StoreError> {
     let count = |table| {
         let sql = format!("SELECT count(*) FROM {table}");
         connection.query_row(&sql, [], |row| row.get::<_, u64>(0))
