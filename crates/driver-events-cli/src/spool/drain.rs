@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueHint};
-use driver_events::spool::{Health, SpooledSink};
+use driver_events::spool::{Health, SpoolFile, SpooledSink};
 use driver_events::{DriverEventSink, SetupErrorKind};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::sleep;
@@ -52,8 +52,9 @@ pub(super) async fn run(arguments: DrainArguments, shutdown: Shutdown) -> Exit {
         Report::new().error("--as must be given once for each --to");
         return Exit::Usage;
     }
-    if !path.is_file() {
-        Report::new().error(format_args!("there is no spool in {}", path.display()));
+    // A spool that does not exist would be created.
+    if let Err(error) = SpoolFile::open(path) {
+        Report::new().error(format_args!("{}: {}", path.display(), with_causes(&error)));
         return Exit::Failure;
     }
     let spool = match open(&arguments).await {
@@ -98,12 +99,18 @@ pub(super) async fn run(arguments: DrainArguments, shutdown: Shutdown) -> Exit {
             report.error(format_args!("{}: {error}", target.name));
         }
     }
+    for path in &health.set_aside {
+        let path = path.display();
+        report.error(format_args!(
+            "the file is damaged: it is now {path}, with what was not delivered"
+        ));
+    }
     if let Err(error) = &closed {
         report.error(with_causes(error));
     }
     match drained {
         Err(stopped) => stopped,
-        Ok(is_drained) => Exit::failure_if(!is_drained || closed.is_err() || has_dead),
+        Ok(is_drained) => Exit::failure_if(!is_drained || closed.is_err() || has_dead || !health.set_aside.is_empty()),
     }
 }
 

@@ -226,12 +226,55 @@ fn files_that_are_no_spool_are_refused() {
     let drained = run(["spool", "drain", &path, "--to", "stdout:"]);
     assert_eq!(
         (drained.code, drained.stderr),
-        (1, format!("error: there is no spool in {path}\n"))
+        (1, format!("error: {path}: there is no spool in {path}\n"))
     );
     assert!(!Path::new(&path).exists());
+    fs::write(&path, "").unwrap();
+    assert_eq!(
+        run(["spool", "drain", &path, "--to", "stdout:"]).code,
+        1,
+        "an empty file is no spool"
+    );
     let tail = run(["tail", "--from", &format!("spool:{path}")]);
     assert_eq!(tail.code, 1);
     let secret = run(["publish", "--to", "spool:a.db?to=amqp%3A%2F%2Fada%3As3cret%40h"]);
     assert_eq!(secret.code, 2);
     assert!(!secret.stderr.contains("s3cret"), "{}", secret.stderr);
+}
+
+#[test]
+fn damage_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    with_backlog(folder.path());
+    let path = path(folder.path());
+    let mut bytes = fs::read(&path).unwrap();
+    let end = bytes.len();
+    bytes[end - 4_096..].fill(0xa5);
+    fs::write(&path, bytes).unwrap();
+    let target = format!("file:{}", folder.path().join("none/a.ndjson").display());
+    let copy = format!("file:{}", folder.path().join("b.ndjson").display());
+    let drained = run(["spool", "drain", &path, "--to", &copy, "--as", &target]);
+    assert_eq!(drained.code, 1, "{}", drained.stderr);
+    assert!(
+        drained.stderr.contains("error: the file is damaged: it is now "),
+        "{}",
+        drained.stderr
+    );
+    let delivered = fs::read_to_string(folder.path().join("b.ndjson"))
+        .unwrap()
+        .lines()
+        .count();
+    assert!(
+        delivered > 0 && delivered < 44,
+        "{delivered}: what precedes the damage is delivered"
+    );
+
+    fs::write(&path, "garbage".repeat(1_000)).unwrap();
+    let published = run(["publish", "/dev/null", "--to", &url(folder.path(), "c.ndjson")]);
+    assert_eq!(published.code, 0, "{}", published.stderr);
+    assert!(
+        published.stderr.contains("the file was damaged and is now "),
+        "{}",
+        published.stderr
+    );
 }

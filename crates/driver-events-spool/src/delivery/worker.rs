@@ -119,16 +119,16 @@ impl Worker {
         }
     }
 
-    /// Returns the position of the last event. Starts again if the file was replaced: what was in flight is in the old one.
+    /// Returns the position of the last event. Starts again if the file was replaced, once what was read from the old one is
+    /// delivered.
     fn follow_file(&mut self) -> i64 {
         let (epoch, last) = {
             let state = self.file.borrow_and_update();
             (state.epoch, state.last)
         };
-        if epoch != self.epoch {
+        if epoch != self.epoch && self.window.len() == 0 {
             self.epoch = epoch;
             self.window = Window::starting_at(0);
-            self.calls = Calls::default();
             self.reader.reopen();
             self.read_after = None;
             self.reporter.advance(epoch, Progress::default(), &self.window);
@@ -138,7 +138,8 @@ impl Worker {
 
     /// Reads events up to `last` into the window. Returns `None` if the runtime shuts down.
     async fn read(&mut self, last: i64) -> Option<()> {
-        if self.read_after.is_some_and(|after| after > Instant::now()) {
+        let is_replaced = self.file.borrow().epoch != self.epoch;
+        if is_replaced || self.read_after.is_some_and(|after| after > Instant::now()) {
             return Some(());
         }
         self.read_after = None;

@@ -43,9 +43,18 @@ pub(crate) fn read_page(
     let mut statement = connection.prepare_cached(SELECT)?;
     let limit = i64::try_from(max_events).unwrap_or(i64::MAX);
     let mut rows = statement.query(params![start, end, target, limit])?;
-    let mut events = Vec::new();
+    let mut events: Vec<SpooledEvent> = Vec::new();
     let mut bytes = 0;
-    while let Some(row) = rows.next()? {
+    loop {
+        let row = match rows.next() {
+            Ok(Some(row)) => row,
+            Ok(None) => break,
+            // What precedes a damaged page is delivered first. The next call finds the damage again.
+            Err(error) => match events.last().map(|event| event.position) {
+                Some(end) => return Ok(Page { events, end }),
+                None => return Err(error.into()),
+            },
+        };
         let event = read_event(row)?;
         bytes += event.bytes;
         let position = event.position;

@@ -134,7 +134,13 @@ impl RemoteSink for SpoolAddress {
 
     async fn open(&self, options: &Options) -> Result<OpenedSink, SetupError> {
         let spool = open(&self.settings, &self.targets, options).await?;
+        let set_aside = spool.health().set_aside;
+        let warnings = set_aside.iter().map(|path| {
+            let path = path.display();
+            format!("the file was damaged and is now {path}: it may hold events that were not delivered")
+        });
         Ok(OpenedSink {
+            warnings: warnings.collect(),
             state: Arc::new(SpoolState(Arc::clone(&spool))),
             ..OpenedSink::new(spool)
         })
