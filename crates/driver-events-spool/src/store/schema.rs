@@ -8,62 +8,60 @@ pub(crate) const VERSION: i32 = 1;
 /// `DVES`, in `application_id`: tells a spool from the database of another program.
 const APPLICATION_ID: i32 = 0x4456_4553;
 
+/// Columns of an event, in both tables that have some.
+macro_rules! columns {
+    () => {
+        "checksum INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        goal TEXT,
+        id TEXT NOT NULL,
+        source TEXT,
+        type TEXT,
+        time TEXT,
+        run TEXT,
+        sequence INTEGER,
+        traceparent TEXT,
+        tracestate TEXT,
+        json BLOB NOT NULL"
+    };
+}
+
 /// - `events`: what is not delivered to every target yet, and what the retention keeps. With a `target`, only for this one: a
 ///   dead letter that is retried.
 /// - `targets`: every event up to the cursor is settled. `delivered` and `dead` count since the file was created.
 /// - `settled`: events beyond the cursor that are settled.
 /// - `dead_letters`: events that a target refused for ever, with the reason.
-const TABLES: &str = "
-CREATE TABLE events (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
-    spooled_at INTEGER NOT NULL,
-    target TEXT,
-    checksum INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    goal TEXT,
-    id TEXT NOT NULL,
-    source TEXT,
-    type TEXT,
-    time TEXT,
-    run TEXT,
-    sequence INTEGER,
-    traceparent TEXT,
-    tracestate TEXT,
-    json BLOB NOT NULL
-) STRICT;
-CREATE TABLE targets (
-    name TEXT PRIMARY KEY,
-    cursor INTEGER NOT NULL,
-    delivered INTEGER NOT NULL DEFAULT 0,
-    dead INTEGER NOT NULL DEFAULT 0
-) STRICT, WITHOUT ROWID;
-CREATE TABLE settled (
-    target TEXT NOT NULL,
-    position INTEGER NOT NULL,
-    PRIMARY KEY (target, position)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE dead_letters (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    died_at INTEGER NOT NULL,
-    error TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    position INTEGER NOT NULL,
-    spooled_at INTEGER NOT NULL,
-    target TEXT NOT NULL,
-    checksum INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    goal TEXT,
-    id TEXT NOT NULL,
-    source TEXT,
-    type TEXT,
-    time TEXT,
-    run TEXT,
-    sequence INTEGER,
-    traceparent TEXT,
-    tracestate TEXT,
-    json BLOB NOT NULL
-) STRICT;
-";
+const TABLES: &str = concat!(
+    "CREATE TABLE events (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        spooled_at INTEGER NOT NULL,
+        target TEXT,
+        ",
+    columns!(),
+    ") STRICT;
+    CREATE TABLE targets (
+        name TEXT PRIMARY KEY,
+        cursor INTEGER NOT NULL,
+        delivered INTEGER NOT NULL DEFAULT 0,
+        dead INTEGER NOT NULL DEFAULT 0
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE settled (
+        target TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        PRIMARY KEY (target, position)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE dead_letters (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        died_at INTEGER NOT NULL,
+        error TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        spooled_at INTEGER NOT NULL,
+        target TEXT NOT NULL,
+        ",
+    columns!(),
+    ") STRICT;"
+);
 
 /// Creates the tables in an empty file, or checks the version of an existing one.
 pub(crate) fn prepare(connection: &mut Connection) -> Result<(), StoreError> {

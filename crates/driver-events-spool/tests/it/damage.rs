@@ -22,6 +22,14 @@ async fn open(directory: &Directory, memory: &MemoryEventSink) -> SpooledSink {
     spool.open().await.unwrap()
 }
 
+fn damage_second_half(directory: &Directory) {
+    let pages = fs::metadata(directory.file()).unwrap().len() / 4_096;
+    let file = OpenOptions::new().write(true).open(directory.file()).unwrap();
+    for page in pages / 2..pages {
+        file.write_all_at(&[0xa5; 4_096], page * 4_096).unwrap();
+    }
+}
+
 /// Checks that the spool works and reports the file that was set aside.
 async fn check_new_file(directory: &Directory, damaged: &[u8]) {
     let memory = MemoryEventSink::new();
@@ -75,12 +83,7 @@ async fn truncated_file_is_set_aside() {
 async fn damaged_page_is_found_by_the_delivery() {
     let directory = Directory::new();
     with_backlog(&directory, 2_000).await;
-    let pages = fs::metadata(directory.file()).unwrap().len() / 4_096;
-    let file = OpenOptions::new().write(true).open(directory.file()).unwrap();
-    for page in pages / 2..pages {
-        file.write_all_at(&[0xa5; 4_096], page * 4_096).unwrap();
-    }
-    drop(file);
+    damage_second_half(&directory);
     let memory = MemoryEventSink::new();
     let spool = open(&directory, &memory).await;
     let health = wait_for(&spool, "the damage", |health| !health.set_aside.is_empty()).await;
@@ -102,12 +105,7 @@ async fn damaged_page_is_found_by_the_delivery() {
 async fn new_file_keeps_its_log() {
     let directory = Directory::new();
     with_backlog(&directory, 2_000).await;
-    let pages = fs::metadata(directory.file()).unwrap().len() / 4_096;
-    let file = OpenOptions::new().write(true).open(directory.file()).unwrap();
-    for page in pages / 2..pages {
-        file.write_all_at(&[0xa5; 4_096], page * 4_096).unwrap();
-    }
-    drop(file);
+    damage_second_half(&directory);
     let switch = Switch::default();
     let spool = builder(directory.file()).deliver_to("target", switch.clone());
     let spool = spool.open().await.unwrap();
