@@ -27,7 +27,7 @@ pub struct Health {
 pub struct TargetHealth {
     /// Name given to [`deliver_to`](crate::SpoolBuilder::deliver_to).
     pub name: String,
-    /// What the delivery does now.
+    /// State of the delivery.
     pub state: TargetState,
     /// Number of events that the target does not have yet.
     pub depth: u64,
@@ -37,11 +37,11 @@ pub struct TargetHealth {
     pub delivered: u64,
     /// Events that the target can never have, since the file was created: they are dead letters.
     pub dead: u64,
-    /// Last error, with its causes. It stays after the target has recovered: [`state`](Self::state) tells.
+    /// Last error, with its causes. Kept after the target has recovered: see [`state`](Self::state).
     pub last_error: Option<String>,
 }
 
-/// What the delivery to a target does.
+/// State of the delivery to a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TargetState {

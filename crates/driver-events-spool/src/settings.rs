@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use driver_events_core::SetupError;
 
-/// What an event survives once [`send`](driver_events_core::DriverEventSink::send) has returned
+/// Guarantee for an event once [`send`](driver_events_core::DriverEventSink::send) has returned
 /// [`Spooled`](driver_events_core::Receipt::Spooled).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -17,7 +17,7 @@ pub enum Durability {
     Power,
 }
 
-/// Which events stay in the file after every target has them, so that an operator can look back.
+/// Events that stay in the file after every target has them, so that an operator can look back.
 ///
 /// A full spool gives up kept events before it refuses a new one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -28,7 +28,7 @@ pub enum Retention {
     Off,
     /// The last ones, up to this number.
     Count(u64),
-    /// Those that were spooled within this time.
+    /// All events that were spooled within this time.
     Age(Duration),
 }
 

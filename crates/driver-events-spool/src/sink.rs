@@ -78,7 +78,7 @@ pub struct SpooledSink {
     workers: Mutex<Closing>,
 }
 
-/// What `close` has to end.
+/// Workers and sinks that `close` ends.
 struct Closing {
     workers: Workers,
     sinks: Vec<Arc<dyn DriverEventSink>>,

@@ -29,13 +29,13 @@ impl Reader {
         }
     }
 
-    /// Opens the file anew with the next page.
+    /// Re-opens the file with the next page.
     pub(super) fn reopen(&mut self) {
         self.connection = None;
     }
 
-    /// Reads events after `start` up to `end`. Returns `None` if the runtime shuts down. After an error the file is opened
-    /// anew.
+    /// Reads events after `start` up to `end`. Returns `None` if the runtime shuts down. After an error the next call re-opens the
+    /// file.
     pub(super) async fn page(&mut self, start: i64, end: i64) -> Option<Result<Page, StoreError>> {
         let connection = self.connection.take();
         let (path, target) = (self.path.clone(), Arc::clone(&self.target));

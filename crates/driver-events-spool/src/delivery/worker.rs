@@ -44,7 +44,7 @@ pub(super) struct Worker {
     read_after: Option<Instant>,
 }
 
-/// What became of the events of a call.
+/// Fates of the events of a call.
 #[derive(Debug, Default)]
 struct Outcome {
     settled: Vec<i64>,

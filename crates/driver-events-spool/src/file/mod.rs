@@ -1,4 +1,4 @@
-//! The spool's files and who may use them.
+//! The spool's files: owner, permissions, free space.
 
 pub(crate) mod free_space;
 pub(crate) mod owner;

@@ -38,7 +38,7 @@ impl SpoolEventSource {
     /// Opens the file. The source ends after the last event.
     ///
     /// # Errors
-    /// Those of [`SpoolFile::open`].
+    /// Same as [`SpoolFile::open`].
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self, SetupError> {
         let path = path.into();
         let opened = path.clone();
@@ -71,7 +71,7 @@ impl SpoolEventSource {
         self
     }
 
-    /// Reads the next page. The file is opened anew if the last call was dropped.
+    /// Reads the next page. Re-opens the file if the last call was dropped.
     async fn read(&mut self) -> Result<(), SourceError> {
         let (file, path, position) = (self.file.take(), self.path.clone(), self.position);
         let reading = spawn_blocking(move || {

@@ -6,7 +6,7 @@ use super::kept_event::{time, unsigned};
 use crate::store::space::used_bytes;
 use crate::store::store_error::StoreError;
 
-/// What is in the file of a spool, from [`SpoolFile::stats`](crate::SpoolFile::stats).
+/// Contents of the file of a spool, from [`SpoolFile::stats`](crate::SpoolFile::stats).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpoolStats {
@@ -20,7 +20,7 @@ pub struct SpoolStats {
     pub targets: Vec<TargetStats>,
 }
 
-/// What the file says about a target.
+/// Backlog and counters of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TargetStats {

@@ -49,7 +49,7 @@ pub(crate) fn read_page(
         let row = match rows.next() {
             Ok(Some(row)) => row,
             Ok(None) => break,
-            // What precedes a damaged page is delivered first. The next call finds the damage again.
+            // Events before a damaged page are delivered first. The next call finds the damage again.
             Err(error) => match events.last().map(|event| event.position) {
                 Some(end) => return Ok(Page { events, end }),
                 None => return Err(error.into()),

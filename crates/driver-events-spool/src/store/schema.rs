@@ -5,7 +5,7 @@ use super::store_error::StoreError;
 /// Version of the tables below, in `user_version`.
 pub(crate) const VERSION: i32 = 1;
 
-/// `DVES`, in `application_id`: tells a spool from the database of another program.
+/// `DVES`, in `application_id`: distinguishes a spool from the database of another program.
 const APPLICATION_ID: i32 = 0x4456_4553;
 
 /// Columns of an event, in both tables that have some.

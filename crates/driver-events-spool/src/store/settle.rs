@@ -8,7 +8,7 @@ use super::store_error::StoreError;
 use crate::clock::now_ms;
 use crate::settings::Retention;
 
-/// What a target has had since its last settlement.
+/// Events that a target has had since its last settlement.
 #[derive(Clone, Debug)]
 pub(crate) struct Settlement {
     pub(crate) target: Arc<str>,

@@ -37,7 +37,7 @@ impl Space {
         self.room.checked_sub(bytes).is_some_and(|rest| rest >= self.reserve)
     }
 
-    /// Takes the room of an event. Returns `false` if there is none.
+    /// Takes the room of an event. Returns `false` if it is too small.
     pub(crate) fn take(&mut self, bytes: u64, is_terminal: bool) -> bool {
         let has_room = self.has(bytes) || (is_terminal && self.room >= bytes);
         if has_room {

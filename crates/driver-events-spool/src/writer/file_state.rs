@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-/// What the writer tells everybody after each commit.
+/// State of the file, published after each commit.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FileState {
     /// Counts the files: a damaged one is replaced. Positions of another epoch mean nothing.

@@ -21,7 +21,7 @@ pub(super) struct Group {
     pub(super) is_stop: bool,
 }
 
-/// Which events of a group are written.
+/// Events of a group to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Select {
     All,
@@ -29,7 +29,7 @@ pub(super) enum Select {
     Terminal,
 }
 
-/// What a commit has written.
+/// Result of a commit.
 #[derive(Debug)]
 pub(super) struct Committed {
     /// For each event whether it is written.

@@ -28,7 +28,7 @@ const MAX_GROUP: usize = 1_024;
 /// Least time between two searches for kept events to give up.
 const PURGE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What the writer needs to know.
+/// Settings of the writer.
 #[derive(Debug)]
 pub(crate) struct WriterSettings {
     pub(crate) path: PathBuf,
