@@ -8,12 +8,12 @@ use driver_events_core::SetupError;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Durability {
-    /// The end of the process, `kill -9` too: the event is in the operating system's cache
+    /// Survives the end of the process, `kill -9` too: the event is in the operating system's cache
     /// ([`synchronous=NORMAL`](https://www.sqlite.org/pragma.html#pragma_synchronous)). A power loss may cost the last events
     /// before it, and never damages the file.
     #[default]
     Process,
-    /// A power loss as well: every commit waits for the disk (`synchronous=FULL`). Concurrent sends share a commit.
+    /// Survives a power loss, too: every commit waits for the disk (`synchronous=FULL`). Concurrent sends share a commit.
     Power,
 }
 
