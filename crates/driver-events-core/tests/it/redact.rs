@@ -3,7 +3,7 @@ use driver_events_core::{
     DriverEventSink, DriverEventSinkExt, Envelope, MemoryEventSink, REDACTED, Redaction, SetupErrorKind, SinkErrorKind,
 };
 use driver_events_types::serde_json::{self, Value, json};
-use driver_events_types::{Decoded, EventKind};
+use driver_events_types::{Decoded, DriverEvent, EventKind, Limits};
 
 const GOAL: &str = "6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01";
 
@@ -283,15 +283,31 @@ fn impossible_rules_are_errors() {
         .unwrap();
 }
 
-/// The limits of a publisher hold for the redacted event.
+/// The limits of a publisher hold for the redacted event, too.
 #[tokio::test]
 async fn limits_are_those_of_the_envelope() {
     let memory = MemoryEventSink::new();
-    let sink = memory.clone().redacted(Redaction::metadata_only());
-    let event = || samples::numbered(samples::goal(1), 1);
-    let limits = driver_events_types::Limits::default().with_max_bytes(10);
-    let error = sink.send(Envelope::with_limits(event(), limits)).await.unwrap_err();
+    let sink = memory
+        .clone()
+        .redacted(Redaction::none().remove(None, "goal.metadata").unwrap());
+    let mut started = goal();
+    started["goal"]["description"] = "x".repeat(600 * 1024).into();
+    let limits = Limits::default().with_max_bytes(1024 * 1024);
+    let event = DriverEvent::from_json_with(started.to_string().as_bytes(), limits).unwrap();
+    sink.send(Envelope::with_limits(event.clone(), limits)).await.unwrap();
+    assert!(memory.envelopes()[0].json().unwrap().len() > 600 * 1024);
+    let error = sink.send(Envelope::new(event)).await.unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::TooLarge);
-    sink.send(Envelope::new(event())).await.unwrap();
-    assert_eq!(memory.len(), 1);
+}
+
+/// A path to an array or to one of several shapes masks the texts below it.
+#[tokio::test]
+async fn arrays_and_alternatives_can_be_masked() {
+    for path in ["goal.acceptance", "goal.acceptance.command"] {
+        let redaction = Redaction::none().mask(None, path).unwrap();
+        let masked = redacted_json(&redaction, goal()).await;
+        let text = masked["goal"]["acceptance"].to_string();
+        assert!(text.contains(REDACTED), "{path}: {text}");
+    }
+    assert!(Redaction::none().mask(None, "goal.budget").is_err());
 }
