@@ -6,11 +6,23 @@ use anyhow::Result;
 
 use crate::command;
 
+/// The options of the benchmarks.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Options {
+    /// What to measure
+    bench: Bench,
+    /// `delivery`: measure memory over an outage of an hour, not of a minute
+    #[arg(long)]
+    hour: bool,
+}
+
 /// A benchmark. Each prints ratios that are measured in one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Bench {
     /// Encoding and decoding, against plain serde derives
     Codec,
+    /// The spool and the buffer: time of a call, throughput, delivery of a backlog, memory
+    Delivery,
     /// The Kafka sink and source, against librdkafka's producers and consumer
     Kafka,
     /// The NATS sinks and sources, against loops over the client
@@ -23,9 +35,10 @@ pub enum Bench {
 ///
 /// # Errors
 /// Returns cargo's failure.
-pub fn run(root: &Path, bench: Bench) -> Result<()> {
-    let name = match bench {
+pub fn run(root: &Path, options: Options) -> Result<()> {
+    let name = match options.bench {
         Bench::Codec => "codec",
+        Bench::Delivery => "delivery",
         Bench::Kafka => "kafka",
         Bench::Nats => "nats",
         Bench::Stdout => "stdout",
@@ -40,5 +53,6 @@ pub fn run(root: &Path, bench: Bench) -> Result<()> {
         "--",
         name,
     ];
-    command::run(command::cargo(root).args(program))
+    let hour = options.hour.then_some("--hour");
+    command::run(command::cargo(root).args(program).args(hour))
 }

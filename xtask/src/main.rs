@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{ArgGroup, Parser, Subcommand};
-use xtask::bench::{self, Bench};
+use xtask::bench;
 use xtask::faults::{self, Faults};
 use xtask::output::progress;
 use xtask::selection::{Selection, Workspace};
@@ -70,10 +70,7 @@ enum Command {
         check: bool,
     },
     /// Run a benchmark, optimised
-    Bench {
-        /// Benchmark to run
-        bench: Bench,
-    },
+    Bench(bench::Options),
     /// Inject faults into real servers and links under load, and report the fate of every event, optimised
     Faults(Faults),
     /// Install, start and stop real servers
@@ -118,7 +115,7 @@ fn run(command: Command) -> Result<()> {
         Command::Vendor => vendor::check(&root),
         Command::Catalogue { check: true } => catalogue::check(&root),
         Command::Catalogue { check: false } => catalogue::write(&root),
-        Command::Bench { bench } => bench::run(&root, bench),
+        Command::Bench(options) => bench::run(&root, options),
         Command::Faults(faults) => faults::run(&root, &faults),
         Command::Brokers { action } => brokers::run(&root, action),
     }

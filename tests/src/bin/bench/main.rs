@@ -1,10 +1,11 @@
-//! Benchmarks that print ratios: `cargo xtask bench codec`, `… stdout`, `… nats`, `… kafka`.
+//! Benchmarks that print ratios: `cargo xtask bench codec`, `… stdout`, `… nats`, `… kafka`, `… delivery`.
 //!
 //! Both sides of a ratio alternate in one process, on the same events, so that changes in the speed of the machine affect
 //! both. The result is the median over the rounds; the spread shows its precision.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod codec;
+mod delivery;
 mod events;
 mod hostile;
 mod kafka;
@@ -26,11 +27,12 @@ fn main() -> ExitCode {
     let name = std::env::args().nth(1).unwrap_or_default();
     let result = match name.as_str() {
         "codec" => codec::run().and_then(|()| hostile::run()),
+        "delivery" => delivery::run(std::env::args().any(|argument| argument == "--hour")),
         "kafka" => kafka::run(),
         "nats" => nats::run(),
         "stdout" => stdout::run(),
         _ => {
-            println!("usage: bench codec|kafka|nats|stdout");
+            println!("usage: bench codec|delivery [--hour]|kafka|nats|stdout");
             return ExitCode::from(2);
         }
     };

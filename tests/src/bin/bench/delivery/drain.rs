@@ -1,0 +1,124 @@
+//! Delivery of a backlog, compared with `send_batch` from memory.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream;
+use driver_events_core::{DriverEventSink, Envelope};
+use driver_events_harness::{KafkaBroker, KafkaListener, NatsServer};
+use driver_events_kafka::KafkaEventSink;
+use driver_events_nats::{JetStreamEventSink, StreamSettings, ensure_stream};
+use driver_events_spool::Durability;
+use rdkafka::ClientConfig;
+use tokio::runtime::Runtime;
+
+use super::spools::{builder, new_file, send_all, with_dead_target};
+use super::{print_head as print_targets, print_row};
+use crate::Failure;
+use crate::events::of_goals;
+use crate::rounds::{Ratio, compare, median, print_head, timed};
+use crate::runtimes::many_threads;
+
+const EVENTS: u32 = 20_480;
+const GOALS: u32 = 1_024;
+const EVENTS_OF_ONE_GOAL: u32 = 10_240;
+const STREAM: &str = "DRAIN";
+
+pub(super) fn jetstream(folder: &Path, server: &NatsServer) -> Result<(), Failure> {
+    println!(
+        "\nBacklog into JetStream, {EVENTS} events of {GOALS} goals, per event; ratio of speeds, target: at least 0.8"
+    );
+    print_head();
+    let runtime = many_threads()?;
+    let client = runtime.block_on(async_nats::connect(server.client_url()))?;
+    runtime.block_on(ensure_stream(&client, &StreamSettings::new(STREAM)))?;
+    let open = || async {
+        jetstream::new(client.clone()).get_stream(STREAM).await?.purge().await?;
+        Ok(JetStreamEventSink::new(client.clone(), STREAM).await?)
+    };
+    compare(
+        "drain / send_batch",
+        EVENTS as usize,
+        Ratio::Speed,
+        || drain(&runtime, folder, of_goals(GOALS, EVENTS), runtime.block_on(open())?),
+        || from_memory(&runtime, of_goals(GOALS, EVENTS), &runtime.block_on(open())?),
+    )?;
+    one_goal(&runtime, folder, "JetStream", || runtime.block_on(open()))
+}
+
+pub(super) fn kafka(folder: &Path, broker: &KafkaBroker) -> Result<(), Failure> {
+    println!(
+        "\nBacklog into Kafka, {EVENTS} events of {GOALS} goals, per event; ratio of speeds, target: at least 0.8"
+    );
+    print_head();
+    let runtime = many_threads()?;
+    broker.admin().create_topic("drain", 4, 1, &[])?;
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", broker.bootstrap_servers(KafkaListener::Plain)?);
+    let open = || {
+        let _entered = runtime.enter();
+        Ok::<_, Failure>(KafkaEventSink::builder(config.clone()).topic("drain").build()?)
+    };
+    compare(
+        "drain / send_batch",
+        EVENTS as usize,
+        Ratio::Speed,
+        || drain(&runtime, folder, of_goals(GOALS, EVENTS), open()?),
+        || from_memory(&runtime, of_goals(GOALS, EVENTS), &open()?),
+    )?;
+    one_goal(&runtime, folder, "Kafka", open)
+}
+
+fn one_goal<S: DriverEventSink>(
+    runtime: &Runtime,
+    folder: &Path,
+    name: &str,
+    open: impl Fn() -> Result<S, Failure>,
+) -> Result<(), Failure> {
+    let mut rates = Vec::new();
+    for _ in 0..3 {
+        let time = drain(runtime, folder, of_goals(1, EVENTS_OF_ONE_GOAL), open()?)?;
+        rates.push(f64::from(EVENTS_OF_ONE_GOAL) / time.as_secs_f64());
+    }
+    let rate = median(rates);
+    print_targets(&format!("One goal alone into {name}, {EVENTS_OF_ONE_GOAL} events"));
+    print_row(
+        "drain",
+        &format!("{rate:.0} events/s"),
+        Some(("≥ 5,000/s", rate >= 5_000.0)),
+    );
+    Ok(())
+}
+
+/// Spools the events while the target is down, and returns the time from opening the file to the last ack.
+fn drain(
+    runtime: &Runtime,
+    folder: &Path,
+    envelopes: Vec<Envelope>,
+    sink: impl DriverEventSink,
+) -> Result<Duration, Failure> {
+    let path = new_file(folder);
+    let time = runtime.block_on(async {
+        let spool = with_dead_target(&path, Durability::Process).await?;
+        send_all(&spool, envelopes).await?;
+        // They stay in the file.
+        let _ = spool.close().await;
+        let start = Instant::now();
+        let spool = builder(&path, Durability::Process)
+            .deliver_to("target", sink)
+            .open()
+            .await?;
+        spool.flush().await?;
+        let time = start.elapsed();
+        spool.close().await?;
+        Ok::<_, Failure>(time)
+    })?;
+    std::fs::remove_file(&path)?;
+    Ok(time)
+}
+
+fn from_memory(runtime: &Runtime, envelopes: Vec<Envelope>, sink: &dyn DriverEventSink) -> Result<Duration, Failure> {
+    let time = timed(|| runtime.block_on(send_all(sink, envelopes)))?;
+    runtime.block_on(sink.close())?;
+    Ok(time)
+}
