@@ -13,7 +13,7 @@ use rdkafka::ClientConfig;
 use tokio::runtime::Runtime;
 
 use super::spools::{builder, new_file, send_all, with_dead_target};
-use super::{print_head as print_targets, print_row};
+use super::{STREAM, print_head as print_targets, print_row};
 use crate::Failure;
 use crate::events::of_goals;
 use crate::rounds::{Ratio, compare, median, print_head, timed};
@@ -22,7 +22,6 @@ use crate::runtimes::many_threads;
 const EVENTS: u32 = 20_480;
 const GOALS: u32 = 1_024;
 const EVENTS_OF_ONE_GOAL: u32 = 10_240;
-const STREAM: &str = "DRAIN";
 
 pub(super) fn jetstream(folder: &Path, server: &NatsServer) -> Result<(), Failure> {
     println!(

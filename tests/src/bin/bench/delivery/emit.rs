@@ -12,14 +12,13 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::raw_store::RawStore;
 use super::spools::{builder, new_file};
-use super::{print_head, print_row};
+use super::{STREAM, print_head, print_row};
 use crate::Failure;
 use crate::events::envelopes;
 use crate::runtimes::many_threads;
 
 const EVENTS: usize = 5_000;
 const INTERVAL: Duration = Duration::from_millis(1);
-const STREAM: &str = "EMIT";
 
 /// The 50th, 99th and 99.9th of a hundred times.
 struct Percentiles(Duration, Duration, Duration);

@@ -12,6 +12,9 @@ use driver_events_harness::{KafkaBroker, KafkaConfig, NatsConfig, NatsServer};
 
 use crate::Failure;
 
+/// The only stream of the server: another one could not have the same subjects.
+const STREAM: &str = "BENCH";
+
 /// `whole_hour` runs the outage in which memory is measured for an hour, otherwise for a minute.
 pub(crate) fn run(whole_hour: bool) -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;

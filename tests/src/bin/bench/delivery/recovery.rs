@@ -12,14 +12,13 @@ use tokio::runtime::Runtime;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::spools::{builder, new_file, send_all, with_dead_target};
-use super::{print_head, print_row};
+use super::{STREAM, print_head, print_row};
 use crate::Failure;
 use crate::events::envelopes;
 use crate::runtimes::many_threads;
 
 const FILE_BYTES: u64 = 1 << 30;
 const EVENT_BYTES: usize = 16 * 1024;
-const STREAM: &str = "RETURN";
 
 pub(super) fn run(folder: &Path, server: &mut NatsServer, whole_hour: bool) -> Result<(), Failure> {
     print_head("After an outage");
