@@ -98,6 +98,7 @@ fn drain(
 ) -> Result<Duration, Failure> {
     let path = new_file(folder);
     let time = runtime.block_on(async {
+        warm_up(&sink).await?;
         let spool = with_dead_target(&path, Durability::Process).await?;
         send_all(&spool, envelopes).await?;
         // They stay in the file.
@@ -117,7 +118,13 @@ fn drain(
 }
 
 fn from_memory(runtime: &Runtime, envelopes: Vec<Envelope>, sink: &dyn DriverEventSink) -> Result<Duration, Failure> {
+    runtime.block_on(warm_up(sink))?;
     let time = timed(|| runtime.block_on(send_all(sink, envelopes)))?;
     runtime.block_on(sink.close())?;
     Ok(time)
+}
+
+/// Connects: the first event waits for the metadata of its topic.
+async fn warm_up(sink: &dyn DriverEventSink) -> Result<(), Failure> {
+    send_all(sink, of_goals(1, 1)).await
 }
