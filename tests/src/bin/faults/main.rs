@@ -1,6 +1,7 @@
 //! `cargo xtask faults nats` and `… kafka`: sends events to real servers, injects faults into servers and links, and
 //! checks the outcome of every event. `… foreign`: publishes hostile messages among events, and checks that every kind of
-//! source delivers the events and reports the others.
+//! source delivers the events and reports the others. `… delivery`: kills a driver process with a spool, and checks that the
+//! brokers hold every event that it accepted.
 //!
 //! A round runs every scenario once. Faults hit while events are in flight: a fault waits until another event is
 //! acknowledged, and then until a random number of messages is sent. Stored events are read back with the plain client,
@@ -8,6 +9,7 @@
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 #![expect(clippy::print_stderr, reason = "progress is not part of the result")]
 
+mod delivery;
 mod event;
 mod fault_timer;
 mod foreign;
@@ -37,7 +39,7 @@ use crate::table::Column;
 /// Inject faults into real servers and links while events are sent, and check the outcome of every event.
 #[derive(Parser)]
 struct Arguments {
-    /// Campaign: the faults of a transport, or foreign input.
+    /// Campaign: the faults of a transport, foreign input, or a spool's delivery.
     campaign: Campaign,
     /// Number of times to run every scenario.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
@@ -64,6 +66,8 @@ enum Campaign {
     Kafka,
     /// Hostile messages, read by every kind of source.
     Foreign,
+    /// Driver processes with a spool.
+    Delivery,
 }
 
 impl Campaign {
@@ -72,6 +76,7 @@ impl Campaign {
             Self::Nats => nats::Scenario::ALL.map(Scenario::Nats).into(),
             Self::Kafka => kafka::Scenario::ALL.map(Scenario::Kafka).into(),
             Self::Foreign => foreign::Scenario::ALL.map(Scenario::Foreign).into(),
+            Self::Delivery => delivery::Scenario::ALL.map(Scenario::Delivery).into(),
         }
     }
 
@@ -80,12 +85,18 @@ impl Campaign {
             Self::Nats => table::NATS,
             Self::Kafka => table::KAFKA,
             Self::Foreign => table::FOREIGN,
+            Self::Delivery => table::DELIVERY,
         }
     }
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    let mut arguments = std::env::args().skip(1);
+    let result = match (arguments.next().as_deref(), arguments.next()) {
+        (Some(delivery::DRIVER_ARGUMENT), Some(settings)) => delivery::run_driver(&settings).map(|()| true),
+        _ => run(&Arguments::parse()),
+    };
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -15,6 +15,8 @@ const MAX_MEMORY_GROWTH_KIB: u64 = 96 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Row {
     pub(crate) kills: u64,
+    /// Driver processes killed with SIGKILL and restarted.
+    pub(crate) driver_kills: u64,
     pub(crate) cuts: u64,
     pub(crate) other_faults: u64,
     pub(crate) sent: u64,
@@ -40,6 +42,17 @@ pub(crate) struct Row {
     pub(crate) reconnects: u64,
     /// Gaps that a source without storage reported.
     pub(crate) gaps: u64,
+    /// Runs of the fixture that a driver process has started.
+    pub(crate) runs: u64,
+    pub(crate) stored_jetstream: u64,
+    pub(crate) stored_kafka: u64,
+    /// Stored events whose driver process was killed before it could record the receipt.
+    pub(crate) unconfirmed: u64,
+    pub(crate) dead_letters: u64,
+    /// Damaged spool files that were set aside.
+    pub(crate) set_aside: u64,
+    /// The reason why the scenario cannot run on this machine.
+    pub(crate) skipped: Option<String>,
     /// The reader lost its connection together with the sink, so a missing event may have been published.
     pub(crate) losses_unobservable: bool,
     pub(crate) failures: Vec<String>,

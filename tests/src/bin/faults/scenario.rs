@@ -3,7 +3,7 @@ use anyhow::Result;
 use crate::kafka::Servers;
 use crate::random::Random;
 use crate::row::Row;
-use crate::{foreign, kafka, nats};
+use crate::{delivery, foreign, kafka, nats};
 
 /// A scenario of any campaign.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +11,7 @@ pub(crate) enum Scenario {
     Nats(nats::Scenario),
     Kafka(kafka::Scenario),
     Foreign(foreign::Scenario),
+    Delivery(delivery::Scenario),
 }
 
 impl Scenario {
@@ -19,13 +20,14 @@ impl Scenario {
             Self::Nats(scenario) => scenario.name(),
             Self::Kafka(scenario) => scenario.name(),
             Self::Foreign(scenario) => scenario.name(),
+            Self::Delivery(scenario) => scenario.name(),
         }
     }
 
     /// Returns whether `--short` leaves the scenario out.
     pub(crate) fn is_slow(self) -> bool {
         match self {
-            Self::Nats(_) | Self::Foreign(_) => false,
+            Self::Nats(_) | Self::Foreign(_) | Self::Delivery(_) => false,
             Self::Kafka(scenario) => scenario.needs_cluster(),
         }
     }
@@ -42,6 +44,7 @@ impl Scenario {
             Self::Nats(scenario) => scenario.run(random, fault_divisor, row).await,
             Self::Kafka(scenario) => scenario.run(servers, random, fault_divisor, row).await,
             Self::Foreign(scenario) => scenario.run(servers, random, fault_divisor, row).await,
+            Self::Delivery(scenario) => scenario.run(servers, random, fault_divisor, row).await,
         }
     }
 }

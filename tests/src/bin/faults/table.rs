@@ -151,6 +151,87 @@ pub(crate) const FOREIGN: &[Column] = &[
     MEMORY_GROWTH,
 ];
 
+pub(crate) const DELIVERY: &[Column] = &[
+    text(
+        "faults",
+        "driver processes and brokers killed with SIGKILL, links cut, and other faults",
+        |row| {
+            counts(&[
+                (row.driver_kills, "driver kills"),
+                (row.kills, "broker kills"),
+                (row.cuts, "cuts"),
+                (row.other_faults, "other"),
+            ])
+        },
+    ),
+    number(
+        "runs",
+        "runs of the fixture that a driver started, each with fresh goals",
+        |row| row.runs.to_string(),
+    ),
+    number(
+        "accepted",
+        "events for which `send` returned a receipt, according to the ledger",
+        |row| row.acknowledged.to_string(),
+    ),
+    number(
+        "refused",
+        "events for which `send` returned an error, according to the ledger",
+        |row| row.rejected.to_string(),
+    ),
+    number(
+        "in JetStream",
+        "events that the plain client read back from the stream, without duplicates",
+        |row| row.stored_jetstream.to_string(),
+    ),
+    number(
+        "in Kafka",
+        "events that the plain client read back from the topic, without duplicates",
+        |row| row.stored_kafka.to_string(),
+    ),
+    number(
+        "lost",
+        "accepted events that a target does not hold: must be 0. Not counted are events that an operator deleted, and those \
+         accepted before the spool file was damaged",
+        |row| row.verdict.lost.to_string(),
+    ),
+    number(
+        "duplicates",
+        "second and further copies in a stream, or in a topic beyond those that kills excuse: must be 0",
+        |row| row.verdict.duplicates.to_string(),
+    ),
+    number(
+        "repeated",
+        "second and further copies in a topic: for each goal at most the batch in flight for each kill, with the same ids",
+        |row| row.verdict.counted_duplicates.to_string(),
+    ),
+    number(
+        "out of order",
+        "events whose first copy is behind a later event of the same goal: must be 0",
+        |row| row.verdict.out_of_order.to_string(),
+    ),
+    number(
+        "unconfirmed",
+        "stored events whose driver was killed between the commit and the line in the ledger, counted for each target",
+        |row| row.unconfirmed.to_string(),
+    ),
+    number(
+        "damaged",
+        "events accepted before the spool file was damaged that a target does not hold: each of them is a dead letter or in \
+         a file that was set aside",
+        |row| row.verdict.missing.to_string(),
+    ),
+    number(
+        "dead letters",
+        "rows in the table of dead letters: only damaged ones",
+        |row| row.dead_letters.to_string(),
+    ),
+    number("set aside", "damaged spool files that were set aside", |row| {
+        row.set_aside.to_string()
+    }),
+    ERRORS,
+];
+
 const NONE: &str = "–";
 const FAULTS: Column = text(
     "faults",
@@ -231,8 +312,12 @@ pub(crate) fn print(columns: &[Column], rows: &[(Scenario, Row)]) -> bool {
     }
     println!();
     let sum = |of: fn(&Row) -> u64| rows.iter().map(|(_, row)| of(row)).sum::<u64>();
+    let driver_kills = match sum(|row| row.driver_kills) {
+        0 => String::new(),
+        kills => format!("{kills} driver kills, "),
+    };
     println!(
-        "total: {} kills, {} cuts, {} other faults; {} events sent, {} acknowledged, {} stored; {} lost, {} duplicates, \
+        "total: {driver_kills}{} kills, {} cuts, {} other faults; {} events sent, {} acknowledged, {} stored; {} lost, {} duplicates, \
          {} out of order",
         sum(|row| row.kills),
         sum(|row| row.cuts),
@@ -245,6 +330,9 @@ pub(crate) fn print(columns: &[Column], rows: &[(Scenario, Row)]) -> bool {
         sum(|row| row.verdict.out_of_order),
     );
     for (scenario, row) in rows {
+        if let Some(reason) = &row.skipped {
+            println!("SKIPPED: {}: {reason}", scenario.name());
+        }
         for failure in &row.failures {
             println!("FAILED: {}: {failure}", scenario.name());
         }
@@ -253,7 +341,10 @@ pub(crate) fn print(columns: &[Column], rows: &[(Scenario, Row)]) -> bool {
 }
 
 fn faults(row: &Row) -> String {
-    let faults = [(row.kills, "kills"), (row.cuts, "cuts"), (row.other_faults, "other")];
+    counts(&[(row.kills, "kills"), (row.cuts, "cuts"), (row.other_faults, "other")])
+}
+
+fn counts(faults: &[(u64, &str)]) -> String {
     let faults = faults.iter().filter(|(count, _)| *count > 0);
     let faults: Vec<_> = faults.map(|(count, fault)| format!("{count} {fault}")).collect();
     faults.join(", ")

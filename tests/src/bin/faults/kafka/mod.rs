@@ -17,7 +17,7 @@ mod topic;
 
 use anyhow::Result;
 
-pub(crate) use self::servers::Servers;
+pub(crate) use self::servers::{Broker, Servers, config};
 use crate::load::SendMode;
 use crate::random::Random;
 use crate::row::Row;

@@ -106,7 +106,7 @@ impl Broker {
 }
 
 /// Configuration with a short reconnect backoff, to leave more time for faults.
-pub(super) fn config(bootstrap_servers: &str) -> ClientConfig {
+pub(crate) fn config(bootstrap_servers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", bootstrap_servers)

@@ -1,0 +1,224 @@
+//! A driver process, its spool and its brokers.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use driver_events_spool::TargetState;
+use tempfile::TempDir;
+use tokio::task::block_in_place;
+
+use super::brokers::{Kafka, Nats};
+use super::compare::{Expected, Faults, check};
+use super::driver::DriverSettings;
+use super::ledger::{Entry, Ledger};
+use super::process::DriverProcess;
+use super::read_back::{kafka_topic, stream};
+use crate::fault_timer::wait_until;
+use crate::kafka::Servers;
+use crate::random::Random;
+use crate::row::{Fault, Row};
+
+/// Enough for the longest outage. The write-ahead log is copied into the database at a sixteenth of it.
+const MAX_BYTES: u64 = 32 * 1024 * 1024;
+const TASKS: u32 = 8;
+const PAUSE: Duration = Duration::from_millis(3);
+/// Less than the limit of a step.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(50);
+
+#[derive(Debug)]
+pub(super) struct Rig {
+    directory: TempDir,
+    pub(super) settings: DriverSettings,
+    /// Environment variables of the driver.
+    pub(super) environment: Vec<(String, String)>,
+    pub(super) ledger: Ledger,
+    pub(super) nats: Option<Nats>,
+    pub(super) kafka: Option<Kafka>,
+    pub(super) expected: Expected,
+    driver: Option<DriverProcess>,
+    /// Kills of the driver, and of a broker.
+    kills: u64,
+}
+
+/// A broker of the rig.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    JetStream,
+    Kafka,
+}
+
+impl Rig {
+    pub(super) async fn start(servers: &mut Servers, targets: &[Target]) -> Result<Self> {
+        let nats = match targets.contains(&Target::JetStream) {
+            true => Some(Nats::start().await?),
+            false => None,
+        };
+        let kafka = match targets.contains(&Target::Kafka) {
+            true => Some(Kafka::start(servers).await?),
+            false => None,
+        };
+        let directory = TempDir::new()?;
+        let ledger = directory.path().join("ledger");
+        let settings = DriverSettings {
+            spool: directory.path().join("events.db"),
+            ledger: ledger.clone(),
+            jetstream: nats.as_ref().map(Nats::target),
+            kafka: kafka.as_ref().map(Kafka::target).transpose()?,
+            tasks: TASKS,
+            pause: PAUSE,
+            max_bytes: MAX_BYTES,
+            close_timeout: CLOSE_TIMEOUT,
+        };
+        Ok(Self {
+            directory,
+            settings,
+            environment: Vec::new(),
+            ledger: Ledger::new(ledger),
+            nats,
+            kafka,
+            expected: Expected::default(),
+            driver: None,
+            kills: 0,
+        })
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(super) fn nats(&mut self) -> Result<&mut Nats> {
+        self.nats.as_mut().context("the scenario has no JetStream")
+    }
+
+    pub(super) fn kafka(&mut self) -> Result<&mut Kafka> {
+        self.kafka.as_mut().context("the scenario has no Kafka")
+    }
+
+    pub(super) fn start_driver(&mut self) -> Result<()> {
+        let log = self.path("driver.log");
+        self.driver = Some(DriverProcess::start(&self.settings, &log, &self.environment)?);
+        Ok(())
+    }
+
+    pub(super) fn kill_driver(&mut self, row: &mut Row) -> Result<()> {
+        let driver = self.driver.take().context("the driver does not run")?;
+        driver.kill().with_context(|| self.driver_log())?;
+        row.driver_kills += 1;
+        self.kills += 1;
+        Ok(())
+    }
+
+    /// Lets the driver close its sink and end, and checks the result.
+    pub(super) async fn close_driver(&mut self) -> Result<()> {
+        let driver = self.driver.take().context("the driver does not run")?;
+        driver.close().await.with_context(|| self.driver_log())?;
+        self.ledger.update()
+    }
+
+    /// Kills the driver at a random moment within `max_delay`: of its start, or of its load.
+    pub(super) async fn kill_driver_at_random(
+        &mut self,
+        random: &mut Random,
+        max_delay: Duration,
+        row: &mut Row,
+    ) -> Result<()> {
+        if random.below(4) > 0 {
+            self.wait_accepted(1).await?;
+        }
+        let micros = u64::try_from(max_delay.as_micros())?;
+        tokio::time::sleep(Duration::from_micros(random.below(micros))).await;
+        self.kill_driver(row)
+    }
+
+    pub(super) fn kill_broker(&mut self, target: Target, row: &mut Row) -> Result<()> {
+        block_in_place(|| match target {
+            Target::JetStream => self.nats()?.server.kill(),
+            Target::Kafka => self.kafka()?.broker.kafka.kill(),
+        })?;
+        row.count_fault(Fault::Kill);
+        self.kills += 1;
+        Ok(())
+    }
+
+    pub(super) fn restart_broker(&mut self, target: Target) -> Result<()> {
+        block_in_place(|| match target {
+            Target::JetStream => self.nats()?.server.restart(),
+            Target::Kafka => self.kafka()?.broker.kafka.restart(),
+        })
+    }
+
+    /// Returns the number of entries in the ledger.
+    pub(super) fn entries(&mut self) -> Result<usize> {
+        self.ledger.update()?;
+        Ok(self.ledger.entries.len())
+    }
+
+    /// Waits until this many more events are accepted.
+    pub(super) async fn wait_accepted(&mut self, events: usize) -> Result<()> {
+        let first = self.entries()?;
+        let is_accepted = |entry: &Entry| matches!(entry, Entry::Accepted(_));
+        self.wait_entries(first, events, "events are accepted", is_accepted)
+            .await
+    }
+
+    /// Waits until a target has changed to this state, in an entry from `first` on.
+    pub(super) async fn wait_state(&mut self, first: usize, expected: TargetState) -> Result<()> {
+        let expected = format!("{expected:?}");
+        let is_expected = |entry: &Entry| matches!(entry, Entry::State { state, .. } if *state == expected);
+        self.wait_entries(first, 1, &format!("a target is {expected}"), is_expected)
+            .await
+    }
+
+    /// Waits until this many entries from `first` on are selected.
+    pub(super) async fn wait_entries(
+        &mut self,
+        first: usize,
+        count: usize,
+        what: &str,
+        is_selected: impl Fn(&Entry) -> bool,
+    ) -> Result<()> {
+        let mut failed = Ok(());
+        let ledger = &mut self.ledger;
+        let waited = wait_until(what, || {
+            failed = ledger.update();
+            failed.is_err() || ledger.count_from(first, &is_selected) >= count
+        });
+        waited.await.with_context(|| self.driver_log())?;
+        failed
+    }
+
+    /// Lets a last driver deliver everything, and compares the ledger with what the brokers hold.
+    pub(super) async fn finish(mut self, servers: &mut Servers, row: &mut Row) -> Result<()> {
+        if self.driver.is_none() {
+            self.settings.tasks = 0;
+            self.settings.close_timeout = CLOSE_TIMEOUT;
+            self.start_driver()?;
+        }
+        self.close_driver().await?;
+        self.ledger.update()?;
+        let faults = Faults {
+            kills: self.kills,
+            expected: self.expected,
+        };
+        row.add_ledger(&self.ledger);
+        if let Some(nats) = self.nats.take() {
+            let stored = stream(&nats.client().await?, row).await?;
+            let found = check(&self.ledger, &stored, Target::JetStream, faults, row)?;
+            row.stored_jetstream += found;
+        }
+        if let Some(kafka) = self.kafka.take() {
+            let stored = block_in_place(|| kafka_topic(&kafka.config()?, &kafka.topic, row))?;
+            let found = check(&self.ledger, &stored, Target::Kafka, faults, row)?;
+            row.stored_kafka += found;
+            servers.put_back_broker(kafka.broker);
+        }
+        Ok(())
+    }
+
+    fn driver_log(&self) -> String {
+        let log = std::fs::read_to_string(self.path("driver.log")).unwrap_or_default();
+        let end: Vec<_> = log.lines().rev().take(5).collect();
+        format!("last lines of the driver process: {end:?}")
+    }
+}
