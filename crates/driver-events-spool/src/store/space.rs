@@ -1,3 +1,4 @@
+use std::fs;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -7,8 +8,8 @@ use crate::file::free_space::free_space;
 
 /// Part of the capacity that only terminal events may use: 5 %.
 const RESERVE_DIVISOR: u64 = 20;
-/// Each event is written twice: to the log, and from there to the database.
-const WRITES_PER_EVENT: u64 = 2;
+/// Space of the disk that no event may use: deliveries must be recorded, which frees space, on a disk that is full.
+const SETTLE_BYTES: u64 = 1024 * 1024;
 
 /// Space that is left for events.
 #[derive(Clone, Copy, Debug)]
@@ -20,11 +21,11 @@ pub(crate) struct Space {
 }
 
 impl Space {
-    /// Measures the space below the cap and on the disk.
-    pub(crate) fn measure(connection: &Connection, directory: &Path, max_bytes: u64) -> Result<Self, StoreError> {
+    /// Measures the space below the cap and on the disk of the file.
+    pub(crate) fn measure(connection: &Connection, path: &Path, max_bytes: u64) -> Result<Self, StoreError> {
         let used = used_bytes(connection)?;
         let below_cap = max_bytes.saturating_sub(used);
-        let on_disk = free_space(directory).map_or(u64::MAX, |free| free / WRITES_PER_EVENT);
+        let on_disk = room_on_disk(connection, path)?;
         let capacity = max_bytes.min(used.saturating_add(on_disk));
         Ok(Self {
             room: below_cap.min(on_disk),
@@ -47,13 +48,28 @@ impl Space {
     }
 }
 
+/// Returns the bytes that events may still need on the disk. `u64::MAX` if unknown.
+fn room_on_disk(connection: &Connection, path: &Path) -> Result<u64, StoreError> {
+    let Some(free) = path.parent().and_then(free_space) else {
+        return Ok(u64::MAX);
+    };
+    let page_size = number(connection, "PRAGMA page_size")?;
+    let bytes = |pages: u64| pages.saturating_mul(page_size);
+    // Pages that are only in the log so far. Its space is not used again before they are copied.
+    let file = fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let to_copy = bytes(number(connection, "PRAGMA page_count")?).saturating_sub(file);
+    let free = free.saturating_sub(to_copy).saturating_sub(SETTLE_BYTES);
+    // Each event is written to the log, and from there to a page of the database, which is free already or a new one.
+    let unused = bytes(number(connection, "PRAGMA freelist_count")?);
+    Ok(free.min(free.saturating_add(unused) / 2))
+}
+
 /// Returns the bytes of the database that are in use.
 pub(crate) fn used_bytes(connection: &Connection) -> Result<u64, StoreError> {
-    let number = |sql| {
-        connection
-            .prepare_cached(sql)?
-            .query_row([], |row| row.get::<_, u64>(0))
-    };
-    let pages = number("PRAGMA page_count")?.saturating_sub(number("PRAGMA freelist_count")?);
-    Ok(pages.saturating_mul(number("PRAGMA page_size")?))
+    let pages = number(connection, "PRAGMA page_count")?.saturating_sub(number(connection, "PRAGMA freelist_count")?);
+    Ok(pages.saturating_mul(number(connection, "PRAGMA page_size")?))
+}
+
+fn number(connection: &Connection, sql: &str) -> Result<u64, StoreError> {
+    Ok(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
 }

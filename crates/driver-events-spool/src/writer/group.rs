@@ -27,6 +27,8 @@ pub(super) enum Select {
     All,
     /// Only terminal events: the disk has no space for all.
     Terminal,
+    /// None: the space is for settlements, which remove events.
+    Settlements,
 }
 
 /// Result of a commit.
@@ -82,7 +84,11 @@ impl Group {
             refused: 0,
         };
         for event in self.appends.iter().flat_map(|(events, _)| events) {
-            let is_selected = select == Select::All || event.is_terminal();
+            let is_selected = match select {
+                Select::All => true,
+                Select::Terminal => event.is_terminal(),
+                Select::Settlements => false,
+            };
             let is_written = is_selected && space.take(event.bytes(), event.is_terminal());
             if is_written {
                 committed.last = Some(event.insert(&transaction)?);

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::file_state::FileState;
 use super::handle::Command;
+use crate::file::free_space::free_space;
 use crate::file::sibling;
 use crate::store::append::last_position;
 use crate::store::connection::open_checkpointer;
@@ -20,6 +21,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const CHECKPOINT_BYTES: u64 = 1024 * 1024;
 /// Size of the log from which commits wait until it is empty. Otherwise a steady load would make it grow for ever.
 const RESTART_BYTES: u64 = 64 * 1024 * 1024;
+/// Free space of the disk below which the log is emptied whatever its size, so that events have its space.
+const LOW_DISK_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Copies the log into the database, off the path of a commit, and looks for events that another process has added.
 pub(super) struct Maintenance {
@@ -67,8 +70,14 @@ impl Maintenance {
         });
         let _ = self.commands.send(Command::Purge);
         let log = fs::metadata(sibling(&self.path, "-wal")).map_or(0, |metadata| metadata.len());
-        if log >= CHECKPOINT_BYTES.min(self.wal_limit) {
-            let mode = if log >= RESTART_BYTES.min(self.wal_limit) {
+        let is_low = log > 0
+            && self
+                .path
+                .parent()
+                .and_then(free_space)
+                .is_some_and(|free| free < LOW_DISK_BYTES);
+        if is_low || log >= CHECKPOINT_BYTES.min(self.wal_limit) {
+            let mode = if is_low || log >= RESTART_BYTES.min(self.wal_limit) {
                 "PRAGMA wal_checkpoint(TRUNCATE)"
             } else {
                 "PRAGMA wal_checkpoint(PASSIVE)"

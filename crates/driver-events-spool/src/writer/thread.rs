@@ -171,14 +171,19 @@ impl Thread {
         if group.is_empty() {
             return;
         }
-        let written = match self.write(&group, Select::All) {
-            Err(error) if error.is_corrupt() => {
-                self.start_new_file(&error);
-                self.write(&group, Select::All)
+        let mut written = self.write(&group, Select::All);
+        if let Err(error) = &written
+            && error.is_corrupt()
+        {
+            self.start_new_file(error);
+            written = self.write(&group, Select::All);
+        }
+        // Settlements free space, so they are tried last and alone.
+        for select in [Select::Terminal, Select::Settlements] {
+            if written.as_ref().is_err_and(StoreError::is_full) {
+                written = self.write(&group, select);
             }
-            Err(error) if error.is_full() => self.write(&group, Select::Terminal),
-            written => written,
-        };
+        }
         match written {
             Ok(committed) => {
                 self.report(&committed);
@@ -205,8 +210,7 @@ impl Thread {
     }
 
     fn space(&self) -> Result<Space, StoreError> {
-        let directory = self.settings.path.parent().unwrap_or(Path::new("."));
-        Space::measure(&self.connection, directory, self.settings.max_bytes)
+        Space::measure(&self.connection, &self.settings.path, self.settings.max_bytes)
     }
 
     /// Removes the events that the retention keeps, when the spool is full. Returns whether it has tried.
