@@ -13,7 +13,7 @@ use crate::kafka::Servers;
 use crate::random::Random;
 use crate::row::{Fault, Row};
 
-const DISK: &str = "4m";
+const DISK: &str = "8m";
 /// The default of a spool, and far more than the disk has.
 const MAX_BYTES: u64 = 1024 * 1024 * 1024;
 const REFUSED: usize = 300;

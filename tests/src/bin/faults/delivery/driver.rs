@@ -159,16 +159,19 @@ async fn send_runs(
     }
 }
 
-/// Writes the state of each target to the ledger when it changes.
+/// Writes the state of each target to the ledger, and its last error, when they change.
 async fn report_states(spool: Arc<SpooledSink>, ledger: Arc<LedgerWriter>) -> Result<()> {
-    let mut states: BTreeMap<String, TargetState> = BTreeMap::new();
+    let mut states: BTreeMap<String, (TargetState, Option<String>)> = BTreeMap::new();
     loop {
         for target in spool.health().targets {
-            if states.insert(target.name.clone(), target.state) != Some(target.state) {
+            let state = (target.state, target.last_error);
+            if states.get(&target.name) != Some(&state) {
                 ledger.append(&Entry::State {
-                    target: target.name,
-                    state: format!("{:?}", target.state),
+                    target: target.name.clone(),
+                    state: format!("{:?}", state.0),
+                    error: state.1.clone().unwrap_or_default().replace('\n', " "),
                 })?;
+                states.insert(target.name, state);
             }
         }
         sleep(HEALTH_INTERVAL).await;

@@ -17,8 +17,12 @@ pub(super) enum Entry {
     Accepted(RunEvent),
     /// `send` failed, with an error of this kind.
     Refused(RunEvent, String),
-    /// The state of a target changed.
-    State { target: String, state: String },
+    /// The state of a target changed, or its last error.
+    State {
+        target: String,
+        state: String,
+        error: String,
+    },
     /// The spool was closed: the result, the files set aside since the start, and the dead letters of all targets.
     Closed { result: String, set_aside: u64, dead: u64 },
 }
@@ -65,7 +69,7 @@ impl Ledger {
         file.read_to_string(&mut text)?;
         for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
             self.read += line.len() as u64;
-            self.entries.push(line.trim_end().parse()?);
+            self.entries.push(line.trim_end_matches('\n').parse()?);
         }
         Ok(())
     }
@@ -75,6 +79,14 @@ impl Ledger {
         let entries = self.entries.iter().skip(first);
         entries.filter(|entry| is_selected(entry)).count()
     }
+
+    /// Returns the last state of a target.
+    pub(super) fn last_state(&self) -> Option<&String> {
+        self.entries.iter().rev().find_map(|entry| match entry {
+            Entry::State { state, .. } => Some(state),
+            _ => None,
+        })
+    }
 }
 
 impl fmt::Display for Entry {
@@ -82,7 +94,7 @@ impl fmt::Display for Entry {
         match self {
             Self::Accepted(event) => write!(f, "accepted {event}"),
             Self::Refused(event, kind) => write!(f, "refused {event} {kind}"),
-            Self::State { target, state } => write!(f, "state {target} {state}"),
+            Self::State { target, state, error } => write!(f, "state {target} {state} {error}"),
             Self::Closed {
                 result,
                 set_aside,
@@ -104,6 +116,7 @@ impl FromStr for Entry {
             "state" => Self::State {
                 target: word()?.to_owned(),
                 state: word()?.to_owned(),
+                error: word()?.to_owned(),
             },
             "closed" => Self::Closed {
                 set_aside: word()?.parse()?,

@@ -6,6 +6,7 @@
 mod driver;
 mod process;
 mod rig;
+mod waits;
 
 mod goal_run;
 mod ledger;

@@ -23,13 +23,12 @@ pub(super) async fn revoked(servers: &mut Servers, random: &mut Random, row: &mu
     rig.start_driver()?;
     for _ in 0..REVOCATIONS {
         rig.wait_accepted(usize::try_from(1 + random.below(EVENTS))?).await?;
-        let first = rig.entries()?;
         rig.nats()?.set_permission(false)?;
         row.count_fault(Fault::Other);
-        rig.wait_state(first, TargetState::Stopped).await?;
-        let first = rig.entries()?;
+        rig.wait_state(TargetState::Stopped).await?;
         rig.nats()?.set_permission(true)?;
-        rig.wait_state(first, TargetState::Delivering).await?;
+        rig.wait_delivered(Target::JetStream).await?;
+        rig.wait_state(TargetState::Delivering).await?;
     }
     rig.finish(servers, row).await
 }

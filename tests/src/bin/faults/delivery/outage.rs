@@ -3,12 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use tokio::task::block_in_place;
 
-use super::ledger::Entry;
-use super::read_back::{messages, records};
 use super::rig::{Rig, Target};
-use crate::fault_timer::wait_until;
 use crate::kafka::Servers;
 use crate::random::Random;
 use crate::row::Row;
@@ -29,24 +25,11 @@ pub(super) async fn run(dead: Target, servers: &mut Servers, random: &mut Random
     }
     rig.start_driver()?;
     rig.wait_accepted(EVENTS).await?;
-    let accepted = rig.ledger.count_from(0, |entry| matches!(entry, Entry::Accepted(_)));
-    match dead {
-        Target::JetStream => {
-            let (config, topic) = (rig.kafka()?.config()?, rig.kafka()?.topic.clone());
-            wait_until("Kafka has the events", || {
-                block_in_place(|| records(&config, &topic)).is_ok_and(|count| count >= accepted as u64)
-            })
-            .await?;
-        }
-        Target::Kafka => {
-            let client = rig.nats()?.client().await?;
-            let counted = || tokio::runtime::Handle::current().block_on(messages(&client));
-            wait_until("JetStream has the events", || {
-                block_in_place(counted).is_ok_and(|count| count >= accepted as u64)
-            })
-            .await?;
-        }
-    }
+    let alive = match dead {
+        Target::JetStream => Target::Kafka,
+        Target::Kafka => Target::JetStream,
+    };
+    rig.wait_delivered(alive).await?;
     rig.settings.close_timeout = CLOSE_TIMEOUT;
     rig.kill_driver(row)?;
     rig.start_driver()?;

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use driver_events_spool::TargetState;
 use tempfile::TempDir;
 use tokio::task::block_in_place;
 
@@ -14,7 +13,6 @@ use super::driver::DriverSettings;
 use super::ledger::{Entry, Ledger};
 use super::process::DriverProcess;
 use super::read_back::{kafka_topic, stream};
-use crate::fault_timer::wait_until;
 use crate::kafka::Servers;
 use crate::random::Random;
 use crate::row::{Fault, Row};
@@ -148,46 +146,6 @@ impl Rig {
         })
     }
 
-    /// Returns the number of entries in the ledger.
-    pub(super) fn entries(&mut self) -> Result<usize> {
-        self.ledger.update()?;
-        Ok(self.ledger.entries.len())
-    }
-
-    /// Waits until this many more events are accepted.
-    pub(super) async fn wait_accepted(&mut self, events: usize) -> Result<()> {
-        let first = self.entries()?;
-        let is_accepted = |entry: &Entry| matches!(entry, Entry::Accepted(_));
-        self.wait_entries(first, events, "events are accepted", is_accepted)
-            .await
-    }
-
-    /// Waits until a target has changed to this state, in an entry from `first` on.
-    pub(super) async fn wait_state(&mut self, first: usize, expected: TargetState) -> Result<()> {
-        let expected = format!("{expected:?}");
-        let is_expected = |entry: &Entry| matches!(entry, Entry::State { state, .. } if *state == expected);
-        self.wait_entries(first, 1, &format!("a target is {expected}"), is_expected)
-            .await
-    }
-
-    /// Waits until this many entries from `first` on are selected.
-    pub(super) async fn wait_entries(
-        &mut self,
-        first: usize,
-        count: usize,
-        what: &str,
-        is_selected: impl Fn(&Entry) -> bool,
-    ) -> Result<()> {
-        let mut failed = Ok(());
-        let ledger = &mut self.ledger;
-        let waited = wait_until(what, || {
-            failed = ledger.update();
-            failed.is_err() || ledger.count_from(first, &is_selected) >= count
-        });
-        waited.await.with_context(|| self.driver_log())?;
-        failed
-    }
-
     /// Lets a last driver deliver everything, and compares the ledger with what the brokers hold.
     pub(super) async fn finish(mut self, servers: &mut Servers, row: &mut Row) -> Result<()> {
         if self.driver.is_none() {
@@ -216,9 +174,15 @@ impl Rig {
         Ok(())
     }
 
-    fn driver_log(&self) -> String {
+    /// Returns what the driver said last, for an error.
+    pub(super) fn driver_log(&self) -> String {
         let log = std::fs::read_to_string(self.path("driver.log")).unwrap_or_default();
         let end: Vec<_> = log.lines().rev().take(5).collect();
-        format!("last lines of the driver process: {end:?}")
+        let entries = self.ledger.entries.iter().rev();
+        let states: Vec<_> = entries
+            .filter(|entry| matches!(entry, Entry::State { .. }))
+            .take(3)
+            .collect();
+        format!("the driver process, latest first: {end:?}, {states:?}")
     }
 }
