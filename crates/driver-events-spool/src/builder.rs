@@ -105,7 +105,8 @@ impl SpoolBuilder {
 
     /// Sets the size of the database in bytes from which events are refused with
     /// [`Full`](driver_events_core::SinkErrorKind::Full), at least 256 KiB. The last 5 % are for terminal events, as are the last
-    /// 5 % of a full disk. The write-ahead log beside the database needs up to a sixteenth more, at most 64 MiB.
+    /// 5 % of a full disk, whose last MiB is for the records of deliveries. The write-ahead log beside the database needs up to a
+    /// sixteenth more, at most 64 MiB.
     /// Default: 1 GiB.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes.max(MIN_MAX_BYTES);

@@ -70,7 +70,8 @@ fn read_event(row: &Row<'_>) -> Result<SpooledEvent, StoreError> {
     let (bytes, content) = content(row);
     Ok(SpooledEvent {
         position: row.get(COUNT)?,
-        spooled_at: row.get(COUNT + 1)?,
+        // Not an error: a row whose time is damaged must not keep the later ones waiting.
+        spooled_at: row.get(COUNT + 1).unwrap_or_default(),
         bytes,
         content,
     })

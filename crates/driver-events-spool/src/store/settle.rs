@@ -87,13 +87,16 @@ pub(crate) fn settle(connection: &Connection, settlement: &Settlement, retention
 }
 
 fn insert_dead_letter(connection: &Connection, target: &str, letter: &DeadLetter) -> Result<(), StoreError> {
-    // Copied by SQLite, since a damaged row cannot be read.
+    // Copied by SQLite, since a damaged row cannot be read. Its columns may have any types, which the table does not accept.
     const COPY: &str = concat!(
         "INSERT INTO dead_letters (died_at, error, reason, position, spooled_at, target, ",
         event_columns!(),
-        ") SELECT ?, ?, ?, position, spooled_at, ?, ",
-        event_columns!(),
-        " FROM events WHERE position = ?"
+        ") SELECT ?, ?, ?, position, coalesce(CAST(spooled_at AS INTEGER), 0), ?,
+            coalesce(CAST(checksum AS INTEGER), 0), coalesce(CAST(kind AS TEXT), ''), CAST(goal AS TEXT),
+            coalesce(CAST(id AS TEXT), ''), CAST(source AS TEXT), CAST(type AS TEXT), CAST(time AS TEXT), CAST(run AS TEXT),
+            CAST(sequence AS INTEGER), CAST(traceparent AS TEXT), CAST(tracestate AS TEXT),
+            coalesce(CAST(json AS BLOB), x'')
+          FROM events WHERE position = ?"
     );
     connection.prepare_cached(COPY)?.execute(params![
         now_ms(),

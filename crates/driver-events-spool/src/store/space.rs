@@ -58,10 +58,15 @@ fn room_on_disk(connection: &Connection, path: &Path) -> Result<u64, StoreError>
     // Pages that are only in the log so far. Its space is not used again before they are copied.
     let file = fs::metadata(path).map_or(0, |metadata| metadata.len());
     let to_copy = bytes(number(connection, "PRAGMA page_count")?).saturating_sub(file);
-    let free = free.saturating_sub(to_copy).saturating_sub(SETTLE_BYTES);
-    // Each event is written to the log, and from there to a page of the database, which is free already or a new one.
     let unused = bytes(number(connection, "PRAGMA freelist_count")?);
-    Ok(free.min(free.saturating_add(unused) / 2))
+    Ok(room(free.saturating_sub(to_copy), unused))
+}
+
+/// Returns the bytes that events may need. Each is written to the log, and from there to the database: to unused pages, or to
+/// new ones.
+fn room(free: u64, unused: u64) -> u64 {
+    let free = free.saturating_sub(SETTLE_BYTES);
+    free.min(free.saturating_add(unused) / 2)
 }
 
 /// Returns the bytes of the database that are in use.
@@ -72,4 +77,23 @@ pub(crate) fn used_bytes(connection: &Connection) -> Result<u64, StoreError> {
 
 fn number(connection: &Connection, sql: &str) -> Result<u64, StoreError> {
     Ok(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SETTLE_BYTES, room};
+
+    #[test]
+    fn full_disk_keeps_space_to_record_deliveries() {
+        assert_eq!(room(SETTLE_BYTES, 0), 0);
+        assert_eq!(room(SETTLE_BYTES, 1_000), 0);
+        assert_eq!(room(0, 1_000), 0);
+    }
+
+    #[test]
+    fn unused_pages_need_no_disk() {
+        assert_eq!(room(SETTLE_BYTES + 1_000, 0), 500);
+        assert_eq!(room(SETTLE_BYTES + 1_000, 500), 750);
+        assert_eq!(room(SETTLE_BYTES + 1_000, 5_000), 1_000);
+    }
 }

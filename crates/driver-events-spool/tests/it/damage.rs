@@ -163,6 +163,43 @@ async fn damaged_event_is_a_dead_letter() {
     );
 }
 
+/// A flipped bit in the header of a row changes the types of its columns.
+#[tokio::test]
+async fn row_with_other_types_is_a_dead_letter() {
+    for change in [
+        "spooled_at = 'x'",
+        "spooled_at = NULL",
+        "kind = NULL",
+        "checksum = 'x', id = NULL",
+        "json = NULL",
+    ] {
+        let directory = Directory::new();
+        with_backlog(&directory, 3).await;
+        let schema = |replace: &str| {
+            let connection = Connection::open(directory.file()).unwrap();
+            let sql =
+                format!("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = {replace} WHERE name = 'events';");
+            connection.execute_batch(&sql).unwrap();
+        };
+        schema("replace(replace(sql, ') STRICT', ')'), ' NOT NULL', '/*NOT NULL*/')");
+        let update = format!("UPDATE events SET {change} WHERE position = 2");
+        let connection = Connection::open(directory.file()).unwrap();
+        assert_eq!(connection.execute(&update, []).unwrap(), 1);
+        drop(connection);
+        schema("replace(sql, '/*NOT NULL*/', ' NOT NULL') || ' STRICT'");
+
+        let memory = MemoryEventSink::new();
+        let spool = open(&directory, &memory).await;
+        wait_for(&spool, "delivery", |health| health.targets[0].depth == 0).await;
+        spool.close().await.unwrap();
+        let health = spool.health();
+        let is_delivered = change.starts_with("spooled_at");
+        assert_eq!(memory.len(), if is_delivered { 3 } else { 2 }, "{change}");
+        assert_eq!(health.targets[0].dead, u64::from(!is_delivered), "{change}");
+        assert_eq!(health.set_aside.len(), 0, "{change}");
+    }
+}
+
 #[tokio::test]
 async fn empty_file_is_a_new_spool() {
     let directory = Directory::new();
