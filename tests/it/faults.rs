@@ -17,6 +17,11 @@ fn foreign_input_stops_no_source() {
     eprintln!("{}", faults("foreign"));
 }
 
+#[test]
+fn spool_delivers_every_accepted_event() {
+    eprintln!("{}", faults("delivery"));
+}
+
 /// Runs the campaign and returns its table.
 fn faults(campaign: &str) -> String {
     let program = env!("CARGO_BIN_EXE_faults");

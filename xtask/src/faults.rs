@@ -36,6 +36,8 @@ enum Campaign {
     Kafka,
     /// Hostile messages among events, read by every kind of source
     Foreign,
+    /// A driver process with a spool in front of both brokers: killed, disks full, files damaged
+    Delivery,
 }
 
 impl Campaign {
@@ -44,6 +46,7 @@ impl Campaign {
             Self::Nats => "nats",
             Self::Kafka => "kafka",
             Self::Foreign => "foreign",
+            Self::Delivery => "delivery",
         }
     }
 }

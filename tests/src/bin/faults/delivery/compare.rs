@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::goal_run::RunEvent;
 use super::ledger::{Entry, Ledger};
-use super::rig::Target;
+use super::rig::{TASKS, Target};
 use crate::row::Row;
 
 /// Maximum number of calls of a target in flight, and of events in each: what a kill can repeat on Kafka.
@@ -23,9 +23,13 @@ pub(super) struct Expected {
 }
 
 /// The faults of a scenario.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Faults {
     pub(super) kills: u64,
+    /// Contents of the damaged files that were set aside, and their logs.
+    pub(super) set_aside: Vec<Vec<u8>>,
+    /// Number of those databases.
+    pub(super) databases: u64,
     pub(super) expected: Expected,
 }
 
@@ -35,7 +39,7 @@ pub(super) fn check(
     ledger: &Ledger,
     stored: &[RunEvent],
     target: Target,
-    faults: Faults,
+    faults: &Faults,
     row: &mut Row,
 ) -> Result<u64> {
     let mut seen = HashSet::with_capacity(stored.len());
@@ -56,7 +60,7 @@ pub(super) fn check(
             .is_some_and(|line| event.line < line);
         out_of_order += u64::from(is_late);
     }
-    let lost = lost(ledger, &seen, faults.expected);
+    let lost = lost(ledger, &seen, faults);
     let unknown = unknown(ledger, &seen);
     let (lost, missing) = match faults.expected.is_damaged {
         true => (lost.later, lost.earlier),
@@ -80,6 +84,12 @@ pub(super) fn check(
             unknown.wrong.len()
         )
     });
+    row.check(unknown.unconfirmed <= faults.kills * u64::from(TASKS), || {
+        format!(
+            "{} stored events have no line in the ledger ({target:?})",
+            unknown.unconfirmed
+        )
+    });
     row.verdict.stored += seen.len() as u64;
     row.verdict.lost += lost;
     row.verdict.missing += missing;
@@ -88,22 +98,32 @@ pub(super) fn check(
     row.verdict.out_of_order += out_of_order;
     row.unconfirmed += unknown.unconfirmed;
     if faults.expected.is_damaged {
-        row.check_damage(ledger, missing);
+        row.check_damage(ledger, faults.databases, missing);
     } else {
-        row.check_undamaged(ledger);
+        row.check_undamaged(ledger, faults.databases);
     }
     Ok(seen.len() as u64)
+}
+
+impl Faults {
+    /// Returns whether a file that was set aside holds the event.
+    fn is_aside(&self, event: RunEvent) -> bool {
+        let id = event.to_string();
+        let holds = |file: &Vec<u8>| file.windows(id.len()).any(|window| window == id.as_bytes());
+        self.set_aside.iter().any(holds)
+    }
 }
 
 /// Accepted events that the broker does not hold.
 #[derive(Debug, Default)]
 struct Lost {
-    /// Accepted before the first counted entry.
+    /// Accepted before the first counted entry, or in a file that was set aside.
     earlier: u64,
     later: u64,
 }
 
-fn lost(ledger: &Ledger, seen: &HashSet<RunEvent>, expected: Expected) -> Lost {
+fn lost(ledger: &Ledger, seen: &HashSet<RunEvent>, faults: &Faults) -> Lost {
+    let expected = faults.expected;
     let mut lost = Lost::default();
     let mut previous: HashMap<Uuid, u8> = HashMap::new();
     for (number, entry) in ledger.entries.iter().enumerate() {
@@ -112,10 +132,11 @@ fn lost(ledger: &Ledger, seen: &HashSet<RunEvent>, expected: Expected) -> Lost {
             Entry::State { .. } | Entry::Closed { .. } => continue,
         };
         let is_counted = number >= expected.first_counted;
-        // The first event of each task was maybe sent before.
-        let follows = is_counted && previous.insert(event.run, event.line).is_some();
+        // The first event of each task may have been sent before. No driver ran when the file was damaged.
+        let follows = is_counted && (expected.is_damaged || previous.insert(event.run, event.line).is_some());
         let is_lost = matches!(entry, Entry::Accepted(_)) && !seen.contains(event);
-        if follows || expected.first_counted == 0 {
+        let is_counted = follows || expected.first_counted == 0;
+        if is_counted && !(is_lost && faults.is_aside(*event)) {
             lost.later += u64::from(is_lost);
         } else {
             lost.earlier += u64::from(is_lost);

@@ -46,6 +46,7 @@ pub(super) async fn run(servers: &mut Servers, random: &mut Random, row: &mut Ro
         rig.close_driver().await?;
         rig.settings.close_timeout = close_timeout;
         let done = damage.apply(&rig.settings.spool, random)?;
+        let damaged = fs::read(&rig.settings.spool)?;
         row.count_fault(Fault::Other);
         rig.expected = Expected {
             first_counted: rig.entries()?,
@@ -56,7 +57,12 @@ pub(super) async fn run(servers: &mut Servers, random: &mut Random, row: &mut Ro
         rig.restart_broker(Target::JetStream)?;
         rig.finish(servers, row).await.with_context(|| done.clone())?;
         if row.failures.len() > failures {
-            row.fail(format!("the failures above are after: {done}"));
+            let kept = std::env::temp_dir().join(format!("driver-events-damaged-{}.db", std::process::id()));
+            fs::write(&kept, damaged)?;
+            row.fail(format!(
+                "the failures above are after: {done}; the file is {}",
+                kept.display()
+            ));
         }
     }
     Ok(())

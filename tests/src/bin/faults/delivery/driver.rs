@@ -89,7 +89,6 @@ async fn drive(settings: DriverSettings) -> Result<()> {
     let health = spool.health();
     ledger.append(&Entry::Closed {
         result: closed.map_or_else(|error| error.to_string(), |()| "ok".to_owned()),
-        set_aside: health.set_aside.len() as u64,
         dead: health.targets.iter().map(|target| target.dead).sum(),
     })
 }

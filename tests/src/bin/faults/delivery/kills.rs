@@ -40,7 +40,10 @@ pub(super) async fn driver(
     let mut rig = Rig::start(servers, &[target]).await?;
     for _ in 0..kills.div_ceil(fault_divisor) {
         rig.start_driver()?;
-        rig.kill_driver_at_random(random, delay, row).await?;
+        match random.below(4) {
+            0 => rig.kill_driver_in_checkpoint(row)?,
+            _ => rig.kill_driver_at_random(random, delay, row).await?,
+        }
     }
     rig.finish(servers, row).await
 }

@@ -23,8 +23,8 @@ pub(super) enum Entry {
         state: String,
         error: String,
     },
-    /// The spool was closed: the result, the files set aside since the start, and the dead letters of all targets.
-    Closed { result: String, set_aside: u64, dead: u64 },
+    /// The spool was closed: the result, and the dead letters of all targets.
+    Closed { result: String, dead: u64 },
 }
 
 /// The driver's end of the ledger.
@@ -95,11 +95,7 @@ impl fmt::Display for Entry {
             Self::Accepted(event) => write!(f, "accepted {event}"),
             Self::Refused(event, kind) => write!(f, "refused {event} {kind}"),
             Self::State { target, state, error } => write!(f, "state {target} {state} {error}"),
-            Self::Closed {
-                result,
-                set_aside,
-                dead,
-            } => write!(f, "closed {set_aside} {dead} {result}"),
+            Self::Closed { result, dead } => write!(f, "closed {dead} {result}"),
         }
     }
 }
@@ -119,9 +115,8 @@ impl FromStr for Entry {
                 error: word()?.to_owned(),
             },
             "closed" => Self::Closed {
-                set_aside: word()?.parse()?,
                 dead: word()?.parse()?,
-                result: word()?.to_owned(),
+                result: words.collect::<Vec<_>>().join(" "),
             },
             _ => bail!("unknown line of the ledger: `{line}`"),
         })

@@ -1,9 +1,11 @@
 //! A driver process, its spool and its brokers.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 use tokio::task::block_in_place;
 
@@ -13,16 +15,20 @@ use super::driver::DriverSettings;
 use super::ledger::{Entry, Ledger};
 use super::process::DriverProcess;
 use super::read_back::{kafka_topic, stream};
+use crate::fault_timer::STEP_TIMEOUT;
 use crate::kafka::Servers;
 use crate::random::Random;
 use crate::row::{Fault, Row};
 
 /// Enough for the longest outage. The write-ahead log is copied into the database at a sixteenth of it.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
-const TASKS: u32 = 8;
+pub(super) const TASKS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(3);
 /// Less than the limit of a step.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(50);
+
+/// Time between two looks at the file: short against a checkpoint.
+const SPIN: Duration = Duration::from_micros(200);
 
 #[derive(Debug)]
 pub(super) struct Rig {
@@ -129,6 +135,28 @@ impl Rig {
         self.kill_driver(row)
     }
 
+    /// Kills the driver while it copies the write-ahead log into the database.
+    pub(super) fn kill_driver_in_checkpoint(&mut self, row: &mut Row) -> Result<()> {
+        let modified = |spool: &Path| fs::metadata(spool).and_then(|metadata| metadata.modified()).ok();
+        let wait = |spool: &Path| {
+            let start = Instant::now();
+            let created = loop {
+                match modified(spool) {
+                    Some(created) => break created,
+                    None => thread::sleep(SPIN),
+                }
+                ensure!(start.elapsed() < STEP_TIMEOUT, "there is no spool file");
+            };
+            while modified(spool) == Some(created) {
+                ensure!(start.elapsed() < STEP_TIMEOUT, "no checkpoint");
+                thread::sleep(SPIN);
+            }
+            Ok(())
+        };
+        block_in_place(|| wait(&self.settings.spool)).with_context(|| self.driver_log())?;
+        self.kill_driver(row)
+    }
+
     pub(super) fn kill_broker(&mut self, target: Target, row: &mut Row) -> Result<()> {
         block_in_place(|| match target {
             Target::JetStream => self.nats()?.server.kill(),
@@ -157,26 +185,38 @@ impl Rig {
         self.ledger.update()?;
         let faults = Faults {
             kills: self.kills,
+            set_aside: self.set_aside()?.iter().map(fs::read).collect::<Result<_, _>>()?,
+            databases: self.set_aside()?.iter().filter(|path| is_database(path)).count() as u64,
             expected: self.expected,
         };
+        row.set_aside += faults.databases;
         row.add_ledger(&self.ledger);
         if let Some(nats) = self.nats.take() {
             let stored = stream(&nats.client().await?, row).await?;
-            let found = check(&self.ledger, &stored, Target::JetStream, faults, row)?;
+            let found = check(&self.ledger, &stored, Target::JetStream, &faults, row)?;
             row.stored_jetstream += found;
         }
         if let Some(kafka) = self.kafka.take() {
             let stored = block_in_place(|| kafka_topic(&kafka.config()?, &kafka.topic, row))?;
-            let found = check(&self.ledger, &stored, Target::Kafka, faults, row)?;
+            let found = check(&self.ledger, &stored, Target::Kafka, &faults, row)?;
             row.stored_kafka += found;
             servers.put_back_broker(kafka.broker);
         }
         Ok(())
     }
 
+    /// Returns the damaged files that were set aside, and their logs.
+    fn set_aside(&self) -> Result<Vec<PathBuf>> {
+        let folder = self.settings.spool.parent().context("the spool has a folder")?;
+        let paths = fs::read_dir(folder)?.flatten().map(|file| file.path());
+        Ok(paths
+            .filter(|path| path.to_string_lossy().contains(".corrupt-"))
+            .collect())
+    }
+
     /// Returns what the driver said last, for an error.
     pub(super) fn driver_log(&self) -> String {
-        let log = std::fs::read_to_string(self.path("driver.log")).unwrap_or_default();
+        let log = fs::read_to_string(self.path("driver.log")).unwrap_or_default();
         let end: Vec<_> = log.lines().rev().take(5).collect();
         let entries = self.ledger.entries.iter().rev();
         let states: Vec<_> = entries
@@ -185,4 +225,9 @@ impl Rig {
             .collect();
         format!("the driver process, latest first: {end:?}, {states:?}")
     }
+}
+
+fn is_database(path: &Path) -> bool {
+    let path = path.to_string_lossy();
+    !path.ends_with("-wal") && !path.ends_with("-shm")
 }
