@@ -1,6 +1,7 @@
 //! SQL: the schema and everything that reads or writes it.
 
 pub(crate) mod append;
+pub(crate) mod check;
 pub(crate) mod columns;
 pub(crate) mod connection;
 pub(crate) mod read;

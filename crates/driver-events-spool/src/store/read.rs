@@ -1,6 +1,7 @@
 use driver_events_core::Envelope;
 use rusqlite::{Connection, Row, params};
 
+use super::append::last_position;
 use super::columns::{COUNT, Columns, event_columns};
 use super::store_error::StoreError;
 
@@ -24,7 +25,11 @@ pub(crate) struct Page {
     pub(crate) end: i64,
 }
 
-/// Reads the events after `start` up to `end` that this target does not have yet, until one of the limits is reached.
+/// Reads the events after `start`, at least up to `end`, that this target does not have yet, until one of the limits is reached.
+///
+/// # Errors
+/// The file cannot be read, or its rows are not in the order of their positions: a position cannot be trusted then, and an event
+/// could be skipped. Events before the damage are returned first: the next call finds it again.
 pub(crate) fn read_page(
     connection: &Connection,
     target: &str,
@@ -32,38 +37,55 @@ pub(crate) fn read_page(
     max_events: usize,
     max_bytes: usize,
 ) -> Result<Page, StoreError> {
+    // Without an upper bound: SQLite would end at a damaged position beyond it, and later rows would be skipped.
     const SELECT: &str = concat!(
         "SELECT ",
         event_columns!(),
         ", position, spooled_at FROM events
-         WHERE position > ?1 AND position <= ?2 AND (target IS NULL OR target = ?3)
-         AND NOT EXISTS (SELECT 1 FROM settled WHERE settled.target = ?3 AND settled.position = events.position)
-         ORDER BY position LIMIT ?4"
+         WHERE position > ?1 AND (target IS NULL OR target = ?2)
+         AND NOT EXISTS (SELECT 1 FROM settled WHERE settled.target = ?2 AND settled.position = events.position)
+         ORDER BY position LIMIT ?3"
     );
     let mut statement = connection.prepare_cached(SELECT)?;
-    let limit = i64::try_from(max_events).unwrap_or(i64::MAX);
-    let mut rows = statement.query(params![start, end, target, limit])?;
+    // One more row, which shows that the last event of the page is in its place.
+    let limit = i64::try_from(max_events).unwrap_or(i64::MAX).saturating_add(1);
+    let mut rows = statement.query(params![start, target, limit])?;
     let mut events: Vec<SpooledEvent> = Vec::new();
     let mut bytes = 0;
     loop {
-        let row = match rows.next() {
-            Ok(Some(row)) => row,
-            Ok(None) => break,
-            // Events before a damaged page are delivered first. The next call finds the damage again.
-            Err(error) => match events.last().map(|event| event.position) {
-                Some(end) => return Ok(Page { events, end }),
-                None => return Err(error.into()),
-            },
+        let last = events.last().map_or(start, |event| event.position);
+        let event = match rows.next() {
+            Ok(Some(row)) => read_event(row)?,
+            Ok(None) if last > last_position(connection)? => {
+                events.pop();
+                return page_before(events, StoreError::corrupt("a position is beyond the last one"));
+            }
+            Ok(None) => {
+                return Ok(Page {
+                    events,
+                    end: last.max(end),
+                });
+            }
+            Err(error) => return page_before(events, error.into()),
         };
-        let event = read_event(row)?;
-        bytes += event.bytes;
-        let position = event.position;
-        events.push(event);
-        if bytes >= max_bytes || events.len() >= max_events {
-            return Ok(Page { events, end: position });
+        if event.position <= last {
+            events.pop();
+            return page_before(events, StoreError::corrupt("positions are out of order"));
         }
+        if bytes >= max_bytes || events.len() >= max_events {
+            return Ok(Page { events, end: last });
+        }
+        bytes += event.bytes;
+        events.push(event);
     }
-    Ok(Page { events, end })
+}
+
+/// Returns the events that precede damage, or the damage if there are none.
+fn page_before(events: Vec<SpooledEvent>, damage: StoreError) -> Result<Page, StoreError> {
+    match events.last().map(|event| event.position) {
+        Some(end) => Ok(Page { events, end }),
+        None => Err(damage),
+    }
 }
 
 fn read_event(row: &Row<'_>) -> Result<SpooledEvent, StoreError> {

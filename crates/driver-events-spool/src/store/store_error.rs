@@ -24,6 +24,12 @@ pub(crate) enum StoreError {
 }
 
 impl StoreError {
+    /// Creates the error of damage that SQLite itself does not report.
+    pub(crate) fn corrupt(what: &str) -> Self {
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        Self::Corrupt(rusqlite::Error::SqliteFailure(code, Some(what.to_owned())))
+    }
+
     pub(crate) fn is_corrupt(&self) -> bool {
         matches!(self, Self::Corrupt(_))
     }

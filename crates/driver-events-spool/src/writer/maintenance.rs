@@ -12,6 +12,7 @@ use super::handle::Command;
 use crate::file::free_space::free_space;
 use crate::file::sibling;
 use crate::store::append::last_position;
+use crate::store::check::check_structure;
 use crate::store::connection::open_checkpointer;
 use crate::store::store_error::StoreError;
 
@@ -58,7 +59,12 @@ impl Maintenance {
     fn round(&self, connection: &mut Option<Connection>, epoch: u64) -> Result<(), StoreError> {
         let connection = match connection {
             Some(connection) => connection,
-            None => connection.insert(open_checkpointer(&self.path)?),
+            None => {
+                let connection = connection.insert(open_checkpointer(&self.path)?);
+                // Once for each file, in the background: it reads all of it.
+                check_structure(connection)?;
+                connection
+            }
         };
         let last = last_position(connection)?;
         self.state.send_if_modified(|state| {

@@ -159,11 +159,7 @@ impl Thread {
 
     fn process(&mut self, group: Group) {
         if group.damaged.is_some_and(|epoch| epoch == self.epoch()) {
-            let error = rusqlite::Error::SqliteFailure(
-                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
-                Some("found by a reader".into()),
-            );
-            self.start_new_file(&StoreError::from(error));
+            self.start_new_file(&StoreError::corrupt("found by a reader"));
         }
         if group.is_purge {
             self.purge();

@@ -233,3 +233,45 @@ async fn file_of_another_program_or_a_newer_version_is_unchanged() {
         assert!(!names.iter().any(|name| name.contains("corrupt")), "{names:?}");
     }
 }
+
+/// Changes the position of a row in its page. SQLite reads it without an error.
+#[tokio::test]
+async fn damaged_position_skips_no_event() {
+    for (from, to) in [(750, 2_799), (750, 130), (1_500, 16_383)] {
+        let directory = Directory::new();
+        with_backlog(&directory, 1_500).await;
+        let mut bytes = fs::read(directory.file()).unwrap();
+        let id: String = {
+            let connection = Connection::open(directory.file()).unwrap();
+            let sql = "SELECT id FROM events WHERE position = ?";
+            connection.query_row(sql, [from], |row| row.get(0)).unwrap()
+        };
+        // A cell starts with the size of its record and the row's position, both as a varint, and ends with the columns.
+        let text = bytes
+            .windows(id.len())
+            .position(|window| window == id.as_bytes())
+            .unwrap();
+        let old = varint(from);
+        let start = text - 100;
+        let at = start
+            + bytes[start..text]
+                .windows(old.len())
+                .rposition(|window| window == old)
+                .unwrap();
+        bytes[at..at + old.len()].copy_from_slice(&varint(to));
+        fs::write(directory.file(), bytes).unwrap();
+
+        let memory = MemoryEventSink::new();
+        let spool = open(&directory, &memory).await;
+        let health = wait_for(&spool, "the damage", |health| !health.set_aside.is_empty()).await;
+        assert_eq!(health.set_aside.len(), 1);
+        send_all(&spool, &[event(9, 0), event(9, 1)]).await;
+        spool.close().await.unwrap();
+        assert_eq!(memory.of_goal(crate::support::goal(9)).len(), 2, "{from} to {to}");
+    }
+}
+
+/// Encodes a number from 128 to 16,383 as SQLite does.
+fn varint(number: u32) -> Vec<u8> {
+    vec![(number >> 7) as u8 | 0x80, (number & 0x7f) as u8]
+}
