@@ -330,6 +330,24 @@ fn only_the_columns_are_coloured() {
 }
 
 #[test]
+fn kinds_of_one_stage_have_one_colour() {
+    for event in samples::every_kind(samples::goal(1)) {
+        let kind = event.kind();
+        let colour = match kind {
+            EventKind::GoalStarted | EventKind::GoalCompleted => "36",
+            EventKind::AttemptStarted | EventKind::AttemptCompleted => "34",
+            EventKind::Decision => "33",
+            EventKind::Acceptance => "32",
+            EventKind::BudgetExhausted | EventKind::Escalate | EventKind::ReplayDecision => "31",
+            EventKind::Progress => "2",
+            _ => "35",
+        };
+        let line = pretty(&Envelope::new(event), Style::new(true));
+        assert!(line.contains(&format!("\x1b[{colour}m{kind}")), "{line}");
+    }
+}
+
+#[test]
 fn line_is_appended_without_line_ending() {
     let envelope = Envelope::new(samples::numbered(samples::goal(1), 7));
     let mut out = b"before ".to_vec();

@@ -197,6 +197,43 @@ fn assert_max_depth(limits: Limits, max_depth: usize) {
 }
 
 #[test]
+fn error_names_the_value_that_is_too_deep() {
+    let limits = Limits::default().with_max_depth(10);
+    for field in FREE_JSON_FIELDS {
+        let (_, path, parent_depth, _) = field;
+        // One array holds a value that is just within the limit, and one beyond it.
+        let within = nested(9 - parent_depth);
+        let event = with_free_json(field, json!([within.clone(), [within]]));
+        let error = event.write_json_with(&mut Vec::new(), limits).unwrap_err();
+        assert_eq!((error.kind(), error.path()), (EncodeErrorKind::TooDeep, path));
+        assert_eq!(error.message(), "JSON nests deeper than the limit of 10 levels");
+        // Empty arrays and objects are levels, too.
+        for empty in [json!([]), json!({})] {
+            let mut value = empty;
+            for _ in 0..10 - parent_depth {
+                value = json!([value]);
+            }
+            let event = with_free_json(field, value);
+            assert_eq!(event.free_json_depth(), 11);
+            let error = event.write_json_with(&mut Vec::new(), limits).unwrap_err();
+            assert_eq!(error.kind(), EncodeErrorKind::TooDeep);
+        }
+    }
+    // Another value of the event is just within the limit.
+    for within in FREE_JSON_FIELDS {
+        for beyond in FREE_JSON_FIELDS
+            .into_iter()
+            .filter(|beyond| beyond.0 == within.0 && beyond.1 != within.1)
+        {
+            let mut event = with_free_json(within, nested(10 - within.2));
+            (beyond.3)(&mut event, nested(11 - beyond.2));
+            let error = event.write_json_with(&mut Vec::new(), limits).unwrap_err();
+            assert_eq!((error.kind(), error.path()), (EncodeErrorKind::TooDeep, beyond.1));
+        }
+    }
+}
+
+#[test]
 fn brackets_in_strings_do_not_count() {
     let event = DriverEvent::Escalate {
         goal_id: crate::support::GOAL,
