@@ -346,6 +346,10 @@ fn messages_state_the_cause() {
         ("{", "EOF while parsing an object at line 1 column 1"),
         ("{}", "missing field `kind` at line 1 column 1"),
         (
+            r#"{"kind":5}"#,
+            "invalid type: integer `5`, expected a string at line 1 column 9",
+        ),
+        (
             r#"{"kind":"escalate","goal_id":5,"reason":""}"#,
             "escalate.goal_id: invalid type: integer `5`, expected a formatted UUID string at line 1 column 30",
         ),
