@@ -14,7 +14,7 @@ use crate::settings::{Durability, Retention};
 use crate::sink::SpooledSink;
 use crate::store::connection::open_reader;
 use crate::store::targets::{Progress, others, progress};
-use crate::writer::handle::WriterHandle;
+use crate::writer::handle::RunningWriter;
 use crate::writer::thread::WriterSettings;
 
 const DEFAULT_MAX_BYTES: u64 = 1024 * 1024 * 1024;
@@ -184,14 +184,14 @@ impl SpoolBuilder {
 }
 
 /// Opens the file and starts its threads. Returns how far each target is.
-fn open_files(mut settings: WriterSettings) -> Result<(WriterHandle, PathBuf, Vec<Progress>), SetupError> {
+fn open_files(mut settings: WriterSettings) -> Result<(RunningWriter, PathBuf, Vec<Progress>), SetupError> {
     let path = checked_path(&settings.path)?;
     settings.path.clone_from(&path);
     let owner = Owner::acquire(&path)?;
     create_private(&path)
         .map_err(|error| SetupError::invalid(format!("cannot open spool {}", path.display())).with_source(error))?;
     let names = settings.targets.clone();
-    let writer = WriterHandle::start(settings, owner)?;
+    let writer = RunningWriter::start(settings, owner)?;
     let connection = open_reader(&path)?;
     for name in others(&connection, &names)? {
         tracing::warn!(

@@ -18,7 +18,7 @@ use crate::health_report::report;
 use crate::health_view::HealthView;
 use crate::store::append::NewEvent;
 use crate::store::targets::Progress;
-use crate::writer::handle::WriterHandle;
+use crate::writer::handle::RunningWriter;
 
 /// Time that calls in flight and the targets' sinks get to end after the close timeout.
 const GRACE: Duration = Duration::from_secs(1);
@@ -33,6 +33,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// - **At least once.** After a crash the events in flight are sent again, with the same id:
 ///   [JetStream](https://docs.nats.io/nats-concepts/jetstream) drops the copies within its duplicate window, and a reader of
 ///   Kafka does with a [`Deduplicator`](driver_events_core::Deduplicator).
+/// - **Acks.** A target counts an event once its sink has more than memory to show for it: after a
+///   [`Buffered`](Receipt::Buffered) receipt the worker calls `flush`, and has one call in flight.
 /// - **Order.** First copies of a goal's events arrive in the order in which they were accepted. A goal has one call in flight,
 ///   with several events if the sink [stops a goal](BatchOrder::StopsGoal) after a failure, otherwise with one.
 /// - **Dead letters.** An event that a target can never have ([`is_about_event`](SinkError::is_about_event)) goes to the table
@@ -71,7 +73,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub struct SpooledSink {
     path: PathBuf,
     close_timeout: Duration,
-    writer: WriterHandle,
+    writer: RunningWriter,
     view: HealthView,
     guard: CloseGuard,
     closing: watch::Sender<bool>,
@@ -87,7 +89,7 @@ struct Closing {
 impl SpooledSink {
     pub(crate) fn start(
         (path, max_bytes): (PathBuf, u64),
-        writer: WriterHandle,
+        writer: RunningWriter,
         targets: Vec<(Arc<str>, Target, Progress)>,
         backoff: Backoff,
         close_timeout: Duration,
@@ -197,13 +199,6 @@ impl DriverEventSink for SpooledSink {
         self.writer.stop();
         self.writer.ended().await;
         delivered.and(closed)
-    }
-}
-
-/// Lets the writer commit what it has. The workers are cancelled.
-impl Drop for SpooledSink {
-    fn drop(&mut self) {
-        self.writer.stop();
     }
 }
 

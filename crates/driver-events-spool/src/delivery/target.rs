@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use driver_events_core::{DriverEventSink, SinkError, SinkErrorKind};
+use driver_events_core::{DriverEventSink, SetupError, SetupErrorKind, SinkError, SinkErrorKind};
 use futures_util::future::BoxFuture;
 
 type Opened = Result<Arc<dyn DriverEventSink>, Box<dyn Error + Send + Sync>>;
@@ -49,7 +49,19 @@ impl Target {
         // In a task of its own, which catches a panic.
         let opened = tokio::spawn(async move { open().await }).await;
         let failed = |source: Box<dyn Error + Send + Sync>| {
-            SinkError::new(SinkErrorKind::Disconnected, "cannot open the target").with_source(source)
+            // Wrong credentials and options need an operator.
+            let (kind, source) = match source.downcast::<SetupError>() {
+                Ok(error) => {
+                    let kind = match error.kind() {
+                        SetupErrorKind::Unreachable | SetupErrorKind::NotFound => SinkErrorKind::Disconnected,
+                        SetupErrorKind::Unauthorized => SinkErrorKind::Unauthorized,
+                        _ => SinkErrorKind::Fatal,
+                    };
+                    (kind, error as Box<dyn Error + Send + Sync>)
+                }
+                Err(source) => (SinkErrorKind::Disconnected, source),
+            };
+            SinkError::new(kind, "cannot open the target").with_source(source)
         };
         opened.map_err(|panic| failed(panic.into()))?.map_err(failed)
     }

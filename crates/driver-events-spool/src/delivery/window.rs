@@ -156,16 +156,13 @@ impl Window {
         self.events.first_key_value().map(|(_, event)| event.spooled_at)
     }
 
-    /// Returns when the next event may be sent. `None` if none waits, or one may be sent already.
-    pub(super) fn next_due(&self, now: Instant) -> Option<Instant> {
+    /// Returns when the next of the events that wait for their backoff may be sent. `None` if none does.
+    pub(super) fn next_due(&self) -> Option<Instant> {
         let waiting = self
             .queues
             .values()
             .filter(|queue| !queue.in_flight && !queue.items.is_empty());
-        waiting
-            .filter_map(|queue| queue.not_before)
-            .filter(|due| *due > now)
-            .min()
+        waiting.filter_map(|queue| queue.not_before).min()
     }
 }
 

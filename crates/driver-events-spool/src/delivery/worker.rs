@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use driver_events_core::{Backoff, DriverEventSink, SinkError};
+use driver_events_core::{Backoff, DriverEventSink, Guarantee, SinkError};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -64,7 +64,6 @@ impl Worker {
         closing: watch::Receiver<bool>,
     ) -> Self {
         let file = writer.state().clone();
-        let epoch = file.borrow().epoch;
         let progress = reporter.progress();
         Self {
             target,
@@ -75,7 +74,8 @@ impl Worker {
             writer,
             file,
             closing,
-            epoch,
+            // The progress is that of the first file.
+            epoch: 0,
             window: Window::starting_at(progress.cursor),
             calls: Calls::default(),
             failures: 0,
@@ -139,7 +139,11 @@ impl Worker {
     /// Reads events up to `last` into the window. Returns `None` if the runtime shuts down.
     async fn read(&mut self, last: i64) -> Option<()> {
         let is_replaced = self.file.borrow().epoch != self.epoch;
-        if is_replaced || self.read_after.is_some_and(|after| after > Instant::now()) {
+        if is_replaced {
+            self.read_after = None;
+            return Some(());
+        }
+        if self.read_after.is_some_and(|after| after > Instant::now()) {
             return Some(());
         }
         self.read_after = None;
@@ -189,17 +193,28 @@ impl Worker {
             return;
         }
         self.paused_until = None;
-        // A target that fails gets one call at a time.
-        let max_calls = if self.failures == 0 { MAX_CALLS } else { 1 };
-        while self.calls.len() < max_calls {
+        loop {
             let Some(sink) = self.open_sink().await else {
                 return;
             };
-            let items = self.window.take(sink.batch_order(), MAX_BATCH, now);
+            if self.calls.len() >= self.max_calls() {
+                return;
+            }
+            let items = self.window.take(sink.batch_order(), MAX_BATCH, Instant::now());
             if items.is_empty() {
                 return;
             }
             self.calls.send(sink, items);
+        }
+    }
+
+    /// Returns the maximum number of calls in flight: one for a target that fails, and for a sink whose `flush` confirms the events
+    /// of all calls, since it reports a failure once.
+    fn max_calls(&self) -> usize {
+        let confirms_each_call = |sink: &Arc<dyn DriverEventSink>| sink.guarantee() > Guarantee::Buffered;
+        match &self.sink {
+            Some(sink) if self.failures == 0 && confirms_each_call(sink) => MAX_CALLS,
+            _ => 1,
         }
     }
 
@@ -308,9 +323,12 @@ impl Worker {
         self.reporter.advance(self.epoch, progress, &self.window);
     }
 
-    /// Returns when the next call may start, or the file may be read.
+    /// Returns when the next call may start, or the file may be read. An instant that has passed is due at once.
     fn next_due(&self) -> Option<Instant> {
-        let call = self.paused_until.or_else(|| self.window.next_due(Instant::now()));
+        let can_call = self.calls.len() < self.max_calls();
+        let call = self
+            .paused_until
+            .or_else(|| self.window.next_due().filter(|_| can_call));
         call.into_iter().chain(self.read_after).min()
     }
 }

@@ -45,9 +45,9 @@ impl Owner {
                 return Err(SetupError::new(SetupErrorKind::Unreachable, message));
             }
         }
+        // For the message above alone: a full disk must not keep the spool closed.
         let written = lock.set_len(0).and_then(|()| lock.rewind());
-        let written = written.and_then(|()| writeln!(lock, "{}", std::process::id()));
-        written.map_err(failed)?;
+        let _ = written.and_then(|()| writeln!(lock, "{}", std::process::id()));
         Ok(Self { _lock: lock })
     }
 }

@@ -28,8 +28,11 @@ pub(crate) fn checked_path(path: &Path) -> Result<PathBuf, SetupError> {
         let message = format!("cannot open directory {} of the spool: create it", directory.display());
         SetupError::invalid(message).with_source(error)
     })?;
-    check_directory(&directory)?;
-    Ok(directory.join(name))
+    let path = directory.join(name);
+    // The files beside a database are beside the file that a link names.
+    let path = path.canonicalize().unwrap_or(path);
+    check_directory(path.parent().unwrap_or(&directory))?;
+    Ok(path)
 }
 
 #[cfg(unix)]
@@ -60,15 +63,30 @@ fn check_directory(_: &Path) -> Result<(), SetupError> {
 
 /// Creates the file if it is missing, and makes an existing one private. SQLite gives the files beside it the same
 /// permissions.
+///
+/// Does not open an existing file: closing it would release the locks that SQLite holds on it in this process
+/// ([POSIX advisory locks](https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_)).
 pub(crate) fn create_private(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    let file = private(&mut options).open(path)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    options.write(true).create_new(true);
+    match private(&mut options).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => make_private(path),
+        Err(error) => Err(error),
     }
-    drop(file);
+}
+
+#[cfg(unix)]
+fn make_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    if path.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn make_private(_: &Path) -> io::Result<()> {
     Ok(())
 }

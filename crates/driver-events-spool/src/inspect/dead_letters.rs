@@ -34,22 +34,24 @@ fn dead_letter(row: &Row<'_>) -> Result<DeadLetter, StoreError> {
     })
 }
 
-/// Puts dead letters back as events for their targets. Returns how many of the numbers there were.
+/// Puts dead letters back as events for their targets, unless the file does not know the target any more. Returns their number.
 pub(super) fn retry(connection: &mut Connection, numbers: &[u64]) -> Result<u64, StoreError> {
     const COPY: &str = concat!(
         "INSERT INTO events (spooled_at, target, ",
         event_columns!(),
         ") SELECT spooled_at, target, ",
         event_columns!(),
-        " FROM dead_letters WHERE number = ?"
+        " FROM dead_letters WHERE number = ? AND target IN (SELECT name FROM targets)"
     );
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut count = 0;
     for number in numbers {
-        count += transaction
+        let copied = transaction
             .prepare_cached(COPY)?
-            .execute(params![number.cast_signed()])? as u64;
-        delete(&transaction, *number)?;
+            .execute(params![number.cast_signed()])?;
+        if copied > 0 {
+            count += delete(&transaction, *number)?;
+        }
     }
     transaction.commit()?;
     Ok(count)

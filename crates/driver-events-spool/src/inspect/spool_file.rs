@@ -100,7 +100,8 @@ impl SpoolFile {
     }
 
     /// Puts dead letters back into the spool, each for the target that refused it, behind all other events. The owner finds them
-    /// within a second. Returns how many of the numbers there were.
+    /// within a second. Returns their number: not counted are numbers that do not exist, and dead letters of a target that was
+    /// [forgotten](crate::SpoolBuilder::forget), which stay.
     ///
     /// # Errors
     /// [`Invalid`](SetupErrorKind::Invalid): the file is damaged, or it cannot be written; [`Unreachable`](SetupErrorKind::Unreachable):

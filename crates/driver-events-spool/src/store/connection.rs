@@ -9,6 +9,8 @@ use crate::settings::Durability;
 
 /// How long a statement waits for a lock of another process, such as the command-line tool.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a checkpoint waits for readers, while commits wait for it.
+const CHECKPOINT_TIMEOUT: Duration = Duration::from_millis(50);
 /// Size to which the write-ahead log shrinks once all of it is in the database.
 const WAL_SIZE_LIMIT: i64 = 4 * 1024 * 1024;
 
@@ -56,10 +58,11 @@ pub(crate) fn open_editor(path: &Path) -> Result<Connection, StoreError> {
 
 /// Opens a connection that copies the log into the database.
 pub(crate) fn open_checkpointer(path: &Path) -> Result<Connection, StoreError> {
-    open(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = open(path, flags)?;
+    // Commits wait meanwhile, and the next round tries it again.
+    connection.busy_timeout(CHECKPOINT_TIMEOUT)?;
+    Ok(connection)
 }
 
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {

@@ -111,7 +111,9 @@ fn insert_dead_letter(connection: &Connection, target: &str, letter: &DeadLetter
 /// Removes the events that every target has and that the retention keeps no more.
 pub(crate) fn purge(connection: &Connection, retention: Retention) -> Result<(), StoreError> {
     const BY_POSITION: &str = "DELETE FROM events WHERE position <= min(?, (SELECT min(cursor) FROM targets))";
-    const BY_TIME: &str = "DELETE FROM events WHERE position <= (SELECT min(cursor) FROM targets) AND spooled_at < ?";
+    // Reads the rows to delete and the first one to keep.
+    const BY_TIME: &str = "DELETE FROM events WHERE position <= (SELECT min(cursor) FROM targets)
+        AND position < coalesce((SELECT position FROM events WHERE spooled_at >= ? ORDER BY position LIMIT 1), 1 << 62)";
     let (sql, limit) = match retention {
         Retention::Off => return Ok(()),
         Retention::Count(count) => (BY_POSITION, last_position(connection)?.saturating_sub_unsigned(count)),
@@ -121,6 +123,13 @@ pub(crate) fn purge(connection: &Connection, retention: Retention) -> Result<(),
         }
     };
     connection.prepare_cached(sql)?.execute(params![limit])?;
+    Ok(())
+}
+
+/// Removes the events before every cursor, also those that the retention keeps.
+pub(crate) fn purge_delivered(connection: &Connection) -> Result<(), StoreError> {
+    let sql = "DELETE FROM events WHERE position <= (SELECT min(cursor) FROM targets)";
+    connection.execute(sql, [])?;
     Ok(())
 }
 

@@ -38,7 +38,8 @@ pub(super) struct Committed {
     written: Vec<bool>,
     /// Position of the last event written.
     pub(super) last: Option<i64>,
-    pub(super) bytes: u64,
+    /// Bytes in use afterwards, `None` if unknown.
+    pub(super) bytes: Option<u64>,
     pub(super) accepted: u64,
     pub(super) refused: u64,
 }
@@ -79,7 +80,7 @@ impl Group {
         let mut committed = Committed {
             written: Vec::with_capacity(self.len),
             last: None,
-            bytes: 0,
+            bytes: None,
             accepted: 0,
             refused: 0,
         };
@@ -102,7 +103,8 @@ impl Group {
             settle(&transaction, settlement, retention)?;
         }
         transaction.commit()?;
-        committed.bytes = used_bytes(connection)?;
+        // The group is committed, whatever comes now.
+        committed.bytes = used_bytes(connection).ok();
         Ok(committed)
     }
 

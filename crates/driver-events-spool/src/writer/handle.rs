@@ -1,3 +1,5 @@
+use std::ops::Deref;
+
 use driver_events_core::{SinkError, SinkErrorKind};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -96,5 +98,23 @@ impl WriterHandle {
     /// Waits until the thread has ended. The files are closed then.
     pub(crate) async fn ended(&self) {
         self.commands.closed().await;
+    }
+}
+
+/// Stops the writer when it is dropped.
+#[derive(Debug)]
+pub(crate) struct RunningWriter(pub(super) WriterHandle);
+
+impl Deref for RunningWriter {
+    type Target = WriterHandle;
+
+    fn deref(&self) -> &WriterHandle {
+        &self.0
+    }
+}
+
+impl Drop for RunningWriter {
+    fn drop(&mut self) {
+        self.0.stop();
     }
 }

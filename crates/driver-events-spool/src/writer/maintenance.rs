@@ -1,9 +1,10 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, InterruptHandle};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
@@ -31,19 +32,36 @@ pub(super) struct Maintenance {
     pub(super) commands: UnboundedSender<Command>,
     pub(super) state: watch::Sender<FileState>,
     pub(super) wal_limit: u64,
+    pub(super) interrupt: Interrupt,
+}
+
+/// Interrupts the statement that the maintenance runs.
+#[derive(Clone, Default)]
+pub(super) struct Interrupt(Arc<Mutex<Option<InterruptHandle>>>);
+
+impl Interrupt {
+    fn set(&self, connection: &Connection) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.get_interrupt_handle());
+    }
+
+    pub(super) fn interrupt(&self) {
+        if let Some(handle) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            handle.interrupt();
+        }
+    }
 }
 
 impl Maintenance {
     /// Runs until the writer ends, which drops its end of `stop`.
     pub(super) fn run(self, stop: &Receiver<()>) {
         let mut connection = None;
-        let mut epoch = 0;
+        let (mut epoch, mut checked) = (0, None);
         while stop.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
             let current = self.state.borrow().epoch;
             if current != epoch {
                 (connection, epoch) = (None, current);
             }
-            match self.round(&mut connection, epoch) {
+            match self.round(&mut connection, &mut checked, epoch) {
                 Ok(()) => {}
                 Err(error) if error.is_corrupt() => {
                     let _ = self.commands.send(Command::Damaged { epoch });
@@ -56,16 +74,25 @@ impl Maintenance {
         }
     }
 
-    fn round(&self, connection: &mut Option<Connection>, epoch: u64) -> Result<(), StoreError> {
+    fn round(
+        &self,
+        connection: &mut Option<Connection>,
+        checked: &mut Option<u64>,
+        epoch: u64,
+    ) -> Result<(), StoreError> {
         let connection = match connection {
             Some(connection) => connection,
             None => {
                 let connection = connection.insert(open_checkpointer(&self.path)?);
-                // Once for each file, in the background: it reads all of it.
-                check_structure(connection)?;
+                self.interrupt.set(connection);
                 connection
             }
         };
+        // Once for each file, in the background: it reads all of it.
+        if *checked != Some(epoch) {
+            check_structure(connection)?;
+            *checked = Some(epoch);
+        }
         let last = last_position(connection)?;
         self.state.send_if_modified(|state| {
             let is_new = state.epoch == epoch && state.last < last;

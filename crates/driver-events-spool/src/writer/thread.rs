@@ -1,3 +1,4 @@
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
@@ -10,15 +11,16 @@ use tokio::sync::{mpsc, watch};
 
 use super::file_state::FileState;
 use super::group::{Committed, Group, Select};
-use super::handle::{Command, WriterHandle};
-use super::maintenance::Maintenance;
+use super::handle::{Command, RunningWriter, WriterHandle};
+use super::maintenance::{Interrupt, Maintenance};
 use crate::file::owner::Owner;
 use crate::file::permissions::create_private;
 use crate::file::set_aside::set_aside;
+use crate::file::sibling;
 use crate::settings::{Durability, Retention};
 use crate::store::append::last_position;
 use crate::store::connection::open_writer;
-use crate::store::settle::{purge, purge_all};
+use crate::store::settle::{purge, purge_all, purge_delivered};
 use crate::store::space::{Space, used_bytes};
 use crate::store::store_error::StoreError;
 use crate::store::targets;
@@ -39,11 +41,16 @@ pub(crate) struct WriterSettings {
     pub(crate) max_bytes: u64,
 }
 
-impl WriterHandle {
+impl RunningWriter {
     /// Opens the file, and starts the thread. The thread keeps the lock until it ends.
     pub(crate) fn start(settings: WriterSettings, owner: Owner) -> Result<Self, SetupError> {
         let mut state = FileState::default();
-        let connection = match open(&settings) {
+        // SQLite would delete the log of an empty file.
+        let opened = match has_log_only(&settings.path) {
+            true => Err(StoreError::corrupt("the database is empty, and its log is not")),
+            false => open(&settings),
+        };
+        let connection = match opened {
             Err(error) if error.is_corrupt() => {
                 state.set_aside.push(replace(&settings.path, &error)?);
                 open(&settings)
@@ -56,7 +63,9 @@ impl WriterHandle {
         let (sender, receiver) = watch::channel(state);
         let failed = |error| SetupError::invalid("cannot start a thread of the spool").with_source(error);
         let (stop, stopped) = std_mpsc::channel();
+        let interrupt = Interrupt::default();
         let maintenance = Maintenance {
+            interrupt: interrupt.clone(),
             path: settings.path.clone(),
             commands: commands.clone(),
             state: sender.clone(),
@@ -74,16 +83,16 @@ impl WriterHandle {
             is_replaced: false,
         };
         let spawned = thread::Builder::new().name("spool-writer".into()).spawn(move || {
-            thread.run(&mut received, (stop, maintenance));
+            thread.run(&mut received, (stop, interrupt, maintenance));
             drop(owner);
             // Last: `WriterHandle::ended` waits for it.
             drop(received);
         });
         spawned.map_err(failed)?;
-        Ok(Self {
+        Ok(Self(WriterHandle {
             commands,
             state: receiver,
-        })
+        }))
     }
 }
 
@@ -98,8 +107,21 @@ fn open(settings: &WriterSettings) -> Result<(Connection, i64, u64), StoreError>
         targets::remove(&connection, name)?;
         purge_all(&connection)?;
     }
+    if settings.retention == Retention::Off {
+        purge_delivered(&connection)?;
+    }
     let (last, bytes) = (last_position(&connection)?, used_bytes(&connection)?);
+    for name in &settings.targets {
+        if targets::progress(&connection, name)?.cursor > last {
+            return Err(StoreError::corrupt("a cursor is beyond the last event"));
+        }
+    }
     Ok((connection, last, bytes))
+}
+
+fn has_log_only(path: &Path) -> bool {
+    let length = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+    length(path) == 0 && length(&sibling(path, "-wal")) > 0
 }
 
 /// Sets a damaged file aside and creates an empty one.
@@ -132,7 +154,7 @@ impl Thread {
     fn run(
         mut self,
         commands: &mut mpsc::UnboundedReceiver<Command>,
-        (stop, maintenance): (std_mpsc::Sender<()>, thread::JoinHandle<()>),
+        (stop, interrupt, maintenance): (std_mpsc::Sender<()>, Interrupt, thread::JoinHandle<()>),
     ) {
         while let Some(first) = commands.blocking_recv() {
             let mut group = Group::default();
@@ -150,6 +172,8 @@ impl Thread {
             }
         }
         drop(stop);
+        // A check of a large file takes seconds.
+        interrupt.interrupt();
         let _ = maintenance.join();
         // The connection that closes last copies the log into the database.
         if let Err((_, error)) = self.connection.close() {
@@ -167,12 +191,22 @@ impl Thread {
         if group.is_empty() {
             return;
         }
+        // Nothing may be written to a file that was set aside.
+        if self.is_replaced
+            && let Err(error) = self.open_new_file()
+        {
+            group.fail(&error);
+            return;
+        }
         let mut written = self.write(&group, Select::All);
         if let Err(error) = &written
             && error.is_corrupt()
         {
             self.start_new_file(error);
-            written = self.write(&group, Select::All);
+            written = match self.is_replaced {
+                true => Err(StoreError::corrupt("there is no new file yet")),
+                false => self.write(&group, Select::All),
+            };
         }
         // Settlements free space, so they are tried last and alone.
         for select in [Select::Terminal, Select::Settlements] {
@@ -216,7 +250,7 @@ impl Thread {
             return Ok(false);
         }
         self.last_purge = Some(Instant::now());
-        purge_all(&self.connection)?;
+        purge_delivered(&self.connection)?;
         Ok(true)
     }
 
@@ -228,7 +262,7 @@ impl Thread {
 
     fn report(&self, committed: &Committed) {
         self.state.send_if_modified(|state| {
-            state.bytes = committed.bytes;
+            state.bytes = committed.bytes.unwrap_or(state.bytes);
             state.accepted += committed.accepted;
             state.refused += committed.refused;
             if let Some(last) = committed.last {
@@ -262,18 +296,19 @@ impl Thread {
             }
             self.is_replaced = true;
         }
-        match open(&self.settings) {
-            Ok((connection, last, bytes)) => {
-                self.connection = connection;
-                self.is_replaced = false;
-                self.state.send_modify(|state| {
-                    state.epoch += 1;
-                    (state.last, state.bytes) = (last, bytes);
-                });
-            }
-            Err(error) => {
-                tracing::error!(error = error.with_cause(), "cannot open a new spool file");
-            }
+        if let Err(error) = self.open_new_file() {
+            tracing::error!(error = error.with_cause(), "cannot open a new spool file");
         }
+    }
+
+    fn open_new_file(&mut self) -> Result<(), StoreError> {
+        let (connection, last, bytes) = open(&self.settings)?;
+        self.connection = connection;
+        self.is_replaced = false;
+        self.state.send_modify(|state| {
+            state.epoch += 1;
+            (state.last, state.bytes) = (last, bytes);
+        });
+        Ok(())
     }
 }

@@ -317,3 +317,55 @@ fn rows(directory: &Directory, sql: &str) -> i64 {
     let connection = Connection::open(directory.file()).unwrap();
     connection.query_row(sql, [], |row| row.get(0)).unwrap()
 }
+
+/// A target whose credentials are wrong when it is opened needs an operator; one that is down does not.
+#[tokio::test]
+async fn setup_error_decides_the_state() {
+    use driver_events_core::{SetupError, SetupErrorKind};
+
+    for (kind, state) in [
+        (SetupErrorKind::Unauthorized, TargetState::Stopped),
+        (SetupErrorKind::Incompatible, TargetState::Stopped),
+        (SetupErrorKind::Unreachable, TargetState::Retrying),
+    ] {
+        let directory = Directory::new();
+        let open = move || async move { Err::<MemoryEventSink, _>(SetupError::new(kind, "refused")) };
+        let spool = impatient(builder(directory.file())).deliver_to_opened("target", open);
+        let spool = spool.open().await.unwrap();
+        let health = wait_for(&spool, "the failure", |health| health.targets[0].last_error.is_some()).await;
+        assert_eq!(health.targets[0].state, state, "{kind:?}");
+        assert_eq!(
+            health.targets[0].last_error.as_deref(),
+            Some("cannot open the target: refused")
+        );
+    }
+}
+
+/// An event that is put back waits for its backoff, and is sent although nothing else happens.
+#[tokio::test]
+async fn last_event_is_delivered_although_no_other_follows() {
+    for _ in 0..20 {
+        let directory = Directory::new();
+        let memory = MemoryEventSink::new();
+        let opened = Arc::new(AtomicUsize::new(0));
+        let open = {
+            let memory = memory.clone();
+            move || {
+                let (memory, number) = (memory.clone(), opened.fetch_add(1, Ordering::SeqCst));
+                async move {
+                    // Longer than the backoff.
+                    tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+                    Ok::<_, String>(match number {
+                        0 => Arc::new(Switch::failing(SinkErrorKind::Closed)) as Arc<dyn DriverEventSink>,
+                        _ => Arc::new(memory),
+                    })
+                }
+            }
+        };
+        let spool = builder(directory.file()).deliver_to_opened("target", open);
+        let spool = spool.open().await.unwrap();
+        send_all(&spool, &[event(1, 0)]).await;
+        spool.close().await.unwrap();
+        assert_eq!(memory.len(), 1);
+    }
+}

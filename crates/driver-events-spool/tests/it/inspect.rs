@@ -146,3 +146,19 @@ async fn missing_and_foreign_files_are_refused() {
     spool.close().await.unwrap_err();
     assert_eq!(SpoolFile::open(&path).unwrap().events(0, 10).unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn dead_letter_of_a_forgotten_target_stays() {
+    let directory = Directory::new();
+    let spool = builder(directory.file()).deliver_to("old", Switch::failing(SinkErrorKind::Rejected));
+    let spool = spool.open().await.unwrap();
+    send_all(&spool, &[event(1, 0)]).await;
+    spool.close().await.unwrap();
+    let spool = builder(directory.file())
+        .deliver_to("new", MemoryEventSink::new())
+        .forget("old");
+    spool.open().await.unwrap().close().await.unwrap();
+    let mut file = SpoolFile::open(directory.file()).unwrap();
+    assert_eq!(file.retry(&[1]).unwrap(), 0);
+    assert_eq!(file.dead_letters(0, 10).unwrap().len(), 1);
+}

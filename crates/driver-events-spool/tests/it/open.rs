@@ -101,3 +101,41 @@ async fn path_without_directory_is_in_the_current_one() {
     std::fs::remove_file(&path).unwrap();
     std::fs::remove_file(path.with_extension("db.lock")).unwrap();
 }
+
+/// An `open` that times out leaves no thread and no lock behind.
+#[tokio::test]
+async fn cancelled_open_releases_the_spool() {
+    let directory = Directory::new();
+    let open = || {
+        builder(directory.file())
+            .deliver_to("target", MemoryEventSink::new())
+            .open()
+    };
+    let first = tokio::time::timeout(std::time::Duration::ZERO, open()).await;
+    assert!(first.is_err(), "opening takes a moment");
+    let spool = loop {
+        match open().await {
+            Ok(spool) => break spool,
+            Err(error) => assert!(error.to_string().contains("in use"), "{error}"),
+        }
+        tokio::task::yield_now().await;
+    };
+    spool.close().await.unwrap();
+}
+
+/// The files beside the database are where its log is: beside the file that the link names.
+#[cfg(unix)]
+#[tokio::test]
+async fn link_and_file_are_one_spool() {
+    let directory = Directory::new();
+    let other = Directory::new();
+    let open = |path: std::path::PathBuf| builder(path).deliver_to("target", MemoryEventSink::new()).open();
+    let spool = open(directory.file()).await.unwrap();
+    std::os::unix::fs::symlink(directory.file(), other.file()).unwrap();
+    let error = open(other.file()).await.unwrap_err();
+    assert!(error.to_string().contains("in use"), "{error}");
+    spool.close().await.unwrap();
+    let spool = open(other.file()).await.unwrap();
+    assert_eq!(spool.path(), directory.file().canonicalize().unwrap());
+    assert_eq!(other.names(), ["events.db"]);
+}

@@ -58,3 +58,14 @@ async fn kept_events_give_way_to_new_ones() {
     assert_eq!(spool.health().refused, 0);
     spool.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn kept_events_are_removed_once_none_are_to_be_kept() {
+    let directory = Directory::new();
+    let spool = delivered(&directory, Retention::Count(100), 25).await;
+    spool.close().await.unwrap();
+    assert_eq!(count(&directory), 25);
+    let spool = delivered(&directory, Retention::Off, 0).await;
+    assert_eq!(count(&directory), 0);
+    spool.close().await.unwrap();
+}

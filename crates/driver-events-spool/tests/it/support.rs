@@ -176,12 +176,14 @@ impl DriverEventSink for Switch {
                 }
                 Mode::HangGoal(goal_id) if envelope.goal_id() == Some(goal_id) => changed.await,
                 Mode::Panic => panic!("switched to panic"),
-                Mode::Accept | Mode::FailGoal(..) | Mode::HangGoal(_) => return self.0.memory.send(envelope).await,
+                Mode::Accept | Mode::FailGoal(..) | Mode::HangGoal(_) => {
+                    return self.0.memory.send(envelope).await.map(|_| Receipt::Written);
+                }
             }
         }
     }
 
     fn guarantee(&self) -> Guarantee {
-        Guarantee::Buffered
+        Guarantee::Written
     }
 }
