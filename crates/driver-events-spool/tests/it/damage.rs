@@ -113,9 +113,12 @@ async fn new_file_keeps_its_log() {
     // The worker has left the old file.
     spool.flush().await.unwrap();
     switch.set(Mode::Fail(SinkErrorKind::Disconnected));
+    wait_for(&spool, "the old connections to close", |_| {
+        !has_old_file_open(&directory)
+    })
+    .await;
     for number in 0..20 {
         send_all(&spool, &[event(9, number)]).await;
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     // As a crash leaves it.
     let copy = Directory::new();
@@ -124,6 +127,14 @@ async fn new_file_keeps_its_log() {
     }
     let found = driver_events_spool::SpoolFile::open(copy.file()).unwrap();
     assert_eq!(found.events(0, 100).unwrap().len(), 20);
+}
+
+/// Returns whether this process has a file of this directory open that was set aside. `false` on a system without `/proc`.
+fn has_old_file_open(directory: &Directory) -> bool {
+    let open = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let mut paths = open.filter_map(|entry| fs::read_link(entry.path()).ok());
+    let is_old = |path: std::path::PathBuf| path.to_string_lossy().contains(".corrupt-");
+    paths.any(|path| path.starts_with(directory.path()) && is_old(path))
 }
 
 /// SQLite does not see it: the checksum of the row does.
