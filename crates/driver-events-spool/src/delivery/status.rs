@@ -1,10 +1,11 @@
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use driver_events_core::{SinkError, SinkErrorKind};
 use tokio::sync::watch;
 
 use super::window::Window;
+use crate::clock::from_ms;
 use crate::health::{TargetHealth, TargetState};
 use crate::store::targets::Progress;
 
@@ -149,6 +150,5 @@ pub(super) fn with_causes(error: &SinkError) -> String {
 
 /// Returns the time since `milliseconds`, zero if the clock was set back.
 fn age(milliseconds: i64) -> Duration {
-    let then = UNIX_EPOCH + Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default());
-    SystemTime::now().duration_since(then).unwrap_or_default()
+    from_ms(milliseconds).elapsed().unwrap_or_default()
 }

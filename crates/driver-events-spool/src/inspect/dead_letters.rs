@@ -1,6 +1,7 @@
 use rusqlite::{Connection, Row, TransactionBehavior, params};
 
-use super::kept_event::{DeadLetter, time, unsigned};
+use super::kept_event::{DeadLetter, unsigned};
+use crate::clock::from_ms;
 use crate::store::columns::{COUNT, event_columns};
 use crate::store::read::content;
 use crate::store::store_error::StoreError;
@@ -29,8 +30,8 @@ fn dead_letter(row: &Row<'_>) -> Result<DeadLetter, StoreError> {
         target: row.get(COUNT + 1)?,
         error: row.get(COUNT + 2)?,
         reason: row.get(COUNT + 3)?,
-        spooled_at: time(row.get(COUNT + 4)?),
-        died_at: time(row.get(COUNT + 5)?),
+        spooled_at: from_ms(row.get(COUNT + 4)?),
+        died_at: from_ms(row.get(COUNT + 5)?),
     })
 }
 

@@ -2,8 +2,6 @@ use std::time::SystemTime;
 
 use driver_events_core::Envelope;
 
-use crate::clock::from_ms;
-
 /// An event in the file of a spool.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -41,9 +39,4 @@ pub struct DeadLetter {
 /// Converts what the file contains to a position or number.
 pub(super) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
-}
-
-/// Converts milliseconds of the file to a time.
-pub(super) fn time(milliseconds: i64) -> SystemTime {
-    from_ms(milliseconds)
 }

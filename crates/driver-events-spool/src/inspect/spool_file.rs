@@ -4,8 +4,9 @@ use driver_events_core::{SetupError, SetupErrorKind};
 use rusqlite::{Connection, Row, params};
 
 use super::dead_letters;
-use super::kept_event::{DeadLetter, KeptEvent, time, unsigned};
+use super::kept_event::{DeadLetter, KeptEvent, unsigned};
 use super::stats::{SpoolStats, stats};
+use crate::clock::from_ms;
 use crate::store::columns::{COUNT, event_columns};
 use crate::store::connection::open_editor;
 use crate::store::read::content;
@@ -138,7 +139,7 @@ impl SpoolFile {
         let names: Result<_, _> = statement.query_map(params![position], |row| row.get(0))?.collect();
         Ok(KeptEvent {
             position: unsigned(position),
-            spooled_at: time(row.get(COUNT + 1)?),
+            spooled_at: from_ms(row.get(COUNT + 1)?),
             event: content(row).1,
             missing_at: names?,
         })

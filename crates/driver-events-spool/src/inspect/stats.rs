@@ -2,7 +2,8 @@ use std::time::SystemTime;
 
 use rusqlite::{Connection, params};
 
-use super::kept_event::{time, unsigned};
+use super::kept_event::unsigned;
+use crate::clock::from_ms;
 use crate::store::space::used_bytes;
 use crate::store::store_error::StoreError;
 
@@ -56,7 +57,7 @@ pub(super) fn stats(connection: &Connection) -> Result<SpoolStats, StoreError> {
         found.push(TargetStats {
             name,
             depth: unsigned(depth),
-            oldest: oldest.map(time),
+            oldest: oldest.map(from_ms),
             delivered: row.get(2)?,
             dead: row.get(3)?,
         });
