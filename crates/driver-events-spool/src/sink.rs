@@ -35,8 +35,10 @@ const GRACE: Duration = Duration::from_secs(1);
 ///   Kafka does with a [`Deduplicator`](driver_events_core::Deduplicator).
 /// - **Acks.** A target counts an event once its sink has more than memory to show for it: after a
 ///   [`Buffered`](Receipt::Buffered) receipt the worker calls `flush`, and has one call in flight.
-/// - **Order.** First copies of a goal's events arrive in the order in which they were accepted. A goal has one call in flight,
-///   with several events if the sink [stops a goal](BatchOrder::StopsGoal) after a failure, otherwise with one.
+/// - **Order.** First copies of a goal's events arrive in the order in which they were accepted. A goal has one call in flight:
+///   with many events if the sink [stops a goal](BatchOrder::StopsGoal) after a failure, with up to 32 if it is
+///   [pipelined](BatchOrder::Pipelined), otherwise with one. If an event of those 32 fails and a later one does not, which is
+///   rare, their order changes.
 /// - **Dead letters.** An event that a target can never have ([`is_about_event`](SinkError::is_about_event)) goes to the table
 ///   `dead_letters`, with the reason. Any other error costs no event: delivery waits until its cause is removed.
 /// - **Full.** At [`max_bytes`](crate::SpoolBuilder::max_bytes), or on a full disk, `send` fails with [`Full`](SinkErrorKind::Full),

@@ -67,7 +67,7 @@ pub async fn keeps_order_of_concurrent_tasks(fixture: &impl Fixture) {
 
 /// Checks that a sink with [`BatchOrder::StopsGoal`] does not send the later events of a goal after one of its events
 /// failed for a reason that is not about the event: they fail with the same kind and the fate
-/// [`NotSent`](Fate::NotSent), and events of other goals are stored. A sink with [`BatchOrder::BestEffort`] promises nothing.
+/// [`NotSent`](Fate::NotSent), and events of other goals are stored. Other sinks are not checked.
 ///
 /// # Panics
 /// Panics if the sink violates this property.

@@ -168,9 +168,9 @@ impl DriverEventSink for KafkaEventSink {
         }
     }
 
-    /// [`BestEffort`](BatchOrder::BestEffort): all events of a batch are in flight at once.
+    /// [`Pipelined`](BatchOrder::Pipelined): all events of a batch are in flight at once, and librdkafka retries them in order.
     fn batch_order(&self) -> BatchOrder {
-        BatchOrder::BestEffort
+        BatchOrder::Pipelined
     }
 
     async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {

@@ -10,12 +10,13 @@ use super::window::Item;
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     tasks: JoinSet<Vec<Result<Receipt, SinkError>>>,
-    items: HashMap<Id, Vec<Item>>,
+    sent: HashMap<Id, (Arc<dyn DriverEventSink>, Vec<Item>)>,
 }
 
-/// A call that has ended: its events, and a result for each.
+/// A call that has ended: its sink, its events, and a result for each.
 #[derive(Debug)]
 pub(super) struct Finished {
+    pub(super) sink: Arc<dyn DriverEventSink>,
     pub(super) items: Vec<Item>,
     pub(super) results: Vec<Result<Receipt, SinkError>>,
 }
@@ -36,18 +37,19 @@ async fn send(sink: &dyn DriverEventSink, envelopes: Vec<Envelope>) -> Vec<Resul
 
 impl Calls {
     pub(super) fn len(&self) -> usize {
-        self.items.len()
+        self.sent.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.sent.is_empty()
     }
 
     /// Sends a batch, in a task of its own: a sink that panics costs no event.
     pub(super) fn send(&mut self, sink: Arc<dyn DriverEventSink>, items: Vec<Item>) {
         let envelopes = items.iter().map(|item| item.envelope.clone()).collect();
-        let call = self.tasks.spawn(async move { send(&*sink, envelopes).await });
-        self.items.insert(call.id(), items);
+        let called = Arc::clone(&sink);
+        let call = self.tasks.spawn(async move { send(&*called, envelopes).await });
+        self.sent.insert(call.id(), (sink, items));
     }
 
     /// Waits for the next call to end. Returns `None` without one.
@@ -55,14 +57,14 @@ impl Calls {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub(super) async fn next(&mut self) -> Option<Finished> {
-        let (id, sent) = match self.tasks.join_next_with_id().await? {
+        let (id, ended) = match self.tasks.join_next_with_id().await? {
             Ok((id, results)) => (id, Ok(results)),
             Err(panic) => (panic.id(), Err(panic.to_string())),
         };
-        let items = self.items.remove(&id).unwrap_or_default();
+        let (sink, items) = self.sent.remove(&id)?;
         let mut results = BatchResults::new(items.len());
-        match sent {
-            Ok(sent) => results.fill(sent),
+        match ended {
+            Ok(ended) => results.fill(ended),
             Err(panic) => results.fill(std::iter::repeat_with(|| {
                 Err(SinkError::new(
                     SinkErrorKind::Fatal,
@@ -71,6 +73,7 @@ impl Calls {
             })),
         }
         Some(Finished {
+            sink,
             items,
             results: results.into_vec(),
         })

@@ -1,7 +1,9 @@
 //! The workers that deliver, one for each target.
 
 mod calls;
+mod open_target;
 mod reader;
+mod recorder;
 mod window;
 mod worker;
 

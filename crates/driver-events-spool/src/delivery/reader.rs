@@ -1,8 +1,9 @@
+use std::future::pending;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::store::connection::open_reader;
 use crate::store::read::{Page, read_page};
@@ -18,6 +19,7 @@ pub(super) struct Reader {
     path: PathBuf,
     target: Arc<str>,
     connection: Option<Connection>,
+    reading: Option<JoinHandle<Result<(Connection, Page), StoreError>>>,
 }
 
 impl Reader {
@@ -26,6 +28,7 @@ impl Reader {
             path,
             target,
             connection: None,
+            reading: None,
         }
     }
 
@@ -34,25 +37,44 @@ impl Reader {
         self.connection = None;
     }
 
-    /// Reads events after `start` up to `end`. Returns `None` if the runtime shuts down. After an error the next call re-opens the
-    /// file.
-    pub(super) async fn page(&mut self, start: i64, end: i64) -> Option<Result<Page, StoreError>> {
+    /// Returns whether a page is being read.
+    pub(super) fn is_reading(&self) -> bool {
+        self.reading.is_some()
+    }
+
+    /// Starts to read events after `start` up to `end`.
+    pub(super) fn start(&mut self, start: i64, end: i64) {
         let connection = self.connection.take();
         let (path, target) = (self.path.clone(), Arc::clone(&self.target));
-        let reading = spawn_blocking(move || {
+        self.reading = Some(spawn_blocking(move || {
             let connection = match connection {
                 Some(connection) => connection,
                 None => open_reader(&path)?,
             };
             let page = read_page(&connection, &target, (start, end), PAGE_EVENTS, PAGE_BYTES)?;
             Ok((connection, page))
-        });
-        match reading.await.ok()? {
-            Ok((connection, page)) => {
+        }));
+    }
+
+    /// Waits for the page that is being read; for ever without one. Returns `None` if the runtime shuts down. After an error the
+    /// next page re-opens the file.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub(super) async fn next(&mut self) -> Option<Result<Page, StoreError>> {
+        let Some(reading) = &mut self.reading else {
+            return pending().await;
+        };
+        let read = reading.await;
+        self.reading = None;
+        Some(match read {
+            Ok(Ok((connection, page))) => {
                 self.connection = Some(connection);
-                Some(Ok(page))
+                Ok(page)
             }
-            Err(error) => Some(Err(error)),
-        }
+            Ok(Err(error)) => Err(error),
+            Err(error) if error.is_panic() => Err(StoreError::other(format!("reading panicked: {error}"))),
+            Err(_) => return None,
+        })
     }
 }

@@ -1,11 +1,15 @@
 use std::error::Error;
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
 
 use driver_events_core::{DriverEventSink, SetupError, SetupErrorKind, SinkError, SinkErrorKind};
 use futures_util::future::BoxFuture;
 
 type Opened = Result<Arc<dyn DriverEventSink>, Box<dyn Error + Send + Sync>>;
+
+/// Opens a target.
+pub(super) type Opening = BoxFuture<'static, Result<Arc<dyn DriverEventSink>, SinkError>>;
 
 /// Where the events of a target go.
 pub(crate) enum Target {
@@ -15,9 +19,9 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    pub(crate) fn factory<Opening, S, E>(open: impl Fn() -> Opening + Send + Sync + 'static) -> Self
+    pub(crate) fn factory<O, S, E>(open: impl Fn() -> O + Send + Sync + 'static) -> Self
     where
-        Opening: Future<Output = Result<S, E>> + Send + 'static,
+        O: Future<Output = Result<S, E>> + Send + 'static,
         S: DriverEventSink,
         E: Into<Box<dyn Error + Send + Sync>>,
     {
@@ -41,30 +45,35 @@ impl Target {
     ///
     /// # Errors
     /// The factory failed or panicked.
-    pub(super) async fn open(&self) -> Result<Arc<dyn DriverEventSink>, SinkError> {
+    pub(super) fn open(&self) -> Opening {
         let open = match self {
-            Self::Sink(sink) => return Ok(Arc::clone(sink)),
+            Self::Sink(sink) => return Box::pin(ready(Ok(Arc::clone(sink)))),
             Self::Factory(open) => Arc::clone(open),
         };
-        // In a task of its own, which catches a panic.
-        let opened = tokio::spawn(async move { open().await }).await;
-        let failed = |source: Box<dyn Error + Send + Sync>| {
-            // Wrong credentials and options need an operator.
-            let (kind, source) = match source.downcast::<SetupError>() {
-                Ok(error) => {
-                    let kind = match error.kind() {
-                        SetupErrorKind::Unreachable | SetupErrorKind::NotFound => SinkErrorKind::Disconnected,
-                        SetupErrorKind::Unauthorized => SinkErrorKind::Unauthorized,
-                        _ => SinkErrorKind::Fatal,
-                    };
-                    (kind, error as Box<dyn Error + Send + Sync>)
-                }
-                Err(source) => (SinkErrorKind::Disconnected, source),
-            };
-            SinkError::new(kind, "cannot open the target").with_source(source)
-        };
-        opened.map_err(|panic| failed(panic.into()))?.map_err(failed)
+        Box::pin(async move {
+            // In a task of its own, which catches a panic.
+            match tokio::spawn(async move { open().await }).await {
+                Ok(opened) => opened.map_err(open_error),
+                Err(panic) => Err(open_error(panic.into())),
+            }
+        })
     }
+}
+
+fn open_error(source: Box<dyn Error + Send + Sync>) -> SinkError {
+    // Wrong credentials and options need an operator.
+    let (kind, source) = match source.downcast::<SetupError>() {
+        Ok(error) => {
+            let kind = match error.kind() {
+                SetupErrorKind::Unreachable | SetupErrorKind::NotFound => SinkErrorKind::Disconnected,
+                SetupErrorKind::Unauthorized => SinkErrorKind::Unauthorized,
+                _ => SinkErrorKind::Fatal,
+            };
+            (kind, error as Box<dyn Error + Send + Sync>)
+        }
+        Err(source) => (SinkErrorKind::Disconnected, source),
+    };
+    SinkError::new(kind, "cannot open the target").with_source(source)
 }
 
 impl fmt::Debug for Target {

@@ -7,6 +7,9 @@ use tokio::time::Instant;
 /// Maximum number of events in the window, and of their JSON in bytes.
 const MAX_EVENTS: usize = 8_192;
 const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// Maximum number of events of a goal in a batch, if the sink is [`Pipelined`](BatchOrder::Pipelined): these may change their
+/// order when one of them fails.
+const MAX_PIPELINED: usize = 32;
 
 /// Events that were read and are not settled: those that wait and those in flight.
 #[derive(Debug, Default)]
@@ -77,27 +80,24 @@ impl Window {
         self.queues.entry(Lane::of(&item)).or_default().items.push_back(item);
     }
 
-    /// Takes up to `max` events whose goals have none in flight, in the order of their positions: the first ones of each goal,
-    /// or the first one if the sink would deliver later ones behind a failed one.
+    /// Takes up to `max` events whose goals have none in flight, of each goal as many of the first ones as keep their order in
+    /// one batch of such a sink. Goals that failed come last, those with the oldest events first. Returns the events in the order
+    /// of their positions.
     pub(super) fn take(&mut self, order: BatchOrder, max: usize, now: Instant) -> Vec<Item> {
         let mut ready: Vec<_> = self
             .queues
             .iter_mut()
             .filter(|(_, queue)| queue.is_ready(now))
             .collect();
-        ready.sort_by_key(|(_, queue)| queue.items.front().map(|item| item.position));
+        ready.sort_by_key(|(_, queue)| (queue.failures, queue.items.front().map(|item| item.position)));
         let mut taken = Vec::new();
         for (_, queue) in ready {
             let left = max - taken.len();
             if left == 0 {
                 break;
             }
-            let count = if order == BatchOrder::StopsGoal {
-                queue.items.len()
-            } else {
-                1
-            };
-            taken.extend(queue.items.drain(..count.min(left)));
+            let count = queue.items.len().min(queue.max_batch(order)).min(left);
+            taken.extend(queue.items.drain(..count));
             queue.in_flight = true;
         }
         taken.sort_by_key(|item| item.position);
@@ -176,6 +176,14 @@ impl Lane {
 }
 
 impl Queue {
+    fn max_batch(&self, order: BatchOrder) -> usize {
+        match order {
+            BatchOrder::StopsGoal => usize::MAX,
+            BatchOrder::Pipelined if self.failures == 0 => MAX_PIPELINED,
+            _ => 1,
+        }
+    }
+
     fn is_ready(&self, now: Instant) -> bool {
         !self.in_flight && !self.items.is_empty() && self.not_before.is_none_or(|due| due <= now)
     }

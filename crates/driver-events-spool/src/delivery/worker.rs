@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use driver_events_core::{Backoff, DriverEventSink, Guarantee, SinkError};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::calls::{Calls, Finished};
+use super::open_target::OpenTarget;
 use super::reader::Reader;
+use super::recorder::{Commit, EndedCall, Recorded, Recorder, Unrecorded};
 use super::status::{Reporter, with_causes};
 use super::target::Target;
 use super::window::{Item, Window};
-use crate::store::settle::{DeadLetter, Settlement};
+use crate::store::read::Page;
+use crate::store::store_error::StoreError;
 use crate::store::targets::Progress;
 use crate::writer::file_state::FileState;
-use crate::writer::handle::{SettleError, WriterHandle};
+use crate::writer::handle::WriterHandle;
 
 /// Maximum number of calls in flight, and of events in each.
 const MAX_CALLS: usize = 4;
@@ -23,10 +26,8 @@ const MAX_BATCH: usize = 1_024;
 const FILE_RETRY: Duration = Duration::from_secs(1);
 
 /// Delivers the events of the file to one target.
-#[derive(Debug)]
 pub(super) struct Worker {
-    target: Target,
-    sink: Option<Arc<dyn DriverEventSink>>,
+    target: OpenTarget,
     reporter: Reporter,
     backoff: Backoff,
     writer: WriterHandle,
@@ -37,22 +38,12 @@ pub(super) struct Worker {
     epoch: u64,
     window: Window,
     calls: Calls,
+    recorder: Recorder,
     /// Calls in a row that delivered nothing, and when the next call may start.
     failures: u32,
     paused_until: Option<Instant>,
     /// When the file may be read again after an error.
     read_after: Option<Instant>,
-}
-
-/// Fates of the events of a call.
-#[derive(Debug, Default)]
-struct Outcome {
-    settled: Vec<i64>,
-    delivered: u64,
-    dead: Vec<DeadLetter>,
-    failed: Vec<Item>,
-    /// The first error that is not about an event.
-    error: Option<SinkError>,
 }
 
 impl Worker {
@@ -66,9 +57,9 @@ impl Worker {
         let file = writer.state().clone();
         let progress = reporter.progress();
         Self {
-            target,
-            sink: None,
+            target: OpenTarget::new(target),
             reader: Reader::new(path, Arc::clone(reporter.name())),
+            recorder: Recorder::new(Arc::clone(reporter.name()), writer.clone()),
             reporter,
             backoff,
             writer,
@@ -88,30 +79,40 @@ impl Worker {
     pub(super) async fn run(mut self) -> Option<Arc<dyn DriverEventSink>> {
         loop {
             let last = self.follow_file();
+            self.recorder.start(self.epoch, self.window.cursor());
             let mut due = None;
             if *self.closing.borrow_and_update() {
-                if self.calls.is_empty() {
-                    return self.sink;
+                // The reader's connection too: the one that closes last copies the log into the database.
+                if self.calls.is_empty() && self.recorder.is_idle() && !self.reader.is_reading() {
+                    return self.target.into_sink();
                 }
             } else {
-                self.read(last).await?;
-                self.start_calls().await;
+                self.start_reading(last);
+                self.start_calls();
                 due = self.next_due();
             }
             tokio::select! {
                 finished = self.calls.next(), if !self.calls.is_empty() => {
                     if let Some(finished) = finished {
-                        self.finish(finished).await;
+                        self.finish(finished);
                     }
                 }
-                changed = self.file.changed() => {
+                opened = self.target.opened() => {
+                    if let Err(error) = opened {
+                        self.fail(&error);
+                    }
+                }
+                page = self.reader.next() => self.add_page(page?),
+                recorded = self.recorder.next(FILE_RETRY) => self.recorded(recorded),
+                // During a pause new events change nothing: no wake-up for each of them.
+                changed = self.file.changed(), if !self.is_paused() => {
                     if changed.is_err() {
-                        return self.sink;
+                        return self.target.into_sink();
                     }
                 }
                 changed = self.closing.changed() => {
                     if changed.is_err() {
-                        return self.sink;
+                        return self.target.into_sink();
                     }
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
@@ -126,7 +127,8 @@ impl Worker {
             let state = self.file.borrow_and_update();
             (state.epoch, state.last)
         };
-        if epoch != self.epoch && self.window.len() == 0 {
+        let has_ended = self.window.len() == 0 && self.recorder.is_idle() && !self.reader.is_reading();
+        if epoch != self.epoch && has_ended {
             self.epoch = epoch;
             self.window = Window::starting_at(0);
             self.reader.reopen();
@@ -136,71 +138,76 @@ impl Worker {
         last
     }
 
-    /// Reads events up to `last` into the window. Returns `None` if the runtime shuts down.
-    async fn read(&mut self, last: i64) -> Option<()> {
+    /// Starts to read events up to `last`, if the window needs some.
+    fn start_reading(&mut self, last: i64) {
         let is_replaced = self.file.borrow().epoch != self.epoch;
-        if is_replaced {
-            self.read_after = None;
-            return Some(());
+        // While the target fails, the events that wait are enough to try it.
+        let has_enough = self.failures > 0 && self.window.len() > 0;
+        if is_replaced || has_enough || self.reader.is_reading() {
+            return;
         }
         if self.read_after.is_some_and(|after| after > Instant::now()) {
-            return Some(());
+            return;
         }
         self.read_after = None;
-        let mut damaged = Outcome::default();
-        while self.window.has_room() && self.window.end() < last {
-            let page = self.reader.page(self.window.end(), last).await?;
-            if self.file.borrow().epoch != self.epoch {
-                return Some(());
-            }
-            let page = match page {
-                Ok(page) => page,
-                Err(error) => {
-                    if error.is_corrupt() {
-                        self.writer.report_damage(self.epoch);
-                    }
-                    self.reporter.file_failed(error.with_cause());
-                    self.read_after = Some(Instant::now() + FILE_RETRY);
-                    break;
-                }
-            };
-            for event in page.events {
-                match event.content {
-                    Ok(envelope) => {
-                        let position = event.position;
-                        let item = Item { position, envelope };
-                        self.window.push(item, event.spooled_at, event.bytes);
-                    }
-                    Err(reason) => damaged.bury(event.position, "damaged", reason),
-                }
-            }
-            self.window.read_to(page.end);
+        if self.window.has_room() && self.window.end() < last {
+            self.reader.start(self.window.end(), last);
         }
-        if damaged.dead.is_empty() {
-            // Also past events that are for other targets.
-            let mut progress = self.reporter.progress();
-            progress.cursor = self.window.cursor();
-            self.reporter.advance(self.epoch, progress, &self.window);
-        } else {
-            self.record(damaged).await;
-        }
-        Some(())
     }
 
-    async fn start_calls(&mut self) {
-        let now = Instant::now();
-        if self.paused_until.is_some_and(|until| until > now) {
+    /// Moves the events that were read into the window.
+    fn add_page(&mut self, page: Result<Page, StoreError>) {
+        if self.file.borrow().epoch != self.epoch {
+            self.read_after = None;
+            return;
+        }
+        let page = match page {
+            Ok(page) => page,
+            Err(error) => {
+                if error.is_corrupt() {
+                    self.writer.report_damage(self.epoch);
+                }
+                self.reporter.file_failed(error.with_cause());
+                self.read_after = Some(Instant::now() + FILE_RETRY);
+                return;
+            }
+        };
+        let mut damaged = Unrecorded::default();
+        for event in page.events {
+            match event.content {
+                Ok(envelope) => {
+                    let position = event.position;
+                    let item = Item { position, envelope };
+                    self.window.push(item, event.spooled_at, event.bytes);
+                }
+                Err(reason) => damaged.bury(event.position, "damaged", reason),
+            }
+        }
+        self.window.read_to(page.end);
+        self.settle(damaged);
+        self.pass_others();
+    }
+
+    /// Reports the cursor behind events that are for other targets, which need no commit.
+    fn pass_others(&mut self) {
+        let mut progress = self.reporter.progress();
+        if self.recorder.is_idle() {
+            progress.cursor = self.window.cursor();
+        }
+        self.reporter.advance(self.epoch, progress, &self.window);
+    }
+
+    /// Starts as many calls as may be in flight.
+    fn start_calls(&mut self) {
+        if self.is_paused() {
             return;
         }
         self.paused_until = None;
-        loop {
-            let Some(sink) = self.open_sink().await else {
-                return;
-            };
-            if self.calls.len() >= self.max_calls() {
-                return;
-            }
-            let items = self.window.take(sink.batch_order(), MAX_BATCH, Instant::now());
+        self.target.open();
+        while let Some(sink) = self.free_sink() {
+            // A target that fails is probed with one event.
+            let max = if self.failures == 0 { MAX_BATCH } else { 1 };
+            let items = self.window.take(sink.batch_order(), max, Instant::now());
             if items.is_empty() {
                 return;
             }
@@ -208,30 +215,18 @@ impl Worker {
         }
     }
 
-    /// Returns the maximum number of calls in flight: one for a target that fails, and for a sink whose `flush` confirms the events
-    /// of all calls, since it reports a failure once.
-    fn max_calls(&self) -> usize {
-        let confirms_each_call = |sink: &Arc<dyn DriverEventSink>| sink.guarantee() > Guarantee::Buffered;
-        match &self.sink {
-            Some(sink) if self.failures == 0 && confirms_each_call(sink) => MAX_CALLS,
-            _ => 1,
-        }
+    /// Returns the sink if it is open and another call may be in flight. One at a time goes to a target that fails, and to a sink
+    /// whose `flush` confirms the events of all calls, since it reports a failure once.
+    fn free_sink(&self) -> Option<Arc<dyn DriverEventSink>> {
+        let sink = self.target.sink()?;
+        let is_concurrent = self.failures == 0 && sink.guarantee() > Guarantee::Buffered;
+        let max = if is_concurrent { MAX_CALLS } else { 1 };
+        (self.calls.len() < max).then(|| Arc::clone(sink))
     }
 
-    async fn open_sink(&mut self) -> Option<Arc<dyn DriverEventSink>> {
-        if let Some(sink) = &self.sink {
-            return Some(Arc::clone(sink));
-        }
-        match self.target.open().await {
-            Ok(sink) => {
-                self.sink = Some(Arc::clone(&sink));
-                Some(sink)
-            }
-            Err(error) => {
-                self.fail(&error);
-                None
-            }
-        }
+    /// Returns whether the target failed and its backoff is not over.
+    fn is_paused(&self) -> bool {
+        self.paused_until.is_some_and(|until| until > Instant::now())
     }
 
     /// Records a call without success.
@@ -241,55 +236,61 @@ impl Worker {
         self.paused_until = Some(Instant::now() + self.backoff.delay(self.failures));
     }
 
-    async fn finish(&mut self, finished: Finished) {
-        let mut outcome = Outcome::default();
+    fn finish(&mut self, finished: Finished) {
+        let mut settled = Unrecorded::default();
+        let mut failed = Vec::new();
+        // The first error that is not about an event: it is the cause, others of its goal follow from it.
+        let mut cause: Option<SinkError> = None;
         for (item, result) in finished.items.iter().zip(finished.results) {
             match result {
                 Ok(_) => {
-                    outcome.settled.push(item.position);
-                    outcome.delivered += 1;
+                    settled.positions.push(item.position);
+                    settled.delivered += 1;
                 }
                 Err(error) if error.is_about_event() => {
-                    outcome.bury(item.position, error.kind().as_str(), with_causes(&error));
+                    settled.bury(item.position, error.kind().as_str(), with_causes(&error));
                 }
                 Err(error) => {
-                    outcome.failed.push(item.clone());
-                    // The first one is the cause, others of its goal follow from it.
-                    outcome.error.get_or_insert(error);
+                    failed.push(item.clone());
+                    cause.get_or_insert(error);
                 }
             }
         }
-        let backoff = self.backoff;
-        let delay = |failures| Instant::now() + backoff.delay(failures);
-        self.window
-            .finish(&finished.items, std::mem::take(&mut outcome.failed), delay);
-        if let Some(error) = &outcome.error {
-            if !error.is_retryable() && self.target.is_replaceable() {
-                self.sink = None;
+        let is_failure = settled.positions.is_empty();
+        let sent = finished.items;
+        settled.calls.push(EndedCall { sent, failed });
+        if let Some(error) = &cause {
+            if !error.is_retryable() {
+                self.target.replace(&finished.sink);
             }
-            if outcome.settled.is_empty() {
+            if is_failure {
                 self.fail(error);
             }
         }
-        if !outcome.settled.is_empty() {
+        if is_failure {
+            self.release(settled.calls);
+        } else {
             self.reporter.succeeded();
             (self.failures, self.paused_until) = (0, None);
-            self.record(outcome).await;
+            self.settle(settled);
         }
     }
 
-    /// Writes the settled events to the file. Repeats it until it succeeds: events that were delivered and are not recorded
-    /// are delivered again after a crash.
-    async fn record(&mut self, outcome: Outcome) {
-        for position in &outcome.settled {
+    /// Lets the goals of these calls go on.
+    fn release(&mut self, calls: Vec<EndedCall>) {
+        let backoff = self.backoff;
+        let delay = |failures| Instant::now() + backoff.delay(failures);
+        for EndedCall { sent, failed } in calls {
+            self.window.finish(&sent, failed, delay);
+        }
+    }
+
+    /// Takes settled events from the window, and has them recorded.
+    fn settle(&mut self, settled: Unrecorded) {
+        for position in &settled.positions {
             self.window.settle(*position);
         }
-        let cursor = self.window.cursor();
-        let mut progress = self.reporter.progress();
-        progress.cursor = cursor;
-        progress.delivered += outcome.delivered;
-        progress.dead += outcome.dead.len() as u64;
-        for letter in &outcome.dead {
+        for letter in &settled.dead {
             let reason = &letter.reason;
             tracing::error!(
                 target = &**self.reporter.name(),
@@ -298,48 +299,37 @@ impl Worker {
                 "event is a dead letter"
             );
         }
-        let settlement = Settlement {
-            target: Arc::clone(self.reporter.name()),
-            cursor,
-            ahead: outcome
-                .settled
-                .into_iter()
-                .filter(|position| *position > cursor)
-                .collect(),
-            delivered: outcome.delivered,
-            dead: outcome.dead,
-        };
-        loop {
-            match self.writer.settle(self.epoch, settlement.clone()).await {
-                Ok(()) => break,
-                Err(SettleError::Stale | SettleError::Ended) => return,
-                Err(SettleError::Failed(error)) => {
-                    self.reporter
-                        .file_failed(format!("deliveries cannot be recorded: {error}"));
-                    sleep(FILE_RETRY).await;
-                }
+        self.recorder.add(settled);
+    }
+
+    fn recorded(&mut self, recorded: Recorded) {
+        match recorded {
+            Recorded::Written(Commit {
+                epoch,
+                settlement,
+                calls,
+            }) => {
+                self.release(calls);
+                let mut progress = self.reporter.progress();
+                progress.cursor = settlement.cursor;
+                progress.delivered += settlement.delivered;
+                progress.dead += settlement.dead.len() as u64;
+                self.reporter.advance(epoch, progress, &self.window);
+                self.pass_others();
+            }
+            Recorded::Obsolete(commit) => self.release(commit.calls),
+            Recorded::Failed(error) => {
+                let error = format!("deliveries cannot be recorded: {error}");
+                self.reporter.file_failed(error);
             }
         }
-        self.reporter.advance(self.epoch, progress, &self.window);
     }
 
     /// Returns when the next call may start, or the file may be read. An instant that has passed is due at once.
     fn next_due(&self) -> Option<Instant> {
-        let can_call = self.calls.len() < self.max_calls();
         let call = self
             .paused_until
-            .or_else(|| self.window.next_due().filter(|_| can_call));
+            .or_else(|| self.window.next_due().filter(|_| self.free_sink().is_some()));
         call.into_iter().chain(self.read_after).min()
-    }
-}
-
-impl Outcome {
-    fn bury(&mut self, position: i64, error: &'static str, reason: String) {
-        self.settled.push(position);
-        self.dead.push(DeadLetter {
-            position,
-            error,
-            reason,
-        });
     }
 }

@@ -21,9 +21,7 @@ pub(crate) fn open_writer(path: &Path, durability: Durability) -> Result<Connect
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if !mode.eq_ignore_ascii_case("wal") {
         let message = format!("the file system supports no write-ahead log (journal mode {mode}): use a local disk");
-        return Err(StoreError::Sqlite(rusqlite::Error::ToSqlConversionFailure(
-            message.into(),
-        )));
+        return Err(StoreError::other(message));
     }
     let synchronous = match durability {
         Durability::Process => "NORMAL",

@@ -29,7 +29,7 @@ macro_rules! columns {
 /// - `events`: what is not delivered to every target yet, and what the retention keeps. With a `target`, only for this one: a
 ///   dead letter that is retried.
 /// - `targets`: every event up to the cursor is settled. `delivered` and `dead` count since the file was created.
-/// - `settled`: events beyond the cursor that are settled.
+/// - `settled`: events beyond the cursor that are settled, and that another target lacks.
 /// - `dead_letters`: events that a target refused for ever, with the reason.
 const TABLES: &str = concat!(
     "CREATE TABLE events (

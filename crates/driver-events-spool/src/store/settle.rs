@@ -30,16 +30,19 @@ pub(crate) struct DeadLetter {
     pub(crate) reason: String,
 }
 
-/// Condition on a row of `events`: every target that it is for has it.
+/// Condition on a row of `events`: every target that it is for, and that meets `$others`, has it.
 macro_rules! is_settled {
-    () => {
-        "NOT EXISTS (
-            SELECT 1 FROM targets
-            WHERE targets.cursor < events.position AND (events.target IS NULL OR events.target = targets.name)
-            AND NOT EXISTS (
-                SELECT 1 FROM settled WHERE settled.target = targets.name AND settled.position = events.position
-            )
-        )"
+    ($others:literal) => {
+        concat!(
+            "NOT EXISTS (
+                SELECT 1 FROM targets
+                WHERE targets.cursor < events.position AND (events.target IS NULL OR events.target = targets.name)
+                AND NOT EXISTS (
+                    SELECT 1 FROM settled WHERE settled.target = targets.name AND settled.position = events.position
+                ) ",
+            $others,
+            ")"
+        )
     };
 }
 
@@ -66,22 +69,25 @@ pub(crate) fn settle(connection: &Connection, settlement: &Settlement, retention
     connection
         .prepare_cached("DELETE FROM settled WHERE target = ? AND position <= ?")?
         .execute(params![name, settlement.cursor])?;
+    if retention == Retention::Off {
+        connection
+            .prepare_cached(concat!(
+                "DELETE FROM events WHERE position > ? AND position <= ? AND ",
+                is_settled!("")
+            ))?
+            .execute(params![before, settlement.cursor])?;
+    }
     let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO settled (target, position) VALUES (?, ?)")?;
+    let mut delete = connection.prepare_cached(concat!(
+        "DELETE FROM events WHERE position = ?1 AND ",
+        is_settled!("AND targets.name <> ?2")
+    ))?;
     for position in &settlement.ahead {
-        insert.execute(params![name, position])?;
-    }
-    if retention != Retention::Off {
-        return Ok(());
-    }
-    connection
-        .prepare_cached(concat!(
-            "DELETE FROM events WHERE position > ? AND position <= ? AND ",
-            is_settled!()
-        ))?
-        .execute(params![before, settlement.cursor])?;
-    let mut delete = connection.prepare_cached(concat!("DELETE FROM events WHERE position = ? AND ", is_settled!()))?;
-    for position in &settlement.ahead {
-        delete.execute(params![position])?;
+        // An event that is gone needs no row that says who has it.
+        let is_gone = retention == Retention::Off && delete.execute(params![position, name])? > 0;
+        if !is_gone {
+            insert.execute(params![name, position])?;
+        }
     }
     Ok(())
 }
@@ -135,6 +141,6 @@ pub(crate) fn purge_delivered(connection: &Connection) -> Result<(), StoreError>
 
 /// Removes every event that every target has, also those that the retention keeps.
 pub(crate) fn purge_all(connection: &Connection) -> Result<(), StoreError> {
-    connection.execute(concat!("DELETE FROM events WHERE ", is_settled!()), [])?;
+    connection.execute(concat!("DELETE FROM events WHERE ", is_settled!("")), [])?;
     Ok(())
 }

@@ -21,9 +21,8 @@ pub(crate) struct Space {
 }
 
 impl Space {
-    /// Measures the space below the cap and on the disk of the file.
-    pub(crate) fn measure(connection: &Connection, path: &Path, max_bytes: u64) -> Result<Self, StoreError> {
-        let used = used_bytes(connection)?;
+    /// Measures the space below the cap and on the disk of the file, of which `used` bytes are in use.
+    pub(crate) fn measure(connection: &Connection, path: &Path, used: u64, max_bytes: u64) -> Result<Self, StoreError> {
         let below_cap = max_bytes.saturating_sub(used);
         let on_disk = room_on_disk(connection, path)?;
         let capacity = max_bytes.min(used.saturating_add(on_disk));

@@ -1,5 +1,5 @@
 use driver_events_core::{SetupError, SetupErrorKind, SinkError, SinkErrorKind};
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 /// Error of the database.
 #[derive(Debug, thiserror::Error)]
@@ -7,8 +7,8 @@ pub(crate) enum StoreError {
     /// The file is damaged, or is no database.
     #[error("the spool file is damaged")]
     Corrupt(#[source] rusqlite::Error),
-    /// The disk is full.
-    #[error("the disk of the spool is full")]
+    /// The disk is full, or a limit such as a quota is reached.
+    #[error("the disk of the spool takes no more bytes")]
     Full(#[source] rusqlite::Error),
     /// Written by a newer version of this crate.
     #[error(
@@ -26,8 +26,13 @@ pub(crate) enum StoreError {
 impl StoreError {
     /// Creates the error of damage that SQLite itself does not report.
     pub(crate) fn corrupt(what: &str) -> Self {
-        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        let code = ffi::Error::new(ffi::SQLITE_CORRUPT);
         Self::Corrupt(rusqlite::Error::SqliteFailure(code, Some(what.to_owned())))
+    }
+
+    /// Creates an error that SQLite itself does not report.
+    pub(crate) fn other(message: String) -> Self {
+        Self::Sqlite(rusqlite::Error::ToSqlConversionFailure(message.into()))
     }
 
     pub(crate) fn is_corrupt(&self) -> bool {
@@ -72,9 +77,16 @@ impl From<rusqlite::Error> for StoreError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(error),
             Some(ErrorCode::DiskFull) => Self::Full(error),
+            // SQLite reports a quota in this way.
+            Some(ErrorCode::SystemIoFailure) if is_failed_write(&error) => Self::Full(error),
             _ => Self::Sqlite(error),
         }
     }
+}
+
+fn is_failed_write(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code == Some(ffi::SQLITE_IOERR_WRITE)
 }
 
 impl From<StoreError> for SetupError {

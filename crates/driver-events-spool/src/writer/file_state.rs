@@ -7,8 +7,10 @@ pub(crate) struct FileState {
     pub(crate) epoch: u64,
     /// Position of the last committed event.
     pub(crate) last: i64,
-    /// Bytes in use in the database.
+    /// Bytes in use in the database, at most a second ago.
     pub(crate) bytes: u64,
+    /// Whether the last commit found no space for all of it.
+    pub(crate) is_full: bool,
     pub(crate) accepted: u64,
     pub(crate) refused: u64,
     /// Damaged files.

@@ -5,7 +5,7 @@ use super::handle::{AppendReply, Command, SettleError, SettleReply};
 use crate::settings::Retention;
 use crate::store::append::NewEvent;
 use crate::store::settle::{Settlement, settle};
-use crate::store::space::{Space, used_bytes};
+use crate::store::space::Space;
 use crate::store::store_error::StoreError;
 
 /// Work that shares a commit.
@@ -38,8 +38,8 @@ pub(super) struct Committed {
     written: Vec<bool>,
     /// Position of the last event written.
     pub(super) last: Option<i64>,
-    /// Bytes in use afterwards, `None` if unknown.
-    pub(super) bytes: Option<u64>,
+    /// Space that is left.
+    pub(super) space: Space,
     pub(super) accepted: u64,
     pub(super) refused: u64,
 }
@@ -72,7 +72,7 @@ impl Group {
     pub(super) fn write(
         &self,
         connection: &mut Connection,
-        mut space: Space,
+        space: Space,
         select: Select,
         (epoch, retention): (u64, Retention),
     ) -> Result<Committed, StoreError> {
@@ -80,7 +80,7 @@ impl Group {
         let mut committed = Committed {
             written: Vec::with_capacity(self.len),
             last: None,
-            bytes: None,
+            space,
             accepted: 0,
             refused: 0,
         };
@@ -90,7 +90,7 @@ impl Group {
                 Select::Terminal => event.is_terminal(),
                 Select::Settlements => false,
             };
-            let is_written = is_selected && space.take(event.bytes(), event.is_terminal());
+            let is_written = is_selected && committed.space.take(event.bytes(), event.is_terminal());
             if is_written {
                 committed.last = Some(event.insert(&transaction)?);
                 committed.accepted += 1;
@@ -103,8 +103,6 @@ impl Group {
             settle(&transaction, settlement, retention)?;
         }
         transaction.commit()?;
-        // The group is committed, whatever comes now.
-        committed.bytes = used_bytes(connection).ok();
         Ok(committed)
     }
 

@@ -103,12 +103,9 @@ impl Maintenance {
         });
         let _ = self.commands.send(Command::Purge);
         let log = fs::metadata(sibling(&self.path, "-wal")).map_or(0, |metadata| metadata.len());
-        let is_low = log > 0
-            && self
-                .path
-                .parent()
-                .and_then(free_space)
-                .is_some_and(|free| free < LOW_DISK_BYTES);
+        let free = self.path.parent().and_then(free_space);
+        // A quota does not show in the free space.
+        let is_low = log > 0 && (self.state.borrow().is_full || free.is_some_and(|free| free < LOW_DISK_BYTES));
         if is_low || log >= CHECKPOINT_BYTES.min(self.wal_limit) {
             let mode = if is_low || log >= RESTART_BYTES.min(self.wal_limit) {
                 "PRAGMA wal_checkpoint(TRUNCATE)"

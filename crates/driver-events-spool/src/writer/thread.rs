@@ -27,6 +27,8 @@ use crate::store::targets;
 
 /// Maximum number of events in a commit.
 const MAX_GROUP: usize = 1_024;
+/// How long a measurement of the space serves. Other programs use the disk meanwhile; a commit finds it full itself.
+const SPACE_AGE: Duration = Duration::from_millis(100);
 /// Least time between two searches for kept events to give up.
 const PURGE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -79,6 +81,7 @@ impl RunningWriter {
             settings,
             connection,
             state: sender,
+            space: None,
             last_purge: None,
             is_replaced: false,
         };
@@ -145,6 +148,8 @@ struct Thread {
     settings: WriterSettings,
     connection: Connection,
     state: watch::Sender<FileState>,
+    /// Space that is left, and when it was measured.
+    space: Option<(Space, Instant)>,
     last_purge: Option<Instant>,
     /// Whether the damaged file was set aside and the new one is not open yet.
     is_replaced: bool,
@@ -208,6 +213,10 @@ impl Thread {
                 false => self.write(&group, Select::All),
             };
         }
+        self.state.send_if_modified(|state| {
+            state.is_full = written.as_ref().is_err_and(StoreError::is_full);
+            false
+        });
         // Settlements free space, so they are tried last and alone.
         for select in [Select::Terminal, Select::Settlements] {
             if written.as_ref().is_err_and(StoreError::is_full) {
@@ -218,6 +227,8 @@ impl Thread {
             Ok(committed) => {
                 self.report(&committed);
                 group.reply(&committed, self.epoch(), &self.full_message());
+                // The callers first: they wait.
+                self.state.send_if_modified(|_| committed.last.is_some());
             }
             Err(error) => {
                 tracing::warn!(
@@ -231,16 +242,42 @@ impl Thread {
     }
 
     fn write(&mut self, group: &Group, select: Select) -> Result<Committed, StoreError> {
-        let mut space = self.space()?;
-        if !space.has(group.bytes) && self.give_up_kept_events()? {
-            space = self.space()?;
-        }
+        let fresh = self
+            .space
+            .take()
+            .filter(|(space, measured)| space.has(group.bytes) && measured.elapsed() < SPACE_AGE);
+        let (space, measured) = match fresh {
+            Some(fresh) => fresh,
+            None => (self.measure(group.bytes)?, Instant::now()),
+        };
         let context = (self.epoch(), self.settings.retention);
-        group.write(&mut self.connection, space, select, context)
+        let committed = group.write(&mut self.connection, space, select, context)?;
+        self.space = Some((committed.space, measured));
+        Ok(committed)
+    }
+
+    /// Measures the space, and gives up kept events if this many bytes have no room.
+    fn measure(&mut self, bytes: u64) -> Result<Space, StoreError> {
+        let space = self.space()?;
+        if !space.has(bytes) && self.give_up_kept_events()? {
+            return self.space();
+        }
+        Ok(space)
     }
 
     fn space(&self) -> Result<Space, StoreError> {
-        Space::measure(&self.connection, &self.settings.path, self.settings.max_bytes)
+        let used = self.publish_bytes()?;
+        Space::measure(&self.connection, &self.settings.path, used, self.settings.max_bytes)
+    }
+
+    /// Publishes and returns the bytes in use. Wakes nobody.
+    fn publish_bytes(&self) -> Result<u64, StoreError> {
+        let used = used_bytes(&self.connection)?;
+        self.state.send_if_modified(|state| {
+            state.bytes = used;
+            false
+        });
+        Ok(used)
     }
 
     /// Removes the events that the retention keeps, when the spool is full. Returns whether it has tried.
@@ -255,20 +292,21 @@ impl Thread {
     }
 
     fn purge(&mut self) {
-        if let Err(error) = purge(&self.connection, self.settings.retention) {
+        let purged = purge(&self.connection, self.settings.retention);
+        if let Err(error) = purged.and_then(|()| self.publish_bytes()) {
             tracing::debug!(path = %self.settings.path.display(), error = error.with_cause(), "cannot remove kept events");
         }
     }
 
+    /// Publishes a commit, and wakes nobody yet.
     fn report(&self, committed: &Committed) {
         self.state.send_if_modified(|state| {
-            state.bytes = committed.bytes.unwrap_or(state.bytes);
             state.accepted += committed.accepted;
             state.refused += committed.refused;
             if let Some(last) = committed.last {
                 state.last = state.last.max(last);
             }
-            committed.last.is_some()
+            false
         });
     }
 
@@ -304,6 +342,7 @@ impl Thread {
     fn open_new_file(&mut self) -> Result<(), StoreError> {
         let (connection, last, bytes) = open(&self.settings)?;
         self.connection = connection;
+        self.space = None;
         self.is_replaced = false;
         self.state.send_modify(|state| {
             state.epoch += 1;

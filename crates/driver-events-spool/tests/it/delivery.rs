@@ -1,12 +1,14 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use driver_events_core::{
     BatchOrder, DriverEventSink, Envelope, EventId, Guarantee, MemoryEventSink, Receipt, SinkError, SinkErrorKind,
 };
 use driver_events_spool::TargetState;
+use futures_util::future::join_all;
 use rusqlite::Connection;
+use tokio::sync::Semaphore;
 
 use crate::support::{Directory, Mode, Switch, builder, event, goal, ids, impatient, send_all, stamped, wait_for};
 
@@ -368,4 +370,109 @@ async fn last_event_is_delivered_although_no_other_follows() {
         spool.close().await.unwrap();
         assert_eq!(memory.len(), 1);
     }
+}
+
+/// A sink that has all events of a batch in flight, and records the size of each.
+#[derive(Clone, Debug)]
+struct Pipelined {
+    inner: Switch,
+    batches: Arc<Mutex<Vec<usize>>>,
+}
+
+#[async_trait]
+impl DriverEventSink for Pipelined {
+    async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
+        self.inner.send(envelope).await
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        self.inner.guarantee()
+    }
+
+    fn batch_order(&self) -> BatchOrder {
+        BatchOrder::Pipelined
+    }
+
+    async fn send_batch(&self, envelopes: Vec<Envelope>) -> Vec<Result<Receipt, SinkError>> {
+        self.batches.lock().unwrap().push(envelopes.len());
+        let sent = envelopes.into_iter().map(|envelope| self.send(envelope));
+        join_all(sent).await
+    }
+}
+
+/// Few events of a goal are in flight, so that a failure changes the order of few; while the target fails, one.
+#[tokio::test]
+async fn pipelined_sink_gets_few_events_of_a_goal() {
+    let directory = Directory::new();
+    let sink = Pipelined {
+        inner: Switch::failing(SinkErrorKind::Disconnected),
+        batches: Arc::default(),
+    };
+    let spool = builder(directory.file()).deliver_to("target", sink.clone());
+    let spool = spool.open().await.unwrap();
+    let events: Vec<_> = (0..200).map(|number| event(1, number)).collect();
+    send_all(&spool, &events).await;
+    let batches = || sink.batches.lock().unwrap().clone();
+    wait_for(&spool, "three calls", |_| batches().len() >= 3).await;
+    sink.inner.set(Mode::Accept);
+    spool.flush().await.unwrap();
+    assert_eq!(ids(&sink.inner.events()), ids(&events));
+    let batches = batches();
+    assert_eq!(batches[..3], [32, 1, 1]);
+    // The probe that succeeded, and then as many as may be in flight.
+    let delivered: Vec<_> = batches.iter().skip(1).skip_while(|batch| **batch == 1).collect();
+    assert_eq!(delivered, [&32, &32, &32, &32, &32, &32, &7]);
+    spool.close().await.unwrap();
+}
+
+/// A sink that accepts events of the first goal once there is a permit, and has ended for those of other goals.
+#[derive(Clone, Debug)]
+struct Ending(Arc<Semaphore>);
+
+#[async_trait]
+impl DriverEventSink for Ending {
+    async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
+        if envelope.goal_id() != Some(goal(1)) {
+            return Err(SinkError::new(SinkErrorKind::Closed, "ended"));
+        }
+        self.0.acquire().await.unwrap().forget();
+        Ok(Receipt::Written)
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::Written
+    }
+}
+
+/// A factory that hangs holds up the next call, and not the record of the last one.
+#[tokio::test]
+async fn delivered_event_is_recorded_while_the_factory_hangs() {
+    let directory = Directory::new();
+    let sink = Ending(Arc::new(Semaphore::new(0)));
+    let opened = Arc::new(AtomicUsize::new(0));
+    let open = {
+        let (sink, opened) = (sink.clone(), Arc::clone(&opened));
+        move || {
+            let (sink, number) = (sink.clone(), opened.fetch_add(1, Ordering::SeqCst));
+            async move {
+                match number {
+                    0 => Ok::<_, String>(sink),
+                    _ => std::future::pending().await,
+                }
+            }
+        }
+    };
+    let spool = impatient(builder(directory.file())).deliver_to_opened("target", open);
+    let spool = spool.open().await.unwrap();
+    send_all(&spool, &[event(1, 0)]).await;
+    wait_for(&spool, "the first event to be read", |health| {
+        health.targets[0].oldest_age.is_some()
+    })
+    .await;
+    send_all(&spool, &[event(2, 0)]).await;
+    wait_for(&spool, "another sink", |_| opened.load(Ordering::SeqCst) == 2).await;
+    sink.0.add_permits(1);
+    let health = wait_for(&spool, "the record", |health| health.targets[0].delivered == 1).await;
+    assert_eq!(health.targets[0].depth, 1);
+    spool.close().await.unwrap_err();
 }

@@ -64,3 +64,46 @@ async fn batch_is_accepted_in_part() {
     wait_for(&spool, "delivery", |health| health.targets[0].depth == 0).await;
     assert_eq!(switch.events().len(), first_refused + 1);
 }
+
+/// A limit that SQLite does not report as a full disk, and that the free space does not show: a quota, here of the size of a
+/// file.
+#[cfg(unix)]
+#[test]
+fn quota_is_a_full_disk() {
+    let directory = Directory::new();
+    let output = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 1024; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "full::quota_child", "--nocapture"])
+        .env("SPOOL_TEST_DIRECTORY", directory.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("1 passed"), "{text}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+#[ignore = "a child process of the test above"]
+async fn quota_child() {
+    let directory = std::path::PathBuf::from(std::env::var_os("SPOOL_TEST_DIRECTORY").unwrap());
+    let switch = Switch::failing(SinkErrorKind::Disconnected);
+    let spool = builder(directory.join("events.db")).deliver_to("target", switch.clone());
+    let spool = spool.open().await.unwrap();
+    let mut accepted = 0;
+    let error = loop {
+        match spool.send(event(1, accepted)).await {
+            Ok(_) => accepted += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), SinkErrorKind::Full, "{error:?}");
+    assert!(accepted > 20, "{accepted}");
+    // What was accepted is delivered, and recorded once the log is empty.
+    switch.set(Mode::Accept);
+    spool.flush().await.unwrap();
+    assert_eq!(switch.events().len(), accepted as usize);
+    send_all(&spool, &[event(1, accepted)]).await;
+    spool.close().await.unwrap();
+}

@@ -31,8 +31,8 @@ use crate::sink::sink_error::SinkError;
 ///
 /// # Order
 /// Events of one goal keep their order within a call of `send_batch`, and its [`batch_order`](DriverEventSink::batch_order)
-/// is [`StopsGoal`](BatchOrder::StopsGoal). If that of the inner sink is [`BestEffort`](BatchOrder::BestEffort), the batch
-/// is sent in parts, each with one event of each goal: a batch of few goals is then slow.
+/// is [`StopsGoal`](BatchOrder::StopsGoal). If that of the inner sink is another one, the batch is sent in parts, each with
+/// one event of each goal: a batch of few goals is then slow.
 ///
 /// # Examples
 /// ```

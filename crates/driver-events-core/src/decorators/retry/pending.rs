@@ -30,7 +30,7 @@ impl Pending {
         let mut taken = Vec::new();
         for (goal_id, items) in &mut self.goals {
             let count = match order {
-                BatchOrder::BestEffort if goal_id.is_some() => 1,
+                BatchOrder::BestEffort | BatchOrder::Pipelined if goal_id.is_some() => 1,
                 _ => items.len(),
             };
             taken.extend(items.drain(..count.min(items.len())));

@@ -19,7 +19,7 @@ use crate::events::of_goals;
 use crate::rounds::{Ratio, compare, median, print_head, timed};
 use crate::runtimes::many_threads;
 
-const EVENTS: u32 = 20_480;
+const EVENTS: u32 = 81_920;
 const GOALS: u32 = 1_024;
 const EVENTS_OF_ONE_GOAL: u32 = 10_240;
 

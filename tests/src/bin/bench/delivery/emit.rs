@@ -1,9 +1,10 @@
 //! Time of one call, at a steady rate.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use driver_events_core::{Backoff, Buffered, DriverEventSink, DriverEventSinkExt, Envelope, OnFull};
+use driver_events_core::{Backoff, Buffered, DriverEventSink, DriverEventSinkExt, Envelope, OnFull, SinkError};
 use driver_events_harness::NatsServer;
 use driver_events_nats::{JetStreamEventSink, StreamSettings, ensure_stream};
 use driver_events_spool::Durability;
@@ -54,7 +55,7 @@ pub(super) fn run(folder: &Path, server: &mut NatsServer) -> Result<(), Failure>
                 "dead" => server.kill()?,
                 _ => {}
             }
-            let times = Percentiles::of(emit(&runtime, &*sink)?);
+            let times = Percentiles::of(emit(&runtime, &sink)?);
             match broker {
                 "stalled" => server.thaw()?,
                 "dead" => server.restart()?,
@@ -88,22 +89,24 @@ async fn open(
     folder: &Path,
     server: &NatsServer,
     durability: Option<Durability>,
-) -> Result<Box<dyn DriverEventSink>, Failure> {
+) -> Result<Arc<dyn DriverEventSink>, Failure> {
     let client = async_nats::connect(server.client_url()).await?;
     ensure_stream(&client, &StreamSettings::new(STREAM)).await?;
     let sink = JetStreamEventSink::new(client, STREAM).await?;
     Ok(match durability {
-        None => Box::new(Buffered::builder(sink.retried(Backoff::default()), OnFull::DropOldest).build()?),
+        None => Arc::new(Buffered::builder(sink.retried(Backoff::default()), OnFull::DropOldest).build()?),
         Some(durability) => {
             let spool = builder(&new_file(folder), durability).close_timeout(Duration::ZERO);
-            Box::new(spool.deliver_to("stream", sink).open().await?)
+            Arc::new(spool.deliver_to("stream", sink).open().await?)
         }
     })
 }
 
-fn emit(runtime: &Runtime, sink: &dyn DriverEventSink) -> Result<Vec<Duration>, Failure> {
+/// Sends from a task of the runtime, as a driver loop does.
+fn emit(runtime: &Runtime, sink: &Arc<dyn DriverEventSink>) -> Result<Vec<Duration>, Failure> {
     let envelopes = envelopes(EVENTS)?;
-    runtime.block_on(async {
+    let sink = Arc::clone(sink);
+    let task = runtime.spawn(async move {
         let mut ticks = interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut times = Vec::with_capacity(EVENTS);
@@ -113,8 +116,9 @@ fn emit(runtime: &Runtime, sink: &dyn DriverEventSink) -> Result<Vec<Duration>, 
             sink.send(envelope).await?;
             times.push(start.elapsed());
         }
-        Ok(times)
-    })
+        Ok::<_, SinkError>(times)
+    });
+    Ok(runtime.block_on(task)??)
 }
 
 fn raw_commits(folder: &Path) -> Result<Percentiles, Failure> {
