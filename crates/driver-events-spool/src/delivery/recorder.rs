@@ -1,6 +1,6 @@
 use std::fmt;
 use std::future::pending;
-use std::mem::take;
+use std::mem::{replace, take};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,10 @@ pub(super) struct Recorder {
     writer: WriterHandle,
     waiting: Unrecorded,
     writing: Option<Writing>,
+    /// Maximum number of events in a commit: a disk that is nearly full may have space for few.
+    limit: usize,
+    /// Whether the last commit failed with its least size.
+    has_failed: bool,
 }
 
 type Writing = BoxFuture<'static, (Commit, Result<(), SettleError>)>;
@@ -25,7 +29,7 @@ type Writing = BoxFuture<'static, (Commit, Result<(), SettleError>)>;
 #[derive(Debug, Default)]
 pub(super) struct Unrecorded {
     pub(super) positions: Vec<i64>,
-    pub(super) delivered: u64,
+    /// Those of them that are dead letters.
     pub(super) dead: Vec<DeadLetter>,
     /// Calls that ended. Their goals wait for the commit, so that a crash repeats at most one batch of each.
     pub(super) calls: Vec<EndedCall>,
@@ -45,6 +49,7 @@ pub(super) struct Commit {
     pub(super) epoch: u64,
     pub(super) settlement: Settlement,
     pub(super) calls: Vec<EndedCall>,
+    positions: Vec<i64>,
 }
 
 /// Result of a commit.
@@ -64,6 +69,8 @@ impl Recorder {
             writer,
             waiting: Unrecorded::default(),
             writing: None,
+            limit: usize::MAX,
+            has_failed: false,
         }
     }
 
@@ -75,36 +82,50 @@ impl Recorder {
     /// Adds settled events to the next commit.
     pub(super) fn add(&mut self, settled: Unrecorded) {
         self.waiting.positions.extend(settled.positions);
-        self.waiting.delivered += settled.delivered;
         self.waiting.dead.extend(settled.dead);
         self.waiting.calls.extend(settled.calls);
     }
 
-    /// Starts the next commit, unless one runs. Every event up to `cursor` is settled.
-    pub(super) fn start(&mut self, epoch: u64, cursor: i64) {
+    /// Starts the next commit, unless one runs. Every event up to `cursor` is settled. A commit that failed with its least size
+    /// starts after `delay`.
+    pub(super) fn start(&mut self, epoch: u64, cursor: i64, delay: Duration) {
         if self.writing.is_some() || self.waiting.is_empty() {
             return;
         }
-        let mut settled = take(&mut self.waiting);
-        settled.positions.retain(|position| *position > cursor);
+        let waiting = &mut self.waiting;
+        waiting.positions.sort_unstable();
+        let rest = waiting.positions.split_off(self.limit.min(waiting.positions.len()));
+        let positions = replace(&mut waiting.positions, rest);
+        let (cursor, dead, calls) = match waiting.positions.first() {
+            None => (cursor, take(&mut waiting.dead), take(&mut waiting.calls)),
+            Some(next) => {
+                let (dead, rest) = take(&mut waiting.dead)
+                    .into_iter()
+                    .partition(|letter| letter.position < *next);
+                waiting.dead = rest;
+                (cursor.min(next - 1), dead, Vec::new())
+            }
+        };
         let commit = Commit {
             epoch,
             settlement: Settlement {
                 target: Arc::clone(&self.target),
                 cursor,
-                ahead: settled.positions,
-                delivered: settled.delivered,
-                dead: settled.dead,
+                ahead: positions
+                    .iter()
+                    .copied()
+                    .filter(|position| *position > cursor)
+                    .collect(),
+                delivered: (positions.len() - dead.len()) as u64,
+                dead,
             },
-            calls: settled.calls,
+            calls,
+            positions,
         };
-        self.write(commit, Duration::ZERO);
-    }
-
-    fn write(&mut self, commit: Commit, delay: Duration) {
         let writer = self.writer.clone();
+        let delay = self.has_failed.then_some(delay);
         self.writing = Some(Box::pin(async move {
-            if !delay.is_zero() {
+            if let Some(delay) = delay {
                 sleep(delay).await;
             }
             let result = writer.settle(commit.epoch, commit.settlement.clone()).await;
@@ -112,22 +133,32 @@ impl Recorder {
         }));
     }
 
-    /// Waits for the commit; for ever without one. A failed one is tried again after `delay`: events that were delivered and are
-    /// not recorded are delivered again after a crash.
+    /// Waits for the commit; for ever without one. What a failed one had is in the next ones, which are smaller: events that were
+    /// delivered and are not recorded are delivered again after a crash.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
-    pub(super) async fn next(&mut self, delay: Duration) -> Recorded {
+    pub(super) async fn next(&mut self) -> Recorded {
         let Some(writing) = &mut self.writing else {
             return pending().await;
         };
         let (commit, result) = writing.await;
         self.writing = None;
         match result {
-            Ok(()) => Recorded::Written(commit),
+            Ok(()) => {
+                self.limit = self.limit.saturating_mul(2);
+                self.has_failed = false;
+                Recorded::Written(commit)
+            }
             Err(SettleError::Stale | SettleError::Ended) => Recorded::Obsolete(commit),
             Err(SettleError::Failed(error)) => {
-                self.write(commit, delay);
+                self.has_failed = commit.positions.len() <= 1;
+                self.limit = (commit.positions.len() / 2).max(1);
+                self.add(Unrecorded {
+                    positions: commit.positions,
+                    dead: commit.settlement.dead,
+                    calls: commit.calls,
+                });
                 Recorded::Failed(error)
             }
         }

@@ -79,7 +79,7 @@ impl Worker {
     pub(super) async fn run(mut self) -> Option<Arc<dyn DriverEventSink>> {
         loop {
             let last = self.follow_file();
-            self.recorder.start(self.epoch, self.window.cursor());
+            self.recorder.start(self.epoch, self.window.cursor(), FILE_RETRY);
             let mut due = None;
             if *self.closing.borrow_and_update() {
                 // The reader's connection too: the one that closes last copies the log into the database.
@@ -103,7 +103,7 @@ impl Worker {
                     }
                 }
                 page = self.reader.next() => self.add_page(page?),
-                recorded = self.recorder.next(FILE_RETRY) => self.recorded(recorded),
+                recorded = self.recorder.next() => self.recorded(recorded),
                 // During a pause new events change nothing: no wake-up for each of them.
                 changed = self.file.changed(), if !self.is_paused() => {
                     if changed.is_err() {
@@ -243,10 +243,7 @@ impl Worker {
         let mut cause: Option<SinkError> = None;
         for (item, result) in finished.items.iter().zip(finished.results) {
             match result {
-                Ok(_) => {
-                    settled.positions.push(item.position);
-                    settled.delivered += 1;
-                }
+                Ok(_) => settled.positions.push(item.position),
                 Err(error) if error.is_about_event() => {
                     settled.bury(item.position, error.kind().as_str(), with_causes(&error));
                 }
@@ -308,6 +305,7 @@ impl Worker {
                 epoch,
                 settlement,
                 calls,
+                ..
             }) => {
                 self.release(calls);
                 let mut progress = self.reporter.progress();

@@ -27,8 +27,10 @@ use crate::store::targets;
 
 /// Maximum number of events in a commit.
 const MAX_GROUP: usize = 1_024;
-/// How long a measurement of the space serves. Other programs use the disk meanwhile; a commit finds it full itself.
+/// How long a measurement of the space serves, if it leaves this many bytes. Meanwhile other programs use the disk, and the log
+/// grows by more than the events need.
 const SPACE_AGE: Duration = Duration::from_millis(100);
+const SPACE_MARGIN: u64 = 256 * 1024 * 1024;
 /// Least time between two searches for kept events to give up.
 const PURGE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -245,7 +247,7 @@ impl Thread {
         let fresh = self
             .space
             .take()
-            .filter(|(space, measured)| space.has(group.bytes) && measured.elapsed() < SPACE_AGE);
+            .filter(|(space, measured)| space.has(group.bytes + SPACE_MARGIN) && measured.elapsed() < SPACE_AGE);
         let (space, measured) = match fresh {
             Some(fresh) => fresh,
             None => (self.measure(group.bytes)?, Instant::now()),

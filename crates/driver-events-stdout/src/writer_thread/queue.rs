@@ -10,7 +10,7 @@ use super::write_failure::WriteFailure;
 
 /// Number of buffered bytes that wakes the lingering thread: the capacity of a pipe on Linux. Waking it for much less
 /// would cost the senders more than the events do.
-const BATCH_BYTES: usize = 64 * 1024;
+const BATCH_BYTES: usize = 65_536;
 /// Maximum time that the thread waits for a batch to fill before it writes.
 const BATCH_LINGER: Duration = Duration::from_millis(1);
 
@@ -20,6 +20,7 @@ const BATCH_LINGER: Duration = Duration::from_millis(1);
 /// the lock.
 pub(crate) struct Queue {
     max_buffered_bytes: usize,
+    linger: Duration,
     state: Mutex<State>,
     /// Wakes the thread.
     wake_thread: Condvar,
@@ -73,6 +74,7 @@ impl Queue {
     ) -> Self {
         Self {
             max_buffered_bytes,
+            linger: BATCH_LINGER,
             state: Mutex::new(State {
                 lifecycle: Lifecycle::Unstarted(Box::new(start_thread)),
                 buffer: Vec::new(),
@@ -208,7 +210,7 @@ impl Queue {
         if has_just_written {
             let batch_bytes = BATCH_BYTES.min(self.max_buffered_bytes);
             state.wake_at = batch_bytes;
-            let waited = self.wake_thread.wait_timeout_while(state, BATCH_LINGER, |state| {
+            let waited = self.wake_thread.wait_timeout_while(state, self.linger, |state| {
                 state.buffer.len() < batch_bytes && !state.write_requested && !state.lifecycle.is_closed()
             });
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -305,5 +307,101 @@ impl Lifecycle {
             Self::Open | Self::Closing | Self::Detached => closed,
         };
         mem::replace(self, next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+    use std::thread::{JoinHandle, spawn, yield_now};
+    use std::time::Duration;
+
+    use super::{BATCH_BYTES, Chunk, Queue, WriteFailure};
+
+    /// Returns a queue without a thread, whose thread would linger for longer than any test runs.
+    fn queue(max_buffered_bytes: usize) -> Arc<Queue> {
+        let mut queue = Queue::new(|_| Ok(()), max_buffered_bytes);
+        queue.linger = Duration::from_secs(3_600);
+        Arc::new(queue)
+    }
+
+    /// Takes the next chunk as the thread does after a write. Returns once it lingers.
+    fn linger(queue: &Arc<Queue>) -> JoinHandle<Vec<u8>> {
+        let thread = {
+            let queue = Arc::clone(queue);
+            spawn(move || {
+                let mut chunk = Chunk::default();
+                queue.next_chunk(&mut chunk, true);
+                chunk.bytes
+            })
+        };
+        let batch_bytes = BATCH_BYTES.min(queue.max_buffered_bytes);
+        while queue.lock().wake_at != batch_bytes {
+            assert!(!thread.is_finished(), "the thread does not linger");
+            yield_now();
+        }
+        thread
+    }
+
+    fn push(queue: &Arc<Queue>, line: &[u8]) {
+        assert!(queue.try_push(line).unwrap());
+    }
+
+    #[test]
+    fn lingering_thread_waits_for_a_batch() {
+        for max_buffered_bytes in [1_000, 1_000_000] {
+            let queue = queue(max_buffered_bytes);
+            push(&queue, b"first");
+            let thread = linger(&queue);
+            push(&queue, b"second");
+            assert!(!thread.is_finished());
+            let rest = vec![b'x'; BATCH_BYTES.min(max_buffered_bytes)];
+            push(&queue, &rest);
+            let chunk = thread.join().unwrap();
+            assert_eq!(chunk.len(), "first\nsecond\n".len() + rest.len() + 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn flush_ends_the_lingering() {
+        let queue = queue(1_000);
+        push(&queue, b"first");
+        let thread = linger(&queue);
+        let flush = {
+            let queue = Arc::clone(&queue);
+            tokio::spawn(async move { queue.flush().await })
+        };
+        let join = tokio::task::spawn_blocking(|| thread.join().unwrap());
+        assert_eq!(join.await.unwrap(), b"first\n");
+        queue.write_succeeded();
+        flush.await.unwrap().unwrap();
+    }
+
+    #[test]
+    fn detach_ends_the_lingering() {
+        let queue = queue(1_000);
+        push(&queue, b"first");
+        let thread = linger(&queue);
+        queue.detach();
+        assert_eq!(thread.join().unwrap(), b"first\n");
+    }
+
+    #[tokio::test]
+    async fn flush_of_nothing_requests_no_write() {
+        let queue = queue(1_000);
+        queue.flush().await.unwrap();
+        assert!(!queue.lock().write_requested);
+    }
+
+    #[test]
+    fn exit_of_the_thread_keeps_the_failure() {
+        let queue = queue(1_000);
+        push(&queue, b"first");
+        queue.detach();
+        let failure = WriteFailure::of_write(io::Error::from(io::ErrorKind::StorageFull));
+        assert!(!queue.write_failed(failure, &Chunk::default()));
+        queue.thread_exited(None);
+        assert!(queue.lock().failure.is_some());
     }
 }
