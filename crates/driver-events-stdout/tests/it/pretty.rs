@@ -193,6 +193,15 @@ fn unknown_kind_is_shown_as_compact_json() {
     );
 }
 
+/// The mark of a cut kind counts for the column too.
+#[test]
+fn details_start_in_their_column_behind_a_kind_that_is_cut() {
+    let json = format!(r#"{{"kind":"{}\u001b"}}"#, "x".repeat(24));
+    let envelope = Envelope::from_json(json).unwrap();
+    let line = pretty(&envelope, Style::default().with_max_text_chars(5));
+    assert_eq!(line, format!("--:--:--.---  --------  {}…   {{\"kin…", "x".repeat(24)));
+}
+
 #[test]
 fn control_and_invisible_characters_are_escaped() {
     for (text, expected) in [
