@@ -1,11 +1,10 @@
 //! The brokers that the driver delivers to.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use async_nats::Client;
-use driver_events_harness::{KafkaListener, NatsConfig, NatsServer, NatsUser, Proxy};
+use driver_events_harness::{KafkaListener, KafkaOperation, KafkaResource, NatsConfig, NatsServer, NatsUser, Proxy};
 use driver_events_kafka::{TopicSettings, ensure_topic};
 use driver_events_nats::{StreamSettings, ensure_stream};
 use rdkafka::ClientConfig;
@@ -13,7 +12,7 @@ use tokio::task::block_in_place;
 
 use super::driver::{JetStreamTarget, KafkaTarget};
 use crate::fault_timer::{cut_link, retry};
-use crate::kafka::{Broker, Servers};
+use crate::kafka::{Broker, Servers, USER};
 
 pub(super) const STREAM: &str = "DELIVERY";
 /// Longer than a scenario: an event is sent again within it, whatever the outage.
@@ -97,6 +96,16 @@ impl Kafka {
         Ok(Self { broker, topic })
     }
 
+    /// Grants or revokes the user's permission to publish events.
+    pub(super) fn set_permission(&self, may_publish: bool) -> Result<()> {
+        let admin = self.broker.kafka.admin();
+        let (user, topic) = (format!("User:{USER}"), KafkaResource::Topic(&self.topic));
+        match may_publish {
+            true => admin.allow(&user, topic, KafkaOperation::Write),
+            false => admin.revoke(&user, topic, KafkaOperation::Write),
+        }
+    }
+
     /// Configuration that bypasses the proxy.
     pub(super) fn config(&self) -> Result<ClientConfig> {
         self.broker.direct()
@@ -104,15 +113,22 @@ impl Kafka {
 
     pub(super) fn target(&self) -> Result<KafkaTarget> {
         let servers = self.broker.kafka.bootstrap_servers(KafkaListener::Proxied)?;
-        let config = crate::kafka::config(&servers);
-        let properties = config.config_map().into_iter();
-        let properties: BTreeMap<_, _> = properties
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .collect();
-        Ok(KafkaTarget {
-            config: properties,
+        Ok(self.target_of(&crate::kafka::config(&servers)))
+    }
+
+    /// The target of a user who needs the permission to publish. Bypasses the proxy.
+    pub(super) fn user_target(&self) -> Result<KafkaTarget> {
+        Ok(self.target_of(&self.broker.as_user()?))
+    }
+
+    fn target_of(&self, config: &ClientConfig) -> KafkaTarget {
+        // The map hides passwords.
+        let keys = config.config_map().into_keys();
+        let properties = keys.filter_map(|key| Some((key.to_owned(), config.get(key)?.to_owned())));
+        KafkaTarget {
+            config: properties.collect(),
             topic: self.topic.clone(),
-        })
+        }
     }
 
     pub(super) async fn cut_link(&self) -> Result<()> {

@@ -41,7 +41,8 @@ pub(crate) enum Scenario {
     JetStreamDead,
     KafkaDead,
     LinkCut,
-    Revoked,
+    RevokedJetStream,
+    RevokedKafka,
     Deleted,
     DiskFull,
     FileDamaged,
@@ -49,14 +50,15 @@ pub(crate) enum Scenario {
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::DriverKilledJetStream,
         Self::DriverKilledKafka,
         Self::BrokersKilled,
         Self::JetStreamDead,
         Self::KafkaDead,
         Self::LinkCut,
-        Self::Revoked,
+        Self::RevokedJetStream,
+        Self::RevokedKafka,
         Self::Deleted,
         Self::DiskFull,
         Self::FileDamaged,
@@ -71,7 +73,8 @@ impl Scenario {
             Self::JetStreamDead => "JetStream dead the whole time, Kafka alive",
             Self::KafkaDead => "Kafka dead the whole time, JetStream alive",
             Self::LinkCut => "links cut, JetStream and Kafka",
-            Self::Revoked => "permission revoked and restored",
+            Self::RevokedJetStream => "permission revoked and restored, JetStream",
+            Self::RevokedKafka => "permission revoked and restored, Kafka",
             Self::Deleted => "stream deleted and created again",
             Self::DiskFull => "disk full",
             Self::FileDamaged => "spool file damaged",
@@ -94,7 +97,8 @@ impl Scenario {
             Self::JetStreamDead => outage::run(Target::JetStream, servers, random, row).await,
             Self::KafkaDead => outage::run(Target::Kafka, servers, random, row).await,
             Self::LinkCut => links::run(servers, random, fault_divisor, row).await,
-            Self::Revoked => operator::revoked(servers, random, row).await,
+            Self::RevokedJetStream => operator::revoked(Target::JetStream, servers, random, row).await,
+            Self::RevokedKafka => operator::revoked(Target::Kafka, servers, random, row).await,
             Self::Deleted => operator::deleted(servers, random, row).await,
             Self::DiskFull => disk_full::run(servers, random, row).await,
             Self::FileDamaged => damage::run(servers, random, row).await,

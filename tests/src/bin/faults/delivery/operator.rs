@@ -18,16 +18,20 @@ const REVOCATIONS: usize = 2;
 const MAX_DELETED_MILLIS: u64 = 1_000;
 
 /// The driver loses the permission to publish: delivery stops and resumes, without a dead letter.
-pub(super) async fn revoked(servers: &mut Servers, random: &mut Random, row: &mut Row) -> Result<()> {
-    let mut rig = Rig::start(servers, &[Target::JetStream]).await?;
+pub(super) async fn revoked(target: Target, servers: &mut Servers, random: &mut Random, row: &mut Row) -> Result<()> {
+    let mut rig = Rig::start(servers, &[target]).await?;
+    if target == Target::Kafka {
+        rig.settings.kafka = Some(rig.kafka()?.user_target()?);
+        rig.set_permission(target, true)?;
+    }
     rig.start_driver()?;
     for _ in 0..REVOCATIONS {
         rig.wait_accepted(usize::try_from(1 + random.below(EVENTS))?).await?;
-        rig.nats()?.set_permission(false)?;
+        rig.set_permission(target, false)?;
         row.count_fault(Fault::Other);
         rig.wait_state(TargetState::Stopped).await?;
-        rig.nats()?.set_permission(true)?;
-        rig.wait_delivered(Target::JetStream).await?;
+        rig.set_permission(target, true)?;
+        rig.wait_delivered(target).await?;
         rig.wait_state(TargetState::Delivering).await?;
     }
     rig.finish(servers, row).await

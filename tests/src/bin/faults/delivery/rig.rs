@@ -99,6 +99,14 @@ impl Rig {
         self.kafka.as_mut().context("the scenario has no Kafka")
     }
 
+    /// Grants or revokes the driver's permission to publish.
+    pub(super) fn set_permission(&mut self, target: Target, may_publish: bool) -> Result<()> {
+        match target {
+            Target::JetStream => self.nats()?.set_permission(may_publish),
+            Target::Kafka => self.kafka()?.set_permission(may_publish),
+        }
+    }
+
     pub(super) fn start_driver(&mut self) -> Result<()> {
         let log = self.path("driver.log");
         self.driver = Some(DriverProcess::start(&self.settings, &log, &self.environment)?);

@@ -17,7 +17,7 @@ mod topic;
 
 use anyhow::Result;
 
-pub(crate) use self::servers::{Broker, Servers, config};
+pub(crate) use self::servers::{Broker, Servers, USER, config};
 use crate::load::SendMode;
 use crate::random::Random;
 use crate::row::Row;

@@ -6,7 +6,7 @@ use tokio::task::block_in_place;
 use crate::fault_timer::cut_link;
 
 /// User of the broker with only the permissions that a scenario grants.
-pub(super) const USER: &str = "driver";
+pub(crate) const USER: &str = "driver";
 const PASSWORD: &str = "secret";
 
 /// Brokers of a run. A scenario takes a broker and returns it on success; a failed scenario drops it, and the next one
@@ -80,7 +80,7 @@ impl Broker {
         Ok(config(&self.kafka.bootstrap_servers(KafkaListener::Proxied)?))
     }
 
-    pub(super) fn as_user(&self) -> Result<ClientConfig> {
+    pub(crate) fn as_user(&self) -> Result<ClientConfig> {
         let mut config = config(&self.kafka.bootstrap_servers(KafkaListener::Sasl)?);
         let authority = self.certificates.authority();
         config
