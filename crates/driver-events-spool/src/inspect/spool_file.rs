@@ -12,6 +12,7 @@ use crate::store::connection::open_editor;
 use crate::store::read::content;
 use crate::store::schema;
 use crate::store::store_error::StoreError;
+use crate::store::targets::is_for;
 
 /// File of a spool, opened to look into it and to settle dead letters, also while its owner runs. Delivers nothing.
 ///
@@ -130,10 +131,13 @@ impl SpoolFile {
     }
 
     fn kept_event(&self, row: &Row<'_>) -> Result<KeptEvent, StoreError> {
-        const MISSING_AT: &str = "SELECT name FROM targets JOIN events ON position = ?
-            WHERE cursor < position AND (target IS NULL OR target = name)
-            AND NOT EXISTS (SELECT 1 FROM settled WHERE settled.target = name AND settled.position = events.position)
-            ORDER BY name";
+        const MISSING_AT: &str = concat!(
+            "SELECT targets.name FROM targets JOIN events ON position = ? WHERE cursor < position AND ",
+            is_for!("targets.name"),
+            " AND NOT EXISTS (
+                SELECT 1 FROM settled WHERE settled.target = targets.name AND settled.position = events.position
+            ) ORDER BY targets.name"
+        );
         let position: i64 = row.get(COUNT)?;
         let mut statement = self.connection.prepare_cached(MISSING_AT)?;
         let names: Result<_, _> = statement.query_map(params![position], |row| row.get(0))?.collect();

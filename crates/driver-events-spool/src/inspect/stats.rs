@@ -6,6 +6,7 @@ use super::kept_event::unsigned;
 use crate::clock::from_ms;
 use crate::store::space::used_bytes;
 use crate::store::store_error::StoreError;
+use crate::store::targets::is_for;
 
 /// Contents of the file of a spool, from [`SpoolFile::stats`](crate::SpoolFile::stats).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +39,11 @@ pub struct TargetStats {
 }
 
 /// Number of the events that a target lacks, and when the oldest was spooled.
-const BACKLOG: &str = "SELECT count(*), min(spooled_at) FROM events
-    WHERE position > ?1 AND (target IS NULL OR target = ?2)
-    AND NOT EXISTS (SELECT 1 FROM settled WHERE settled.target = ?2 AND settled.position = events.position)";
+const BACKLOG: &str = concat!(
+    "SELECT count(*), min(spooled_at) FROM events WHERE position > ?1 AND ",
+    is_for!("?2"),
+    " AND NOT EXISTS (SELECT 1 FROM settled WHERE settled.target = ?2 AND settled.position = events.position)"
+);
 
 pub(super) fn stats(connection: &Connection) -> Result<SpoolStats, StoreError> {
     let count = |table| {

@@ -4,6 +4,7 @@ use rusqlite::{Connection, Row, params};
 use super::append::last_position;
 use super::columns::{COUNT, Columns, event_columns};
 use super::store_error::StoreError;
+use super::targets::is_for;
 
 /// An event read from the file.
 #[derive(Debug)]
@@ -41,9 +42,10 @@ pub(crate) fn read_page(
     const SELECT: &str = concat!(
         "SELECT ",
         event_columns!(),
-        ", position, spooled_at FROM events
-         WHERE position > ?1 AND (target IS NULL OR target = ?2)
-         AND NOT EXISTS (SELECT 1 FROM settled WHERE settled.target = ?2 AND settled.position = events.position)
+        ", position, spooled_at, target IS NULL OR target = ?2 FROM events
+         WHERE position > ?1 AND ",
+        is_for!("?2"),
+        " AND NOT EXISTS (SELECT 1 FROM settled WHERE settled.target = ?2 AND settled.position = events.position)
          ORDER BY position LIMIT ?3"
     );
     let mut statement = connection.prepare_cached(SELECT)?;
@@ -89,7 +91,10 @@ fn page_before(events: Vec<SpooledEvent>, damage: StoreError) -> Result<Page, St
 }
 
 fn read_event(row: &Row<'_>) -> Result<SpooledEvent, StoreError> {
-    let (bytes, content) = content(row);
+    let (bytes, mut content) = content(row);
+    if !row.get::<_, bool>(COUNT + 2)? {
+        content = Err("the row is damaged: its target is unknown".to_owned());
+    }
     Ok(SpooledEvent {
         position: row.get(COUNT)?,
         // Not an error: a row whose time is damaged must not keep the later ones waiting.

@@ -43,11 +43,13 @@ const TABLES: &str = concat!(
         name TEXT PRIMARY KEY,
         cursor INTEGER NOT NULL,
         delivered INTEGER NOT NULL DEFAULT 0,
-        dead INTEGER NOT NULL DEFAULT 0
+        dead INTEGER NOT NULL DEFAULT 0,
+        checksum INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE settled (
         target TEXT NOT NULL,
         position INTEGER NOT NULL,
+        checksum INTEGER NOT NULL,
         PRIMARY KEY (target, position)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE dead_letters (

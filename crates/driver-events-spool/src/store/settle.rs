@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 use super::append::last_position;
 use super::columns::event_columns;
 use super::store_error::StoreError;
+use super::targets::{Progress, is_for, progress, set_progress, settled_checksum};
 use crate::clock::now_ms;
 use crate::settings::Retention;
 
@@ -36,8 +37,9 @@ macro_rules! is_settled {
         concat!(
             "NOT EXISTS (
                 SELECT 1 FROM targets
-                WHERE targets.cursor < events.position AND (events.target IS NULL OR events.target = targets.name)
-                AND NOT EXISTS (
+                WHERE targets.cursor < events.position AND ",
+            is_for!("targets.name"),
+            " AND NOT EXISTS (
                     SELECT 1 FROM settled WHERE settled.target = targets.name AND settled.position = events.position
                 ) ",
             $others,
@@ -53,19 +55,13 @@ pub(crate) fn settle(connection: &Connection, settlement: &Settlement, retention
     for letter in &settlement.dead {
         insert_dead_letter(connection, name, letter)?;
     }
-    let before: i64 = connection
-        .prepare_cached("SELECT cursor FROM targets WHERE name = ?")?
-        .query_row(params![name], |row| row.get(0))?;
-    connection
-        .prepare_cached(
-            "UPDATE targets SET cursor = max(cursor, ?2), delivered = delivered + ?3, dead = dead + ?4 WHERE name = ?1",
-        )?
-        .execute(params![
-            name,
-            settlement.cursor,
-            settlement.delivered,
-            settlement.dead.len()
-        ])?;
+    let before = progress(connection, name)?;
+    let now = Progress {
+        cursor: before.cursor.max(settlement.cursor),
+        delivered: before.delivered.saturating_add(settlement.delivered),
+        dead: before.dead.saturating_add(settlement.dead.len() as u64),
+    };
+    set_progress(connection, name, now)?;
     connection
         .prepare_cached("DELETE FROM settled WHERE target = ? AND position <= ?")?
         .execute(params![name, settlement.cursor])?;
@@ -75,9 +71,10 @@ pub(crate) fn settle(connection: &Connection, settlement: &Settlement, retention
                 "DELETE FROM events WHERE position > ? AND position <= ? AND ",
                 is_settled!("")
             ))?
-            .execute(params![before, settlement.cursor])?;
+            .execute(params![before.cursor, settlement.cursor])?;
     }
-    let mut insert = connection.prepare_cached("INSERT OR IGNORE INTO settled (target, position) VALUES (?, ?)")?;
+    let mut insert =
+        connection.prepare_cached("INSERT OR IGNORE INTO settled (target, position, checksum) VALUES (?, ?, ?)")?;
     let mut delete = connection.prepare_cached(concat!(
         "DELETE FROM events WHERE position = ?1 AND ",
         is_settled!("AND targets.name <> ?2")
@@ -86,7 +83,7 @@ pub(crate) fn settle(connection: &Connection, settlement: &Settlement, retention
         // An event that is gone needs no row that says who has it.
         let is_gone = retention == Retention::Off && delete.execute(params![position, name])? > 0;
         if !is_gone {
-            insert.execute(params![name, position])?;
+            insert.execute(params![name, position, settled_checksum(name, *position)])?;
         }
     }
     Ok(())

@@ -103,6 +103,7 @@ impl RunningWriter {
 
 fn open(settings: &WriterSettings) -> Result<(Connection, i64, u64), StoreError> {
     let connection = open_writer(&settings.path, settings.durability)?;
+    targets::check_settled(&connection)?;
     targets::register(&connection, &settings.targets)?;
     let forgotten = settings
         .forgotten

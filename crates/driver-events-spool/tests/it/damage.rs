@@ -183,6 +183,8 @@ async fn row_with_other_types_is_a_dead_letter() {
         "kind = NULL",
         "checksum = 'x', id = NULL",
         "json = NULL",
+        "target = x'07'",
+        "target = 'nobody'",
     ] {
         let directory = Directory::new();
         with_backlog(&directory, 3).await;
@@ -242,6 +244,26 @@ async fn file_of_another_program_or_a_newer_version_is_unchanged() {
         assert!(cause.contains(expected), "{cause}");
         let names = directory.names();
         assert!(!names.iter().any(|name| name.contains("corrupt")), "{names:?}");
+    }
+}
+
+/// The cursor of a target, and the positions that it has behind it, have checksums too.
+#[tokio::test]
+async fn damaged_progress_skips_no_event() {
+    for sql in [
+        "UPDATE targets SET cursor = cursor + 2",
+        "INSERT INTO settled VALUES ('target', 2, 0)",
+    ] {
+        let directory = Directory::new();
+        with_backlog(&directory, 3).await;
+        let connection = Connection::open(directory.file()).unwrap();
+        connection.execute_batch(sql).unwrap();
+        drop(connection);
+        let memory = MemoryEventSink::new();
+        let spool = open(&directory, &memory).await;
+        assert_eq!(spool.health().set_aside.len(), 1, "{sql}");
+        spool.close().await.unwrap();
+        assert_eq!(memory.len(), 0, "{sql}");
     }
 }
 
