@@ -14,7 +14,7 @@
 //! |---|---|
 //! | `events` | what is not delivered to every target yet, and what [`Retention`] keeps: attributes, JSON, a checksum |
 //! | `targets` | the cursor of each target: every event up to it is delivered or dead |
-//! | `settled` | events behind the cursor that are delivered or dead already |
+//! | `settled` | events behind the cursor that are delivered or dead already, and that another target lacks |
 //! | `dead_letters` | events that a target can never have, with the reason |
 //!
 //! [`SpoolFile`] and [`SpoolEventSource`] read the file, also while its owner runs, and settle dead letters.

@@ -29,7 +29,7 @@ type Writing = BoxFuture<'static, (Commit, Result<(), SettleError>)>;
 #[derive(Debug, Default)]
 pub(super) struct Unrecorded {
     pub(super) positions: Vec<i64>,
-    /// Those of them that are dead letters.
+    /// Dead letters among them.
     pub(super) dead: Vec<DeadLetter>,
     /// Calls that ended. Their goals wait for the commit, so that a crash repeats at most one batch of each.
     pub(super) calls: Vec<EndedCall>,
@@ -42,7 +42,7 @@ pub(super) struct EndedCall {
     pub(super) failed: Vec<Item>,
 }
 
-/// What is written together.
+/// A settlement, and the calls that wait for it.
 #[derive(Debug)]
 pub(super) struct Commit {
     /// File to which the positions belong.

@@ -1,8 +1,20 @@
-use driver_events_core::{DriverEventSink, SinkErrorKind};
+use driver_events_core::{DriverEventSink, SinkError, SinkErrorKind};
+use driver_events_spool::SpooledSink;
 
 use crate::support::{Directory, Mode, Switch, builder, event, send_all, terminal, wait_for};
 
 const MAX_BYTES: u64 = 512 * 1024;
+
+/// Sends events until one is refused. Returns the number of accepted ones, and the error.
+async fn fill(spool: &SpooledSink) -> (u32, SinkError) {
+    let mut accepted = 0;
+    loop {
+        match spool.send(event(1, accepted)).await {
+            Ok(_) => accepted += 1,
+            Err(error) => return (accepted, error),
+        }
+    }
+}
 
 #[tokio::test]
 async fn full_spool_keeps_terminal_events_and_resumes() {
@@ -12,13 +24,7 @@ async fn full_spool_keeps_terminal_events_and_resumes() {
         .max_bytes(MAX_BYTES)
         .deliver_to("target", switch.clone());
     let spool = spool.open().await.unwrap();
-    let mut accepted = 0;
-    let error = loop {
-        match spool.send(event(1, accepted)).await {
-            Ok(_) => accepted += 1,
-            Err(error) => break error,
-        }
-    };
+    let (accepted, error) = fill(&spool).await;
     assert_eq!(error.kind(), SinkErrorKind::Full);
     assert!(error.to_string().contains("of 524288 bytes are in use"), "{error}");
     let health = spool.health();
@@ -91,13 +97,7 @@ async fn quota_child() {
     let switch = Switch::failing(SinkErrorKind::Disconnected);
     let spool = builder(directory.join("events.db")).deliver_to("target", switch.clone());
     let spool = spool.open().await.unwrap();
-    let mut accepted = 0;
-    let error = loop {
-        match spool.send(event(1, accepted)).await {
-            Ok(_) => accepted += 1,
-            Err(error) => break error,
-        }
-    };
+    let (accepted, error) = fill(&spool).await;
     assert_eq!(error.kind(), SinkErrorKind::Full, "{error:?}");
     assert!(accepted > 20, "{accepted}");
     // What was accepted is delivered, and recorded once the log is empty.
