@@ -15,6 +15,7 @@ pub mod deny;
 pub mod deps;
 pub mod subjects;
 pub mod vendor;
+pub mod wasm;
 
 pub mod bench;
 pub mod brokers;

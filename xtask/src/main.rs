@@ -9,7 +9,7 @@ use xtask::faults::{self, Faults};
 use xtask::output::progress;
 use xtask::selection::{Selection, Workspace};
 use xtask::{
-    brokers, cargo_steps, catalogue, circles, deny, deps, prerequisites, rust_version, steps, subjects, vendor,
+    brokers, cargo_steps, catalogue, circles, deny, deps, prerequisites, rust_version, steps, subjects, vendor, wasm,
     workspace,
 };
 
@@ -24,7 +24,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run every gate and every test: prerequisites, fmt, subjects, deps, circles, catalogue, deny, clippy, features,
-    /// doc, vendor, brokers install, tests
+    /// doc, vendor, wasm, brokers install, tests
     Test(Selection),
     /// Run `test`, then rust-version
     Ci,
@@ -63,6 +63,8 @@ enum Command {
     Deny,
     /// Test a copy of the types crate's folder outside the workspace
     Vendor,
+    /// Build the types crate for WebAssembly and run its tests under Node
+    Wasm,
     /// Write the event catalogue, docs/events.md
     Catalogue {
         /// Write nothing; fail if the file is out of date
@@ -113,6 +115,7 @@ fn run(command: Command) -> Result<()> {
         Command::Circles => circles::check(&root),
         Command::Deny => deny::check(&root, &mut Vec::new()),
         Command::Vendor => vendor::check(&root),
+        Command::Wasm => wasm::check(&root, &mut Vec::new()),
         Command::Catalogue { check: true } => catalogue::check(&root),
         Command::Catalogue { check: false } => catalogue::write(&root),
         Command::Bench(options) => bench::run(&root, options),

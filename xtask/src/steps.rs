@@ -8,7 +8,9 @@ use anyhow::{Context, Result};
 use crate::output::progress;
 use crate::selection::{Selection, Workspace};
 use crate::transport::Transport;
-use crate::{brokers, cargo_steps, catalogue, circles, deny, deps, prerequisites, rust_version, subjects, vendor};
+use crate::{
+    brokers, cargo_steps, catalogue, circles, deny, deps, prerequisites, rust_version, subjects, vendor, wasm,
+};
 
 /// A step of a run.
 #[derive(Clone, Copy)]
@@ -51,7 +53,7 @@ impl Step {
 }
 
 /// The gates: quick steps first, after the check that nothing is missing.
-const GATES: [Step; 11] = [
+const GATES: [Step; 12] = [
     Step::selecting("prerequisites", |_, selection, _| prerequisites::check(selection)),
     Step::new("fmt", |root, _, _| cargo_steps::fmt(root)),
     Step::new("subjects --check", |root, _, _| subjects::check_workspace(root, None)),
@@ -63,6 +65,7 @@ const GATES: [Step; 11] = [
     Step::selecting("features", |root, selection, _| cargo_steps::features(root, selection)),
     Step::selecting("doc", |root, selection, _| cargo_steps::doc(root, selection)),
     Step::new("vendor", |root, _, _| vendor::check(root)),
+    Step::new("wasm", |root, _, not_checked| wasm::check(root, not_checked)),
 ];
 
 const TESTS: Step = Step::selecting("tests", |root, selection, _| cargo_steps::tests(root, selection));

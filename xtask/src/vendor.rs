@@ -1,4 +1,4 @@
-//! `cargo xtask vendor`: a copy of the types crate's folder outside the workspace builds and passes its tests.
+//! `cargo xtask vendor`: a copy of the types crate's folder in another workspace builds and passes its tests.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,20 @@ use crate::workspace::TYPES_CRATE;
 /// Files besides the code that a vendored copy needs.
 const REQUIRED_FILES: [&str; 3] = ["README.md", "LICENSE-MIT", "LICENSE-APACHE"];
 
-/// Copies the tracked files of the folder to a temporary directory and runs `cargo test` there.
+/// A workspace that differs from this one in all that a member could inherit.
+const FOREIGN_WORKSPACE: &str = r#"[workspace]
+members = ["driver-events-types"]
+resolver = "1"
+
+[workspace.package]
+version = "9.9.9"
+edition = "2015"
+
+[workspace.lints.rust]
+warnings = "deny"
+"#;
+
+/// Copies the tracked files of the folder into another workspace, runs `cargo test` there, and checks it without features.
 ///
 /// The workspace's `Cargo.lock` is copied, too, so that new releases of dependencies do not change the outcome. Built
 /// dependencies stay in `target/vendor`. The crate's own artifacts are removed: the next run uses another directory and
@@ -24,10 +37,15 @@ pub fn check(root: &Path) -> Result<()> {
     let temporary = tempfile::tempdir().context("cannot create a temporary directory")?;
     let folder = temporary.path().join("driver-events-types");
     copy(root, &folder)?;
-    fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).context("cannot copy Cargo.lock")?;
+    let workspace = temporary.path();
+    fs::copy(root.join("Cargo.lock"), workspace.join("Cargo.lock")).context("cannot copy Cargo.lock")?;
+    fs::write(workspace.join("Cargo.toml"), FOREIGN_WORKSPACE).context("cannot write Cargo.toml")?;
 
     let target = root.join("target/vendor");
-    let tests = run(cargo(&folder).arg("test").env("CARGO_TARGET_DIR", &target));
+    let tests = [&["test"][..], &["check", "--all-targets", "--no-default-features"]];
+    let tests = tests
+        .into_iter()
+        .try_for_each(|arguments| run(cargo(&folder).args(arguments).env("CARGO_TARGET_DIR", &target)));
     let cleaned = run(cargo(&folder)
         .args(["clean", "--quiet", "-p", "driver-events-types"])
         .env("CARGO_TARGET_DIR", &target));

@@ -157,7 +157,8 @@ pub struct AcceptanceVerdict {
 /// A criterion that is not met.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcceptanceFailure {
-    /// Index of the criterion in [`Goal::acceptance`](crate::Goal::acceptance), from 0.
+    /// Index of the criterion in [`Goal::acceptance`](crate::Goal::acceptance), from 0. A 32-bit target, such as WebAssembly,
+    /// refuses indexes that exceed 32 bits.
     pub criterion_index: usize,
     /// Short label of the criterion for display.
     pub criterion_label: String,

@@ -22,6 +22,7 @@ pub struct GoalId(pub Uuid);
 #[serde(transparent)]
 pub struct DecisionId(pub Uuid);
 
+#[cfg(feature = "random")]
 impl GoalId {
     /// Creates a random id (UUID version 4).
     #[must_use]
@@ -30,6 +31,7 @@ impl GoalId {
     }
 }
 
+#[cfg(feature = "random")]
 impl DecisionId {
     /// Creates a random id (UUID version 4).
     #[must_use]
@@ -39,6 +41,7 @@ impl DecisionId {
 }
 
 /// Creates a random id, like [`GoalId::new`]; not the nil UUID.
+#[cfg(feature = "random")]
 impl Default for GoalId {
     fn default() -> Self {
         Self::new()
@@ -46,6 +49,7 @@ impl Default for GoalId {
 }
 
 /// Creates a random id, like [`DecisionId::new`]; not the nil UUID.
+#[cfg(feature = "random")]
 impl Default for DecisionId {
     fn default() -> Self {
         Self::new()

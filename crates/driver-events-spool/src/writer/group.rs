@@ -68,6 +68,22 @@ impl Group {
         self.appends.is_empty() && self.settlements.is_empty()
     }
 
+    /// Returns the number of events that are settled.
+    pub(super) fn settled(&self) -> u64 {
+        let settled = self.settlements.iter();
+        settled
+            .map(|(_, settlement, _)| settlement.delivered + settlement.dead.len() as u64)
+            .sum()
+    }
+
+    /// Answers the callers of settlements, and drops these.
+    pub(super) fn fail_settlements(&mut self, error: &str) {
+        for (.., reply) in self.settlements.drain(..) {
+            // A worker that has ended waits for no answer.
+            let _ = reply.send(Err(SettleError::Failed(error.to_owned())));
+        }
+    }
+
     /// Writes the group in one transaction.
     pub(super) fn write(
         &self,

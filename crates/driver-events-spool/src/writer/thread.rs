@@ -189,7 +189,7 @@ impl Thread {
         }
     }
 
-    fn process(&mut self, group: Group) {
+    fn process(&mut self, mut group: Group) {
         if group.damaged.is_some_and(|epoch| epoch == self.epoch()) {
             self.start_new_file(&StoreError::corrupt("found by a reader"));
         }
@@ -204,6 +204,13 @@ impl Thread {
             && let Err(error) = self.open_new_file()
         {
             group.fail(&error);
+            return;
+        }
+        // An error of the measurement or the copy comes again with the commit.
+        if let Err(error) = self.make_room_to_settle(&mut group) {
+            tracing::debug!(path = %self.settings.path.display(), error = error.with_cause(), "cannot make room");
+        }
+        if group.is_empty() {
             return;
         }
         let mut written = self.write(&group, Select::All);
@@ -245,30 +252,49 @@ impl Thread {
     }
 
     fn write(&mut self, group: &Group, select: Select) -> Result<Committed, StoreError> {
-        let fresh = self
-            .space
-            .take()
-            .filter(|(space, measured)| space.has(group.bytes + SPACE_MARGIN) && measured.elapsed() < SPACE_AGE);
-        let (space, measured) = match fresh {
-            Some(fresh) => fresh,
-            None => (self.measure(group.bytes)?, Instant::now()),
-        };
+        let space = self.space(group.bytes)?;
         let context = (self.epoch(), self.settings.retention);
-        let committed = group.write(&mut self.connection, space, select, context)?;
-        self.space = Some((committed.space, measured));
-        Ok(committed)
+        let written = group.write(&mut self.connection, space, select, context);
+        match (&written, &mut self.space) {
+            (Ok(committed), Some((space, _))) => *space = committed.space,
+            _ => self.space = None,
+        }
+        written
     }
 
-    /// Measures the space, and gives up kept events if this many bytes have no room.
-    fn measure(&mut self, bytes: u64) -> Result<Space, StoreError> {
-        let space = self.space()?;
-        if !space.has(bytes) && self.give_up_kept_events()? {
-            return self.space();
+    /// Makes room in the log for the settlements. If the disk has space for fewer, these fail, and smaller ones follow.
+    fn make_room_to_settle(&mut self, group: &mut Group) -> Result<(), StoreError> {
+        let events = group.settled();
+        if events == 0 || self.space(0)?.can_settle(events) {
+            return Ok(());
         }
+        // Copies the log now: the maintenance comes too late.
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        self.space = None;
+        if events > 1 && !self.space(0)?.can_settle(events) {
+            group.fail_settlements("the disk of the spool is nearly full");
+        }
+        Ok(())
+    }
+
+    /// Returns the space that is left. Gives up kept events if this many bytes have no room.
+    fn space(&mut self, bytes: u64) -> Result<Space, StoreError> {
+        if let Some((space, measured)) = self.space
+            && space.has(bytes + SPACE_MARGIN)
+            && measured.elapsed() < SPACE_AGE
+        {
+            return Ok(space);
+        }
+        let mut space = self.measure()?;
+        if !space.has(bytes) && self.give_up_kept_events()? {
+            space = self.measure()?;
+        }
+        self.space = Some((space, Instant::now()));
         Ok(space)
     }
 
-    fn space(&self) -> Result<Space, StoreError> {
+    fn measure(&self) -> Result<Space, StoreError> {
         let used = self.publish_bytes()?;
         Space::measure(&self.connection, &self.settings.path, used, self.settings.max_bytes)
     }

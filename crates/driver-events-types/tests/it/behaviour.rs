@@ -145,6 +145,7 @@ fn criteria_constructors_use_the_evaluators_defaults() {
     );
 }
 
+#[cfg(feature = "random")]
 #[test]
 fn new_and_default_ids_are_random() {
     for (id, other) in [(GoalId::new(), GoalId::new()), (GoalId::default(), GoalId::default())] {

@@ -235,9 +235,9 @@ fn attempt_events() -> Vec<Sample> {
         (AttemptOutcome::Done, r#"{"kind":"done"}"#),
         (
             AttemptOutcome::NeedsRetry {
-                failures: vec![failure(usize::MAX, "l", "m", Some("e"))],
+                failures: vec![failure(u32::MAX as usize, "l", "m", Some("e"))],
             },
-            r#"{"kind":"needs_retry","failures":[{"criterion_index":18446744073709551615,"criterion_label":"l","message":"m","evidence":"e"}]}"#,
+            r#"{"kind":"needs_retry","failures":[{"criterion_index":4294967295,"criterion_label":"l","message":"m","evidence":"e"}]}"#,
         ),
         (
             AttemptOutcome::NeedsRetry { failures: Vec::new() },
