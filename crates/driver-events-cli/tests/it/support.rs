@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -258,9 +258,13 @@ impl Running {
         }
     }
 
+    /// Writes to standard input. A command that has ended reads nothing: the test looks at its end.
     pub(crate) fn write(&mut self, text: &str) {
         let stdin = self.process.stdin.as_mut().unwrap();
-        stdin.write_all(text.as_bytes()).unwrap();
+        match stdin.write_all(text.as_bytes()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+            result => result.unwrap(),
+        }
     }
 
     pub(crate) fn close_stdin(&mut self) {
