@@ -17,6 +17,8 @@ pub(super) struct Recorder {
     writer: WriterHandle,
     waiting: Unrecorded,
     writing: Option<Writing>,
+    /// Number of settled events that the file does not know.
+    unrecorded: usize,
     /// Maximum number of events in a commit: a disk that is nearly full may have space for few.
     limit: usize,
     /// Whether the last commit failed with its least size.
@@ -69,6 +71,7 @@ impl Recorder {
             writer,
             waiting: Unrecorded::default(),
             writing: None,
+            unrecorded: 0,
             limit: usize::MAX,
             has_failed: false,
         }
@@ -79,8 +82,14 @@ impl Recorder {
         self.writing.is_none() && self.waiting.is_empty()
     }
 
+    /// Returns the number of settled events that the file does not know yet.
+    pub(super) fn unrecorded(&self) -> usize {
+        self.unrecorded
+    }
+
     /// Adds settled events to the next commit.
     pub(super) fn add(&mut self, settled: Unrecorded) {
+        self.unrecorded += settled.positions.len();
         self.waiting.positions.extend(settled.positions);
         self.waiting.dead.extend(settled.dead);
         self.waiting.calls.extend(settled.calls);
@@ -144,6 +153,7 @@ impl Recorder {
         };
         let (commit, result) = writing.await;
         self.writing = None;
+        self.unrecorded -= commit.positions.len();
         match result {
             Ok(()) => {
                 self.limit = self.limit.saturating_mul(2);

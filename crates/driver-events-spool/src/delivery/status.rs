@@ -73,12 +73,12 @@ impl Reporter {
         self.status.borrow().progress
     }
 
-    /// Reports how far the target is.
-    pub(super) fn advance(&self, epoch: u64, progress: Progress, window: &Window) {
+    /// Reports how far the target is. `unrecorded` events have left the window and are not in the file's record yet.
+    pub(super) fn advance(&self, epoch: u64, progress: Progress, window: &Window, unrecorded: usize) {
         self.status.send_modify(|status| {
             status.epoch = epoch;
             status.progress = progress;
-            status.read = (window.end(), window.len());
+            status.read = (window.end(), window.len() + unrecorded);
             status.oldest = window.oldest();
         });
     }

@@ -133,7 +133,7 @@ impl Worker {
             self.window = Window::starting_at(0);
             self.reader.reopen();
             self.read_after = None;
-            self.reporter.advance(epoch, Progress::default(), &self.window);
+            self.reporter.advance(epoch, Progress::default(), &self.window, 0);
         }
         last
     }
@@ -194,7 +194,8 @@ impl Worker {
         if self.recorder.is_idle() {
             progress.cursor = self.window.cursor();
         }
-        self.reporter.advance(self.epoch, progress, &self.window);
+        let unrecorded = self.recorder.unrecorded();
+        self.reporter.advance(self.epoch, progress, &self.window, unrecorded);
     }
 
     /// Starts as many calls as may be in flight.
@@ -312,7 +313,8 @@ impl Worker {
                 progress.cursor = settlement.cursor;
                 progress.delivered += settlement.delivered;
                 progress.dead += settlement.dead.len() as u64;
-                self.reporter.advance(epoch, progress, &self.window);
+                let unrecorded = self.recorder.unrecorded();
+                self.reporter.advance(epoch, progress, &self.window, unrecorded);
                 self.pass_others();
             }
             Recorded::Obsolete(commit) => self.release(commit.calls),

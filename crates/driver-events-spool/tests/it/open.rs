@@ -111,8 +111,8 @@ async fn cancelled_open_releases_the_spool() {
             .deliver_to("target", MemoryEventSink::new())
             .open()
     };
-    let first = tokio::time::timeout(std::time::Duration::ZERO, open()).await;
-    assert!(first.is_err(), "opening takes a moment");
+    // Nearly always too short. A spool that is open all the same is dropped.
+    drop(tokio::time::timeout(std::time::Duration::ZERO, open()).await);
     let spool = loop {
         match open().await {
             Ok(spool) => break spool,
