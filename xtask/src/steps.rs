@@ -157,6 +157,7 @@ mod tests {
             "features",
             "doc",
             "vendor",
+            "wasm",
             "brokers install nats",
             "brokers install kafka",
             "tests",
