@@ -76,6 +76,11 @@ impl Group {
             .sum()
     }
 
+    /// Returns whether a settlement has several events, and so can be split.
+    pub(super) fn has_large_settlement(&self) -> bool {
+        self.settled() > self.settlements.len() as u64
+    }
+
     /// Answers the callers of settlements, and drops these.
     pub(super) fn fail_settlements(&mut self, error: &str) {
         for (.., reply) in self.settlements.drain(..) {

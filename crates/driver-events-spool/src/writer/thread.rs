@@ -272,7 +272,7 @@ impl Thread {
         self.connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         self.space = None;
-        if events > 1 && !self.space(0)?.can_settle(events) {
+        if group.has_large_settlement() && !self.space(0)?.can_settle(events) {
             group.fail_settlements("the disk of the spool is nearly full");
         }
         Ok(())
