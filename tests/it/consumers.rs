@@ -28,7 +28,7 @@ pub(super) struct Consumer {
 }
 
 pub(super) fn examples() -> PathBuf {
-    crate::documents::root().join("docs/examples")
+    crate::documents::root().join("docs/consumers")
 }
 
 impl Language {

@@ -10,7 +10,7 @@ use crate::selection::Selection;
 use crate::transport::Transport;
 
 /// Folder of the consumers in other languages, which the end-to-end tests run.
-const CONSUMERS: &str = "docs/examples";
+const CONSUMERS: &str = "docs/consumers";
 
 /// A command on the servers.
 #[derive(Clone, Copy, Debug, clap::Subcommand)]

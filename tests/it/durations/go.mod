@@ -4,4 +4,4 @@ go 1.26.0
 
 require example.com/driver-events/consumers v0.0.0
 
-replace example.com/driver-events/consumers => ../../../docs/examples/go
+replace example.com/driver-events/consumers => ../../../docs/consumers/go

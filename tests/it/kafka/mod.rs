@@ -1,4 +1,4 @@
-//! The Kafka transport as the consumers of `docs/examples` see it.
+//! The Kafka transport as the consumers of `docs/consumers` see it.
 
 mod interop;
 mod permissions;

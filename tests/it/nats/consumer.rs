@@ -1,4 +1,4 @@
-//! Starts the NATS consumers of `docs/examples`.
+//! Starts the NATS consumers of `docs/consumers`.
 
 use driver_events_harness::{NatsServer, wait_until};
 

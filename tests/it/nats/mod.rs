@@ -1,4 +1,4 @@
-//! The NATS transport as the consumers of `docs/examples` see it.
+//! The NATS transport as the consumers of `docs/consumers` see it.
 
 mod consumer;
 mod interop;

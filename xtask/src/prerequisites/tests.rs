@@ -299,7 +299,7 @@ fn report_has_the_commands_that_install_everything() {
     for line in [
         "10 tools are missing:",
         "  Go: `go` is not on the PATH",
-        "    needed for: nats-server, the consumers in docs/examples/go",
+        "    needed for: nats-server, the consumers in docs/consumers/go",
         "  Debian: apt-get install git gcc libc6-dev g++ make bash libssl-dev pkg-config golang-go python3 \
          python3-pip default-jre-headless maven",
         "  Homebrew: brew install git openssl@3 pkg-config go python openjdk maven",
@@ -311,7 +311,7 @@ fn report_has_the_commands_that_install_everything() {
 
 #[test]
 fn go_version_is_the_one_of_the_examples() {
-    let path = workspace::root().join("docs/examples/go/go.mod");
+    let path = workspace::root().join("docs/consumers/go/go.mod");
     let module = fs::read_to_string(path).unwrap();
     assert_eq!(version::Version::after("\ngo ", &module), Some(tools::MIN_GO));
 }

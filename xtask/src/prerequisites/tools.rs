@@ -8,7 +8,7 @@ use super::version::Version;
 use crate::selection::Selection;
 use crate::transport::Transport;
 
-/// The version that `docs/examples/go/go.mod` and nats-server's own `go.mod` ask for.
+/// The version that `docs/consumers/go/go.mod` and nats-server's own `go.mod` ask for.
 pub(super) const MIN_GO: Version = Version(1, 26);
 /// The first Go that downloads the Go that a module asks for.
 const MIN_GO_WITH_TOOLCHAINS: Version = Version(1, 21);
@@ -99,7 +99,7 @@ pub(super) const TOOLS: [Tool; 12] = [
     },
     Tool {
         name: "Go",
-        needed_for: "nats-server, the consumers in docs/examples/go",
+        needed_for: "nats-server, the consumers in docs/consumers/go",
         alternative: Some("INTEROP_GO names the `go` that builds the consumers, NATS_SERVER a nats-server"),
         is_needed: |selection, _| selection.has_end_to_end_tests(),
         probe: |machine| go(machine, machine.variable("INTEROP_GO").unwrap_or(OsStr::new("go"))),
@@ -109,7 +109,7 @@ pub(super) const TOOLS: [Tool; 12] = [
     },
     Tool {
         name: "Python 3 with pip",
-        needed_for: "the consumers in docs/examples/python",
+        needed_for: "the consumers in docs/consumers/python",
         alternative: Some("INTEROP_PYTHON names a Python that has their packages"),
         is_needed: |selection, _| selection.has_end_to_end_tests(),
         probe: |machine| match machine.variable("INTEROP_PYTHON") {

@@ -80,7 +80,7 @@ fn test_lists_every_missing_tool_before_anything_else() {
     assert!(listed.starts_with(&expected), "{stderr}");
     assert!(stderr.contains("5 tools are missing:"), "{stderr}");
     assert!(
-        stderr.contains("needed for: the consumers in docs/examples/python"),
+        stderr.contains("needed for: the consumers in docs/consumers/python"),
         "{stderr}"
     );
     let steps: Vec<_> = stderr.lines().filter(|line| line.starts_with("=== ")).collect();
