@@ -13,6 +13,7 @@ pub mod catalogue;
 pub mod circles;
 pub mod deny;
 pub mod deps;
+pub mod schema;
 pub mod subjects;
 pub mod vendor;
 pub mod wasm;
@@ -23,7 +24,10 @@ pub mod faults;
 
 pub mod command;
 pub mod components;
+pub mod examples;
+pub mod generated;
 pub mod git;
+pub mod named_types;
 pub mod output;
 pub mod transport;
 pub mod workspace;

@@ -9,8 +9,8 @@ use xtask::faults::{self, Faults};
 use xtask::output::progress;
 use xtask::selection::{Selection, Workspace};
 use xtask::{
-    brokers, cargo_steps, catalogue, circles, deny, deps, prerequisites, rust_version, steps, subjects, vendor, wasm,
-    workspace,
+    brokers, cargo_steps, catalogue, circles, deny, deps, prerequisites, rust_version, schema, steps, subjects, vendor,
+    wasm, workspace,
 };
 
 /// Tests, gates, fault injection, benchmarks and the event catalogue of this project
@@ -23,7 +23,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run every gate and every test: prerequisites, fmt, subjects, deps, circles, catalogue, deny, clippy, features,
+    /// Run every gate and every test: prerequisites, fmt, subjects, deps, circles, schema, catalogue, deny, clippy, features,
     /// doc, vendor, wasm, brokers install, tests
     Test(Selection),
     /// Run `test`, then rust-version
@@ -68,6 +68,12 @@ enum Command {
     /// Write the event catalogue, docs/events.md
     Catalogue {
         /// Write nothing; fail if the file is out of date
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write the JSON Schemas, the AsyncAPI document and their index, crates/driver-events-types/schema
+    Schema {
+        /// Write nothing; fail if a file is out of date
         #[arg(long)]
         check: bool,
     },
@@ -118,6 +124,8 @@ fn run(command: Command) -> Result<()> {
         Command::Wasm => wasm::check(&root, &mut Vec::new()),
         Command::Catalogue { check: true } => catalogue::check(&root),
         Command::Catalogue { check: false } => catalogue::write(&root),
+        Command::Schema { check: true } => schema::check(&root),
+        Command::Schema { check: false } => schema::write(&root),
         Command::Bench(options) => bench::run(&root, options),
         Command::Faults(faults) => faults::run(&root, &faults),
         Command::Brokers { action } => brokers::run(&root, action),

@@ -9,7 +9,7 @@ use crate::output::progress;
 use crate::selection::{Selection, Workspace};
 use crate::transport::Transport;
 use crate::{
-    brokers, cargo_steps, catalogue, circles, deny, deps, prerequisites, rust_version, subjects, vendor, wasm,
+    brokers, cargo_steps, catalogue, circles, deny, deps, prerequisites, rust_version, schema, subjects, vendor, wasm,
 };
 
 /// A step of a run.
@@ -53,12 +53,13 @@ impl Step {
 }
 
 /// The gates: quick steps first, after the check that nothing is missing.
-const GATES: [Step; 12] = [
+const GATES: [Step; 13] = [
     Step::selecting("prerequisites", |_, selection, _| prerequisites::check(selection)),
     Step::new("fmt", |root, _, _| cargo_steps::fmt(root)),
     Step::new("subjects --check", |root, _, _| subjects::check_workspace(root, None)),
     Step::new("deps", |root, _, _| deps::check(root)),
     Step::new("circles", |root, _, _| circles::check(root)),
+    Step::new("schema --check", |root, _, _| schema::check(root)),
     Step::new("catalogue --check", |root, _, _| catalogue::check(root)),
     Step::new("deny", |root, _, not_checked| deny::check(root, not_checked)),
     Step::selecting("clippy", |root, selection, _| cargo_steps::clippy(root, selection)),
@@ -151,6 +152,7 @@ mod tests {
             "subjects --check",
             "deps",
             "circles",
+            "schema --check",
             "catalogue --check",
             "deny",
             "clippy",

@@ -110,6 +110,7 @@ mod id;
 
 mod codec;
 pub mod contract;
+pub mod schema;
 
 pub use acceptance::{AcceptanceCriterion, AcceptanceFailure, AcceptanceVerdict};
 pub use attempt::{AttemptOutcome, AttemptResult};

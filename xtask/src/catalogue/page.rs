@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::Result;
 use driver_events_types::EventKind;
 
-use super::examples::Examples;
-use super::types::{self, Named};
-use super::{descriptions, table};
+use super::{section, table};
+use crate::examples::Examples;
+use crate::named_types::{self, Named};
 
 /// Text above the kinds, for all of them.
 const INTRODUCTION: &str = include_str!("introduction.md");
@@ -16,30 +16,30 @@ const INTRODUCTION: &str = include_str!("introduction.md");
 pub(super) fn page(root: &Path) -> Result<String> {
     let examples = Examples::read(root)?;
     let mut page = String::from(INTRODUCTION);
-    page.push_str(&overview()?);
+    page.push_str(&overview());
     for &kind in EventKind::ALL {
-        page.push_str(&section(kind, &examples)?);
+        page.push_str(&kind_section(kind, &examples)?);
     }
     page.push_str("\n## Objects and values\n\nIn the order of their first use above.\n");
-    for named in types::all() {
+    for named in named_types::all() {
         page.push_str(&type_section(named)?);
     }
     Ok(page)
 }
 
-fn overview() -> Result<String> {
+fn overview() -> String {
     let mut overview = String::from("\n## The kinds\n\n| kind | subject | what happened |\n|---|---|---|\n");
     for &kind in EventKind::ALL {
-        let (subject, description) = (kind.subject(), descriptions::of(kind)?);
+        let (subject, description) = (kind.subject(), kind.description());
         overview.push_str(&format!("| [`{kind}`](#{kind}) | `{subject}` | {description} |\n"));
     }
-    Ok(overview)
+    overview
 }
 
-fn section(kind: EventKind, examples: &Examples) -> Result<String> {
-    let (subject, description) = (kind.subject(), descriptions::of(kind)?);
+fn kind_section(kind: EventKind, examples: &Examples) -> Result<String> {
+    let (subject, description) = (kind.subject(), kind.description());
     let table = table::of_fields(kind.fields())?;
-    let example = examples.of(kind)?;
+    let example = serde_json::to_string_pretty(examples.of(kind)?)?;
     Ok(format!(
         "\n### `{kind}`\n\nSubject: `{subject}`\n\n{description}\n\n{table}\n```json\n{example}\n```\n"
     ))
@@ -49,7 +49,8 @@ fn type_section(named: Named) -> Result<String> {
     let body = match named {
         Named::Struct(shape) => table::of_fields(shape.fields)?,
         Named::Tagged(shape) => table::of_kinds(shape)?,
-        Named::OneOf(shape) => shape.values.iter().map(|value| format!("- `{value}`\n")).collect(),
+        Named::OneOf(shape) => table::of_values(shape),
     };
-    Ok(format!("\n### {}\n\n{body}", named.heading()))
+    let (heading, description) = (section::heading(named), named.description());
+    Ok(format!("\n### {heading}\n\n{description}\n\n{body}"))
 }

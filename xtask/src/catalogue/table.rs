@@ -1,38 +1,56 @@
 //! Tables of fields, in Markdown.
 
 use anyhow::{Result, bail};
-use driver_events_types::contract::{Field, Presence, Shape, Tagged};
+use driver_events_types::contract::{Field, OneOf, Presence, Shape, Tagged};
 
-use super::types::Named;
+use super::section;
+use crate::named_types::Named;
 
 /// Returns a table with a row for each field, in wire order.
 pub(super) fn of_fields(fields: &[Field]) -> Result<String> {
-    let mut table = String::from("| field | value | presence |\n|---|---|---|\n");
+    let mut table = String::from("| field | meaning | value | presence | example |\n|---|---|---|---|---|\n");
     for field in fields {
         table.push_str(&format!("| {} |\n", cells(field)?));
     }
     Ok(table)
 }
 
-/// Returns a table with a row for each field of each kind, in wire order.
+/// Returns a list of the kinds, with a table of the fields of each kind that has some.
 pub(super) fn of_kinds(shape: &Tagged) -> Result<String> {
-    let mut table = String::from("| `\"kind\"` | field | value | presence |\n|---|---|---|---|\n");
-    for (kind, fields) in shape.kinds {
-        if fields.is_empty() {
-            table.push_str(&format!("| `{kind}` | | | |\n"));
-        }
-        for (index, field) in fields.iter().enumerate() {
-            let kind = if index == 0 { format!("`{kind}`") } else { String::new() };
-            table.push_str(&format!("| {kind} | {} |\n", cells(field)?));
+    let mut text = String::new();
+    for variant in shape.kinds {
+        text.push_str(&format!("- `{}`: {}\n", variant.name, variant.description));
+    }
+    text.push_str("\n| `\"kind\"` | field | meaning | value | presence | example |\n|---|---|---|---|---|---|\n");
+    for variant in shape.kinds {
+        for (index, field) in variant.fields.iter().enumerate() {
+            let kind = if index == 0 {
+                format!("`{}`", variant.name)
+            } else {
+                String::new()
+            };
+            text.push_str(&format!("| {kind} | {} |\n", cells(field)?));
         }
     }
-    Ok(table)
+    Ok(text)
+}
+
+/// Returns a table with a row for each value.
+pub(super) fn of_values(shape: &OneOf) -> String {
+    let rows = shape
+        .values
+        .iter()
+        .map(|value| format!("| `{}` | {} |\n", value.name, value.description));
+    format!("| value | meaning |\n|---|---|\n{}", rows.collect::<String>())
 }
 
 fn cells(field: &Field) -> Result<String> {
+    let unit = field.unit.map(|unit| format!(", in {unit}")).unwrap_or_default();
+    let example = field.example.map(|json| format!("`{json}`")).unwrap_or_default();
     Ok(format!(
-        "`{}` | {} | {}",
+        "`{}` | {} | {}{unit} | {} | {example}",
         field.name,
+        field.description,
         value(&field.shape)?,
         presence(field.presence)?
     ))
@@ -52,9 +70,9 @@ fn value(shape: &Shape) -> Result<String> {
         Shape::Json => "any JSON".to_owned(),
         Shape::Map => "map".to_owned(),
         Shape::Array(shape) => format!("array of {}", value(shape)?),
-        Shape::Struct(shape) => Named::Struct(shape).link(),
-        Shape::Tagged(shape) => Named::Tagged(shape).link(),
-        Shape::OneOf(shape) => Named::OneOf(shape).link(),
+        Shape::Struct(shape) => section::link(Named::Struct(shape)),
+        Shape::Tagged(shape) => section::link(Named::Tagged(shape)),
+        Shape::OneOf(shape) => section::link(Named::OneOf(shape)),
         _ => bail!("unknown shape {shape:?}: describe it in xtask/src/catalogue/table.rs"),
     })
 }

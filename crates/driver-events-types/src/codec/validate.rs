@@ -81,8 +81,8 @@ impl<'a> Validator<'a> {
                     return Err(self.missing_field(value, tagged::KIND, &kind_path));
                 };
                 let kind: String = self.read(at, &kind_path)?;
-                if let Some((_, fields)) = shape.kinds.iter().find(|(name, _)| *name == kind) {
-                    return self.check_fields(&members, fields, value, path);
+                if let Some(variant) = shape.kinds.iter().find(|variant| variant.name == kind) {
+                    return self.check_fields(&members, variant.fields, value, path);
                 }
                 let message = format!("unknown {} kind `{}`", shape.name, kind.escape_debug());
                 self.note_unknown(DecodeErrorKind::UnknownValue, at, &kind_path, message);
@@ -90,7 +90,7 @@ impl<'a> Validator<'a> {
             }
             Shape::OneOf(shape) => {
                 let name: String = self.read(value, path)?;
-                if !shape.values.contains(&name.as_str()) {
+                if !shape.values.iter().any(|value| value.name == name) {
                     let message = format!("unknown {} `{}`", shape.name, name.escape_debug());
                     self.note_unknown(DecodeErrorKind::UnknownValue, value, path, message);
                 }

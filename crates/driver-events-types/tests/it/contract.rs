@@ -137,15 +137,15 @@ fn samples_cover_every_field_kind_and_value() {
         match shape {
             Shape::Struct(shape) => fields.extend(shape.fields),
             Shape::Tagged(shape) => {
-                fields.extend(shape.kinds.iter().flat_map(|(_, fields)| *fields));
-                let names = shape.kinds.iter().map(|(name, _)| (*name).to_owned());
+                fields.extend(shape.kinds.iter().flat_map(|variant| variant.fields));
+                let names = shape.kinds.iter().map(|variant| variant.name.to_owned());
                 in_tables.entry(shape.name).or_default().extend(names);
             }
             Shape::OneOf(shape) => {
                 in_tables
                     .entry(shape.name)
                     .or_default()
-                    .extend(shape.values.iter().map(|name| (*name).to_owned()));
+                    .extend(shape.values.iter().map(|value| value.name.to_owned()));
             }
             _ => {}
         }
@@ -170,5 +170,30 @@ fn collect_names(shape: Shape, value: &Node, names: &mut BTreeMap<&str, BTreeSet
             values.iter().for_each(|value| collect_names(*shape, value, names));
         }
         _ => {}
+    }
+}
+
+#[test]
+fn examples_are_values_as_the_encoder_writes_them() {
+    let fields = samples::all().into_iter().flat_map(|(event, json)| {
+        let json = Node::parse(&json);
+        field_locations(&event, &json)
+            .into_iter()
+            .map(move |location| (location, json.clone()))
+    });
+    for (location, json) in fields {
+        let field = location.field;
+        let has_fields_or_values = matches!(
+            field.shape,
+            Shape::Struct(_) | Shape::Tagged(_) | Shape::Array(_) | Shape::OneOf(_)
+        );
+        assert_eq!(field.example.is_none(), has_fields_or_values, "{field:?}");
+        assert!(field.description.ends_with('.'), "{field:?}");
+        if let Some(example) = field.example {
+            let mut with_example = json;
+            *with_example.at(&location.steps()) = Node::Text(example.to_owned());
+            let text = with_example.render(Style::Compact);
+            assert_eq!(encode(&decode(&text)), text, "{field:?}");
+        }
     }
 }

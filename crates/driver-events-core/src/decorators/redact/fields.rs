@@ -40,8 +40,8 @@ fn find_below(shape: &'static Shape, path: &[String], found: &mut Vec<Found>) {
         Shape::Array(element) => find_below(element, path, found),
         Shape::Struct(object) => find_among(object.fields, path, found),
         Shape::Tagged(tagged) => {
-            for (_, fields) in tagged.kinds {
-                find_among(fields, path, found);
+            for variant in tagged.kinds {
+                find_among(variant.fields, path, found);
             }
         }
         Shape::Json | Shape::Map => found.push(Found {
@@ -59,7 +59,7 @@ pub(super) fn is_maskable(shape: &Shape) -> bool {
         Shape::Array(element) => is_maskable(element),
         Shape::Struct(object) => object.fields.iter().any(|field| is_maskable(&field.shape)),
         Shape::Tagged(tagged) => {
-            let mut fields = tagged.kinds.iter().flat_map(|(_, fields)| fields.iter());
+            let mut fields = tagged.kinds.iter().flat_map(|variant| variant.fields);
             fields.any(|field| is_maskable(&field.shape))
         }
         _ => false,

@@ -53,8 +53,8 @@ impl Walk<'_> {
             (Shape::Struct(object), Value::Object(value)) => self.object(value, object.fields, path),
             (Shape::Tagged(tagged), Value::Object(value)) => {
                 let kind = value.get("kind").and_then(Value::as_str);
-                let fields = tagged.kinds.iter().find(|(name, _)| Some(*name) == kind);
-                let fields = fields.map(|(_, fields)| *fields).unwrap_or_default();
+                let variant = tagged.kinds.iter().find(|variant| Some(variant.name) == kind);
+                let fields = variant.map(|variant| variant.fields).unwrap_or_default();
                 self.object(value, fields, path);
             }
             (Shape::Text | Shape::Json | Shape::Map, value) => self.free(value, path, matches!(shape, Shape::Map)),

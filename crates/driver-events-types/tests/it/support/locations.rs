@@ -83,8 +83,8 @@ fn visit_shape(shape: Shape, found: &mut Vec<Shape>) {
         Shape::Array(shape) => visit_shape(*shape, found),
         Shape::Struct(shape) => shape.fields.iter().for_each(|field| visit_shape(field.shape, found)),
         Shape::Tagged(shape) => {
-            for (_, fields) in shape.kinds {
-                fields.iter().for_each(|field| visit_shape(field.shape, found));
+            for variant in shape.kinds {
+                variant.fields.iter().for_each(|field| visit_shape(field.shape, found));
             }
         }
         _ => {}
@@ -129,13 +129,13 @@ fn visit_value(shape: Shape, path: String, steps: Vec<Step>, json: &Node, found:
             let known = shape
                 .kinds
                 .iter()
-                .find(|(name, _)| Some(Node::Text(format!("{name:?}"))) == kind);
-            let (_, fields) = known.unwrap_or_else(|| panic!("{kind:?} is not a kind of {}", shape.name));
+                .find(|variant| Some(Node::Text(format!("{:?}", variant.name))) == kind);
+            let variant = known.unwrap_or_else(|| panic!("{kind:?} is not a kind of {}", shape.name));
             visit_object(
                 ObjectLocation {
                     path,
                     steps,
-                    fields,
+                    fields: variant.fields,
                     tagged: true,
                 },
                 json,

@@ -1,19 +1,23 @@
-//! The types of the fields of all kinds.
+//! The named types of the contract: of the fields of all kinds, and of their fields.
 
 use driver_events_types::EventKind;
 use driver_events_types::contract::{Field, OneOf, Shape, Struct, Tagged};
 
-/// A type with its own section.
-#[derive(Clone, Copy)]
-pub(super) enum Named {
+/// A type that has a name.
+#[derive(Clone, Copy, Debug)]
+pub enum Named {
+    /// An object with fixed fields.
     Struct(&'static Struct),
+    /// An object whose fields depend on its `"kind"`.
     Tagged(&'static Tagged),
+    /// A string from a fixed list.
     OneOf(&'static OneOf),
 }
 
 impl Named {
     /// Returns the name of the Rust type.
-    pub(super) fn name(self) -> &'static str {
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Struct(Struct { name, .. }) | Self::Tagged(Tagged { name, .. }) | Self::OneOf(OneOf { name, .. }) => {
                 name
@@ -21,23 +25,20 @@ impl Named {
         }
     }
 
-    /// Returns the heading of its section.
-    pub(super) fn heading(self) -> String {
+    /// Returns the meaning of the type.
+    #[must_use]
+    pub fn description(self) -> &'static str {
         match self {
-            Self::Struct(_) | Self::Tagged(_) => format!("`{}` object", self.name()),
-            Self::OneOf(_) => format!("`{}` values", self.name()),
+            Self::Struct(shape) => shape.description,
+            Self::Tagged(shape) => shape.description,
+            Self::OneOf(shape) => shape.description,
         }
-    }
-
-    /// Returns a link to its section.
-    pub(super) fn link(self) -> String {
-        let anchor = self.heading().replace('`', "").replace(' ', "-").to_lowercase();
-        format!("[`{}`](#{anchor})", self.name())
     }
 }
 
 /// Returns every named type once, in the order of its first use by the kinds.
-pub(super) fn all() -> Vec<Named> {
+#[must_use]
+pub fn all() -> Vec<Named> {
     let mut found = Vec::new();
     for kind in EventKind::ALL {
         collect(kind.fields(), &mut found);
@@ -56,7 +57,7 @@ fn collect(fields: &'static [Field], found: &mut Vec<Named>) {
         found.push(named);
         match named {
             Named::Struct(shape) => collect(shape.fields, found),
-            Named::Tagged(shape) => shape.kinds.iter().for_each(|(_, fields)| collect(fields, found)),
+            Named::Tagged(shape) => shape.kinds.iter().for_each(|variant| collect(variant.fields, found)),
             Named::OneOf(_) => {}
         }
     }

@@ -1,4 +1,4 @@
-//! Examples from a realistic run.
+//! Example events from a realistic run, for the catalogue and the schemas.
 
 use std::fs;
 use std::path::Path;
@@ -12,11 +12,15 @@ use crate::workspace::TYPES_CRATE;
 const RUN: &str = "tests/fixtures/goal-run.ndjson";
 
 /// Events of the run.
-pub(super) struct Examples(Vec<DriverEvent>);
+#[derive(Debug)]
+pub struct Examples(Vec<DriverEvent>);
 
 impl Examples {
     /// Reads the run.
-    pub(super) fn read(root: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    /// Returns an error if the run cannot be read or decoded.
+    pub fn read(root: &Path) -> Result<Self> {
         let path = root.join(TYPES_CRATE).join(RUN);
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let events = text.lines().map(|line| DriverEvent::from_json(line.as_bytes()));
@@ -26,10 +30,12 @@ impl Examples {
         })?))
     }
 
-    /// Returns the first event of this kind as indented JSON, its fields in wire order.
-    pub(super) fn of(&self, kind: EventKind) -> Result<String> {
+    /// Returns the first event of this kind.
+    ///
+    /// # Errors
+    /// Returns an error if the run has no event of this kind.
+    pub fn of(&self, kind: EventKind) -> Result<&DriverEvent> {
         let event = self.0.iter().find(|event| event.kind() == kind);
-        let event = event.with_context(|| format!("{RUN} has no `{kind}` event: add one"))?;
-        Ok(serde_json::to_string_pretty(event)?)
+        event.with_context(|| format!("{RUN} has no `{kind}` event: add one"))
     }
 }
