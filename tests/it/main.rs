@@ -19,3 +19,4 @@ mod faults;
 mod kafka;
 mod nats;
 mod sample_events;
+mod schema;

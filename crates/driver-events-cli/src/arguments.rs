@@ -6,24 +6,27 @@ use crate::completions::CompletionsArguments;
 use crate::demo::DemoArguments;
 use crate::man::ManArguments;
 use crate::publish::PublishArguments;
+use crate::schema::SchemaArguments;
 #[cfg(feature = "spool")]
 use crate::spool::SpoolArguments;
 use crate::subjects::SubjectsArguments;
 use crate::tail::TailArguments;
+use crate::validate::ValidateArguments;
 
 const AFTER_HELP: &str = "\
 Exit codes:
   0    success
   1    an event was malformed, rejected or not delivered
   2    usage error
-  130  publish, demo: interrupted by SIGINT (Ctrl-C)
-  143  publish, demo: terminated by SIGTERM
+  130  publish, validate, demo: interrupted by SIGINT (Ctrl-C)
+  143  publish, validate, demo: terminated by SIGTERM
 
 Examples:
   driver-events demo
   driver-events publish run.ndjson --to 'stdout:?format=pretty'
   my-agent | driver-events publish --to stdout: --to file:events.ndjson
   driver-events tail --from file:events.ndjson --follow --kind escalate
+  driver-events validate run.ndjson
   my-agent | driver-events publish --to 'spool:events.db?to=stdout:'
   driver-events completions bash \\
     > ~/.local/share/bash-completion/completions/driver-events
@@ -45,10 +48,12 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     Publish(PublishArguments),
     Tail(TailArguments),
+    Validate(ValidateArguments),
     #[cfg(feature = "spool")]
     Spool(SpoolArguments),
     Demo(DemoArguments),
     Subjects(SubjectsArguments),
+    Schema(SchemaArguments),
     Completions(CompletionsArguments),
     Man(ManArguments),
 }

@@ -6,10 +6,12 @@ mod completions;
 mod demo;
 mod man;
 mod publish;
+mod schema;
 #[cfg(feature = "spool")]
 mod spool;
 mod subjects;
 mod tail;
+mod validate;
 
 mod connection;
 mod file_id;
@@ -38,10 +40,12 @@ fn main() -> ExitCode {
     let exit = match Arguments::parse().command {
         Command::Publish(arguments) => runtime::run(|shutdown| publish::run(arguments, shutdown)),
         Command::Tail(arguments) => runtime::run(|shutdown| tail::run(arguments, shutdown)),
+        Command::Validate(arguments) => runtime::run(|shutdown| validate::run(arguments, shutdown)),
         Command::Demo(arguments) => runtime::run(|shutdown| demo::run(arguments, shutdown)),
         #[cfg(feature = "spool")]
         Command::Spool(arguments) => spool::run(arguments),
         Command::Subjects(arguments) => subjects::run(&arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Command::Man(arguments) => man::run(&arguments, Arguments::command()),
     };

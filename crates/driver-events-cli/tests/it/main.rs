@@ -27,10 +27,12 @@ mod publish;
 #[cfg(all(unix, feature = "spool"))]
 mod spool;
 
+mod schema;
 mod subjects;
 mod tail;
 mod targets;
 mod usage;
+mod validate;
 
 #[cfg(unix)]
 mod follow;

@@ -3,6 +3,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use driver_events::{EventKind, schema};
 use serde_json::Value;
 use tempfile::tempdir;
 
@@ -23,11 +24,12 @@ fn blocks(language: &str) -> Vec<&'static str> {
 /// The blocks are run unchanged, in order, in a directory that contains `run.ndjson`.
 #[test]
 fn examples_print_the_documented_output() {
-    let checks: [(&str, Check); 5] = [
+    let checks: [(&str, Check); 6] = [
         ("driver-events demo", assert_demo),
         ("driver-events publish run.ndjson", assert_publish),
         ("driver-events tail --from file:events.ndjson", assert_tail),
         ("driver-events subjects", assert_subjects),
+        ("driver-events validate run.ndjson", assert_schemas),
         ("driver-events completions bash", assert_shell),
     ];
     let blocks = blocks("sh");
@@ -93,6 +95,14 @@ fn assert_subjects(ended: &Ended, _: &Path) {
     let json: Value = serde_json::from_str(json).unwrap();
     assert_eq!(json.as_array().unwrap().len(), list.lines().count());
     assert_eq!(json[0]["topic"], "agent.driver");
+}
+
+fn assert_schemas(ended: &Ended, folder: &Path) {
+    assert_eq!(ended.stderr, "44 events valid\n");
+    assert_eq!(ended.stdout(), EventKind::Escalate.schema());
+    let written = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    assert_eq!(written("event.strict.json"), schema::STRICT_EVENT);
+    assert_eq!(written("asyncapi.json"), schema::ASYNCAPI);
 }
 
 fn assert_shell(ended: &Ended, folder: &Path) {

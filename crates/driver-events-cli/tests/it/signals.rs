@@ -96,3 +96,19 @@ fn signal_ends_tail_with_success() {
         assert_eq!((ended.code, ended.stdout(), ended.stderr.as_str()), (0, "", ""));
     }
 }
+
+#[test]
+fn signal_ends_validate_with_a_summary() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let mut running = Running::start(["validate"]);
+        running.write("bad\n");
+        assert!(running.stderr_line().starts_with("-:1:1: "));
+        running.signal(signal);
+        let ended = running.wait();
+        assert_eq!(ended.code, code);
+        assert_eq!(
+            (ended.stdout(), ended.stderr.as_str()),
+            ("", "0 events valid, 1 line malformed\n")
+        );
+    }
+}

@@ -1,6 +1,15 @@
 use crate::support::run;
 
-const COMMANDS: [&str; 6] = ["publish", "tail", "demo", "subjects", "completions", "man"];
+const COMMANDS: [&str; 8] = [
+    "publish",
+    "tail",
+    "validate",
+    "demo",
+    "subjects",
+    "schema",
+    "completions",
+    "man",
+];
 
 #[test]
 fn help_lists_exit_codes_and_examples() {
@@ -17,7 +26,7 @@ fn help_lists_exit_codes_and_examples() {
         let too_long = end.lines().find(|line| line.chars().count() > 80);
         assert_eq!(too_long, None, "{command}: clap must not wrap the epilogue");
     }
-    for command in ["publish", "tail"] {
+    for command in ["publish", "tail", "validate"] {
         assert!(run([command, "--help"]).stdout().contains("Exit codes:"), "{command}");
     }
 }
@@ -26,7 +35,7 @@ fn help_lists_exit_codes_and_examples() {
 #[cfg(all(feature = "nats", feature = "kafka"))]
 #[test]
 fn help_lists_environment_variables_and_defaults() {
-    for command in ["publish", "tail"] {
+    for command in ["publish", "tail", "validate"] {
         let long = run([command, "--help"]);
         let creds = "JWT and NKey seed\n          \n          [env: NATS_CREDS]\n";
         assert!(long.stdout().contains(creds), "{}", long.stdout());

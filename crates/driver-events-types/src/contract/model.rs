@@ -148,7 +148,7 @@ pub struct Tagged {
     pub kinds: &'static [Variant],
 }
 
-/// One kind of a [`Tagged`] object.
+/// Kind of a [`Tagged`] object.
 #[derive(Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Variant {
@@ -182,7 +182,7 @@ pub struct OneOf {
     pub values: &'static [Value],
 }
 
-/// One string of a [`OneOf`].
+/// String of a [`OneOf`].
 #[derive(Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Value {
