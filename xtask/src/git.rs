@@ -1,4 +1,4 @@
-//! The git commands that the gate on names runs.
+//! The git commands that the gates run.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -51,6 +51,22 @@ impl Repository {
             .context("cannot run git")?;
         let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         Ok((output.status.success() && !name.is_empty()).then_some(name))
+    }
+
+    /// Returns the newest tag `v…` that `commit` contains, or `None` without releases.
+    ///
+    /// # Errors
+    /// Returns an error if git fails.
+    pub fn last_release(&self, commit: &str) -> Result<Option<String>> {
+        let tags = self.git(&[
+            "tag",
+            "--merged",
+            commit,
+            "--sort=-version:refname",
+            "--list",
+            "v[0-9]*",
+        ])?;
+        Ok(tags.lines().next().map(str::to_owned))
     }
 
     /// Returns the commits on the first-parent history of `commit` that changed the file at `path`, oldest first.

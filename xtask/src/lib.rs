@@ -11,10 +11,10 @@ pub mod rust_version;
 
 pub mod catalogue;
 pub mod circles;
+pub mod contract;
 pub mod deny;
 pub mod deps;
 pub mod schema;
-pub mod subjects;
 pub mod vendor;
 pub mod wasm;
 

@@ -1,16 +1,18 @@
 //! The project's own commands. `cargo xtask help` lists them.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{ArgGroup, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use xtask::bench;
+use xtask::contract::{self, List};
 use xtask::faults::{self, Faults};
 use xtask::output::progress;
 use xtask::selection::{Selection, Workspace};
 use xtask::{
-    brokers, cargo_steps, catalogue, circles, deny, deps, prerequisites, rust_version, schema, steps, subjects, vendor,
-    wasm, workspace,
+    brokers, cargo_steps, catalogue, circles, deny, deps, prerequisites, rust_version, schema, steps, vendor, wasm,
+    workspace,
 };
 
 /// Tests, gates, fault injection, benchmarks and the event catalogue of this project
@@ -23,7 +25,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run every gate and every test: prerequisites, fmt, subjects, deps, circles, schema, catalogue, deny, clippy, features,
+    /// Run every gate and every test: prerequisites, fmt, contract, deps, circles, schema, catalogue, deny, clippy, features,
     /// doc, vendor, wasm, brokers install, tests
     Test(Selection),
     /// Run `test`, then rust-version
@@ -42,19 +44,10 @@ enum Command {
     Tests(Selection),
     /// Build the workspace with its rust-version
     RustVersion,
-    /// Check the names of kinds, subjects and topics, which never change
-    #[command(group = ArgGroup::new("mode").required(true).args(["check", "bless"]))]
-    Subjects {
-        /// Fail on a name that is malformed, collides, is not in its list, or has ever been different
-        #[arg(long)]
-        check: bool,
-        /// Add new names to the lists; never changes or removes a name
-        #[arg(long)]
-        bless: bool,
-        /// Compare with this revision, too, besides the first-parent history of HEAD
-        #[arg(long, value_name = "REV")]
-        base: Option<String>,
-    },
+    /// Check the contract, which only grows: names, fields, their forms and values, and the bytes of events
+    Contract(Gate),
+    /// Check the names of kinds, subjects and topics, which never change: a part of `contract`
+    Subjects(Gate),
     /// Check what `deny` cannot: features of the tool, dev-dependencies, few dependencies of the types crate
     Deps,
     /// Check that no library crate has a cyclic import between its files, or an import through its lib.rs
@@ -88,6 +81,31 @@ enum Command {
     },
 }
 
+#[derive(Args)]
+#[command(group = ArgGroup::new("mode").required(true).args(["check", "bless"]))]
+struct Gate {
+    /// Fail on a change or removal, now or in a commit since the beginning, and on an addition that is not in its list
+    #[arg(long)]
+    check: bool,
+    /// Add what is new to the lists and to the changelog; never changes or removes a line
+    #[arg(long)]
+    bless: bool,
+    /// Compare with this revision, too, besides the last release and the first-parent history of HEAD
+    #[arg(long, value_name = "REV")]
+    base: Option<String>,
+}
+
+impl Gate {
+    fn run(&self, root: &Path, lists: &[List]) -> Result<()> {
+        let base = self.base.as_deref();
+        if self.bless {
+            contract::bless_workspace(root, lists, base)
+        } else {
+            contract::check_workspace(root, lists, base)
+        }
+    }
+}
+
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
@@ -115,8 +133,8 @@ fn run(command: Command) -> Result<()> {
             Ok(())
         }
         Command::RustVersion => rust_version::check(&root),
-        Command::Subjects { bless: true, base, .. } => subjects::bless_workspace(&root, base.as_deref()),
-        Command::Subjects { base, .. } => subjects::check_workspace(&root, base.as_deref()),
+        Command::Contract(gate) => gate.run(&root, &List::ALL),
+        Command::Subjects(gate) => gate.run(&root, &List::NAMES),
         Command::Deps => deps::check(&root),
         Command::Circles => circles::check(&root),
         Command::Deny => deny::check(&root, &mut Vec::new()),

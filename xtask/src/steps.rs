@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::contract::List;
 use crate::output::progress;
 use crate::selection::{Selection, Workspace};
 use crate::transport::Transport;
 use crate::{
-    brokers, cargo_steps, catalogue, circles, deny, deps, prerequisites, rust_version, schema, subjects, vendor, wasm,
+    brokers, cargo_steps, catalogue, circles, contract, deny, deps, prerequisites, rust_version, schema, vendor, wasm,
 };
 
 /// A step of a run.
@@ -56,7 +57,9 @@ impl Step {
 const GATES: [Step; 13] = [
     Step::selecting("prerequisites", |_, selection, _| prerequisites::check(selection)),
     Step::new("fmt", |root, _, _| cargo_steps::fmt(root)),
-    Step::new("subjects --check", |root, _, _| subjects::check_workspace(root, None)),
+    Step::new("contract --check", |root, _, _| {
+        contract::check_workspace(root, &List::ALL, None)
+    }),
     Step::new("deps", |root, _, _| deps::check(root)),
     Step::new("circles", |root, _, _| circles::check(root)),
     Step::new("schema --check", |root, _, _| schema::check(root)),
@@ -149,7 +152,7 @@ mod tests {
         let expected = [
             "prerequisites",
             "fmt",
-            "subjects --check",
+            "contract --check",
             "deps",
             "circles",
             "schema --check",

@@ -1,9 +1,9 @@
-//! The gate as a library, with histories and pairs that the tests write.
+//! The gate as a library, with histories and lines that the tests write.
 
 use std::path::Path;
 
 use tempfile::TempDir;
-use xtask::subjects::{List, Pair, bless_list, check_list, parse, read};
+use xtask::contract::{Line, List, bless_list, check_list, parse, read};
 
 use crate::repository::Repository;
 
@@ -18,7 +18,7 @@ fn repository() -> (TempDir, Repository) {
     (folder, repository)
 }
 
-fn code(lines: &[&str]) -> Vec<Pair> {
+fn code(lines: &[&str]) -> Vec<Line> {
     parse(&lines.join("\n")).0
 }
 
@@ -54,7 +54,7 @@ fn missing_list_lacks_every_kind() {
     let (_folder, repository) = repository();
     let message = failure(&repository.root, &[STARTED], None);
     assert!(message.contains("the list lacks `started`"), "{message}");
-    assert!(message.contains("cargo xtask subjects --bless"), "{message}");
+    assert!(message.contains("cargo xtask contract --bless"), "{message}");
 }
 
 #[test]
@@ -210,4 +210,76 @@ fn bless_that_would_remove_fails_and_writes_nothing() {
     assert!(rejected(&[STARTED]).contains("removed: `ended` with `agent.driver.goal.ended` is in the list"));
     assert!(rejected(&[ENDED]).contains("removed: `started` with `agent.driver.goal.started` is in commit"));
     assert!(rejected(&[STARTED, "ended\tagent.driver.goal.finished"]).contains("changed: `ended`"));
+}
+
+#[test]
+fn last_release_is_named() {
+    let (_folder, repository) = repository();
+    repository.commit_list(&[STARTED, ENDED]);
+    repository.git(&["tag", "v0.1.0"]);
+    repository.commit_list(&[STARTED, ENDED, PAUSED]);
+    repository.git(&["tag", "v0.2.0"]);
+    repository.git(&["tag", "nightly"]);
+    repository.commit_list(&[STARTED]);
+    let message = failure(&repository.root, &[STARTED], None);
+    for name in ["ended", "paused"] {
+        let expected = format!("removed: `{name}` with `agent.driver.goal.{name}` is in release v0.2.0");
+        assert!(message.contains(&expected), "{message}");
+    }
+}
+
+const FIELDS: &str = List::Fields.path();
+const GOAL: &str = "Goal\tobject\nGoal.id\tid, required\n";
+const DEADLINE: &str = "Goal.deadline\ttime, omitted if unset\n";
+const CHANGELOG: &str = "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- Everything.\n";
+
+fn check_fields(repository: &Repository, list: &str) -> Result<(), String> {
+    let code = parse(list).0;
+    check_list(&repository.root, List::Fields, &code, None).map_err(|error| format!("{error:#}"))
+}
+
+#[test]
+fn bless_names_an_addition_in_the_changelog() {
+    let (_folder, repository) = repository();
+    repository.write("CHANGELOG.md", CHANGELOG);
+    repository.write(FIELDS, GOAL);
+    check_fields(&repository, GOAL).unwrap();
+    repository.commit_all();
+
+    let both = format!("{GOAL}{DEADLINE}");
+    let message = check_fields(&repository, &both).unwrap_err();
+    assert!(message.contains("the list lacks `Goal.deadline`"), "{message}");
+    bless_list(&repository.root, List::Fields, &code(&[&both]), None).unwrap();
+    assert_eq!(repository.read(FIELDS), both);
+    let line = "- Contract: `Goal.deadline` (time, omitted if unset).\n";
+    let expected = CHANGELOG.replace("- Everything", &format!("{line}- Everything"));
+    assert_eq!(repository.read("CHANGELOG.md"), expected);
+    check_fields(&repository, &both).unwrap();
+    repository.commit_all();
+
+    repository.write("CHANGELOG.md", CHANGELOG);
+    let message = check_fields(&repository, &both).unwrap_err();
+    assert!(
+        message.contains("the changelog does not name `Goal.deadline`"),
+        "{message}"
+    );
+    bless_list(&repository.root, List::Fields, &code(&[&both]), None).unwrap();
+    assert_eq!(repository.read("CHANGELOG.md"), expected);
+}
+
+#[test]
+fn breaking_addition_fails_although_its_list_was_changed_too() {
+    let (_folder, repository) = repository();
+    repository.write("CHANGELOG.md", CHANGELOG);
+    repository.write(FIELDS, GOAL);
+    repository.commit_all();
+    let both = format!("{GOAL}Goal.deadline\ttime, required\n");
+    repository.write(FIELDS, &both);
+    let message = check_fields(&repository, &both).unwrap_err();
+    assert!(
+        message.contains("added: `Goal.deadline` with `time, required`"),
+        "{message}"
+    );
+    bless_list(&repository.root, List::Fields, &code(&[&both]), None).expect_err("bless accepted a required field");
+    assert_eq!(repository.read("CHANGELOG.md"), CHANGELOG);
 }

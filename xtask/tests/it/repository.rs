@@ -2,7 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use xtask::subjects::List;
+use xtask::contract::List;
 
 /// A test's git repository, on the branch `main`.
 pub(crate) struct Repository {
