@@ -11,7 +11,7 @@ use super::shell::Shell;
 use super::{fenced, files, root, tool_without_transports};
 
 /// The pages with command blocks. One shell runs the blocks of one page.
-const PAGES: [&str; 4] = ["README.md", "docs/first-loop.md", "docs/nats.md", "docs/kafka.md"];
+pub(super) const PAGES: [&str; 4] = ["README.md", "docs/first-loop.md", "docs/nats.md", "docs/kafka.md"];
 /// Number of events of the example `driver_loop`.
 const EXAMPLE_EVENTS: usize = 18;
 const NATS_ADDRESS: &str = "127.0.0.1:4222";

@@ -1,6 +1,9 @@
 //! The documents are correct: their commands run and have the described outcome, their links resolve.
 
+mod blocks;
 mod commands;
+mod links;
+mod pages;
 mod shell;
 mod tool_without_transports;
 
@@ -25,46 +28,11 @@ pub(super) fn fenced<'a>(markdown: &'a str, language: &str) -> Vec<&'a str> {
     lines
 }
 
-/// The Markdown pages of the project and of its crates.
-fn pages() -> Vec<PathBuf> {
-    let folders = [
-        root(),
-        root().join("docs"),
-        root().join("docs/adr"),
-        root().join("tests/harness"),
-    ];
-    folders
-        .into_iter()
-        .chain(files(&root().join("crates")))
-        .flat_map(|folder| files(&folder))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .collect()
-}
-
 fn files(folder: &Path) -> Vec<PathBuf> {
     fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect()
-}
-
-#[test]
-fn links_between_pages_resolve() {
-    let pages = pages();
-    assert!(pages.len() >= 15, "{pages:?}");
-    for path in pages {
-        let text = fs::read_to_string(&path).unwrap();
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let file = target.split('#').next().unwrap();
-            if !file.is_empty() && !file.contains("://") {
-                assert!(
-                    path.parent().unwrap().join(file).exists(),
-                    "{} links to {target}",
-                    path.display()
-                );
-            }
-        }
-    }
 }
 
 #[test]
