@@ -303,6 +303,7 @@ fn random_ids_are_judged_alike() {
         "6F2C1F0E-8F5B-4F53-9D7C-0B1F6A0C1A01",
         "6f2c1f0e8f5b4f539d7c0b1f6a0c1a01",
         "{6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01}",
+        "Urn:UUID:6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01",
         "urn:uuid:6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01",
     ];
     assert_texts_are_judged_alike(&tokens, &written, 12, EXHAUSTED, "/goal_id");

@@ -9,7 +9,7 @@ const SPACE: &str = "\t\n\u{b}\u{c}\r \u{85}\u{a0}\u{1680}\u{2000}-\u{200a}\u{20
 /// A UUID in any form of [RFC 9562](https://www.rfc-editor.org/rfc/rfc9562#section-4): hyphenated, simple, braced or URN.
 pub(super) fn id() -> String {
     let hyphenated = "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}";
-    format!("^((urn:uuid:)?{hyphenated}|[{{]{hyphenated}[}}]|[0-9A-Fa-f]{{32}})$")
+    format!("^(([Uu][Rr][Nn]:[Uu][Uu][Ii][Dd]:)?{hyphenated}|[{{]{hyphenated}[}}]|[0-9A-Fa-f]{{32}})$")
 }
 
 /// A time of [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339#section-5.6), with any offset.
