@@ -64,22 +64,16 @@ def _path(error: ValidationError) -> str:
 def _validators() -> Mapping[str, Validator]:
     """Returns a validator for each kind."""
     schema = json.loads(files("driver_events").joinpath("schema/event.strict.json").read_text(encoding="utf-8"))
-    definitions = {name: _adapt(definition, schema["$defs"]) for name, definition in schema["$defs"].items()}
-    for form in _FORMS:
-        definitions[form] = {"type": "string", _FORM: form}
-    events = _select_by_kind(schema["oneOf"], schema["$defs"])
-    return {kind: _EventValidator({**reference, "$defs": definitions}) for kind, reference in events.items()}
-
-
-def _adapt(schema: Any, definitions: Mapping[str, Any]) -> Any:
-    if isinstance(schema, list):
-        return [_adapt(part, definitions) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "oneOf" in schema:
-        return {_BY_KIND: _select_by_kind(schema["oneOf"], definitions)}
-    annotations = ("title", "description", "default", "examples", "format")
-    return {name: _adapt(part, definitions) for name, part in schema.items() if name not in annotations}
+    definitions = schema["$defs"]
+    events = _select_by_kind(schema["oneOf"], definitions)
+    tagged = {
+        name: {_BY_KIND: _select_by_kind(definition["oneOf"], definitions)}
+        for name, definition in definitions.items()
+        if "oneOf" in definition
+    }
+    forms = {form: {"type": "string", _FORM: form} for form in _FORMS}
+    adapted = definitions | tagged | forms
+    return {kind: _EventValidator({**reference, "$defs": adapted}) for kind, reference in events.items()}
 
 
 def _select_by_kind(alternatives: list[dict[str, str]], definitions: Mapping[str, Any]) -> dict[str, dict[str, str]]:
