@@ -31,6 +31,13 @@ pub(super) fn examples() -> PathBuf {
     crate::documents::root().join("docs/consumers")
 }
 
+/// A Python with the locked packages of the consumer for `nats` or `kafka`, and with the sources of `driver_events`.
+pub(super) fn python(server: &str) -> interop::Python {
+    let folder = examples().join("python");
+    let python = interop::python(&folder.join(format!("{server}-requirements.txt"))).unwrap();
+    python.with_folder(&folder.join("src"))
+}
+
 impl Language {
     /// Starts the consumer of this language for `nats` or `kafka`. Both languages accept the same options.
     pub(super) fn start(self, server: &str, environment: &[(&str, &str)], options: &[&str]) -> Consumer {
@@ -51,9 +58,8 @@ impl Language {
     fn command(self, server: &str) -> Command {
         match self {
             Self::Python => {
-                let folder = examples().join("python");
-                let python = interop::python(&folder.join(format!("{server}-requirements.txt"))).unwrap();
-                python.command(&folder.join(format!("{server}_consumer.py")))
+                let script = examples().join(format!("python/examples/{server}_consumer.py"));
+                python(server).command(&script)
             }
             Self::Go => Command::new(interop::go_program(&examples().join("go").join(server)).unwrap()),
         }

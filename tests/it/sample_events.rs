@@ -87,7 +87,10 @@ pub(super) fn with_faults() -> Vec<Envelope> {
 /// Payloads of other publishers: two events without attributes, and a malformed one.
 pub(super) const FOREIGN: [&str; 3] = [
     r#"{"kind":"\u001b[2J","goal":{"id":"7"},"nested":{"goal_id":"8"}}"#,
-    r#"{"kind":"goal_completed","outcome":{"goal_id":"9","elapsed":"1m 36s 410ms"}}"#,
+    concat!(
+        r#"{"kind":"goal_completed","outcome":{"goal_id":"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a09","outcome":{"kind":"done"},"#,
+        r#""total_turns":1,"usage":{"turns":1,"wall_time":"2s","tokens":3,"consecutive_denies":0},"elapsed":"1m 36s 410ms"}}"#,
+    ),
     "[no JSON",
 ];
 
@@ -104,7 +107,7 @@ pub(super) fn assert_reported(language: Language, mut lines: Vec<String>) {
         &format!("escalate {GOAL} 6 (late)"),
         &format!("escalate {GOAL} 1"),
         r"\x1b[2J 7 -",
-        "goal_completed 9 - took 96410ms",
+        "goal_completed 6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a09 - took 96410ms",
     ];
     assert_eq!(lines, expected, "{language:?}");
 }

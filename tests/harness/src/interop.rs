@@ -4,7 +4,7 @@
 //! lock files.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -25,8 +25,8 @@ const GO: &str = "INTEROP_GO";
 #[derive(Debug)]
 pub struct Python {
     program: OsString,
-    /// Folder of the packages, or `None` if the Python has them installed.
-    packages: Option<PathBuf>,
+    /// Folders of packages, in the order in which they are searched. Empty if the Python has all installed.
+    folders: Vec<PathBuf>,
 }
 
 /// Returns a Python 3 with the packages of `requirements`, a pip requirements file with hashes.
@@ -42,7 +42,7 @@ pub fn python(requirements: &Path) -> Result<Python> {
             .with_context(|| format!("invalid {PYTHON} `{}`", program.display()))?;
         return Ok(Python {
             program,
-            packages: None,
+            folders: Vec::new(),
         });
     }
     let content = fs::read(requirements).with_context(|| format!("cannot read `{}`", requirements.display()))?;
@@ -62,19 +62,41 @@ pub fn python(requirements: &Path) -> Result<Python> {
     })?;
     Ok(Python {
         program: "python3".into(),
-        packages: Some(packages),
+        folders: vec![packages],
     })
 }
 
 impl Python {
+    /// Adds a folder of packages, which is searched first.
+    #[must_use]
+    pub fn with_folder(mut self, folder: &Path) -> Self {
+        self.folders.insert(0, folder.to_owned());
+        self
+    }
+
     /// Returns a command that runs this script.
     #[must_use]
     pub fn command(&self, script: &Path) -> Command {
+        let mut command = self.interpreter();
+        command.arg(script);
+        command
+    }
+
+    /// Returns a command that runs this module, as `python3 -m` does.
+    #[must_use]
+    pub fn module(&self, name: &str) -> Command {
+        let mut command = self.interpreter();
+        command.args(["-m", name]);
+        command
+    }
+
+    fn interpreter(&self) -> Command {
         let mut command = Command::new(&self.program);
         // `-B`: no bytecode files next to the script.
-        command.arg("-B").arg(script);
-        if let Some(packages) = &self.packages {
-            command.env("PYTHONPATH", packages);
+        command.arg("-B");
+        if !self.folders.is_empty() {
+            let folders: Vec<_> = self.folders.iter().map(|folder| folder.as_os_str()).collect();
+            command.env("PYTHONPATH", folders.join(OsStr::new(":")));
         }
         command
     }

@@ -1,10 +1,11 @@
 """Prints each argument, a duration, in nanoseconds, or "error"."""
 
 import sys
-import events
+
+from driver_events import duration_ns
 
 for text in sys.argv[1:]:
     try:
-        print(events.nanoseconds(text))
+        print(duration_ns(text))
     except ValueError:
         print("error")

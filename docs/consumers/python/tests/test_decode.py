@@ -74,7 +74,7 @@ def test_a_fault_is_reported_despite_an_unknown_value() -> None:
         (b'{"n":1e400}', "syntax", "number exceeds the range of a 64-bit float"),
         (b'{"n":' + b"9" * 5000 + b"}", "syntax", "number exceeds the range of a 64-bit float"),
         (b"[]", "missing_kind", "expected an object, found []"),
-        (b"{}", "missing_kind", "missing field 'kind'"),
+        (b"{}", "missing_kind", "kind: missing field 'kind'"),
         (b'{"kind":1}', "missing_kind", "kind: expected a string, found 1"),
         (b'{"kind":"x","kind":"x"}', "missing_kind", "kind: duplicate field 'kind'"),
         (escalate(goal_id="no-id"), "invalid", "escalate.goal_id: invalid id 'no-id': expected a UUID"),

@@ -78,7 +78,7 @@ def _kind(event: Mapping[str, Any]) -> str:
     if isinstance(kind, str) and not is_repeated(event, "kind"):
         return kind
     if "kind" not in event:
-        raise DecodeError("missing_kind", "missing field 'kind'")
+        raise DecodeError("missing_kind", "missing field 'kind'", path="kind")
     found = "duplicate field 'kind'" if isinstance(kind, str) else f"expected a string, found {kind!r:.100}"
     raise DecodeError("missing_kind", found, path="kind")
 
