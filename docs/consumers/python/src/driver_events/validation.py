@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
@@ -49,8 +49,10 @@ def check(kind: str, event: Mapping[str, Any]) -> Finding | None:
     unknown = None
     for error in _validators()[kind].iter_errors(event):
         if error.validator not in _UNKNOWN:
-            fault = best_match([error]) or error
-            return Finding(_path(fault), fault.message, unknown=False)
+            # `anyOf` is a value or null: the first fault is that of the value.
+            while error.context:
+                error = error.context[0]
+            return Finding(_path(error), error.message, unknown=False)
         unknown = unknown or Finding(_path(error), error.message, unknown=True)
     return unknown
 
