@@ -120,7 +120,11 @@ fn consumers_reject_other_texts() {
     }
     let texts = INVALID.map(String::from);
     for language in LANGUAGES {
-        assert_eq!(parse(language, &texts), vec![None; texts.len()], "{language:?}: {texts:?}");
+        assert_eq!(
+            parse(language, &texts),
+            vec![None; texts.len()],
+            "{language:?}: {texts:?}"
+        );
     }
     let texts = NOT_WRITTEN.map(String::from);
     let expected: Parsed = texts.iter().map(|text| parse_in_rust(text)).collect();

@@ -127,6 +127,10 @@ fn free_json(rng: &mut Rng, depth: u8) -> Value {
         3 => float(rng).into(),
         4 => text(rng).into(),
         5 => (0..rng.u8(..3)).map(|_| free_json(rng, depth - 1)).collect(),
-        _ => Value::Object((0..rng.u8(..3)).map(|_| (text(rng), free_json(rng, depth - 1))).collect()),
+        _ => Value::Object(
+            (0..rng.u8(..3))
+                .map(|_| (text(rng), free_json(rng, depth - 1)))
+                .collect(),
+        ),
     }
 }

@@ -98,8 +98,12 @@ pub fn install(root: &Path, server: Transport, selection: &Selection) -> Result<
     print(installed)?;
     if selection.has_end_to_end_tests() {
         let consumers = root.join(CONSUMERS);
-        interop::python(&consumers.join(format!("python/{server}-requirements.txt")))?;
-        print(format_args!("Python consumer, {CONSUMERS}/python/{server}_consumer.py"))?;
+        for requirements in [server.name(), "dev"] {
+            interop::python(&consumers.join(format!("python/{requirements}-requirements.txt")))?;
+        }
+        print(format_args!(
+            "Python consumer, {CONSUMERS}/python/examples/{server}_consumer.py"
+        ))?;
         let program = interop::go_program(&consumers.join("go").join(server.name()))?;
         print(format_args!("Go consumer, {}", program.display()))?;
     }

@@ -31,7 +31,7 @@ pub struct Python {
 
 /// Returns a Python 3 with the packages of `requirements`, a pip requirements file with hashes.
 ///
-/// It is the Python of the environment variable `INTEROP_PYTHON`, which must have the packages, or the `python3` on the
+/// It is the Python of the environment variable `INTEROP_PYTHON`, which must have pip and the packages, or the `python3` on the
 /// `PATH`, for which they are installed once.
 ///
 /// # Errors

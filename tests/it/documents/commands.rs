@@ -11,7 +11,13 @@ use super::shell::Shell;
 use super::{fenced, files, root, tool_without_transports};
 
 /// The pages with command blocks. One shell runs the blocks of one page.
-pub(super) const PAGES: [&str; 4] = ["README.md", "docs/first-loop.md", "docs/nats.md", "docs/kafka.md"];
+pub(super) const PAGES: [&str; 5] = [
+    "README.md",
+    "docs/first-loop.md",
+    "docs/nats.md",
+    "docs/kafka.md",
+    "docs/consumers/README.md",
+];
 /// Number of events of the example `driver_loop`.
 const EXAMPLE_EVENTS: usize = 18;
 const NATS_ADDRESS: &str = "127.0.0.1:4222";
@@ -20,7 +26,8 @@ const KAFKA_ADDRESS: &str = "127.0.0.1:9092";
 #[test]
 fn every_page_with_commands_is_tested() {
     let markdown = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "md");
-    let docs = files(&root().join("docs")).into_iter().filter(markdown);
+    let docs = ["docs", "docs/consumers"].map(|folder| files(&root().join(folder)));
+    let docs = docs.into_iter().flatten().filter(markdown);
     let pages = docs.chain([root().join("README.md")]);
     let mut with_commands: Vec<_> = pages
         .filter(|path| !fenced(&fs::read_to_string(path).unwrap(), "sh").is_empty())
@@ -141,6 +148,9 @@ impl Page {
             let published = self.kinds().iter().filter(|each| *each == kind).count();
             let expected = if has("--count 1") { 1 } else { published };
             assert_eq!(output.matches(kind).count(), expected, "`{command}`: {output}");
+        } else if has("pip wheel") {
+            let wheel = self.shell.folder().join("dist/driver_events-0.1.0-py3-none-any.whl");
+            assert!(wheel.exists(), "`{command}`");
         } else if has("pip install") || has("export ") {
             // The next command needs the packages, or the variable.
             assert_eq!(output, "", "`{command}`");

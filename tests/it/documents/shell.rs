@@ -66,7 +66,9 @@ impl Shell {
             .env("BROKERS_FOLDER", folder.join("brokers"))
             .env("NATS_SERVER", provision::nats_server().unwrap())
             .env("KAFKA_HOME", provision::kafka().unwrap())
-            .env("PATH", path_with_kafka_tools(folder));
+            .env("PATH", path_with_kafka_tools(folder))
+            // No `__pycache__` in the sources.
+            .env("PYTHONDONTWRITEBYTECODE", "1");
         command
     }
 

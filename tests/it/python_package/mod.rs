@@ -1,21 +1,22 @@
 //! The Python package in `docs/consumers/python`: checked in a copy, built, and tested as its wheel is installed.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use driver_events_core::conformance::samples;
 use driver_events_core::{DriverEventSinkExt, Envelope};
 use driver_events_harness::interop::{self, Python};
-use driver_events_harness::{NatsConfig, NatsServer};
+use driver_events_harness::{NatsConfig, NatsServer, wait_until};
 use driver_events_nats::{JetStreamEventSink, StreamSettings, async_nats, ensure_stream};
-use driver_events_types::Decoded;
+use driver_events_types::{Decoded, DriverEvent};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::consumers::examples;
+use crate::consumers::{TIMEOUT, examples};
 use crate::generated_events::{changed, events};
 use crate::sample_events::{FOREIGN, GOAL_RUN, SOURCE, UPSTREAM, publish};
 
@@ -38,6 +39,9 @@ impl Package {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let [sources, built, installed] = ["sources", "dist", "installed"].map(|name| folder.path().join(name));
         copy(&examples().join("python"), &sources);
+        let readme = fs::read_to_string(sources.join("README.md")).unwrap();
+        let example = crate::documents::fenced(&readme, "python").join("\n");
+        fs::write(sources.join("examples/readme.py"), example + "\n").unwrap();
         run(tools()
             .module("build")
             .args(["--no-isolation", "--outdir"])
@@ -132,7 +136,10 @@ fn wheel_has_types_schemas_and_licences() {
     }
     let metadata = PACKAGE.installed.join("driver_events-0.1.0.dist-info/METADATA");
     let metadata = fs::read_to_string(metadata).unwrap();
-    assert!(metadata.contains("\nLicense-Expression: MIT OR Apache-2.0\n"), "{metadata}");
+    assert!(
+        metadata.contains("\nLicense-Expression: MIT OR Apache-2.0\n"),
+        "{metadata}"
+    );
 }
 
 /// The verdicts of the installed package on the payloads.
@@ -186,8 +193,13 @@ fn count(verdicts: &[Value], name: &str) -> usize {
 
 #[test]
 fn fixtures_and_generated_events_are_known() {
-    let fixtures = GOAL_RUN.lines().chain(UPSTREAM.lines()).map(|line| line.as_bytes().to_vec());
-    let generated = events(1, GENERATED).into_iter().map(|event| event.to_string().into_bytes());
+    let fixtures = GOAL_RUN
+        .lines()
+        .chain(UPSTREAM.lines())
+        .map(|line| line.as_bytes().to_vec());
+    let generated = events(1, GENERATED)
+        .into_iter()
+        .map(|event| event.to_string().into_bytes());
     let payloads: Vec<_> = fixtures.chain(generated).collect();
     let found = assert_same(&payloads);
     assert_eq!(count(&found, "known"), payloads.len());
@@ -207,7 +219,11 @@ fn changed_events_are_unknown_or_malformed_as_in_rust() {
 #[test]
 fn events_of_other_publishers_decode_as_in_rust() {
     let goal = samples::goal(1);
-    let envelopes = [samples::unknown_kind(goal), samples::foreign(goal), samples::cut_text(goal)];
+    let envelopes = [
+        samples::unknown_kind(goal),
+        samples::foreign(goal),
+        samples::cut_text(goal),
+    ];
     let hostile = samples::hostile(goal).into_iter().map(Envelope::new);
     let envelopes = envelopes.into_iter().chain(hostile);
     let received = envelopes.map(|envelope| envelope.json().unwrap().to_vec());
@@ -217,17 +233,27 @@ fn events_of_other_publishers_decode_as_in_rust() {
     assert_eq!((count(&found, "unknown"), count(&found, "malformed")), (2, 1));
 }
 
-#[tokio::test]
-async fn installed_package_reads_a_stream() {
+/// A server with the sample events in the stream `DRIVER`.
+async fn server_with_events() -> (NatsServer, Vec<Envelope>) {
     let server = NatsServer::start(NatsConfig::new().jetstream()).unwrap();
     let client = async_nats::connect(server.client_url()).await.unwrap();
     ensure_stream(&client, &StreamSettings::new("DRIVER")).await.unwrap();
     let sink = JetStreamEventSink::new(client, "DRIVER").await.unwrap();
     let sent = publish(&sink.stamped(SOURCE).unwrap()).await;
+    (server, sent)
+}
+
+#[tokio::test]
+async fn installed_package_reads_a_stream() {
+    let (server, sent) = server_with_events().await;
     let script = PACKAGE.sources.join("examples/nats_consumer.py");
     let mut consumer = Package::python().command(&script);
     consumer.env("NATS_URL", server.client_url());
-    consumer.args(["--stream=DRIVER", "--durable=python", &format!("--count={}", sent.len())]);
+    consumer.args([
+        "--stream=DRIVER",
+        "--durable=python",
+        &format!("--count={}", sent.len()),
+    ]);
     let printed = tokio::task::spawn_blocking(move || run(&mut consumer)).await.unwrap();
     let kinds = |lines: &str| -> Vec<String> {
         let kind = |line: &str| line.split(' ').next().unwrap().to_owned();
@@ -236,4 +262,30 @@ async fn installed_package_reads_a_stream() {
     let expected: Vec<_> = sent.iter().map(|envelope| envelope.kind().to_owned()).collect();
     assert_eq!(kinds(&printed), expected);
     assert!(!printed.contains('('), "a gap or a duplicate: {printed}");
+}
+
+#[tokio::test]
+async fn example_of_the_readme_adds_up_durations() {
+    let (server, sent) = server_with_events().await;
+    let elapsed = |envelope: &Envelope| match envelope.event() {
+        Some(DriverEvent::GoalCompleted { outcome }) => outcome.elapsed,
+        _ => Duration::ZERO,
+    };
+    let expected = format!("{:.3} s", sent.iter().map(elapsed).sum::<Duration>().as_secs_f64());
+    let example = fs::read_to_string(PACKAGE.sources.join("examples/readme.py")).unwrap();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let script = folder.path().join("readme.py");
+    fs::write(&script, example.replace("nats://127.0.0.1:4222", &server.client_url())).unwrap();
+    let log = folder.path().join("log");
+    let mut consumer = Package::python().command(&script);
+    let mut consumer = consumer.stderr(File::create(&log).unwrap()).spawn().unwrap();
+    wait_until("the example logs the total", TIMEOUT, async || {
+        assert_eq!(consumer.try_wait().unwrap(), None);
+        fs::read_to_string(&log).unwrap().contains(&expected)
+    })
+    .await;
+    consumer.kill().unwrap();
+    consumer.wait().unwrap();
+    let log = fs::read_to_string(&log).unwrap();
+    assert!(!log.contains("WARNING") && !log.contains("ERROR"), "{log}");
 }

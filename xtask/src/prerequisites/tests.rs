@@ -168,7 +168,7 @@ fn old_versions_are_missing_tools() {
             "Python 3 with pip",
             "python3",
             "echo Python 3.6.8",
-            "found 3.6, but 3.8 or newer is needed",
+            "found 3.6, but 3.10 or newer is needed",
         ),
         (
             "Java",

@@ -12,8 +12,8 @@ use crate::transport::Transport;
 pub(super) const MIN_GO: Version = Version(1, 26);
 /// The first Go that downloads the Go that a module asks for.
 const MIN_GO_WITH_TOOLCHAINS: Version = Version(1, 21);
-/// The oldest for which confluent-kafka has wheels.
-const MIN_PYTHON: Version = Version(3, 8);
+/// The `requires-python` of `docs/consumers/python/pyproject.toml`.
+const MIN_PYTHON: Version = Version(3, 10);
 const MIN_JAVA: Version = Version(17, 0);
 /// The first git with `init --initial-branch`.
 const MIN_GIT: Version = Version(2, 28);
@@ -110,11 +110,11 @@ pub(super) const TOOLS: [Tool; 12] = [
     Tool {
         name: "Python 3 with pip",
         needed_for: "the consumers in docs/consumers/python",
-        alternative: Some("INTEROP_PYTHON names a Python that has their packages"),
+        alternative: Some("INTEROP_PYTHON names a Python with pip that has their packages"),
         is_needed: |selection, _| selection.has_end_to_end_tests(),
         probe: |machine| match machine.variable("INTEROP_PYTHON") {
-            Some(program) => python(machine, program).map(|_| ()),
-            None => python_with_pip(machine),
+            Some(program) => python_with_pip(machine, program),
+            None => python_with_pip(machine, "python3".as_ref()),
         },
         debian: &["python3", "python3-pip"],
         homebrew: &["python"],
@@ -283,10 +283,11 @@ fn python(machine: &Machine, program: &OsStr) -> Result<PathBuf, String> {
     find(machine, program)
 }
 
-fn python_with_pip(machine: &Machine) -> Result<(), String> {
-    let python = python(machine, "python3".as_ref())?;
+fn python_with_pip(machine: &Machine, program: &OsStr) -> Result<(), String> {
+    let python = python(machine, program)?;
     let pip = machine.output(&python, &["-m", "pip", "--version"]);
-    pip.map(|_| ()).ok_or_else(|| "`python3` has no pip".to_owned())
+    pip.map(|_| ())
+        .ok_or_else(|| format!("`{}` has no pip", program.display()))
 }
 
 /// Looks for a server, and for the tools that the harness installs one with.
@@ -295,7 +296,7 @@ fn nats_server(machine: &Machine) -> Result<(), String> {
         return installed.clone();
     }
     let go = go(machine, "go".as_ref());
-    let python = python_with_pip(machine);
+    let python = python_with_pip(machine, "python3".as_ref());
     match (go, python) {
         (Err(go), Err(python)) => Err(format!("{go}; {python}")),
         _ => Ok(()),

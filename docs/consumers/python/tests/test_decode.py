@@ -106,6 +106,12 @@ def test_limits_apply_before_parsing() -> None:
     assert error(b'{"a":1,' * 60).cause == "syntax"
 
 
+def test_large_integers_keep_all_digits() -> None:
+    decoded = decode(escalate()[:-1] + b',"n":123456789012345678901234567890}')
+    assert isinstance(decoded, Known)
+    assert dict(decoded.event)["n"] == 123456789012345678901234567890
+
+
 def test_repeated_unknown_fields_are_read_in_linear_time() -> None:
     names = ",".join(f'"{number}":0' for number in range(30_000))
     assert isinstance(decode(escalate()[:-1] + f',"0":1,{names}}}'.encode()), Known)
