@@ -315,3 +315,11 @@ fn go_version_is_the_one_of_the_examples() {
     let module = fs::read_to_string(path).unwrap();
     assert_eq!(version::Version::after("\ngo ", &module), Some(tools::MIN_GO));
 }
+
+#[test]
+fn python_version_is_the_one_of_the_package() {
+    let path = workspace::root().join("docs/consumers/python/pyproject.toml");
+    let manifest = fs::read_to_string(path).unwrap();
+    let required = version::Version::after("\nrequires-python = \">=", &manifest);
+    assert_eq!(required, Some(tools::MIN_PYTHON));
+}

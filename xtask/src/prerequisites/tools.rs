@@ -13,7 +13,7 @@ pub(super) const MIN_GO: Version = Version(1, 26);
 /// The first Go that downloads the Go that a module asks for.
 const MIN_GO_WITH_TOOLCHAINS: Version = Version(1, 21);
 /// The `requires-python` of `docs/consumers/python/pyproject.toml`.
-const MIN_PYTHON: Version = Version(3, 10);
+pub(super) const MIN_PYTHON: Version = Version(3, 10);
 const MIN_JAVA: Version = Version(17, 0);
 /// The first git with `init --initial-branch`.
 const MIN_GIT: Version = Version(2, 28);
