@@ -13,6 +13,8 @@ from .types import DriverEvent
 
 MAX_BYTES = 512 * 1024
 MAX_DEPTH = 64
+# A recursive parser fails beyond some depth.
+_MAX_MAX_DEPTH = 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,11 @@ class Unknown:
 def decode(payload: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> Known | Unknown:
     """Decodes the payload of a message: one event as JSON.
 
+    ``max_depth`` is at most 127.
+
     Raises ``DecodeError`` if the payload is malformed or exceeds a limit.
     """
-    event = parse(payload, max_bytes, max_depth)
+    event = parse(payload, max_bytes, min(max_depth, _MAX_MAX_DEPTH))
     if not isinstance(event, dict):
         raise DecodeError("missing_kind", f"expected an object, found {event!r:.100}")
     kind = _kind(event)

@@ -26,7 +26,7 @@ _UNITS = {name: scale for scale, names in _NAMES.items() for name in names.split
 
 # Unicode's White_Space. `\s` would include the separators U+001C to U+001F.
 _SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-_PART = rf"([0-9][0-9{_SPACE}]*)(?:\.([0-9{_SPACE}]*[0-9][0-9{_SPACE}]*))?([A-Za-zµ]+)"
+_PART = rf"([0-9][0-9{_SPACE}]*)(?:\.[{_SPACE}]*([0-9][0-9{_SPACE}]*))?([A-Za-zµ]+)"
 _PARTS = re.compile(_PART)
 _DURATION = re.compile(rf"[{_SPACE}]*(?:{_PART}[{_SPACE}]*)+")
 _SPACES = re.compile(f"[{_SPACE}]")
@@ -65,7 +65,7 @@ def _part_ns(text: str, integer: str, fraction: str | None, unit: str) -> int:
     scale = _UNITS.get(unit)
     if scale is None:
         raise _invalid(text, f"unknown unit {unit!r:.40}")
-    number = int(_SPACES.sub("", integer)) * scale
+    number = _integer(_SPACES.sub("", integer)) * scale
     if scale < _SECOND and number > _MAX_U64:
         raise _invalid(text, "exceeds 64 bits of nanoseconds")
     return number if fraction is None else number + _fraction_ns(text, _SPACES.sub("", fraction), scale)
@@ -74,11 +74,16 @@ def _part_ns(text: str, integer: str, fraction: str | None, unit: str) -> int:
 def _fraction_ns(text: str, digits: str, scale: int) -> int:
     """Units below an hour are divided into nanoseconds, others into seconds. The result must be exact."""
     step = 1 if scale < _HOUR else _SECOND
-    product = int(digits) * (scale // step)
-    divisor: int = 10 ** len(digits)
+    product = _integer(digits) * (scale // step)
+    divisor: int = 10 ** min(len(digits), 20)
     if divisor > _MAX_U64 or product > _MAX_U64 or product % divisor or scale == 1:
         raise _invalid(text, "has a fraction that is not exact")
     return product // divisor * step
+
+
+def _integer(digits: str) -> int:
+    """Returns the integer, or another one that exceeds every limit: Python refuses to parse very long ones."""
+    return int(digits.lstrip("0")[:40] or "0")
 
 
 def _invalid(text: str, reason: str) -> ValueError:
