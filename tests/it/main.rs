@@ -16,6 +16,7 @@ mod documents;
 mod durations;
 mod end_to_end;
 mod faults;
+mod future_events;
 mod generated_events;
 mod kafka;
 mod nats;

@@ -15,13 +15,13 @@ use crate::consumers::{Consumer, Language};
 const USERS: [&str; 3] = ["driver", "archive", "setup"];
 const PASSWORD: &str = "change-me";
 
-struct Shared {
-    broker: KafkaBroker,
+pub(super) struct Shared {
+    pub(super) broker: KafkaBroker,
     certificates: Certificates,
 }
 
 /// Broker shared by the tests, since it takes seconds to start. Stops with the process.
-fn shared() -> &'static Shared {
+pub(super) fn shared() -> &'static Shared {
     static SHARED: OnceLock<Shared> = OnceLock::new();
     SHARED.get_or_init(|| {
         let certificates = Certificates::generate().unwrap();
@@ -36,13 +36,13 @@ fn servers(broker: &KafkaBroker) -> String {
     broker.bootstrap_servers(KafkaListener::Plain).unwrap()
 }
 
-fn config(broker: &KafkaBroker) -> ClientConfig {
+pub(super) fn config(broker: &KafkaBroker) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", servers(broker));
     config
 }
 
-async fn create_topic(broker: &KafkaBroker, topic: &str, partitions: i32) {
+pub(super) async fn create_topic(broker: &KafkaBroker, topic: &str, partitions: i32) {
     let settings = TopicSettings::named(topic).partitions(partitions);
     assert!(ensure_topic(&config(broker), &settings).await.unwrap().is_new);
 }

@@ -22,6 +22,7 @@ mod damaged_lines;
 mod demo;
 #[cfg(unix)]
 mod errors;
+mod future_events;
 mod ids;
 mod publish;
 #[cfg(all(unix, feature = "spool"))]

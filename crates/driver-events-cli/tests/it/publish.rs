@@ -88,10 +88,3 @@ fn unreadable_input_fails() {
     assert_eq!(ended.code, 1);
     assert_eq!(ended.stderr, format!("error: cannot open `{folder}`: is a directory\n"));
 }
-
-#[test]
-fn unknown_kind_is_published() {
-    let line = r#"{"kind":"goal_paused","goal_id":"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01","why":1.50}"#;
-    let ended = run_with(line.as_bytes(), ["publish", "--to", "stdout:"]);
-    assert_eq!((ended.code, ended.stdout()), (0, format!("{line}\n").as_str()));
-}

@@ -12,6 +12,10 @@ use serde_json::{Map, Value, json};
 
 use crate::envelope::Envelope;
 
+mod later_version;
+
+pub use later_version::{future, with_every_attribute};
+
 /// Returns the goal id with this number. Equal numbers give equal ids.
 #[must_use]
 pub fn goal(number: u32) -> GoalId {
@@ -216,10 +220,6 @@ pub fn cut_text(goal_id: GoalId) -> Envelope {
     ))
 }
 
-fn received(json: String) -> Envelope {
-    Envelope::from_json(json).unwrap_or_else(|error| panic!("invalid sample: {error}"))
-}
-
 /// Returns an event with a NaN, which JSON cannot represent.
 #[must_use]
 pub fn not_finite(goal_id: GoalId) -> Envelope {
@@ -266,6 +266,10 @@ pub fn sized(goal_id: GoalId, bytes: usize) -> Envelope {
 pub fn too_large(goal_id: GoalId) -> Envelope {
     let reason = "x".repeat(Limits::default().max_bytes());
     Envelope::new(DriverEvent::Escalate { goal_id, reason })
+}
+
+fn received(json: String) -> Envelope {
+    Envelope::from_json(json).unwrap_or_else(|error| panic!("invalid sample: {error}"))
 }
 
 fn sample_goal(id: GoalId) -> Goal {

@@ -1,5 +1,4 @@
 use std::collections::{BTreeMap, HashSet};
-use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -164,9 +163,4 @@ pub(super) fn text(envelope: &Envelope) -> String {
 /// Returns the first 200 characters of the JSON, for messages.
 pub(super) fn short(envelope: &Envelope) -> String {
     text(envelope).chars().take(200).collect()
-}
-
-/// Returns a sample that must be valid.
-pub(super) fn valid<T>(sample: Result<T, impl fmt::Display>) -> T {
-    sample.unwrap_or_else(|error| panic!("invalid sample: {error}"))
 }

@@ -11,6 +11,7 @@ use driver_events_core::{
     DriverEventSink, Envelope, FailedGoals, FailingEventSink, Guarantee, MemoryEventSink, Receipt, SinkError,
     SinkErrorKind,
 };
+use driver_events_types::serde_json::{self, Value};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
@@ -20,6 +21,8 @@ enum Fault {
     Reencodes,
     OverstatesGuarantee,
     DropsUnknownKinds,
+    DropsUnknownValues,
+    ParsesUnknownEvents,
     ReplacesIds,
     IgnoresRejections,
     IgnoresCapacity,
@@ -71,7 +74,17 @@ impl DriverEventSink for FaultySink {
         let number = self.sent.fetch_add(1, Ordering::Relaxed);
         match self.fault {
             Fault::LosesEveryTenth if number % 10 == 9 => Ok(Receipt::Buffered),
-            Fault::DropsUnknownKinds if envelope.event().is_none() => Ok(Receipt::Buffered),
+            Fault::DropsUnknownKinds if envelope.decoded().known_kind().is_none() => Ok(Receipt::Buffered),
+            Fault::DropsUnknownValues if envelope.event().is_none() && envelope.decoded().known_kind().is_some() => {
+                Ok(Receipt::Buffered)
+            }
+            Fault::ParsesUnknownEvents if envelope.event().is_none() => {
+                let parsed: Option<Value> = serde_json::from_slice(envelope.json()?).ok();
+                match parsed.and_then(|value| Envelope::from_json(value.to_string()).ok()) {
+                    Some(parsed) => self.store(parsed.with_id(envelope.id().clone())).await,
+                    None => self.store(envelope).await,
+                }
+            }
             Fault::StoresTwice => {
                 self.store(envelope.clone()).await?;
                 self.store(envelope).await
@@ -315,6 +328,8 @@ async fn run_detects_every_fault() {
             "receipt Buffered is weaker than the guarantee Written",
         ),
         (Fault::DropsUnknownKinds, "unexpected stored event"),
+        (Fault::DropsUnknownValues, "unexpected stored event"),
+        (Fault::ParsesUnknownEvents, "unexpected stored event"),
         (Fault::ReplacesIds, "id not preserved"),
         (Fault::IgnoresRejections, "unexpected results of the batch"),
         (Fault::IgnoresCapacity, "expected Full, got Buffered"),

@@ -190,6 +190,28 @@ async fn unknown_events_lose_their_texts() {
     assert_eq!(redacted["by"], "secret");
 }
 
+/// Also numbers beyond 64 bits, duplicate keys, whitespace, and strings that are not Unicode.
+#[tokio::test]
+async fn unknown_events_keep_every_byte_that_no_rule_hides() {
+    let redaction = Redaction::none().mask(None, "goal.metadata.absent").unwrap();
+    let future = samples::future(samples::goal(1));
+    let unknown = future.into_iter().filter(|envelope| envelope.event().is_none());
+    for envelope in unknown.map(samples::with_every_attribute) {
+        let redacted = redacted(&redaction, envelope.clone()).await;
+        assert_eq!(redacted.json().unwrap(), envelope.json().unwrap());
+        assert_eq!(redacted.decoded(), envelope.decoded());
+        assert_eq!((redacted.id(), redacted.stamp()), (envelope.id(), envelope.stamp()));
+        assert_eq!(redacted.subject(), envelope.subject());
+    }
+    let received = r#"{ "a":1e400,"kind":"goal_paused" ,"a" : "secret","reason":"secret", "goal":{"workspace":"secret" ,"n":1.0},
+        "\ud800":["\udfff secret",18446744073709551616] }"#;
+    let redaction = Redaction::metadata_only().remove(None, "goal.workspace").unwrap();
+    let redacted = redacted(&redaction, Envelope::from_json(received).unwrap()).await;
+    let expected = r#"{ "a":1e400,"kind":"goal_paused" ,"a" : "[redacted]","reason":"[redacted]", "goal":{"n":1.0},
+        "\ud800":["[redacted]",18446744073709551616] }"#;
+    assert_eq!(redacted.json().unwrap(), expected);
+}
+
 #[tokio::test]
 async fn numbers_of_unknown_events_are_masked_where_a_rule_says_so() {
     let unknown = json!({"kind": "goal_paused", "goal_id": GOAL, "goal": {"metadata": {"card": 4111, "is_new": true}}});

@@ -18,6 +18,7 @@ mod subjects;
 mod contract;
 mod decoded;
 mod errors;
+mod evolution;
 mod limits;
 mod surrogates;
 

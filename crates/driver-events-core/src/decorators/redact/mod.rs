@@ -1,4 +1,5 @@
 mod fields;
+mod json_edits;
 mod walk;
 
 pub(crate) mod redaction;
@@ -6,7 +7,6 @@ pub(crate) mod redaction;
 use std::fmt;
 
 use async_trait::async_trait;
-use driver_events_types::serde_json::{self, Value};
 use driver_events_types::{Decoded, DriverEvent, replace_lone_surrogates};
 
 use self::redaction::Redaction;
@@ -20,10 +20,10 @@ use crate::sink::sink_error::{SinkError, SinkErrorKind};
 
 /// Decorator that hides fields before an event leaves the process, as a [`Redaction`] says.
 ///
-/// The event keeps its id, time, source, stamp and trace context. It is encoded again: received bytes are not passed on, so
-/// fields that this version does not know leave neither, unless the whole event is unknown; there the rules for all kinds
-/// apply, and [`metadata_only`](Redaction::metadata_only) masks every text. What is masked reads
-/// [`REDACTED`](crate::REDACTED).
+/// The event keeps its id, time, source, stamp and trace context. A known event is encoded again: received bytes are not passed
+/// on, and neither are fields that this version does not know. An [unknown](Decoded::Unknown) event keeps every byte that is
+/// not hidden: the rules of its kind apply if that is known, else those for all kinds, and
+/// [`metadata_only`](Redaction::metadata_only) masks every text. What is masked reads [`REDACTED`](crate::REDACTED).
 ///
 /// Place it outside everything that sends or keeps events, and inside [`Stamped`](crate::Stamped): a retry of the same
 /// envelope then has the same number.
@@ -81,22 +81,21 @@ impl<S> Redact<S> {
     }
 
     fn redact_known(&self, event: &DriverEvent) -> Result<DriverEvent, SinkError> {
-        let kind = Some(event.kind());
-        let mut value = serde_json::to_value(event).map_err(|error| not_redacted("cannot be encoded", error))?;
-        if let Value::Object(fields) = &mut value {
-            let redaction = &self.redaction;
-            Walk { redaction, kind }.event(fields);
-        }
-        serde_json::from_value(value).map_err(|error| not_redacted("is invalid without its fields", error))
+        let json = serde_json::to_vec(event).map_err(|error| not_redacted("cannot be encoded", error))?;
+        let edits = Walk::event(&self.redaction, Some(event.kind()), &json);
+        let edited = edits
+            .map_err(|error| not_redacted("is not an object", error))?
+            .apply(&json);
+        serde_json::from_slice(&edited).map_err(|error| not_redacted("is invalid without its fields", error))
     }
 
     fn redact_unknown(&self, decoded: &Decoded, raw: &[u8]) -> Result<Vec<u8>, SinkError> {
         let replaced = replace_lone_surrogates(raw);
         let json = replaced.as_deref().unwrap_or(raw);
-        let mut fields = serde_json::from_slice(json).map_err(|error| not_redacted("is not an object", error))?;
-        let (redaction, kind) = (&self.redaction, decoded.known_kind());
-        Walk { redaction, kind }.event(&mut fields);
-        serde_json::to_vec(&fields).map_err(|error| not_redacted("cannot be encoded", error))
+        let edits = Walk::event(&self.redaction, decoded.known_kind(), json);
+        Ok(edits
+            .map_err(|error| not_redacted("is not an object", error))?
+            .apply(raw))
     }
 }
 
