@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use driver_events_harness::{interop, wait_until};
+use driver_events_harness::interop::{self, NodeProject};
+use driver_events_harness::wait_until;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -16,9 +17,12 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) enum Language {
     Python,
     Go,
+    /// NATS only.
+    TypeScript,
 }
 
-pub(super) const LANGUAGES: [Language; 2] = [Language::Python, Language::Go];
+pub(super) const LANGUAGES: [Language; 3] = [Language::Python, Language::Go, Language::TypeScript];
+pub(super) const KAFKA_LANGUAGES: [Language; 2] = [Language::Python, Language::Go];
 
 /// A running consumer. Killed on drop.
 #[derive(Debug)]
@@ -38,8 +42,13 @@ pub(super) fn python(server: &str) -> interop::Python {
     python.with_folder(&folder.join("src"))
 }
 
+/// The package for TypeScript, with its programs.
+pub(super) fn typescript() -> NodeProject {
+    interop::node_project(&examples().join("typescript"), Some("programs")).unwrap()
+}
+
 impl Language {
-    /// Starts the consumer of this language for `nats` or `kafka`. Both languages accept the same options.
+    /// Starts the consumer of this language for `nats` or `kafka`. All languages accept the same options.
     pub(super) fn start(self, server: &str, environment: &[(&str, &str)], options: &[&str]) -> Consumer {
         let folder = tempfile::tempdir().unwrap();
         let file = |name| Stdio::from(File::create(folder.path().join(name)).unwrap());
@@ -62,6 +71,7 @@ impl Language {
                 python(server).command(&script)
             }
             Self::Go => Command::new(interop::go_program(&examples().join("go").join(server)).unwrap()),
+            Self::TypeScript => typescript().command(&format!("build/{server}_consumer.js")),
         }
     }
 }

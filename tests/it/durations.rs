@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use driver_events_harness::interop;
 use driver_events_types::BudgetUsage;
+use fastrand::Rng;
 use serde_json::{Value, json};
 
-use crate::consumers::{LANGUAGES, Language, python};
+use crate::consumers::{LANGUAGES, Language, python, typescript};
 use crate::sample_events::{GOAL_RUN, UPSTREAM};
 
 /// Rejected in every language.
@@ -36,7 +37,7 @@ const INVALID: [&str; 21] = [
     "18446744073709551615s 1000000000ns",
 ];
 
-/// Decoded by Rust and Python, but never written. Go's consumer accepts the written form only.
+/// Decoded by Rust, Python and TypeScript, but never written. Go's consumer accepts the written form only.
 const NOT_WRITTEN: [&str; 13] = [
     "0",
     "1 h",
@@ -61,6 +62,12 @@ fn parse(language: Language, texts: &[String]) -> Parsed {
     let mut command = match language {
         Language::Python => python("nats").command(&programs.join("main.py")),
         Language::Go => Command::new(interop::go_program(&programs).unwrap()),
+        Language::TypeScript => {
+            let mut command = Command::new("node");
+            let package = typescript().folder().join("dist/index.js");
+            command.arg(programs.join("main.mjs")).arg(package);
+            command
+        }
     };
     let output = command.args(texts).output().unwrap();
     assert!(output.status.success(), "{language:?}: {output:?}");
@@ -105,6 +112,7 @@ fn consumers_parse_every_written_duration() {
     let texts: Vec<_> = texts.into_iter().collect();
     let expected: Parsed = texts.iter().map(|text| Some(parse_in_rust(text).unwrap())).collect();
     assert_eq!(parse(Language::Python, &texts), expected);
+    assert_eq!(parse(Language::TypeScript, &texts), expected);
     let fits_go = |nanoseconds: &u128| i64::try_from(*nanoseconds).is_ok();
     let expected: Parsed = expected.into_iter().map(|parsed| parsed.filter(fits_go)).collect();
     assert_eq!(parse(Language::Go, &texts), expected);
@@ -128,6 +136,47 @@ fn consumers_reject_other_texts() {
     }
     let texts = NOT_WRITTEN.map(String::from);
     let expected: Parsed = texts.iter().map(|text| parse_in_rust(text)).collect();
-    assert_eq!(parse(Language::Python, &texts), expected, "{texts:?}");
+    for language in [Language::Python, Language::TypeScript] {
+        assert_eq!(parse(language, &texts), expected, "{language:?}: {texts:?}");
+    }
     assert_eq!(parse(Language::Go, &texts), vec![None; texts.len()], "{texts:?}");
+}
+
+#[test]
+fn random_texts_are_parsed_as_in_rust() {
+    let numbers = ["0", "1", "5", "25", "999", "000", "1 2", "18446744073709551615"];
+    let units = [
+        "ns", "us", "µs", "ms", "s", "sec", "m", "min", "h", "hours", "d", "day", "w", "wks", "M", "month", "y",
+        "years",
+    ];
+    let others = [
+        "", ".", " ", "\n", "\u{85}", "\u{3000}", "\u{feff}", "-", "S", "μ", "é", "0",
+    ];
+    let mut random = Rng::with_seed(96_410);
+    let mut text = || {
+        let mut text = String::new();
+        for _ in 0..random.usize(1..=3) {
+            text += random.choice(numbers).unwrap();
+            if random.u8(..3) == 0 {
+                text += ".";
+                text += random.choice(numbers).unwrap();
+            }
+            text += random.choice(units).unwrap();
+            if random.u8(..3) == 0 {
+                text += random.choice(others).unwrap();
+            }
+        }
+        text
+    };
+    let texts: Vec<_> = (0..4_000).map(|_| text()).collect();
+    let expected: Parsed = texts.iter().map(|text| parse_in_rust(text)).collect();
+    let valid = expected.iter().flatten().count();
+    assert!((500..3_500).contains(&valid), "{valid}");
+    for language in [Language::Python, Language::TypeScript] {
+        let parsed = parse(language, &texts);
+        assert_eq!(parsed.len(), texts.len());
+        for (text, (found, expected)) in texts.iter().zip(parsed.iter().zip(&expected)) {
+            assert_eq!(found, expected, "{language:?}: {text:?}");
+        }
+    }
 }

@@ -23,3 +23,4 @@ mod nats;
 mod python_package;
 mod sample_events;
 mod schema;
+mod typescript;

@@ -106,6 +106,10 @@ pub fn install(root: &Path, server: Transport, selection: &Selection) -> Result<
         ))?;
         let program = interop::go_program(&consumers.join("go").join(server.name()))?;
         print(format_args!("Go consumer, {}", program.display()))?;
+        if matches!(server, Transport::Nats) {
+            let project = interop::node_project(&consumers.join("typescript"), Some("programs"))?;
+            print(format_args!("TypeScript package, {}", project.folder().display()))?;
+        }
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Programs in other languages, which check the wire format independently.
 //!
-//! Python and Go must be installed. The programs' dependencies are installed into `target/brokers`, as locked by their
+//! Python, Go and Node must be installed. The programs' dependencies are installed into `target/brokers`, as locked by their
 //! lock files.
 
 use std::env;
@@ -15,6 +15,10 @@ use anyhow::{Context, Result};
 use crate::file_lock::FileLock;
 use crate::folders;
 use crate::provision::{install_once, run};
+
+mod node;
+
+pub use self::node::{NodeProject, node_project};
 
 /// Environment variable with a Python that has the packages.
 const PYTHON: &str = "INTEROP_PYTHON";

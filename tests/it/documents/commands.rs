@@ -1,22 +1,22 @@
 //! Every command block of the README and of `docs/` runs, in order, as a reader pastes it, with the described outcome.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
 
 use async_nats::jetstream;
 
 use super::shell::Shell;
-use super::{fenced, files, root, tool_without_transports};
+use super::{fenced, pages, root, tool_without_transports};
 
 /// The pages with command blocks. One shell runs the blocks of one page.
-pub(super) const PAGES: [&str; 5] = [
+pub(super) const PAGES: [&str; 6] = [
     "README.md",
     "docs/first-loop.md",
     "docs/nats.md",
     "docs/kafka.md",
     "docs/consumers/README.md",
+    "docs/consumers/typescript/README.md",
 ];
 /// Number of events of the example `driver_loop`.
 const EXAMPLE_EVENTS: usize = 18;
@@ -25,17 +25,15 @@ const KAFKA_ADDRESS: &str = "127.0.0.1:9092";
 
 #[test]
 fn every_page_with_commands_is_tested() {
-    let markdown = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "md");
-    let docs = ["docs", "docs/consumers"].map(|folder| files(&root().join(folder)));
-    let docs = docs.into_iter().flatten().filter(markdown);
-    let pages = docs.chain([root().join("README.md")]);
-    let mut with_commands: Vec<_> = pages
-        .filter(|path| !fenced(&fs::read_to_string(path).unwrap(), "sh").is_empty())
-        .collect();
-    with_commands.sort();
-    let mut tested = PAGES.map(|page| root().join(page));
-    tested.sort();
-    assert_eq!(with_commands, tested);
+    let is_public = |page: &&pages::Page| page.name == "README.md" || page.name.starts_with("docs/");
+    let pages = pages::all();
+    let with_commands = pages
+        .iter()
+        .filter(is_public)
+        .filter(|page| !fenced(&page.text, "sh").is_empty())
+        .map(|page| &*page.name);
+    let with_commands: BTreeSet<_> = with_commands.collect();
+    assert_eq!(with_commands, BTreeSet::from(PAGES));
 }
 
 /// All pages in a single test: they share ports and the binary.
@@ -151,10 +149,12 @@ impl Page {
         } else if has("pip wheel") {
             let wheel = self.shell.folder().join("dist/driver_events-0.1.0-py3-none-any.whl");
             assert!(wheel.exists(), "`{command}`");
-        } else if has("pip install") || has("export ") {
-            // The next command needs the packages, or the variable.
+        } else if has("npm pack") {
+            assert_eq!(output, "driver-events-0.1.0.tgz\n");
+        } else if has("pip install") || has("npm ") || has("cp ") || has("export ") {
+            // The next command needs the packages, the files, or the variable.
             assert_eq!(output, "", "`{command}`");
-        } else if has("_consumer.py") || has("go run") {
+        } else if has("_consumer.py") || has("_consumer.js") || has("go run") {
             assert_eq!(self.kinds_in(&output), self.kinds(), "`{command}`: {output}");
             assert!(
                 !output.contains('('),

@@ -12,7 +12,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::{Value, json};
 
 use super::{config, create_topic, shared, start};
-use crate::consumers::{LANGUAGES, TIMEOUT};
+use crate::consumers::{KAFKA_LANGUAGES, TIMEOUT};
 use crate::sample_events::{FOREIGN, SOURCE, assert_reported, attributes, envelopes, publish, with_faults};
 
 fn sink(broker: &KafkaBroker, topic: &str) -> KafkaEventSink {
@@ -53,7 +53,7 @@ async fn a_group_reads_all_events_and_resumes_at_its_offsets() {
         let builder = KafkaEventSink::builder(config(broker)).topic(topic);
         let builder = if has_headers { builder } else { builder.bare() };
         let sent = publish(&builder.build().unwrap().stamped(SOURCE).unwrap()).await;
-        for language in LANGUAGES {
+        for language in KAFKA_LANGUAGES {
             let mut read = Vec::new();
             for count in [150, sent.len() - 150] {
                 let options = ["--json", &format!("--count={count}")];
@@ -93,7 +93,7 @@ async fn gaps_duplicates_and_malformed_records_are_reported() {
         let record = FutureRecord::<(), _>::to(topic).payload(payload);
         foreign.send(record, Duration::ZERO).await.unwrap();
     }
-    for language in LANGUAGES {
+    for language in KAFKA_LANGUAGES {
         let consumer = start(language, broker, topic, &["--count=9"]);
         assert_reported(language, consumer.lines().await);
     }
@@ -126,7 +126,7 @@ fn one_of_each(goals: &[GoalId]) -> Vec<Envelope> {
 #[tokio::test(flavor = "multi_thread")]
 async fn members_of_a_group_share_partitions_and_take_over() {
     let broker = &shared().broker;
-    for (language, topic) in LANGUAGES.into_iter().zip(["shared-1", "shared-2"]) {
+    for (language, topic) in KAFKA_LANGUAGES.into_iter().zip(["shared-1", "shared-2"]) {
         create_topic(broker, topic, 4).await;
         let sink = sink(broker, topic).stamped(SOURCE).unwrap();
         let goals: Vec<_> = (0..40).map(|_| GoalId::new()).collect();
@@ -174,7 +174,7 @@ async fn consumers_resume_after_a_broker_restart() {
     let sink = sink(&broker, "agent.driver");
     let mut envelopes = envelopes().into_iter();
     sink.send(envelopes.next().unwrap()).await.unwrap();
-    let mut consumers = LANGUAGES.map(|language| start(language, &broker, "agent.driver", &["--count=2"]));
+    let mut consumers = KAFKA_LANGUAGES.map(|language| start(language, &broker, "agent.driver", &["--count=2"]));
     for consumer in &mut consumers {
         wait_until("the first event is read", TIMEOUT, async || consumer.printed() == 1).await;
     }

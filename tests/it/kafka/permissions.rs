@@ -8,7 +8,7 @@ use driver_events_kafka::{KafkaEventSink, KafkaEventSource, SetupErrorKind, Topi
 use rdkafka::ClientConfig;
 
 use super::{PASSWORD, Shared, config, shared};
-use crate::consumers::LANGUAGES;
+use crate::consumers::KAFKA_LANGUAGES;
 use crate::documents::{fenced, root};
 
 /// Adds the ACLs with the commands of the page.
@@ -73,7 +73,7 @@ async fn documented_acls_are_sufficient_and_minimal() {
         ("KAFKA_PASSWORD", PASSWORD),
         ("KAFKA_CA", authority.to_str().unwrap()),
     ];
-    for language in LANGUAGES {
+    for language in KAFKA_LANGUAGES {
         let read = language.start("kafka", &environment, &["--group=archive", "--count=1"]);
         assert_eq!(read.lines().await.len(), 1);
     }

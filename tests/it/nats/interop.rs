@@ -150,7 +150,7 @@ async fn a_durable_consumer_resumes_after_a_server_restart() {
             &["--stream=DRIVER", &durable, "--count=2"],
         )
     });
-    wait_until("both consumers have acked the first event", TIMEOUT, async || {
+    wait_until("all consumers have acked the first event", TIMEOUT, async || {
         let page = server.monitoring("/jsz?consumers=true").unwrap().to_string();
         page.matches(r#""ack_floor":{"consumer_seq":1,"#).count() == consumers.len()
     })

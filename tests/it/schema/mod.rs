@@ -3,7 +3,10 @@
 mod differences;
 mod documents;
 mod headers;
+mod javascript;
 mod mutations;
+
+pub(super) use self::mutations::mutants_of_all_events;
 
 use driver_events_types::{Decoded, DriverEvent, EventKind, schema};
 use jsonschema::Validator;

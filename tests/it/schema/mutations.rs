@@ -129,20 +129,22 @@ fn members_of(value: &mut Value) -> &mut Map<String, Value> {
     value.as_object_mut().unwrap()
 }
 
+/// The mutants of every fifth event of the fixtures, of which the others would repeat most, and of each sample.
+pub(crate) fn mutants_of_all_events() -> Vec<String> {
+    let (events, replacements) = (events(), replacements());
+    let (fixtures, samples) = events.split_at(GOAL_RUN.lines().count() + UPSTREAM.lines().count());
+    let events = fixtures.iter().step_by(5).chain(samples);
+    let mutants = events.flat_map(|event| mutants(event, &replacements));
+    mutants.map(|mutant| mutant.to_string()).collect()
+}
+
 #[test]
 fn damaged_events_are_judged_alike() {
-    let (schemas, replacements) = (Schemas::of_all_kinds(), replacements());
+    let schemas = Schemas::of_all_kinds();
     let mut verdicts = [0_u32; 3];
-    // Every fifth event of the fixtures is mutated whole; a kind with many events would repeat the same mutants.
-    for event in events()
-        .iter()
-        .step_by(5)
-        .chain(&events()[GOAL_RUN.lines().count() + UPSTREAM.lines().count()..])
-    {
-        for mutant in mutants(event, &replacements) {
-            let verdict = assert_judged_alike(&schemas, mutant.to_string().as_bytes());
-            verdicts[verdict as usize] += 1;
-        }
+    for mutant in mutants_of_all_events() {
+        let verdict = assert_judged_alike(&schemas, mutant.as_bytes());
+        verdicts[verdict as usize] += 1;
     }
     // Known, unknown, invalid: the mutants are of each sort.
     assert!(verdicts.iter().all(|count| *count > 1_000), "{verdicts:?}");

@@ -11,7 +11,7 @@ use crate::transport::Transport;
 use crate::workspace;
 
 /// Every tool, as a script, in the version that is needed.
-const TOOLS_OF_A_COMPLETE_MACHINE: [(&str, &str); 9] = [
+const TOOLS_OF_A_COMPLETE_MACHINE: [(&str, &str); 11] = [
     ("git", "echo git version 2.39.5"),
     ("cc", ""),
     ("c++", ""),
@@ -20,6 +20,8 @@ const TOOLS_OF_A_COMPLETE_MACHINE: [(&str, &str); 9] = [
     ("pkg-config", ""),
     ("go", "echo go1.26.8; echo local"),
     ("python3", "echo Python 3.11.7"),
+    ("node", "echo v20.19.4"),
+    ("npm", ""),
     ("java", "echo 'openjdk version \"17.0.15\" 2025-04-15' >&2"),
 ];
 
@@ -122,6 +124,7 @@ fn empty_machine_lacks_every_tool() {
         "OpenSSL headers",
         "Go",
         "Python 3 with pip",
+        "Node with npm",
         "Java",
         "Maven",
     ];
@@ -171,6 +174,12 @@ fn old_versions_are_missing_tools() {
             "found 3.6, but 3.10 or newer is needed",
         ),
         (
+            "Node with npm",
+            "node",
+            "echo v18.20.4",
+            "found 18.20, but 20 or newer is needed",
+        ),
+        (
             "Java",
             "java",
             "echo 'java version \"1.8.0_402\"' >&2",
@@ -196,6 +205,13 @@ fn python_without_pip_is_missing() {
     let machine = FakeMachine::complete();
     machine.install("python3", "[ \"$1\" = --version ] && echo Python 3.11.7");
     assert_eq!(machine.only_missing("Python 3 with pip"), "`python3` has no pip");
+}
+
+#[test]
+fn node_without_npm_is_missing() {
+    let machine = FakeMachine::complete();
+    machine.remove("npm");
+    assert_eq!(machine.only_missing("Node with npm"), "`npm` is not on the PATH");
 }
 
 #[test]
@@ -297,12 +313,12 @@ fn report_has_the_commands_that_install_everything() {
     let machine = FakeMachine::with(&[]);
     let report = report(&missing(&all(), &machine.machine));
     for line in [
-        "10 tools are missing:",
+        "11 tools are missing:",
         "  Go: `go` is not on the PATH",
         "    needed for: nats-server, the consumers in docs/consumers/go",
         "  Debian: apt-get install git gcc libc6-dev g++ make bash libssl-dev pkg-config golang-go python3 \
-         python3-pip default-jre-headless maven",
-        "  Homebrew: brew install git openssl@3 pkg-config go python openjdk maven",
+         python3-pip nodejs npm default-jre-headless maven",
+        "  Homebrew: brew install git openssl@3 pkg-config go python node openjdk maven",
     ] {
         assert!(report.lines().any(|found| found == line), "{line}\n{report}");
     }
@@ -322,4 +338,14 @@ fn python_version_is_the_one_of_the_package() {
     let manifest = fs::read_to_string(path).unwrap();
     let required = version::Version::after("\nrequires-python = \">=", &manifest);
     assert_eq!(required, Some(tools::MIN_PYTHON));
+}
+
+#[test]
+fn node_version_is_the_one_of_the_package() {
+    let path = workspace::root().join("docs/consumers/typescript/package.json");
+    let package = fs::read_to_string(path).unwrap();
+    assert_eq!(
+        version::Version::after("\"node\": \">=", &package),
+        Some(tools::MIN_NODE)
+    );
 }

@@ -14,6 +14,8 @@ pub(super) const MIN_GO: Version = Version(1, 26);
 const MIN_GO_WITH_TOOLCHAINS: Version = Version(1, 21);
 /// The `requires-python` of `docs/consumers/python/pyproject.toml`.
 pub(super) const MIN_PYTHON: Version = Version(3, 10);
+/// The `engines` of `docs/consumers/typescript/package.json`.
+pub(super) const MIN_NODE: Version = Version(20, 0);
 const MIN_JAVA: Version = Version(17, 0);
 /// The first git with `init --initial-branch`.
 const MIN_GIT: Version = Version(2, 28);
@@ -36,7 +38,7 @@ pub(super) struct Tool {
 }
 
 /// All tools, in the order in which a run needs them.
-pub(super) const TOOLS: [Tool; 12] = [
+pub(super) const TOOLS: [Tool; 13] = [
     Tool {
         name: "git",
         needed_for: "the gate on names, `vendor`",
@@ -121,6 +123,16 @@ pub(super) const TOOLS: [Tool; 12] = [
         note: None,
     },
     Tool {
+        name: "Node with npm",
+        needed_for: "the package in docs/consumers/typescript, the parser of AsyncAPI",
+        alternative: None,
+        is_needed: |selection, _| selection.has_end_to_end_tests(),
+        probe: node,
+        debian: &["nodejs", "npm"],
+        homebrew: &["node"],
+        note: Some(NODE_NOTE),
+    },
+    Tool {
         name: "nats-server, or Go or Python to install it",
         needed_for: "the tests of NATS",
         alternative: Some("NATS_SERVER names a nats-server"),
@@ -170,6 +182,8 @@ pub(super) const TOOLS: [Tool; 12] = [
 
 const GO_NOTE: &str = "Go: 1.21 or newer is enough where it may download 1.26 (GOTOOLCHAIN=auto). If your distribution's \
                        is older, as Debian 12's 1.19, install https://go.dev/dl";
+
+const NODE_NOTE: &str = "Node: if your distribution's is older than 20, as Debian 12's 18, install https://nodejs.org";
 
 fn too_old(found: Version, needed: Version) -> String {
     format!("found {found}, but {needed} or newer is needed")
@@ -288,6 +302,12 @@ fn python_with_pip(machine: &Machine, program: &OsStr) -> Result<(), String> {
     let pip = machine.output(&python, &["-m", "pip", "--version"]);
     pip.map(|_| ())
         .ok_or_else(|| format!("`{}` has no pip", program.display()))
+}
+
+fn node(machine: &Machine) -> Result<(), String> {
+    let printed = output(machine, "node", &["--version"])?;
+    require("node".as_ref(), Version::after("v", &printed), MIN_NODE)?;
+    found(machine, "npm")
 }
 
 /// Looks for a server, and for the tools that the harness installs one with.

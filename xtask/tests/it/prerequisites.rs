@@ -72,13 +72,14 @@ fn test_lists_every_missing_tool_before_anything_else() {
         "  OpenSSL headers: `pkg-config`, which finds them, is not on the PATH",
         "  Go: `go` is not on the PATH",
         "  Python 3 with pip: `python3` is not on the PATH",
+        "  Node with npm: `node` is not on the PATH",
         "  Java: `java` is not on the PATH",
         "  Maven: `mvn` is not on the PATH",
-        "  Debian: apt-get install libssl-dev pkg-config golang-go python3 python3-pip default-jre-headless maven",
-        "  Homebrew: brew install openssl@3 pkg-config go python openjdk maven",
+        "  Debian: apt-get install libssl-dev pkg-config golang-go python3 python3-pip nodejs npm default-jre-headless maven",
+        "  Homebrew: brew install openssl@3 pkg-config go python node openjdk maven",
     ];
     assert!(listed.starts_with(&expected), "{stderr}");
-    assert!(stderr.contains("5 tools are missing:"), "{stderr}");
+    assert!(stderr.contains("6 tools are missing:"), "{stderr}");
     assert!(
         stderr.contains("needed for: the consumers in docs/consumers/python"),
         "{stderr}"
@@ -95,7 +96,7 @@ fn tests_checks_the_machine_before_it_builds() {
     let output = MinimalMachine::new(&TOOLS).xtask(&["tests"]);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains("5 tools are missing:"), "{stderr}");
+    assert!(stderr.contains("6 tools are missing:"), "{stderr}");
     assert!(!stderr.contains("cargo test"), "{stderr}");
 }
 
