@@ -99,6 +99,14 @@ impl Repository {
         Ok(names.split('\0').filter(exists).map(str::to_owned).collect())
     }
 
+    /// Returns a line for each file of the work tree that is not as in HEAD, or not tracked; `""` if the work tree is clean.
+    ///
+    /// # Errors
+    /// Returns an error if git fails.
+    pub fn uncommitted_changes(&self) -> Result<String> {
+        self.git(&["status", "--porcelain"])
+    }
+
     fn git(&self, arguments: &[&str]) -> Result<String> {
         command::output(&mut self.command(arguments))
     }

@@ -18,16 +18,22 @@ pub mod schema;
 pub mod vendor;
 pub mod wasm;
 
+pub mod api;
+pub mod release;
+
 pub mod bench;
 pub mod brokers;
 pub mod faults;
 
+pub mod cargo_tool;
 pub mod command;
 pub mod components;
 pub mod examples;
 pub mod generated;
 pub mod git;
 pub mod named_types;
+pub mod nightly;
 pub mod output;
+pub mod stopwatch;
 pub mod transport;
 pub mod workspace;

@@ -11,8 +11,8 @@ use xtask::faults::{self, Faults};
 use xtask::output::progress;
 use xtask::selection::{Selection, Workspace};
 use xtask::{
-    brokers, cargo_steps, catalogue, circles, deny, deps, prerequisites, rust_version, schema, steps, vendor, wasm,
-    workspace,
+    api, brokers, cargo_steps, catalogue, circles, deny, deps, prerequisites, release, rust_version, schema, steps,
+    vendor, wasm, workspace,
 };
 
 /// Tests, gates, fault injection, benchmarks and the event catalogue of this project
@@ -26,7 +26,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run every gate and every test: prerequisites, fmt, contract, deps, circles, schema, catalogue, deny, clippy, features,
-    /// doc, vendor, wasm, brokers install, tests
+    /// doc, vendor, wasm, package, brokers install, tests
     Test(Selection),
     /// Run `test`, then rust-version
     Ci,
@@ -58,6 +58,20 @@ enum Command {
     Vendor,
     /// Build the types crate for WebAssembly and run its tests under Node
     Wasm,
+    /// Check that each published crate builds from its own package, and the rules of versions, packages and public APIs
+    Package(Selection),
+    /// Write the public API of each library crate, docs/api
+    Api {
+        /// Write nothing; fail if a list is out of date
+        #[arg(long)]
+        check: bool,
+    },
+    /// Check all that a release must pass, and print its crates, its part of the changelog and the commands that publish
+    Release {
+        /// Publish nothing. Required: publishing is done by hand
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Write the event catalogue, docs/events.md
     Catalogue {
         /// Write nothing; fail if the file is out of date
@@ -140,6 +154,10 @@ fn run(command: Command) -> Result<()> {
         Command::Deny => deny::check(&root, &mut Vec::new()),
         Command::Vendor => vendor::check(&root),
         Command::Wasm => wasm::check(&root, &mut Vec::new()),
+        Command::Package(selection) => release::check_packages(&root, &selection, &mut Vec::new()),
+        Command::Api { check: true } => api::check(&root, &mut Vec::new()),
+        Command::Api { check: false } => api::write(&root),
+        Command::Release { dry_run } => release::run(&root, dry_run),
         Command::Catalogue { check: true } => catalogue::check(&root),
         Command::Catalogue { check: false } => catalogue::write(&root),
         Command::Schema { check: true } => schema::check(&root),

@@ -1,4 +1,4 @@
-//! `cargo xtask rust-version`: the workspace builds with the oldest supported Rust.
+//! `cargo xtask rust-version`: the workspace builds with the oldest supported Rust. A release checks its packages, too.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,11 +12,26 @@ use crate::{command, workspace};
 /// # Errors
 /// Returns an error if the workspace does not build, if rustup is missing, or if the root manifest has no `rust-version`.
 pub fn check(root: &Path) -> Result<()> {
+    run(root, root, &["--all-targets"], &workspace::target(root))
+}
+
+/// Runs `cargo check` on the packages that are unpacked in `folder`. Their tests and examples are not of their users' concern.
+///
+/// # Errors
+/// Returns the errors of [`check()`].
+pub fn check_packages(root: &Path, folder: &Path, target: &Path) -> Result<()> {
+    run(root, folder, &[], target)
+}
+
+fn run(root: &Path, folder: &Path, options: &[&str], target: &Path) -> Result<()> {
     let version = read(root)?;
-    let toolchain = ["run", "--install", &version];
-    let check = ["cargo", "check", "--workspace", "--all-targets", "--all-features"];
-    command::run(Command::new("rustup").current_dir(root).args(toolchain).args(check))
-        .with_context(|| format!("cannot build the workspace with Rust {version}, its rust-version"))
+    let mut check = Command::new("rustup");
+    check
+        .current_dir(folder)
+        .args(["run", "--install", &version, "cargo", "check"]);
+    check.args(["--workspace", "--all-features"]).args(options);
+    check.env("CARGO_TARGET_DIR", target);
+    command::run(&mut check).with_context(|| format!("cannot build with Rust {version}, the rust-version"))
 }
 
 fn read(root: &Path) -> Result<String> {

@@ -1,16 +1,17 @@
 //! `cargo xtask test` and `cargo xtask ci`: all steps in order.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
 use crate::contract::List;
 use crate::output::progress;
 use crate::selection::{Selection, Workspace};
+use crate::stopwatch::Stopwatch;
 use crate::transport::Transport;
 use crate::{
-    brokers, cargo_steps, catalogue, circles, contract, deny, deps, prerequisites, rust_version, schema, vendor, wasm,
+    brokers, cargo_steps, catalogue, circles, contract, deny, deps, prerequisites, release, rust_version, schema,
+    vendor, wasm,
 };
 
 /// A step of a run.
@@ -54,7 +55,7 @@ impl Step {
 }
 
 /// The gates: quick steps first, after the check that nothing is missing.
-const GATES: [Step; 13] = [
+const GATES: [Step; 14] = [
     Step::selecting("prerequisites", |_, selection, _| prerequisites::check(selection)),
     Step::new("fmt", |root, _, _| cargo_steps::fmt(root)),
     Step::new("contract --check", |root, _, _| {
@@ -70,6 +71,7 @@ const GATES: [Step; 13] = [
     Step::selecting("doc", |root, selection, _| cargo_steps::doc(root, selection)),
     Step::new("vendor", |root, _, _| vendor::check(root)),
     Step::new("wasm", |root, _, not_checked| wasm::check(root, not_checked)),
+    Step::selecting("package", release::check_packages),
 ];
 
 const TESTS: Step = Step::selecting("tests", |root, selection, _| cargo_steps::tests(root, selection));
@@ -113,29 +115,20 @@ fn test_steps(selection: &Selection) -> Vec<Step> {
 }
 
 fn run(root: &Path, steps: &[Step], selection: &Selection) -> Result<()> {
-    let start = Instant::now();
-    let (mut table, mut not_checked) = (String::new(), Vec::new());
+    let (mut stopwatch, mut not_checked) = (Stopwatch::start(), Vec::new());
     for (index, step) in steps.iter().enumerate() {
         let name = step.command(selection);
         progress(format_args!("\n=== {}/{} {name}", index + 1, steps.len()));
-        let start = Instant::now();
         (step.run)(root, selection, &mut not_checked).with_context(|| {
             format!("step `{name}` failed; later steps did not run. To run it alone: cargo xtask {name}")
         })?;
-        let elapsed = seconds(start.elapsed());
-        progress(format_args!("=== {name} passed in {elapsed}"));
-        table.push_str(&format!("{elapsed:>10}  {name}\n"));
+        stopwatch.lap(&name);
     }
-    let elapsed = seconds(start.elapsed());
-    progress(format_args!("\n{table}{elapsed:>10}  all {} steps passed", steps.len()));
+    stopwatch.print_table();
     for line in not_checked {
         progress(format_args!("!!! NOT CHECKED: {line}"));
     }
     Ok(())
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{:.1} s", duration.as_secs_f64())
 }
 
 #[cfg(test)]
@@ -163,6 +156,7 @@ mod tests {
             "doc",
             "vendor",
             "wasm",
+            "package",
             "brokers install nats",
             "brokers install kafka",
             "tests",
@@ -176,7 +170,7 @@ mod tests {
             without: vec![Transport::Kafka],
             ..Selection::default()
         });
-        for command in ["prerequisites", "clippy", "features", "doc", "tests"] {
+        for command in ["prerequisites", "clippy", "features", "doc", "package", "tests"] {
             assert!(commands.contains(&format!("{command} --without kafka")), "{commands:?}");
         }
         assert!(commands.contains(&"brokers install nats".to_owned()), "{commands:?}");

@@ -18,6 +18,12 @@ pub fn root() -> PathBuf {
     xtask.parent().map_or_else(|| xtask.clone(), Path::to_path_buf)
 }
 
+/// Returns the target folder of the workspace in `root`.
+#[must_use]
+pub fn target(root: &Path) -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |target| root.join(target))
+}
+
 /// Parses the manifest in `folder`.
 ///
 /// # Errors

@@ -138,7 +138,6 @@ mod readers;
 mod setup_error;
 
 #[cfg(feature = "conformance")]
-#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
 
 mod catch_panic;
@@ -152,7 +151,6 @@ struct Readme;
 pub use decorators::DriverEventSinkExt;
 pub use decorators::best_effort::BestEffort;
 #[cfg(feature = "runtime")]
-#[cfg_attr(docsrs, doc(cfg(feature = "runtime")))]
 pub use decorators::buffered::{
     Buffered,
     builder::BufferedBuilder,
@@ -169,11 +167,9 @@ pub use decorators::redact::{
     redaction::{REDACTED, Redaction},
 };
 #[cfg(feature = "runtime")]
-#[cfg_attr(docsrs, doc(cfg(feature = "runtime")))]
 pub use decorators::retry::{Retry, backoff::Backoff};
 pub use decorators::stamped::Stamped;
 #[cfg(feature = "runtime")]
-#[cfg_attr(docsrs, doc(cfg(feature = "runtime")))]
 pub use decorators::timeout::Timeout;
 pub use decorators::trace_context::TraceContext;
 pub use envelope::Envelope;

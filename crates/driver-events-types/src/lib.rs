@@ -89,7 +89,10 @@
 //! ([`replace_lone_surrogates`]).
 //!
 //! # Features
-//! None.
+//! - `random`, a default one: `GoalId::new` and `DecisionId::new`. In a browser and under Node their randomness is that of the
+//!   Web Crypto API.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod event;
 mod kind;

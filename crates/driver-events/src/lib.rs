@@ -83,17 +83,14 @@ pub use driver_events_types::*;
 
 /// Events over Apache Kafka.
 #[cfg(feature = "kafka")]
-#[cfg_attr(docsrs, doc(cfg(feature = "kafka")))]
 #[doc(inline)]
 pub use driver_events_kafka as kafka;
 /// Events over NATS and JetStream.
 #[cfg(feature = "nats")]
-#[cfg_attr(docsrs, doc(cfg(feature = "nats")))]
 #[doc(inline)]
 pub use driver_events_nats as nats;
 /// An outbox on disk, in front of any sinks.
 #[cfg(feature = "spool")]
-#[cfg_attr(docsrs, doc(cfg(feature = "spool")))]
 #[doc(inline)]
 pub use driver_events_spool as spool;
 /// Events as lines, on stdout, in files and on any writer.

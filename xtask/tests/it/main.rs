@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panics")]
 
+mod api;
 mod brokers;
 mod catalogue;
 mod compiled_gate;
@@ -10,5 +11,6 @@ mod history;
 mod pipes;
 #[cfg(unix)]
 mod prerequisites;
+mod release;
 mod repository;
 mod vendor;

@@ -85,14 +85,12 @@ pub trait DriverEventSinkExt: DriverEventSink + Sized {
 
     /// Wraps the sink in [`Retry`].
     #[cfg(feature = "runtime")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "runtime")))]
     fn retried(self, backoff: Backoff) -> Retry<Self> {
         Retry::new(self, backoff)
     }
 
     /// Wraps the sink in [`Timeout`].
     #[cfg(feature = "runtime")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "runtime")))]
     fn with_timeout(self, limit: Duration) -> Timeout<Self> {
         Timeout::new(self, limit)
     }

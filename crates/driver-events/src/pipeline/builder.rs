@@ -103,7 +103,6 @@ impl Pipeline {
     /// Keeps events in a file on disk until every target has them: they survive the end of the process and any outage. A
     /// second process cannot open the file.
     #[cfg(feature = "spool")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "spool")))]
     pub fn spool(mut self, path: impl Into<PathBuf>) -> Self {
         self.queue = Some(Queue::Spool(path.into()));
         self
@@ -111,7 +110,6 @@ impl Pipeline {
 
     /// Sets what an event in the spool survives. Default: the end of the process.
     #[cfg(feature = "spool")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "spool")))]
     pub fn durability(mut self, durability: crate::spool::Durability) -> Self {
         self.durability = durability;
         self
@@ -119,7 +117,6 @@ impl Pipeline {
 
     /// Sets which delivered events stay in the spool. Default: none.
     #[cfg(feature = "spool")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "spool")))]
     pub fn retention(mut self, retention: crate::spool::Retention) -> Self {
         self.retention = retention;
         self

@@ -13,7 +13,6 @@ pub struct OpenedPipeline {
 }
 
 #[cfg(feature = "spool")]
-#[cfg_attr(docsrs, doc(cfg(feature = "spool")))]
 impl OpenedPipeline {
     /// Returns the state of the spool and its targets. `None` without a spool.
     #[must_use]
