@@ -35,7 +35,7 @@ const STEPS: [(&str, Run); 8] = [
         rules::require_unreleased(release.root)?;
         rules::check(release.root, &release.packages)
     }),
-    ("publish", |release, _| packages::publish(release.root, &[])),
+    ("publish", |release, _| packages::publish(release.root)),
     ("unpack", |release, _| {
         packages::unpack(release.root, &release.packages, &release.unpacked, &[])
     }),
@@ -98,7 +98,7 @@ pub fn check_packages(root: &Path, selection: &Selection, not_checked: &mut Vec<
     let packages = published::read(root)?;
     rules::check(root, &packages)?;
     api::check_names(root)?;
-    packages::publish(root, &["--allow-dirty", "--no-verify"])?;
+    packages::publish_unverified(root)?;
     if selection.is_complete() {
         let unpacked = packages::target(root).join("packages");
         packages::unpack(root, &packages, &unpacked, &["--allow-dirty"])?;

@@ -14,12 +14,30 @@ use crate::workspace;
 /// Runs `cargo publish --workspace --dry-run`, which builds each crate from its package.
 ///
 /// # Errors
-/// Returns cargo's failure.
-pub(super) fn publish(root: &Path, options: &[&str]) -> Result<()> {
-    let mut publish = cargo(root);
-    publish.args(["publish", "--workspace", "--dry-run"]).args(options);
-    // As in this workspace, whose tests then share builds of dependencies.
+/// Returns cargo's failure, or an error without a commit.
+pub(super) fn publish(root: &Path) -> Result<()> {
+    let commit = Repository::containing(root)?.commit("HEAD")?;
+    let commit = commit.context("the repository has no commit")?;
+    let mut publish = dry_run(root);
+    // Cargo unpacks the packages that others depend on once for each path of their folder, and never again: in the same folder,
+    // a crate would be built with the dependencies of an earlier run.
+    publish.env("CARGO_TARGET_DIR", target(root).join("publish").join(commit));
+    publish.env("CARGO_BUILD_BUILD_DIR", target(root));
     run(publish.env("CARGO_PROFILE_DEV_DEBUG", "0"))
+}
+
+/// Runs `cargo publish --workspace --dry-run` without builds, with uncommitted changes.
+///
+/// # Errors
+/// Returns cargo's failure.
+pub(super) fn publish_unverified(root: &Path) -> Result<()> {
+    run(dry_run(root).args(["--no-verify", "--allow-dirty"]))
+}
+
+fn dry_run(root: &Path) -> Command {
+    let mut publish = cargo(root);
+    publish.args(["publish", "--workspace", "--dry-run"]);
+    publish
 }
 
 /// Refuses uncommitted files: the packages would not be those of a commit.

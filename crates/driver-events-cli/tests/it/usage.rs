@@ -35,7 +35,7 @@ fn help_lists_exit_codes_and_examples() {
 #[cfg(all(feature = "nats", feature = "kafka"))]
 #[test]
 fn help_lists_environment_variables_and_defaults() {
-    for command in ["publish", "tail", "validate"] {
+    for command in ["publish", "tail"] {
         let long = run([command, "--help"]);
         let creds = "JWT and NKey seed\n          \n          [env: NATS_CREDS]\n";
         assert!(long.stdout().contains(creds), "{}", long.stdout());
