@@ -19,5 +19,8 @@ mod diagnose;
 mod encode;
 mod encode_checks;
 mod fault;
+mod objects;
+mod plain_run;
 mod text;
 mod validate;
+mod write;
