@@ -1,5 +1,8 @@
-//! The fields of each object in the order of the contract, for the encoder.
+//! The fields of each object in the order of the contract, for the encoder and for the decoder.
+//!
+//! The encoder writes this form. The decoder reads this form by position, and any other through serde.
 
+use super::read::{Cursor, Read};
 use super::write::{Omit, Write, Writer};
 use crate::acceptance::{AcceptanceCriterion, AcceptanceFailure, AcceptanceVerdict};
 use crate::attempt::{AttemptOutcome, AttemptResult};
@@ -24,6 +27,21 @@ macro_rules! write_field {
     };
 }
 
+/// Reads what [`write_field`] writes.
+macro_rules! read_field {
+    ($cursor:ident, $before:expr) => {{
+        $cursor.expect($before)?;
+        Read::read($cursor)?
+    }};
+    ($cursor:ident, $before:expr, omitted) => {
+        if $cursor.accept($before) {
+            Read::read($cursor)?
+        } else {
+            Default::default()
+        }
+    };
+}
+
 /// An object with these fields. `omitted`: the field is omitted if it is `None` or empty.
 macro_rules! object {
     ($type:ident { $first:ident, $($field:ident $(: $omitted:ident)?),* $(,)? }) => {
@@ -34,6 +52,16 @@ macro_rules! object {
                 $first.write(writer)?;
                 $(write_field!(writer, concat!(",\"", stringify!($field), "\":"), $field $($omitted)?);)*
                 writer.close(b"}")
+            }
+        }
+
+        impl Read for $type {
+            fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
+                cursor.open(concat!("{\"", stringify!($first), "\":"))?;
+                let $first = Read::read(cursor)?;
+                $(let $field = read_field!(cursor, concat!(",\"", stringify!($field), "\":") $(, $omitted)?);)*
+                cursor.close("}")?;
+                Some(Self { $first, $($field),* })
             }
         }
     };
@@ -53,6 +81,21 @@ macro_rules! tagged_object {
                 writer.close(b"}")
             }
         }
+
+        impl Read for $type {
+            fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
+                cursor.open("{\"kind\":")?;
+                let value = match cursor.plain_text()? {
+                    $($kind => {
+                        $(let $field = read_field!(cursor, concat!(",\"", stringify!($field), "\":") $(, $omitted)?);)*
+                        Self::$variant { $($field),* }
+                    })*
+                    _ => return None,
+                };
+                cursor.close("}")?;
+                Some(value)
+            }
+        }
     };
 }
 
@@ -64,6 +107,15 @@ macro_rules! one_of {
                 writer.put(match self {
                     $(Self::$variant => concat!("\"", $text, "\"").as_bytes(),)*
                 })
+            }
+        }
+
+        impl Read for $type {
+            fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
+                match cursor.plain_text()? {
+                    $($text => Some(Self::$variant),)*
+                    _ => None,
+                }
             }
         }
     };
@@ -216,16 +268,18 @@ one_of! {
 mod tests {
     use super::{DriverEvent, Write, Writer};
     use crate::Limits;
+    use crate::codec::read::read;
 
-    /// Without this test nothing but a benchmark would notice an event that is written through serde.
+    /// Without this test nothing but a benchmark would notice an event that takes the general path.
     #[test]
-    fn recorded_events_are_written_in_one_pass() {
+    fn recorded_events_are_read_and_written_by_position() {
         let runs = [
             include_str!("../../tests/fixtures/goal-run.ndjson"),
             include_str!("../../tests/fixtures/upstream-events.ndjson"),
         ];
         for line in runs.iter().flat_map(|run| run.lines()) {
-            let event: DriverEvent = serde_json::from_str(line).unwrap();
+            let event: DriverEvent = read(line, Limits::default()).unwrap();
+            assert_eq!(event, serde_json::from_str(line).unwrap());
             let mut json = Vec::new();
             event.write(&mut Writer::new(&mut json, Limits::default())).unwrap();
             assert_eq!(json, line.as_bytes());
