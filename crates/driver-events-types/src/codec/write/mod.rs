@@ -63,7 +63,7 @@ impl<'a> Writer<'a> {
     /// Returns `None` if fewer than this number of bytes are left.
     #[inline]
     fn require(&self, bytes: usize) -> Option<()> {
-        (self.max_len.checked_sub(self.out.len())? >= bytes).then_some(())
+        (self.out.len().saturating_add(bytes) <= self.max_len).then_some(())
     }
 
     /// Appends a number as serde_json writes it.
