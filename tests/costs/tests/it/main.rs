@@ -5,7 +5,7 @@
 use allocation_counter::measure;
 use driver_events_costs::Operation;
 
-/// Allocations of one event. The events of the run have texts, so that decoding one allocates.
+/// Allocations of one call.
 fn allocations(operation: Operation) -> u64 {
     let mut call = operation.prepare().unwrap();
     // The first call fills what is cached.
@@ -15,7 +15,8 @@ fn allocations(operation: Operation) -> u64 {
 
 #[test]
 fn allocations_of_each_operation_are_those_that_are_expected() {
-    let expected = [0; 8];
+    // Encode, decode (all events of the run), mint, NATS headers and message, Kafka headers and record, send.
+    let expected = [0, 145, 2, 47, 42, 25, 7, 5];
     let found = Operation::ALL.map(|operation| (operation.name(), allocations(operation)));
     let expected: Vec<_> = Operation::ALL
         .iter()
