@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-/// Returns the part of the version, or the unreleased part while the version has none, with its heading.
+/// Returns the part of the version, or else the unreleased part, with its heading.
 ///
 /// # Errors
 /// Returns an error if neither part exists, if it is empty, or if the part of the version has no date.

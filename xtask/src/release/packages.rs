@@ -65,7 +65,7 @@ pub fn target(root: &Path) -> PathBuf {
 ///
 /// # Errors
 /// Returns cargo's or tar's failure, or an error if a file cannot be written.
-pub(super) fn unpack(root: &Path, packages: &[Package], folder: &Path, options: &[&str]) -> Result<()> {
+pub fn unpack(root: &Path, packages: &[Package], folder: &Path, options: &[&str]) -> Result<()> {
     let mut package = cargo(root);
     package.args(["package", "--no-verify"]).args(options);
     for each in packages {
@@ -80,7 +80,8 @@ pub(super) fn unpack(root: &Path, packages: &[Package], folder: &Path, options: 
     let archives = workspace::target(root).join("package");
     for each in packages {
         let archive = archives.join(format!("{}.crate", folder_of(each)));
-        run(Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(folder))?;
+        // `-m`: files are new. All files of a package are dated 2006, so cargo would not see what changed since an earlier run.
+        run(Command::new("tar").arg("-xmzf").arg(archive).arg("-C").arg(folder))?;
     }
     fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).context("cannot copy Cargo.lock")?;
     fs::write(folder.join("Cargo.toml"), manifest(packages)).context("cannot write Cargo.toml")

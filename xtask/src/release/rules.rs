@@ -1,4 +1,4 @@
-//! What must be true of the manifests, packages and changelog before a release.
+//! Rules for manifests, packages and changelog of a release.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What a release will be.
+//! Summary of a release.
 
 use anyhow::Result;
 use cargo_metadata::Package;

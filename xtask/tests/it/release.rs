@@ -1,5 +1,7 @@
 //! The rules of a release, on small repositories that break them.
 
+use std::fs;
+
 use tempfile::TempDir;
 use xtask::release::{self, packages, published, rules};
 
@@ -129,6 +131,24 @@ fn missing_part_of_the_changelog_is_reported() {
         .repository
         .write("CHANGELOG.md", "# Changelog\n\n## [0.1.0] - 2026-01-01\n\n- old\n");
     workspace.expect_finding("CHANGELOG.md has neither `## [0.2.0]` nor `## [Unreleased]`");
+}
+
+#[test]
+fn unpacked_files_are_new_so_that_cargo_builds_them() {
+    let workspace = Workspace::new();
+    workspace.repository.write("Cargo.lock", "version = 4\n");
+    workspace.repository.commit_all();
+    let root = &workspace.repository.root;
+    let mut packages = published::read(root).unwrap();
+    packages.retain(|package| package.name.as_str() == "omega");
+    let before = fs::metadata(root.join("crates/omega/src/lib.rs"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    let unpacked = root.join("unpacked");
+    packages::unpack(root, &packages, &unpacked, &["--allow-dirty"]).unwrap();
+    let file = unpacked.join("omega-0.2.0/src/lib.rs");
+    assert!(fs::metadata(file).unwrap().modified().unwrap() >= before);
 }
 
 #[test]
