@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::command;
+use crate::instructions::{self, Mode};
 
 /// The options of the benchmarks.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -14,6 +15,12 @@ pub struct Options {
     /// `delivery`: measure memory over an outage of an hour, not of a minute
     #[arg(long)]
     hour: bool,
+    /// `instructions`: fail if an operation has become more expensive than the committed counts allow
+    #[arg(long, conflicts_with = "bless")]
+    check: bool,
+    /// `instructions`: write the counts to tests/costs/instructions.json
+    #[arg(long)]
+    bless: bool,
 }
 
 /// A benchmark. Each prints ratios that are measured in one run.
@@ -27,6 +34,8 @@ pub enum Bench {
     Kafka,
     /// The NATS sinks and sources, against loops over the client
     Nats,
+    /// Instructions of what happens to each event, counted by valgrind
+    Instructions,
     /// The stdout sink, against a 64 KiB `BufWriter` into a pipe
     Stdout,
 }
@@ -37,6 +46,14 @@ pub enum Bench {
 /// Returns cargo's failure.
 pub fn run(root: &Path, options: Options) -> Result<()> {
     let name = match options.bench {
+        Bench::Instructions => {
+            let mode = match (options.check, options.bless) {
+                (true, _) => Mode::Check,
+                (false, true) => Mode::Bless,
+                (false, false) => Mode::Report,
+            };
+            return instructions::run(root, mode, &mut Vec::new());
+        }
         Bench::Codec => "codec",
         Bench::Delivery => "delivery",
         Bench::Kafka => "kafka",

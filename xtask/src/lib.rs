@@ -24,6 +24,7 @@ pub mod release;
 pub mod bench;
 pub mod brokers;
 pub mod faults;
+pub mod instructions;
 
 pub mod cargo_tool;
 pub mod command;

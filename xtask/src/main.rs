@@ -26,7 +26,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run every gate and every test: prerequisites, fmt, contract, deps, circles, schema, catalogue, deny, clippy, features,
-    /// doc, vendor, wasm, package, brokers install, tests
+    /// doc, vendor, wasm, package, bench instructions, brokers install, tests
     Test(Selection),
     /// Run `test`, then rust-version
     Ci,

@@ -10,8 +10,8 @@ use crate::selection::{Selection, Workspace};
 use crate::stopwatch::Stopwatch;
 use crate::transport::Transport;
 use crate::{
-    brokers, cargo_steps, catalogue, circles, contract, deny, deps, prerequisites, release, rust_version, schema,
-    vendor, wasm,
+    brokers, cargo_steps, catalogue, circles, contract, deny, deps, instructions, prerequisites, release, rust_version,
+    schema, vendor, wasm,
 };
 
 /// A step of a run.
@@ -55,7 +55,7 @@ impl Step {
 }
 
 /// The gates: quick steps first, after the check that nothing is missing.
-const GATES: [Step; 14] = [
+const GATES: [Step; 15] = [
     Step::selecting("prerequisites", |_, selection, _| prerequisites::check(selection)),
     Step::new("fmt", |root, _, _| cargo_steps::fmt(root)),
     Step::new("contract --check", |root, _, _| {
@@ -72,6 +72,7 @@ const GATES: [Step; 14] = [
     Step::new("vendor", |root, _, _| vendor::check(root)),
     Step::new("wasm", |root, _, not_checked| wasm::check(root, not_checked)),
     Step::selecting("package", release::check_packages),
+    Step::new("bench instructions --check", instructions::check),
 ];
 
 const TESTS: Step = Step::selecting("tests", |root, selection, _| cargo_steps::tests(root, selection));
@@ -157,6 +158,7 @@ mod tests {
             "vendor",
             "wasm",
             "package",
+            "bench instructions --check",
             "brokers install nats",
             "brokers install kafka",
             "tests",

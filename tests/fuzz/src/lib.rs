@@ -12,11 +12,13 @@ use bytes::Bytes;
 use driver_events::{SinkUrl, SourceUrl};
 use driver_events_core::cloudevents::read_structured;
 use driver_events_core::{DriverEventSource, Envelope, Malformed, NdjsonSource, Position, SinkError};
-use driver_events_types::Limits;
+use driver_events_types::{DecodeErrorKind, DriverEvent, Limits, replace_lone_surrogates, serde_json};
 use futures_util::FutureExt;
 
-/// Decodes an event. A decoded event keeps its bytes, and what it is decoded to can be encoded and decoded again.
+/// Decodes an event. A decoded event keeps its bytes, and what it is decoded to can be encoded and decoded again. serde's
+/// implementations of the types decode and encode it alike.
 pub fn decode(json: &[u8]) {
+    compare_with_serde(json);
     match Envelope::from_json(Bytes::copy_from_slice(json)) {
         Ok(envelope) => {
             assert_eq!(
@@ -37,6 +39,27 @@ pub fn decode(json: &[u8]) {
             }
         }
         Err(error) => assert!(error.offset() <= json.len(), "{error:?}"),
+    }
+}
+
+fn compare_with_serde(json: &[u8]) {
+    // Only the codec decodes lone surrogates, and only the codec has limits.
+    let replaced = replace_lone_surrogates(json);
+    let expected = serde_json::from_slice::<DriverEvent>(replaced.as_deref().unwrap_or(json));
+    match (DriverEvent::from_json(json), expected) {
+        (Ok(event), Ok(expected)) => {
+            assert_eq!(event, expected);
+            // What decodes within the limits may exceed them in another form, such as `1E9` in free JSON.
+            if let Ok(encoded) = event.to_json() {
+                assert_eq!(Some(encoded), serde_json::to_vec(&expected).ok());
+            }
+        }
+        (Err(error), Ok(_)) => assert!(
+            matches!(error.kind(), DecodeErrorKind::TooLarge | DecodeErrorKind::TooDeep),
+            "{error:?}"
+        ),
+        (Ok(event), Err(error)) => panic!("{error}: {event:?}"),
+        (Err(_), Err(_)) => {}
     }
 }
 

@@ -4,7 +4,7 @@ use super::decode_error::{DecodeError, DecodeErrorKind};
 use super::fault::error_at;
 use super::limits::Limits;
 use super::surrogates::replace_lone_surrogates;
-use super::{depth, diagnose};
+use super::{depth, diagnose, read};
 use crate::event::DriverEvent;
 
 impl DriverEvent {
@@ -36,7 +36,18 @@ impl DriverEvent {
     /// # Errors
     /// Returns the same errors as [`from_json`](Self::from_json).
     pub fn from_json_with(json: &[u8], limits: Limits) -> Result<Self, DecodeError> {
-        let text = check_limits(json, limits)?;
+        check_size(json, limits)?;
+        let text = str::from_utf8(json);
+        if let Ok(text) = text
+            && let Some(event) = read::read(text, limits)
+        {
+            return Ok(event);
+        }
+        check_depth(json, limits)?;
+        let text = text.map_err(|error| {
+            let message = format!("text is not UTF-8: {error}");
+            error_at(json, DecodeErrorKind::Syntax, message, error.valid_up_to())
+        })?;
         let error = match parse(text) {
             Ok(event) => return Ok(event),
             Err(error) => error,
@@ -50,24 +61,24 @@ impl DriverEvent {
     }
 }
 
-/// Returns the text if it is UTF-8 and within the limits.
-fn check_limits(json: &[u8], limits: Limits) -> Result<&str, DecodeError> {
-    if json.len() > limits.max_bytes() {
-        let message = format!(
-            "text of {} bytes exceeds the limit of {} bytes",
-            json.len(),
-            limits.max_bytes()
-        );
-        return Err(error_at(json, DecodeErrorKind::TooLarge, message, limits.max_bytes()));
+fn check_size(json: &[u8], limits: Limits) -> Result<(), DecodeError> {
+    if json.len() <= limits.max_bytes() {
+        return Ok(());
     }
-    if let Some(offset) = depth::find_deeper_than(json, limits.max_depth()) {
-        let message = format!("JSON nests deeper than the limit of {} levels", limits.max_depth());
-        return Err(error_at(json, DecodeErrorKind::TooDeep, message, offset));
-    }
-    std::str::from_utf8(json).map_err(|error| {
-        let message = format!("text is not UTF-8: {error}");
-        error_at(json, DecodeErrorKind::Syntax, message, error.valid_up_to())
-    })
+    let message = format!(
+        "text of {} bytes exceeds the limit of {} bytes",
+        json.len(),
+        limits.max_bytes()
+    );
+    Err(error_at(json, DecodeErrorKind::TooLarge, message, limits.max_bytes()))
+}
+
+fn check_depth(json: &[u8], limits: Limits) -> Result<(), DecodeError> {
+    let Some(offset) = depth::find_deeper_than(json, limits.max_depth()) else {
+        return Ok(());
+    };
+    let message = format!("JSON nests deeper than the limit of {} levels", limits.max_depth());
+    Err(error_at(json, DecodeErrorKind::TooDeep, message, offset))
 }
 
 fn parse(text: &str) -> serde_json::Result<DriverEvent> {

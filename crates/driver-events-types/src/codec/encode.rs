@@ -3,6 +3,7 @@ use std::io;
 use super::encode_checks::{self, CheckedValue};
 use super::encode_error::{EncodeError, EncodeErrorKind};
 use super::limits::Limits;
+use super::write::{Write, Writer};
 use super::{depth, float, json, time};
 use crate::event::DriverEvent;
 
@@ -43,6 +44,17 @@ impl DriverEvent {
     /// # Errors
     /// Returns the same errors as [`write_json`](Self::write_json).
     pub fn write_json_with(&self, out: &mut Vec<u8>, limits: Limits) -> Result<(), EncodeError> {
+        let start = out.len();
+        if self.write(&mut Writer::new(out, limits)).is_some() {
+            return Ok(());
+        }
+        out.truncate(start);
+        self.write_with_serde(out, limits)
+    }
+
+    /// Writes through serde, and so finds the error of an event that [`write`](Write::write) does not write.
+    #[cold]
+    fn write_with_serde(&self, out: &mut Vec<u8>, limits: Limits) -> Result<(), EncodeError> {
         // Checked first: the serializer below recurses into the event.
         if self.free_json_depth() > limits.max_depth() {
             return Err(too_deep(self, limits));

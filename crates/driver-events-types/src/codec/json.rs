@@ -297,7 +297,7 @@ fn enter_level<S: Serializer>(depth_left: usize) -> Result<usize, S::Error> {
         .ok_or_else(|| S::Error::custom("JSON nests too deep"))
 }
 
-fn serialize_number<S: Serializer>(number: &Number, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize_number<S: Serializer>(number: &Number, serializer: S) -> Result<S::Ok, S::Error> {
     if let Some(value) = number.as_u64() {
         return serializer.serialize_u64(value);
     }

@@ -1,4 +1,5 @@
-//! The JSON codec. serde does the work; this module corrects the cases in which serde_json alone breaks the contract.
+//! The JSON codec. `write` and `read` have the contract's form. serde does the rest; the other modules correct the cases in
+//! which serde_json alone breaks the contract.
 
 pub(crate) mod decode_error;
 pub(crate) mod decoded;
@@ -19,5 +20,9 @@ mod diagnose;
 mod encode;
 mod encode_checks;
 mod fault;
+mod objects;
+mod plain_run;
+mod read;
 mod text;
 mod validate;
+mod write;

@@ -23,4 +23,5 @@ mod limits;
 mod surrogates;
 
 mod behaviour;
+mod by_position;
 mod property;

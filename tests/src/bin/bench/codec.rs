@@ -1,6 +1,9 @@
 //! The codec compared with the plain serde derive of the same contract.
 
+use std::collections::BTreeMap;
+
 use driver_events_types::DriverEvent;
+use serde_json::Value;
 
 use crate::Failure;
 use crate::plain_contract::PlainEvent;
@@ -61,15 +64,29 @@ pub(crate) fn run() -> Result<(), Failure> {
             })
         },
     )?;
+    let reordered: Vec<String> = lines
+        .iter()
+        .map(|line| Ok(in_other_order(serde_json::from_slice(line)?).to_string()))
+        .collect::<Result<_, Failure>>()?;
+    let pretty: Vec<String> = plain
+        .iter()
+        .map(serde_json::to_string_pretty)
+        .collect::<Result<_, _>>()?;
+    compare_decoders("decode: from_json / serde derive", &lines)?;
+    compare_decoders("decode, keys in another order", &bytes_of(&reordered))?;
+    compare_decoders("decode, pretty-printed", &bytes_of(&pretty))
+}
+
+fn compare_decoders(what: &str, texts: &[&[u8]]) -> Result<(), Failure> {
     compare(
-        "decode: from_json / serde derive",
-        events,
+        what,
+        texts.len() * REPEATS,
         Ratio::Time,
         || {
             timed(|| {
                 for _ in 0..REPEATS {
-                    for line in &lines {
-                        std::hint::black_box(DriverEvent::from_json(line)?);
+                    for text in texts {
+                        std::hint::black_box(DriverEvent::from_json(text)?);
                     }
                 }
                 Ok(())
@@ -78,12 +95,31 @@ pub(crate) fn run() -> Result<(), Failure> {
         || {
             timed(|| {
                 for _ in 0..REPEATS {
-                    for line in &lines {
-                        std::hint::black_box(serde_json::from_slice::<PlainEvent>(line)?);
+                    for text in texts {
+                        std::hint::black_box(serde_json::from_slice::<PlainEvent>(text)?);
                     }
                 }
                 Ok(())
             })
         },
     )
+}
+
+fn bytes_of(texts: &[String]) -> Vec<&[u8]> {
+    texts.iter().map(String::as_bytes).collect()
+}
+
+/// Sorts the keys of every object, whether or not serde_json keeps their order.
+fn in_other_order(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let sorted: BTreeMap<_, _> = map.into_iter().collect();
+            sorted
+                .into_iter()
+                .map(|(key, value)| (key, in_other_order(value)))
+                .collect()
+        }
+        Value::Array(values) => values.into_iter().map(in_other_order).collect(),
+        scalar => scalar,
+    }
 }
