@@ -1,4 +1,4 @@
-//! What happens to each event on its way, one operation at a time, without a server and without waiting.
+//! Operations on an event, one at a time, without a server and without waiting.
 //!
 //! `cargo xtask bench instructions` counts the instructions of each operation under callgrind, and the tests of this crate count
 //! allocations: numbers that do not depend on how busy the machine is.

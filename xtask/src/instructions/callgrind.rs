@@ -16,8 +16,8 @@ const RUNS: usize = 5;
 pub(super) struct Program(PathBuf);
 
 impl Program {
-    /// Builds the program, optimised. One codegen unit, so that the same code is inlined in every folder. C code, of librdkafka, is
-    /// always compiled with the same flags: it is counted, too.
+    /// Builds the program, optimised, whatever the environment says: what is inlined depends on incremental compilation and the
+    /// number of codegen units, and the C code of librdkafka is counted, too.
     ///
     /// # Errors
     /// Returns cargo's failure.
@@ -28,6 +28,7 @@ impl Program {
         for flags in ["CFLAGS", "CXXFLAGS"] {
             build.env(flags, "-O0 -g0");
         }
+        build.env("CARGO_INCREMENTAL", "0");
         build.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
         command::run(build.env("CARGO_TARGET_DIR", &target))?;
         Ok(Self(target.join("release/costs")))

@@ -19,7 +19,7 @@ use crate::selection::Selection;
 const SEND: &str = "send";
 const WITH_ALLOCATION: &str = "send_with_allocation";
 
-/// What to do with the counts.
+/// Use of the counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Print them.
