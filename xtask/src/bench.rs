@@ -8,13 +8,16 @@ use crate::command;
 use crate::instructions::{self, Mode};
 
 /// The options of the benchmarks.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// What to measure
     bench: Bench,
     /// `delivery`: measure memory over an outage of an hour, not of a minute
     #[arg(long)]
     hour: bool,
+    /// Measure only the comparisons whose text contains this
+    #[arg(long, value_name = "TEXT")]
+    row: Option<String>,
     /// `instructions`: fail if an operation has become more expensive than the committed counts allow
     #[arg(long, conflicts_with = "bless")]
     check: bool,
@@ -26,16 +29,22 @@ pub struct Options {
 /// A benchmark. Each prints ratios that are measured in one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Bench {
+    /// All of the others with times, and then the instructions
+    All,
     /// Encoding and decoding, against plain serde derives
     Codec,
     /// The spool and the buffer: time of a call, throughput, delivery of a backlog, memory
     Delivery,
     /// The Kafka sink and source, against librdkafka's producers and consumer
     Kafka,
+    /// A new envelope with its id and time, against a UUID
+    Mint,
     /// The NATS sinks and sources, against loops over the client
     Nats,
     /// Instructions of what happens to each event, counted by valgrind
     Instructions,
+    /// How the cost grows with live goals, sizes of events, tasks and sinks
+    Scale,
     /// The stdout sink, against a 64 KiB `BufWriter` into a pipe
     Stdout,
 }
@@ -43,24 +52,21 @@ pub enum Bench {
 /// Runs the benchmark.
 ///
 /// # Errors
-/// Returns cargo's failure.
-pub fn run(root: &Path, options: Options) -> Result<()> {
+/// Returns cargo's failure, or those of [`instructions::run`].
+pub fn run(root: &Path, options: &Options) -> Result<()> {
     let name = match options.bench {
-        Bench::Instructions => {
-            let mode = match (options.check, options.bless) {
-                (true, _) => Mode::Check,
-                (false, true) => Mode::Bless,
-                (false, false) => Mode::Report,
-            };
-            return instructions::run(root, mode, &mut Vec::new());
-        }
+        Bench::Instructions => return count_instructions(root, options),
+        Bench::All => "all",
         Bench::Codec => "codec",
         Bench::Delivery => "delivery",
         Bench::Kafka => "kafka",
+        Bench::Mint => "mint",
         Bench::Nats => "nats",
+        Bench::Scale => "scale",
         Bench::Stdout => "stdout",
     };
-    let program = [
+    let mut program = command::cargo(root);
+    program.args([
         "run",
         "--release",
         "-p",
@@ -69,7 +75,23 @@ pub fn run(root: &Path, options: Options) -> Result<()> {
         "bench",
         "--",
         name,
-    ];
-    let hour = options.hour.then_some("--hour");
-    command::run(command::cargo(root).args(program).args(hour))
+    ]);
+    program.args(options.hour.then_some("--hour"));
+    if let Some(row) = &options.row {
+        program.args(["--row", row]);
+    }
+    command::run(&mut program)?;
+    match options.bench {
+        Bench::All => count_instructions(root, options),
+        _ => Ok(()),
+    }
+}
+
+fn count_instructions(root: &Path, options: &Options) -> Result<()> {
+    let mode = match (options.check, options.bless) {
+        (true, _) => Mode::Check,
+        (false, true) => Mode::Bless,
+        (false, false) => Mode::Report,
+    };
+    instructions::run(root, mode, &mut Vec::new())
 }

@@ -162,7 +162,7 @@ fn run(command: Command) -> Result<()> {
         Command::Catalogue { check: false } => catalogue::write(&root),
         Command::Schema { check: true } => schema::check(&root),
         Command::Schema { check: false } => schema::write(&root),
-        Command::Bench(options) => bench::run(&root, options),
+        Command::Bench(options) => bench::run(&root, &options),
         Command::Faults(faults) => faults::run(&root, &faults),
         Command::Brokers { action } => brokers::run(&root, action),
     }

@@ -79,23 +79,31 @@ impl WriterEventSink {
         }
     }
 
-    async fn enqueue(&self, envelope: &Envelope) -> Result<Receipt, SinkError> {
-        if let Some(line) = self.try_enqueue(envelope)? {
+    async fn enqueue(&self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), SinkError>) -> Result<Receipt, SinkError> {
+        if let Some(line) = self.try_enqueue(write)? {
             Box::pin(self.queue.push(&line)).await?;
         }
         Ok(Receipt::Buffered)
     }
 
-    /// Appends the envelope's line to the queue, or returns the line if the queue is full.
-    fn try_enqueue(&self, envelope: &Envelope) -> Result<Option<Vec<u8>>, SinkError> {
+    /// Appends a line to the queue, or returns the line if the queue is full.
+    fn try_enqueue(
+        &self,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), SinkError>,
+    ) -> Result<Option<Vec<u8>>, SinkError> {
         // Lines are encoded in a reused buffer. Only concurrent calls allocate their own.
         let mut shared = self.scratch.try_lock().ok();
         let mut own = Vec::new();
         let line = shared.as_deref_mut().unwrap_or(&mut own);
         line.clear();
-        self.write_line(envelope, line)?;
+        write(line)?;
         let enqueued = self.queue.try_push(line)?;
         Ok((!enqueued).then(|| line.clone()))
+    }
+
+    /// Returns whether a line is the JSON of its event and nothing else.
+    fn writes_bare_json(&self) -> bool {
+        matches!(self.format, LineFormat::Set(Format::Json)) && !self.is_terminal
     }
 
     /// Writes the envelope as a line without line ending. An event that cannot be encoded is refused in every format.
@@ -119,7 +127,7 @@ impl WriterEventSink {
 #[async_trait]
 impl DriverEventSink for WriterEventSink {
     async fn send(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
-        self.enqueue(&envelope).await
+        self.enqueue(|line| self.write_line(&envelope, line)).await
     }
 
     fn guarantee(&self) -> Guarantee {
@@ -134,9 +142,18 @@ impl DriverEventSink for WriterEventSink {
         self.queue.close().await
     }
 
-    /// Overrides the default to save the boxed future of `send`.
+    /// Overrides the default to save the boxed future of `send`, and the envelope if the line has none of its attributes.
     async fn publish(&self, event: DriverEvent) -> Result<(), SinkError> {
-        self.enqueue(&Envelope::new(event)).await.map(drop)
+        if self.writes_bare_json() {
+            let written = self.enqueue(|line| Ok(event.write_json(line)?)).await;
+            if written.is_err() {
+                // JSON that is too deep to encode may be too deep for the default drop: the envelope's is iterative.
+                drop(Envelope::new(event));
+            }
+            return written.map(drop);
+        }
+        let envelope = Envelope::new(event);
+        self.enqueue(|line| self.write_line(&envelope, line)).await.map(drop)
     }
 }
 

@@ -1,6 +1,7 @@
 use driver_events_core::conformance::samples;
 use driver_events_core::{DriverEventSink, Envelope, EventId, SinkErrorKind, Stamp};
 use driver_events_stdout::{Format, WriterEventSink};
+use driver_events_types::GoalId;
 
 use crate::support::ScriptedWriter;
 
@@ -116,4 +117,18 @@ fn formats_parse_and_display_their_name() {
         error.to_string(),
         "unknown format `JSON`: use json, cloudevents or pretty"
     );
+}
+
+#[tokio::test]
+async fn published_event_that_is_too_deep_is_refused_in_every_format() {
+    for format in [Format::Json, Format::CloudEvents, Format::Pretty] {
+        let (writer, written) = ScriptedWriter::new([]);
+        let sink = WriterEventSink::builder().format(format).build(writer);
+        // Deep enough to overflow the stack if it were dropped recursively.
+        let event = samples::deep(GoalId::new(), 200_000).into_event().unwrap();
+        let error = sink.publish(event).await.unwrap_err();
+        assert_eq!(error.kind(), SinkErrorKind::Encode, "{format}: {error}");
+        sink.close().await.unwrap();
+        assert_eq!(written.text(), "", "{format}");
+    }
 }

@@ -7,11 +7,12 @@ use serde_json::Value;
 
 use crate::Failure;
 use crate::plain_contract::PlainEvent;
-use crate::rounds::{Ratio, compare, print_head, timed};
+use crate::report::{Report, Row};
+use crate::rounds::timed;
 
 const REPEATS: usize = 1_000;
 
-pub(crate) fn run() -> Result<(), Failure> {
+pub(crate) fn run(report: &Report) -> Result<(), Failure> {
     let lines: Vec<&[u8]> = crate::GOAL_RUN.lines().map(str::as_bytes).collect();
     let ours: Vec<DriverEvent> = lines
         .iter()
@@ -28,15 +29,12 @@ pub(crate) fn run() -> Result<(), Failure> {
     }
 
     let events = lines.len() * REPEATS;
-    println!(
-        "codec: {} events of the realistic run, per event; ratio of times, less is better",
+    report.ratios(&format!(
+        "Codec: {} events of the realistic run, per event; ratio of times, less is better",
         lines.len()
-    );
-    print_head();
-    compare(
-        "encode: write_json / serde derive",
-        events,
-        Ratio::Time,
+    ));
+    report.compare(
+        Row::time("encode: write_json / serde derive", events).target(0.4),
         || {
             let mut out = Vec::with_capacity(64 * 1024);
             timed(|| {
@@ -50,7 +48,7 @@ pub(crate) fn run() -> Result<(), Failure> {
                 Ok(())
             })
         },
-        || {
+        |_| {
             let mut out = Vec::with_capacity(64 * 1024);
             timed(|| {
                 for _ in 0..REPEATS {
@@ -72,16 +70,14 @@ pub(crate) fn run() -> Result<(), Failure> {
         .iter()
         .map(serde_json::to_string_pretty)
         .collect::<Result<_, _>>()?;
-    compare_decoders("decode: from_json / serde derive", &lines)?;
-    compare_decoders("decode, keys in another order", &bytes_of(&reordered))?;
-    compare_decoders("decode, pretty-printed", &bytes_of(&pretty))
+    compare_decoders(report, "decode: from_json / serde derive", 0.4, &lines)?;
+    compare_decoders(report, "decode, keys in another order", 1.0, &bytes_of(&reordered))?;
+    compare_decoders(report, "decode, pretty-printed", 1.0, &bytes_of(&pretty))
 }
 
-fn compare_decoders(what: &str, texts: &[&[u8]]) -> Result<(), Failure> {
-    compare(
-        what,
-        texts.len() * REPEATS,
-        Ratio::Time,
+fn compare_decoders(report: &Report, what: &str, target: f64, texts: &[&[u8]]) -> Result<(), Failure> {
+    report.compare(
+        Row::time(what, texts.len() * REPEATS).target(target),
         || {
             timed(|| {
                 for _ in 0..REPEATS {
@@ -92,7 +88,7 @@ fn compare_decoders(what: &str, texts: &[&[u8]]) -> Result<(), Failure> {
                 Ok(())
             })
         },
-        || {
+        |_| {
             timed(|| {
                 for _ in 0..REPEATS {
                     for text in texts {

@@ -4,7 +4,8 @@
 use driver_events_types::Decoded;
 
 use crate::Failure;
-use crate::rounds::{Ratio, compare, print_head, timed};
+use crate::report::{Report, Row};
+use crate::rounds::timed;
 
 const SHORT: usize = 64 * 1024;
 const TIMES: usize = 8;
@@ -44,9 +45,8 @@ const SHAPES: [(&str, [&str; 4]); 9] = [
     ("blanks", ["", "\n", "", ""]),
 ];
 
-pub(crate) fn run() -> Result<(), Failure> {
-    println!("\nhostile text: one of 512 KiB / eight of 64 KiB, per text; near 1 is linear time");
-    print_head();
+pub(crate) fn run(report: &Report) -> Result<(), Failure> {
+    report.ratios("Hostile text: one of 512 KiB / eight of 64 KiB, per text; near 1 is linear time");
     for (what, shape) in SHAPES {
         let (long, short) = (text(shape, SHORT * TIMES), text(shape, SHORT));
         let decode = |text: &str, times: usize| {
@@ -58,7 +58,11 @@ pub(crate) fn run() -> Result<(), Failure> {
                 Ok(())
             })
         };
-        compare(what, 1, Ratio::Time, || decode(&long, 1), || decode(&short, TIMES))?;
+        report.compare(
+            Row::time(what, 1).target(2.0),
+            || decode(&long, 1),
+            |_| decode(&short, TIMES),
+        )?;
     }
     Ok(())
 }

@@ -1,66 +1,69 @@
+//! Alternating rounds: every side of a comparison runs once in each, so that changes in the speed of the machine affect all.
+
 use std::time::{Duration, Instant};
 
 use crate::Failure;
+use crate::report::Ratio;
 
 /// Number of measured rounds. One warm-up round precedes them.
 pub(crate) const ROUNDS: usize = 11;
+/// Number of rounds where the ratios of fewer are on both sides of the target.
+const MOST_ROUNDS: usize = 33;
 
-/// Prints the header of a table.
-pub(crate) fn print_head() {
-    println!(
-        "{:<44} {:>12} {:>12} {:>8} {:>17}",
-        "what", "ours", "raw", "ratio", "min – max"
-    );
+/// The codec of a side that is written by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Codec {
+    /// The one of the types crate: the ratio shows what the rest costs.
+    Ours,
+    /// The plain serde derive, as a user would write it.
+    Derive,
 }
 
-/// Times both sides alternately and prints their medians per event, and their ratio.
-pub(crate) fn compare(
-    what: &str,
-    events: usize,
-    ratio: Ratio,
-    mut ours: impl FnMut() -> Result<Duration, Failure>,
-    mut raw: impl FnMut() -> Result<Duration, Failure>,
-) -> Result<(), Failure> {
-    ours()?;
-    raw()?;
-    let mut times = Vec::with_capacity(ROUNDS);
-    for round in 0..ROUNDS {
-        // The sides alternate in which goes first.
-        times.push(if round % 2 == 0 {
-            let ours = ours()?;
-            (ours, raw()?)
-        } else {
-            let raw = raw()?;
-            (ours()?, raw)
-        });
-    }
-    let per_event = |time: Duration| time.as_secs_f64() * 1e9 / events as f64;
-    let ours = median(times.iter().map(|(ours, _)| per_event(*ours)).collect());
-    let raw = median(times.iter().map(|(_, raw)| per_event(*raw)).collect());
-    let ratios: Vec<f64> = times
-        .iter()
-        .map(|(ours, raw)| match ratio {
-            Ratio::Time => ours.as_secs_f64() / raw.as_secs_f64(),
-            Ratio::Speed => raw.as_secs_f64() / ours.as_secs_f64(),
-        })
-        .collect();
-    let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = ratios.iter().copied().fold(0.0, f64::max);
-    println!(
-        "{what:<44} {ours:>9.0} ns {raw:>9.0} ns {:>8.2} {:>17}",
-        median(ratios),
-        format!("{least:.2} – {most:.2}")
-    );
-    Ok(())
-}
-
-/// Quantity that a ratio compares.
+/// Time of each side in one round.
 #[derive(Clone, Copy)]
-pub(crate) enum Ratio {
-    /// Our time / theirs: less is better.
-    Time,
-    /// Our events per second / theirs: more is better.
-    Speed,
+pub(crate) struct Round {
+    pub(crate) ours: Duration,
+    pub(crate) raw: Duration,
+    pub(crate) derive: Option<Duration>,
+}
+
+/// Measures rounds, and more of them while their ratios are on both sides of the target.
+pub(crate) fn alternate(
+    (ratio, target): (Ratio, Option<f64>),
+    has_derive: bool,
+    mut ours: impl FnMut() -> Result<Duration, Failure>,
+    mut raw: impl FnMut(Codec) -> Result<Duration, Failure>,
+) -> Result<Vec<Round>, Failure> {
+    let mut round = |number: usize| {
+        let (mut own, mut by_hand, mut derive) = (Duration::ZERO, Duration::ZERO, None);
+        // Each side is the first one in some rounds.
+        for turn in 0..3 {
+            match (turn + number) % 3 {
+                0 => own = ours()?,
+                1 => by_hand = raw(Codec::Ours)?,
+                _ if has_derive => derive = Some(raw(Codec::Derive)?),
+                _ => {}
+            }
+        }
+        Ok::<_, Failure>(Round {
+            ours: own,
+            raw: by_hand,
+            derive,
+        })
+    };
+    round(0)?;
+    let mut rounds = Vec::with_capacity(MOST_ROUNDS);
+    while rounds.len() < ROUNDS
+        || (rounds.len() < MOST_ROUNDS && target.is_some_and(|target| spans(&rounds, ratio, target)))
+    {
+        rounds.push(round(rounds.len())?);
+    }
+    Ok(rounds)
+}
+
+fn spans(rounds: &[Round], ratio: Ratio, target: f64) -> bool {
+    let is_below = |round: &Round| ratio.of(round.ours, round.raw) < target;
+    rounds.iter().any(is_below) && !rounds.iter().all(is_below)
 }
 
 /// Measures the time that `work` takes.

@@ -6,37 +6,35 @@ use std::time::Duration;
 
 use driver_events_core::{DriverEventSink, Envelope};
 use driver_events_stdout::WriterEventSink;
-use driver_events_types::DriverEvent;
 
 use crate::Failure;
-use crate::rounds::{Ratio, compare, print_head, timed};
+use crate::events::{RawEvent, events, raw_events};
+use crate::report::{Report, Row};
+use crate::rounds::timed;
 
 const REPEATS: usize = 2_000;
 
 /// Batch size of the command-line tool and other bulk senders.
 const BATCH: usize = 256;
 
-pub(crate) fn run() -> Result<(), Failure> {
-    let events: Vec<DriverEvent> = crate::GOAL_RUN
-        .lines()
-        .map(|line| DriverEvent::from_json(line.as_bytes()))
-        .collect::<Result<_, _>>()?;
+pub(crate) fn run(report: &Report) -> Result<(), Failure> {
+    let total = crate::GOAL_RUN.lines().count() * REPEATS;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let total = events.len() * REPEATS;
-    println!("stdout: {total} events into a pipe, per event; ratio of speeds, more is better");
-    print_head();
+    report.ratios(&format!(
+        "stdout: {total} events into a pipe, per event; ratio of speeds, more is better"
+    ));
     // Both sides own their events and drop each one after sending, as a driver does.
-    let raw = || {
-        let events: Vec<DriverEvent> = repeated(&events).collect();
+    let raw = |codec| {
+        let events = raw_events(total, codec)?;
         through_pipe(|pipe| write_buffered(events, pipe))
     };
-    compare(
-        "send_batch of 256 ready envelopes / BufWriter",
-        total,
-        Ratio::Speed,
+    report.compare(
+        Row::speed("send_batch of 256 ready envelopes / BufWriter", total)
+            .target(0.95)
+            .with_derive(),
         || {
             let mut batches: Vec<Vec<Envelope>> = Vec::new();
-            for (index, event) in repeated(&events).enumerate() {
+            for (index, event) in events(total)?.into_iter().enumerate() {
                 if index % BATCH == 0 {
                     batches.push(Vec::with_capacity(BATCH));
                 }
@@ -61,12 +59,12 @@ pub(crate) fn run() -> Result<(), Failure> {
         },
         raw,
     )?;
-    compare(
-        "send of ready envelopes / BufWriter 64 KiB",
-        total,
-        Ratio::Speed,
+    report.compare(
+        Row::speed("send of ready envelopes / BufWriter 64 KiB", total)
+            .target(0.95)
+            .with_derive(),
         || {
-            let envelopes: Vec<Envelope> = repeated(&events).map(Envelope::new).collect();
+            let envelopes: Vec<Envelope> = events(total)?.into_iter().map(Envelope::new).collect();
             through_pipe(|pipe| {
                 let sink = WriterEventSink::new(pipe);
                 timed(|| {
@@ -82,12 +80,12 @@ pub(crate) fn run() -> Result<(), Failure> {
         },
         raw,
     )?;
-    compare(
-        "publish of ready events / BufWriter 64 KiB",
-        total,
-        Ratio::Speed,
+    report.compare(
+        Row::speed("publish of ready events / BufWriter 64 KiB", total)
+            .target(0.95)
+            .with_derive(),
         || {
-            let events: Vec<DriverEvent> = repeated(&events).collect();
+            let events = events(total)?;
             through_pipe(|pipe| {
                 let sink = WriterEventSink::new(pipe);
                 timed(|| {
@@ -105,11 +103,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     )
 }
 
-fn repeated(events: &[DriverEvent]) -> impl Iterator<Item = DriverEvent> {
-    std::iter::repeat_n(events, REPEATS).flatten().cloned()
-}
-
-fn write_buffered(events: Vec<DriverEvent>, pipe: PipeWriter) -> Result<Duration, Failure> {
+fn write_buffered(events: Vec<RawEvent>, pipe: PipeWriter) -> Result<Duration, Failure> {
     let mut pipe = BufWriter::with_capacity(64 * 1024, pipe);
     let mut line = Vec::with_capacity(4096);
     timed(|| {

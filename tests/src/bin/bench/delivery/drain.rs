@@ -12,22 +12,22 @@ use driver_events_spool::Durability;
 use rdkafka::ClientConfig;
 use tokio::runtime::Runtime;
 
+use super::STREAM;
 use super::spools::{builder, new_file, send_all, with_dead_target};
-use super::{STREAM, print_head as print_targets, print_row};
 use crate::Failure;
 use crate::events::of_goals;
-use crate::rounds::{Ratio, compare, median, print_head, timed};
+use crate::report::{Report, Row};
+use crate::rounds::{median, timed};
 use crate::runtimes::many_threads;
 
 const EVENTS: u32 = 81_920;
 const GOALS: u32 = 1_024;
 const EVENTS_OF_ONE_GOAL: u32 = 10_240;
 
-pub(super) fn jetstream(folder: &Path, server: &NatsServer) -> Result<(), Failure> {
-    println!(
-        "\nBacklog into JetStream, {EVENTS} events of {GOALS} goals, per event; ratio of speeds, target: at least 0.8"
-    );
-    print_head();
+pub(super) fn jetstream(report: &Report, folder: &Path, server: &NatsServer) -> Result<(), Failure> {
+    report.ratios(&format!(
+        "Backlog into JetStream, {EVENTS} events of {GOALS} goals, per event; ratio of speeds, more is better"
+    ));
     let runtime = many_threads()?;
     let client = runtime.block_on(async_nats::connect(server.client_url()))?;
     runtime.block_on(ensure_stream(&client, &StreamSettings::new(STREAM)))?;
@@ -35,21 +35,18 @@ pub(super) fn jetstream(folder: &Path, server: &NatsServer) -> Result<(), Failur
         jetstream::new(client.clone()).get_stream(STREAM).await?.purge().await?;
         Ok(JetStreamEventSink::new(client.clone(), STREAM).await?)
     };
-    compare(
-        "drain / send_batch",
-        EVENTS as usize,
-        Ratio::Speed,
+    report.compare(
+        Row::speed("drain / send_batch", EVENTS as usize).target(0.8),
         || drain(&runtime, folder, of_goals(GOALS, EVENTS), runtime.block_on(open())?),
-        || from_memory(&runtime, of_goals(GOALS, EVENTS), &runtime.block_on(open())?),
+        |_| from_memory(&runtime, of_goals(GOALS, EVENTS), &runtime.block_on(open())?),
     )?;
-    one_goal(&runtime, folder, "JetStream", || runtime.block_on(open()))
+    one_goal(report, &runtime, folder, "JetStream", || runtime.block_on(open()))
 }
 
-pub(super) fn kafka(folder: &Path, broker: &KafkaBroker) -> Result<(), Failure> {
-    println!(
-        "\nBacklog into Kafka, {EVENTS} events of {GOALS} goals, per event; ratio of speeds, target: at least 0.8"
-    );
-    print_head();
+pub(super) fn kafka(report: &Report, folder: &Path, broker: &KafkaBroker) -> Result<(), Failure> {
+    report.ratios(&format!(
+        "Backlog into Kafka, {EVENTS} events of {GOALS} goals, per event; ratio of speeds, more is better"
+    ));
     let runtime = many_threads()?;
     broker.admin().create_topic("drain", 4, 1, &[])?;
     let mut config = ClientConfig::new();
@@ -58,17 +55,16 @@ pub(super) fn kafka(folder: &Path, broker: &KafkaBroker) -> Result<(), Failure> 
         let _entered = runtime.enter();
         Ok::<_, Failure>(KafkaEventSink::builder(config.clone()).topic("drain").build()?)
     };
-    compare(
-        "drain / send_batch",
-        EVENTS as usize,
-        Ratio::Speed,
+    report.compare(
+        Row::speed("drain / send_batch", EVENTS as usize).target(0.8),
         || drain(&runtime, folder, of_goals(GOALS, EVENTS), open()?),
-        || from_memory(&runtime, of_goals(GOALS, EVENTS), &open()?),
+        |_| from_memory(&runtime, of_goals(GOALS, EVENTS), &open()?),
     )?;
-    one_goal(&runtime, folder, "Kafka", open)
+    one_goal(report, &runtime, folder, "Kafka", open)
 }
 
 fn one_goal<S: DriverEventSink>(
+    report: &Report,
     runtime: &Runtime,
     folder: &Path,
     name: &str,
@@ -80,8 +76,8 @@ fn one_goal<S: DriverEventSink>(
         rates.push(f64::from(EVENTS_OF_ONE_GOAL) / time.as_secs_f64());
     }
     let rate = median(rates);
-    print_targets(&format!("One goal alone into {name}, {EVENTS_OF_ONE_GOAL} events"));
-    print_row(
+    report.figures(&format!("One goal alone into {name}, {EVENTS_OF_ONE_GOAL} events"));
+    report.figure(
         "drain",
         &format!("{rate:.0} events/s"),
         Some(("≥ 5,000/s", rate >= 5_000.0)),

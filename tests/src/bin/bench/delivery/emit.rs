@@ -11,11 +11,12 @@ use driver_events_spool::Durability;
 use tokio::runtime::Runtime;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::STREAM;
 use super::raw_store::RawStore;
 use super::spools::{builder, new_file};
-use super::{STREAM, print_head, print_row};
 use crate::Failure;
 use crate::events::envelopes;
+use crate::report::Report;
 use crate::runtimes::many_threads;
 
 const EVENTS: usize = 5_000;
@@ -37,8 +38,8 @@ impl Percentiles {
     }
 }
 
-pub(super) fn run(folder: &Path, server: &mut NatsServer) -> Result<(), Failure> {
-    print_head(&format!(
+pub(super) fn run(report: &Report, folder: &Path, server: &mut NatsServer) -> Result<(), Failure> {
+    report.figures(&format!(
         "One task at 1,000 events/s, {EVENTS} events: p50 / p99 / p99.9 of a call; the targets are for p99"
     ));
     let runtime = many_threads()?;
@@ -69,12 +70,12 @@ pub(super) fn run(folder: &Path, server: &mut NatsServer) -> Result<(), Failure>
                 _ => None,
             };
             let target = limit.map(|(text, limit)| (text, times.1 <= limit));
-            print_row(&what, &times.text(), target);
+            report.figure(&what, &times.text(), target);
             if name == "spool, power" && broker == "dead" {
                 let raw = raw_commits(folder)?;
-                print_row("raw commit of one row, synchronous=FULL", &raw.text(), None);
+                report.figure("raw commit of one row, synchronous=FULL", &raw.text(), None);
                 let ratio = times.1.as_secs_f64() / raw.1.as_secs_f64();
-                print_row(
+                report.figure(
                     "p99 of the last two",
                     &format!("{ratio:.2}"),
                     Some(("≤ 3", ratio <= 3.0)),

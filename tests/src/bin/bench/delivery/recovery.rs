@@ -11,25 +11,27 @@ use driver_events_spool::Durability;
 use tokio::runtime::Runtime;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use super::STREAM;
 use super::spools::{builder, new_file, send_all, with_dead_target};
-use super::{STREAM, print_head, print_row};
 use crate::Failure;
 use crate::events::envelopes;
+use crate::report::Report;
+use crate::resident::resident_kib;
 use crate::runtimes::many_threads;
 
 const FILE_BYTES: u64 = 1 << 30;
 const EVENT_BYTES: usize = 16 * 1024;
 
-pub(super) fn run(folder: &Path, server: &mut NatsServer, whole_hour: bool) -> Result<(), Failure> {
-    print_head("After an outage");
+pub(super) fn run(report: &Report, folder: &Path, server: &mut NatsServer, whole_hour: bool) -> Result<(), Failure> {
+    report.figures("After an outage");
     let runtime = many_threads()?;
-    open_large(&runtime, folder)?;
-    return_of_the_broker(&runtime, folder, server)?;
+    open_large(report, &runtime, folder)?;
+    return_of_the_broker(report, &runtime, folder, server)?;
     let outage = Duration::from_secs(if whole_hour { 3_600 } else { 60 });
-    memory(&runtime, folder, outage)
+    memory(report, &runtime, folder, outage)
 }
 
-fn open_large(runtime: &Runtime, folder: &Path) -> Result<(), Failure> {
+fn open_large(report: &Report, runtime: &Runtime, folder: &Path) -> Result<(), Failure> {
     let path = new_file(folder);
     let time = runtime.block_on(async {
         let spool = with_dead_target(&path, Durability::Process).await?;
@@ -46,7 +48,7 @@ fn open_large(runtime: &Runtime, folder: &Path) -> Result<(), Failure> {
     })?;
     std::fs::remove_file(&path)?;
     let measured = format!("{:.0} ms", time.as_secs_f64() * 1e3);
-    print_row(
+    report.figure(
         "open a spool of 1 GiB",
         &measured,
         Some(("≤ 2 s", time <= Duration::from_secs(2))),
@@ -54,7 +56,12 @@ fn open_large(runtime: &Runtime, folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn return_of_the_broker(runtime: &Runtime, folder: &Path, server: &mut NatsServer) -> Result<(), Failure> {
+fn return_of_the_broker(
+    report: &Report,
+    runtime: &Runtime,
+    folder: &Path,
+    server: &mut NatsServer,
+) -> Result<(), Failure> {
     let url = server.client_url();
     let spool = runtime.block_on(async {
         let client = async_nats::connect(&url).await?;
@@ -80,7 +87,7 @@ fn return_of_the_broker(runtime: &Runtime, folder: &Path, server: &mut NatsServe
     let time = start.elapsed();
     runtime.block_on(spool.close())?;
     let measured = format!("{:.2} s", time.as_secs_f64());
-    print_row(
+    report.figure(
         "first delivery after the broker's return",
         &measured,
         Some(("≤ 5 s", time <= Duration::from_secs(5))),
@@ -89,7 +96,7 @@ fn return_of_the_broker(runtime: &Runtime, folder: &Path, server: &mut NatsServe
 }
 
 /// The growth of this process from the first second of the outage to the last.
-fn memory(runtime: &Runtime, folder: &Path, outage: Duration) -> Result<(), Failure> {
+fn memory(report: &Report, runtime: &Runtime, folder: &Path, outage: Duration) -> Result<(), Failure> {
     let path = new_file(folder);
     let growth = runtime.block_on(async {
         let spool = with_dead_target(&path, Durability::Process).await?;
@@ -115,18 +122,10 @@ fn memory(runtime: &Runtime, folder: &Path, outage: Duration) -> Result<(), Fail
         Ok::<_, Failure>(most.saturating_sub(before))
     })?;
     let mib = growth / 1024;
-    print_row(
+    report.figure(
         &format!("growth of memory, 1,000 events/s for {} s", outage.as_secs()),
         &format!("{mib} MiB"),
         Some(("≤ 64 MiB", mib <= 64)),
     );
     Ok(())
-}
-
-/// Returns the resident memory of this process, 0 where the system does not say.
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok())
-        .unwrap_or(0)
 }

@@ -11,8 +11,8 @@ use tokio::runtime::Runtime;
 use tokio::time::sleep;
 
 use super::spools::{Dead, new_file, noop, with_dead_target};
-use super::{print_head, print_row};
 use crate::Failure;
+use crate::report::Report;
 use crate::rounds::median;
 use crate::runtimes::many_threads;
 
@@ -21,8 +21,8 @@ const EVENTS_PER_GOAL: u32 = 5;
 const WORK: Duration = Duration::from_millis(11);
 const ROUNDS: usize = 5;
 
-pub(super) fn run(folder: &Path) -> Result<(), Failure> {
-    print_head(&format!(
+pub(super) fn run(report: &Report, folder: &Path) -> Result<(), Failure> {
+    report.figures(&format!(
         "A loop of {GOALS} goals, {EVENTS_PER_GOAL} events and {} ms of work each, target dead; time / with a no-op sink",
         WORK.as_millis()
     ));
@@ -36,7 +36,7 @@ pub(super) fn run(folder: &Path) -> Result<(), Failure> {
         }
         let ratio = median(ratios);
         let target = target.then_some(("≤ 1.05", ratio <= 1.05));
-        print_row(name, &format!("{ratio:.3}"), target);
+        report.figure(name, &format!("{ratio:.3}"), target);
     }
     Ok(())
 }

@@ -12,21 +12,21 @@ use super::raw_store::RawStore;
 use super::spools::{new_file, with_dead_target};
 use crate::Failure;
 use crate::events::envelopes;
-use crate::rounds::{Ratio, compare, print_head, timed};
+use crate::report::{Report, Row};
+use crate::rounds::timed;
 use crate::runtimes::many_threads;
 
 const EVENTS: usize = 44 * 1_000;
 const TASKS: usize = 64;
 
-pub(super) fn run(folder: &Path) -> Result<(), Failure> {
-    println!("\nInto the file, {EVENTS} events, target dead, per event; ratio of speeds, target: at least 0.8");
-    print_head();
-    compare(
-        "64 tasks, process / SQLite, batches of 64",
-        EVENTS,
-        Ratio::Speed,
+pub(super) fn run(report: &Report, folder: &Path) -> Result<(), Failure> {
+    report.ratios(&format!(
+        "Into the file, {EVENTS} events, target dead, per event; ratio of speeds, more is better"
+    ));
+    report.compare(
+        Row::speed("64 tasks, process / SQLite, batches of 64", EVENTS).target(0.8),
         || spooled(folder),
-        || raw(folder),
+        |_| raw(folder),
     )
 }
 

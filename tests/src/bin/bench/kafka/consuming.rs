@@ -7,7 +7,6 @@ use chrono::{DateTime, FixedOffset};
 use driver_events_core::DriverEventSource;
 use driver_events_harness::KafkaBroker;
 use driver_events_kafka::KafkaEventSource;
-use driver_events_types::DriverEvent;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{ClientConfig, Message};
@@ -17,29 +16,31 @@ use uuid::Uuid;
 use super::raw::{self, CountingProducer};
 use super::{config, with_topic};
 use crate::Failure;
-use crate::events::envelopes;
-use crate::rounds::{Ratio, compare, print_head};
+use crate::events::{decode, minted};
+use crate::report::{Report, Row};
+use crate::rounds::Codec;
 use crate::runtimes::many_threads;
 
 const EVENTS: usize = 44 * 2_000;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(super) fn run(broker: &KafkaBroker) -> Result<(), Failure> {
-    println!("\nReading: {EVENTS} events, per event; ratio of speeds, more is better");
-    print_head();
+pub(super) fn run(report: &Report, broker: &KafkaBroker) -> Result<(), Failure> {
+    report.ratios(&format!(
+        "Reading from Kafka: {EVENTS} events, per event; ratio of speeds, more is better"
+    ));
     let config = config(broker)?;
     let runtime = many_threads()?;
     for (has_headers, name) in [(false, "bare"), (true, "with headers")] {
         with_topic(broker, |topic| {
             let producer = CountingProducer::new(&raw::producer(config.clone()))?;
-            producer.store(topic, envelopes(EVENTS)?.into_iter(), has_headers)?;
+            producer.store(topic, minted(EVENTS, Codec::Ours)?.into_iter(), has_headers)?;
             for (is_grouped, role) in [(false, "standalone"), (true, "in a group, acknowledged")] {
-                compare(
-                    &format!("{role}, {name} / BaseConsumer"),
-                    EVENTS,
-                    Ratio::Speed,
+                report.compare(
+                    Row::speed(format!("{role}, {name} / BaseConsumer"), EVENTS)
+                        .target(0.9)
+                        .with_derive(),
                     || runtime.block_on(read(&config, topic, is_grouped)),
-                    || read_by_hand(&runtime, &config, topic, is_grouped),
+                    |codec| read_by_hand(&runtime, &config, topic, is_grouped, codec),
                 )?;
             }
             Ok(())
@@ -70,7 +71,13 @@ async fn read(config: &ClientConfig, topic: &str, is_grouped: bool) -> Result<Du
 
 /// In a group it stores the offset of each event after the work, as at-least-once consumers must; by default librdkafka
 /// stores it before.
-fn read_by_hand(runtime: &Runtime, config: &ClientConfig, topic: &str, is_grouped: bool) -> Result<Duration, Failure> {
+fn read_by_hand(
+    runtime: &Runtime,
+    config: &ClientConfig,
+    topic: &str,
+    is_grouped: bool,
+    codec: Codec,
+) -> Result<Duration, Failure> {
     let consumer: BaseConsumer = config
         .clone()
         .set("group.id", new_group())
@@ -86,8 +93,8 @@ fn read_by_hand(runtime: &Runtime, config: &ClientConfig, topic: &str, is_groupe
         for _ in 0..EVENTS {
             let message = next(&consumer)?;
             start.get_or_insert_with(Instant::now);
-            let event = DriverEvent::from_json(message.payload().ok_or("no value")?)?;
-            std::hint::black_box((event, attributes(&message)?));
+            std::hint::black_box(attributes(&message)?);
+            decode(message.payload().ok_or("no value")?, codec)?;
             if is_grouped {
                 consumer.store_offset_from_message(&message)?;
             }

@@ -11,13 +11,14 @@ use driver_events_harness::{KafkaBroker, KafkaConfig, KafkaListener};
 use rdkafka::ClientConfig;
 
 use crate::Failure;
+use crate::report::Report;
 
 const PARTITIONS: i32 = 4;
 
-pub(crate) fn run() -> Result<(), Failure> {
+pub(crate) fn run(report: &Report) -> Result<(), Failure> {
     let broker = KafkaBroker::start(KafkaConfig::new())?;
-    producing::run(&broker)?;
-    consuming::run(&broker)?;
+    producing::run(report, &broker)?;
+    consuming::run(report, &broker)?;
     compression::run(&broker)
 }
 

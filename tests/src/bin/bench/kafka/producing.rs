@@ -9,7 +9,6 @@ use std::time::Duration;
 use driver_events_core::{DriverEventSink, Envelope};
 use driver_events_harness::KafkaBroker;
 use driver_events_kafka::KafkaEventSink;
-use driver_events_types::DriverEvent;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::util::Timeout;
@@ -18,8 +17,9 @@ use tokio::runtime::Runtime;
 use super::raw::{self, CountingProducer};
 use super::{config, with_topic};
 use crate::Failure;
-use crate::events::{envelopes, events};
-use crate::rounds::{Ratio, compare, print_head, timed};
+use crate::events::{RawEvent, envelopes, events, minted, raw_events};
+use crate::report::{Report, Row};
+use crate::rounds::{Codec, timed};
 use crate::runtimes::many_threads;
 
 const EVENTS: usize = 44 * 2_000;
@@ -28,14 +28,15 @@ const TASKS: usize = 1_000;
 /// Unmeasured rounds at the start, until the JVM of the broker has compiled its hot code.
 const WARM_UPS: usize = 10;
 
-pub(super) fn run(broker: &KafkaBroker) -> Result<(), Failure> {
-    println!(
+pub(super) fn run(report: &Report, broker: &KafkaBroker) -> Result<(), Failure> {
+    report.ratios(&format!(
         "Kafka: one broker, acks=all, idempotent, lz4, {EVENTS} events, per event; ratio of speeds, more is better"
-    );
-    print_head();
+    ));
     let config = config(broker)?;
     for has_headers in [false, true] {
-        with_topic(broker, |topic| Producing::new(&config, topic, has_headers)?.rows())?;
+        with_topic(broker, |topic| {
+            Producing::new(&config, topic, has_headers)?.rows(report)
+        })?;
     }
     Ok(())
 }
@@ -64,32 +65,38 @@ impl Producing {
         })
     }
 
-    fn rows(&self) -> Result<(), Failure> {
+    fn rows(&self, report: &Report) -> Result<(), Failure> {
         for _ in 0..WARM_UPS {
-            self.by_callback()?;
+            self.by_callback(Codec::Ours)?;
         }
         let name = if self.has_headers { "with headers" } else { "bare" };
-        let row =
-            |what: &str, ours: &dyn Fn() -> Result<Duration, Failure>, raw: &dyn Fn() -> Result<Duration, Failure>| {
-                compare(&format!("{what}, {name}"), EVENTS, Ratio::Speed, ours, raw)
-            };
-        row("send_batch, all / BaseProducer", &|| self.batches(EVENTS), &|| {
-            self.by_callback()
-        })?;
-        row(
-            "send_batch, 10,000 each / BaseProducer",
-            &|| self.batches(10_000),
-            &|| self.by_callback(),
+        let row = |what: &str| Row::speed(format!("{what}, {name}"), EVENTS).with_derive();
+        let by_callback = |codec| self.by_callback(codec);
+        report.compare(
+            row("send_batch, all / BaseProducer").target(0.95),
+            || self.batches(EVENTS),
+            by_callback,
         )?;
-        row("send, window of 10,000 / BaseProducer", &|| self.window(), &|| {
-            self.by_callback()
-        })?;
-        row("publish, 1,000 tasks / BaseProducer", &|| self.tasks(), &|| {
-            self.events_by_callback()
-        })?;
-        row("publish, 1,000 tasks / FutureProducer", &|| self.tasks(), &|| {
-            self.tasks_by_hand()
-        })
+        report.compare(
+            row("send_batch, 10,000 each / BaseProducer").target(0.95),
+            || self.batches(10_000),
+            by_callback,
+        )?;
+        report.compare(
+            row("send, window of 10,000 / BaseProducer").target(0.85),
+            || self.window(),
+            by_callback,
+        )?;
+        report.compare(
+            row("publish, 1,000 tasks / BaseProducer"),
+            || self.tasks(),
+            |codec| self.events_by_callback(codec),
+        )?;
+        report.compare(
+            row("publish, 1,000 tasks / FutureProducer").target(1.3),
+            || self.tasks(),
+            |codec| self.tasks_by_hand(codec),
+        )
     }
 
     fn batches(&self, size: usize) -> Result<Duration, Failure> {
@@ -136,19 +143,19 @@ impl Producing {
         })
     }
 
-    fn by_callback(&self) -> Result<Duration, Failure> {
-        let envelopes = envelopes(EVENTS)?.into_iter();
-        timed(|| self.counting.store(&self.topic, envelopes, self.has_headers))
+    fn by_callback(&self, codec: Codec) -> Result<Duration, Failure> {
+        let events = minted(EVENTS, codec)?.into_iter();
+        timed(|| self.counting.store(&self.topic, events, self.has_headers))
     }
 
     /// Creates id and time, as `publish` does.
-    fn events_by_callback(&self) -> Result<Duration, Failure> {
-        let envelopes = events(EVENTS)?.into_iter().map(Envelope::new);
-        timed(|| self.counting.store(&self.topic, envelopes, self.has_headers))
+    fn events_by_callback(&self, codec: Codec) -> Result<Duration, Failure> {
+        let events = raw_events(EVENTS, codec)?.into_iter().map(RawEvent::mint);
+        timed(|| self.counting.store(&self.topic, events, self.has_headers))
     }
 
     fn tasks(&self) -> Result<Duration, Failure> {
-        self.in_tasks(|events| {
+        self.in_tasks(events(EVENTS)?, |events| {
             let sink = Arc::clone(&self.sink);
             async move {
                 for event in events {
@@ -159,20 +166,19 @@ impl Producing {
         })
     }
 
-    fn tasks_by_hand(&self) -> Result<Duration, Failure> {
-        self.in_tasks(|events| {
+    fn tasks_by_hand(&self, codec: Codec) -> Result<Duration, Failure> {
+        self.in_tasks(raw_events(EVENTS, codec)?, |events| {
             let (producer, topic, has_headers) = (self.futures.clone(), Arc::clone(&self.topic), self.has_headers);
             async move {
                 for event in events {
-                    let envelope = Envelope::new(event);
-                    let event = envelope.event().ok_or("a kind that is not known")?;
-                    let (key, payload) = (event.goal_id().to_string(), event.to_json()?);
+                    let event = event.mint();
+                    let (key, payload) = (event.goal_id.to_string(), event.json()?);
                     let mut record = FutureRecord::to(&topic).key(&key).payload(&payload);
-                    if let Some(time) = envelope.time() {
+                    if let Some(time) = event.envelope.time() {
                         record = record.timestamp(time.timestamp_millis());
                     }
                     if has_headers {
-                        record = record.headers(raw::headers(&envelope)?);
+                        record = record.headers(raw::headers(&event)?);
                     }
                     producer
                         .send(record, Timeout::Never)
@@ -185,15 +191,14 @@ impl Producing {
     }
 
     /// Publishes from many tasks at once; each awaits one receipt at a time.
-    fn in_tasks<F>(&self, publish: impl Fn(Vec<DriverEvent>) -> F) -> Result<Duration, Failure>
+    fn in_tasks<T, F>(&self, events: Vec<T>, publish: impl Fn(Vec<T>) -> F) -> Result<Duration, Failure>
     where
         F: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        let mut rest = events(EVENTS)?.into_iter();
-        let parts: Vec<Vec<DriverEvent>> =
-            std::iter::repeat_with(|| rest.by_ref().take(EVENTS.div_ceil(TASKS)).collect())
-                .take(TASKS)
-                .collect();
+        let mut rest = events.into_iter();
+        let parts: Vec<Vec<T>> = std::iter::repeat_with(|| rest.by_ref().take(EVENTS.div_ceil(TASKS)).collect())
+            .take(TASKS)
+            .collect();
         timed(|| {
             self.runtime.block_on(async {
                 let tasks: Vec<_> = parts.into_iter().map(|part| tokio::spawn(publish(part))).collect();

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use driver_events_core::Envelope;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -12,6 +11,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, ProducerContext};
 
 use crate::Failure;
+use crate::events::Minted;
 
 const STORE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Records sent between two polls for delivery reports.
@@ -58,17 +58,17 @@ impl CountingProducer {
         Ok(Self { producer, stored })
     }
 
-    /// Sends all envelopes and waits until all are stored.
+    /// Sends all events and waits until all are stored.
     pub(super) fn store(
         &self,
         topic: &str,
-        envelopes: impl ExactSizeIterator<Item = Envelope>,
+        events: impl ExactSizeIterator<Item = Minted>,
         has_headers: bool,
     ) -> Result<(), Failure> {
         let before = self.stored();
-        let count = envelopes.len();
-        for (number, envelope) in envelopes.enumerate() {
-            self.send(topic, &envelope, has_headers)?;
+        let count = events.len();
+        for (number, event) in events.enumerate() {
+            self.send(topic, &event, has_headers)?;
             if number % RECORDS_PER_POLL == 0 {
                 self.producer.poll(Duration::ZERO);
             }
@@ -88,15 +88,14 @@ impl CountingProducer {
         self.stored.0.load(Ordering::Relaxed)
     }
 
-    fn send(&self, topic: &str, envelope: &Envelope, has_headers: bool) -> Result<(), Failure> {
-        let event = envelope.event().ok_or("a kind that is not known")?;
-        let (key, payload) = (event.goal_id().to_string(), event.to_json()?);
+    fn send(&self, topic: &str, event: &Minted, has_headers: bool) -> Result<(), Failure> {
+        let (key, payload) = (event.goal_id.to_string(), event.json()?);
         let mut record = BaseRecord::to(topic).key(&key).payload(&payload);
-        if let Some(time) = envelope.time() {
+        if let Some(time) = event.envelope.time() {
             record = record.timestamp(time.timestamp_millis());
         }
         if has_headers {
-            record = record.headers(headers(envelope)?);
+            record = record.headers(headers(event)?);
         }
         while let Err((error, refused)) = self.producer.send(record) {
             match error {
@@ -110,16 +109,15 @@ impl CountingProducer {
 }
 
 /// The same headers as those of the sink.
-pub(super) fn headers(envelope: &Envelope) -> Result<OwnedHeaders, Failure> {
-    let event = envelope.event().ok_or("a kind that is not known")?;
-    let goal_id = event.goal_id().to_string();
-    let time = envelope.time().ok_or("no time")?;
+pub(super) fn headers(event: &Minted) -> Result<OwnedHeaders, Failure> {
+    let goal_id = event.goal_id.to_string();
+    let time = event.envelope.time().ok_or("no time")?;
     let time = time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
     let all = [
         ("ce_specversion", "1.0"),
-        ("ce_id", envelope.id().as_str()),
-        ("ce_source", envelope.source()),
-        ("ce_type", event.nats_subject()),
+        ("ce_id", event.envelope.id().as_str()),
+        ("ce_source", event.envelope.source()),
+        ("ce_type", event.subject),
         ("ce_subject", &goal_id),
         ("ce_time", &time),
         ("content-type", "application/json"),

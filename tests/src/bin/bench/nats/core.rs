@@ -1,31 +1,33 @@
 //! Core NATS: the sink compared with a loop over the client. Both stop when the server has parsed all events.
 
-use std::hint::black_box;
 use std::sync::Arc;
 
 use async_nats::Client;
-use driver_events_core::{DriverEventSink, Envelope};
+use driver_events_core::DriverEventSink;
 use driver_events_harness::NatsServer;
 use driver_events_nats::NatsEventSink;
 use tokio::runtime::Runtime;
 
 use super::raw;
 use crate::Failure;
-use crate::events::{envelopes, events};
-use crate::rounds::{Ratio, compare, print_head, timed};
+use crate::events::{RawEvent, envelopes, events, minted, raw_events};
+use crate::report::{Report, Row};
+use crate::rounds::timed;
 use crate::runtimes::{many_threads, one_thread};
 
 const EVENTS: usize = 44 * 500;
 /// Concurrent tasks on the multi-threaded runtime.
 const TASKS: usize = 16;
 
-pub(super) fn run(server: &NatsServer) -> Result<(), Failure> {
-    println!("core NATS: {EVENTS} events, per event; ratio of speeds, more is better");
-    print_head();
+pub(super) fn run(report: &Report, server: &NatsServer) -> Result<(), Failure> {
+    report.ratios(&format!(
+        "Core NATS: {EVENTS} events, per event; ratio of speeds, more is better"
+    ));
     let one = one_thread()?;
     let many = many_threads()?;
     for (has_headers, name) in [(false, "bare"), (true, "with headers")] {
         row(
+            report,
             server,
             &one,
             1,
@@ -33,6 +35,7 @@ pub(super) fn run(server: &NatsServer) -> Result<(), Failure> {
             &format!("send, {name}, one thread / async-nats"),
         )?;
         row(
+            report,
             server,
             &many,
             TASKS,
@@ -40,8 +43,7 @@ pub(super) fn run(server: &NatsServer) -> Result<(), Failure> {
             &format!("send, {name}, {TASKS} tasks / async-nats"),
         )?;
     }
-    publish(server, &one)?;
-    minting(server, &one)
+    publish(report, server, &one)
 }
 
 async fn sink(client: &Client, has_headers: bool) -> Result<Arc<NatsEventSink>, Failure> {
@@ -52,20 +54,25 @@ async fn sink(client: &Client, has_headers: bool) -> Result<Arc<NatsEventSink>, 
     Ok(Arc::new(sink))
 }
 
-fn parts(envelopes: Vec<Envelope>, tasks: usize) -> Vec<Vec<Envelope>> {
-    let size = envelopes.len().div_ceil(tasks);
-    let mut rest = envelopes.into_iter();
+fn parts<T>(events: Vec<T>, tasks: usize) -> Vec<Vec<T>> {
+    let size = events.len().div_ceil(tasks);
+    let mut rest = events.into_iter();
     std::iter::repeat_with(|| rest.by_ref().take(size).collect())
         .take(tasks)
         .collect()
 }
 
-fn row(server: &NatsServer, runtime: &Runtime, tasks: usize, has_headers: bool, name: &str) -> Result<(), Failure> {
+fn row(
+    report: &Report,
+    server: &NatsServer,
+    runtime: &Runtime,
+    tasks: usize,
+    has_headers: bool,
+    name: &str,
+) -> Result<(), Failure> {
     let client = runtime.block_on(async_nats::connect(server.client_url()))?;
-    compare(
-        name,
-        EVENTS,
-        Ratio::Speed,
+    report.compare(
+        Row::speed(name, EVENTS).target(0.95).with_derive(),
         || {
             let parts = parts(envelopes(EVENTS)?, tasks);
             let sink = runtime.block_on(sink(&client, has_headers))?;
@@ -86,15 +93,15 @@ fn row(server: &NatsServer, runtime: &Runtime, tasks: usize, has_headers: bool, 
                 })
             })
         },
-        || {
-            let parts = parts(envelopes(EVENTS)?, tasks);
+        |codec| {
+            let parts = parts(minted(EVENTS, codec)?, tasks);
             timed(|| {
                 runtime.block_on(async {
                     let sending = parts.into_iter().map(|part| {
                         let client = client.clone();
                         async move {
-                            for envelope in part {
-                                raw::publish(&client, &envelope, has_headers).await?;
+                            for event in part {
+                                raw::publish(&client, &event, has_headers).await?;
                             }
                             Ok::<_, Failure>(())
                         }
@@ -127,12 +134,12 @@ async fn all(
 }
 
 /// Both sides create id and time, as `publish` does.
-fn publish(server: &NatsServer, runtime: &Runtime) -> Result<(), Failure> {
+fn publish(report: &Report, server: &NatsServer, runtime: &Runtime) -> Result<(), Failure> {
     let client = runtime.block_on(async_nats::connect(server.client_url()))?;
-    compare(
-        "publish, with headers, one thread / async-nats",
-        EVENTS,
-        Ratio::Speed,
+    report.compare(
+        Row::speed("publish, with headers, one thread / async-nats", EVENTS)
+            .target(0.95)
+            .with_derive(),
         || {
             let events = events(EVENTS)?;
             let sink = NatsEventSink::new(client.clone());
@@ -146,46 +153,14 @@ fn publish(server: &NatsServer, runtime: &Runtime) -> Result<(), Failure> {
                 })
             })
         },
-        || {
-            let events = events(EVENTS)?;
+        |codec| {
+            let events = raw_events(EVENTS, codec)?;
             timed(|| {
                 runtime.block_on(async {
                     for event in events {
-                        raw::publish(&client, &Envelope::new(event), true).await?;
+                        raw::publish(&client, &RawEvent::mint(event), true).await?;
                     }
                     raw::barrier(&client).await?;
-                    Ok(())
-                })
-            })
-        },
-    )
-}
-
-/// Cost of creating an envelope (id and time) relative to the cost of sending it.
-fn minting(server: &NatsServer, runtime: &Runtime) -> Result<(), Failure> {
-    let client = runtime.block_on(async_nats::connect(server.client_url()))?;
-    compare(
-        "an envelope, its time and id / sending it",
-        EVENTS,
-        Ratio::Time,
-        || {
-            let events = events(EVENTS)?;
-            timed(|| {
-                for event in events {
-                    black_box(Envelope::new(event).id());
-                }
-                Ok(())
-            })
-        },
-        || {
-            let envelopes = envelopes(EVENTS)?;
-            let sink = NatsEventSink::new(client.clone());
-            timed(|| {
-                runtime.block_on(async {
-                    for envelope in envelopes {
-                        sink.send(envelope).await?;
-                    }
-                    sink.flush().await?;
                     Ok(())
                 })
             })

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::{Client, jetstream};
-use driver_events_core::{DriverEventSink, Envelope};
+use driver_events_core::DriverEventSink;
 use driver_events_harness::NatsServer;
 use driver_events_nats::{JetStreamEventSink, StreamSettings, ensure_stream};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -11,8 +11,9 @@ use tokio::runtime::Runtime;
 
 use super::raw;
 use crate::Failure;
-use crate::events::of_goals;
-use crate::rounds::{Ratio, compare, print_head, timed};
+use crate::events::{Minted, minted_of_goals, of_goals};
+use crate::report::{Report, Row};
+use crate::rounds::{Codec, timed};
 use crate::runtimes::many_threads;
 
 const STREAM: &str = "BENCH";
@@ -21,9 +22,10 @@ const EVENTS: u32 = 10_240;
 const EVENTS_ONE_BY_ONE: u32 = 1_024;
 const WINDOW: usize = 1_024;
 
-pub(super) fn run(server: &NatsServer) -> Result<(), Failure> {
-    println!("\nJetStream: one server, files, {EVENTS} events, per event; ratio of speeds, more is better");
-    print_head();
+pub(super) fn run(report: &Report, server: &NatsServer) -> Result<(), Failure> {
+    report.ratios(&format!(
+        "JetStream: one server, files, {EVENTS} events, per event; ratio of speeds, more is better"
+    ));
     let runtime = many_threads()?;
     let client = runtime.block_on(async_nats::connect(server.client_url()))?;
     let sink = runtime.block_on(async {
@@ -31,33 +33,27 @@ pub(super) fn run(server: &NatsServer) -> Result<(), Failure> {
         JetStreamEventSink::new(client.clone(), STREAM).await
     })?;
     let batch = |goals: u32| batch(&runtime, &client, &sink, goals);
-    compare(
-        "send_batch, 1024 goals / ack-each",
-        EVENTS as usize,
-        Ratio::Speed,
+    report.compare(
+        Row::speed("send_batch, 1024 goals / ack-each", EVENTS as usize),
         || batch(1_024),
-        || one_by_one(&runtime, &client, &sink),
+        |_| one_by_one(&runtime, &client, &sink),
     )?;
-    compare(
-        "send_batch, 1024 goals / window by hand",
-        EVENTS as usize,
-        Ratio::Speed,
+    report.compare(
+        Row::speed("send_batch, 1024 goals / window by hand", EVENTS as usize)
+            .target(0.95)
+            .with_derive(),
         || batch(1_024),
-        || window_by_hand(&runtime, &client),
+        |codec| window_by_hand(&runtime, &client, codec),
     )?;
-    compare(
-        "send_batch, one goal / ack-each",
-        EVENTS as usize,
-        Ratio::Speed,
+    report.compare(
+        Row::speed("send_batch, one goal / ack-each", EVENTS as usize),
         || batch(1),
-        || one_by_one(&runtime, &client, &sink),
+        |_| one_by_one(&runtime, &client, &sink),
     )?;
-    compare(
-        "send_batch, one goal / 1024 goals",
-        EVENTS as usize,
-        Ratio::Speed,
+    report.compare(
+        Row::speed("send_batch, one goal / 1024 goals", EVENTS as usize).target(0.6),
         || batch(1),
-        || batch(1_024),
+        |_| batch(1_024),
     )
 }
 
@@ -95,22 +91,20 @@ fn one_by_one(runtime: &Runtime, client: &Client, sink: &JetStreamEventSink) -> 
     Ok(time * (EVENTS / EVENTS_ONE_BY_ONE))
 }
 
-fn window_by_hand(runtime: &Runtime, client: &Client) -> Result<Duration, Failure> {
+fn window_by_hand(runtime: &Runtime, client: &Client, codec: Codec) -> Result<Duration, Failure> {
     runtime.block_on(empty(client))?;
-    let envelopes = of_goals(1_024, EVENTS);
+    let events = minted_of_goals(1_024, EVENTS, codec)?;
     let context = {
         // Created here, since the client's context spawns a task.
         let _entered = runtime.enter();
         jetstream::new(client.clone())
     };
-    let store = |envelope: Envelope| {
+    let store = |event: Minted| {
         let context = context.clone();
         async move {
-            let event = envelope.event().ok_or("a kind that is not known")?;
-            let subject = event.nats_subject();
-            let payload = event.to_json()?.into();
+            let payload = event.json()?.into();
             let published = context
-                .publish_with_headers(subject, raw::headers(&envelope)?, payload)
+                .publish_with_headers(event.subject, raw::headers(&event)?, payload)
                 .await?;
             published.await?;
             Ok::<_, Failure>(())
@@ -118,7 +112,7 @@ fn window_by_hand(runtime: &Runtime, client: &Client) -> Result<Duration, Failur
     };
     timed(|| {
         runtime.block_on(async {
-            let mut stored = stream::iter(envelopes).map(store).buffer_unordered(WINDOW);
+            let mut stored = stream::iter(events).map(store).buffer_unordered(WINDOW);
             while stored.try_next().await?.is_some() {}
             Ok(())
         })

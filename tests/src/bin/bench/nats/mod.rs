@@ -8,10 +8,11 @@ mod reading;
 use driver_events_harness::{NatsConfig, NatsServer};
 
 use crate::Failure;
+use crate::report::Report;
 
-pub(crate) fn run() -> Result<(), Failure> {
+pub(crate) fn run(report: &Report) -> Result<(), Failure> {
     let server = NatsServer::start(NatsConfig::new().jetstream())?;
-    core::run(&server)?;
-    jetstream::run(&server)?;
-    reading::run(&server)
+    core::run(report, &server)?;
+    jetstream::run(report, &server)?;
+    reading::run(report, &server)
 }

@@ -1,4 +1,4 @@
-//! The sources compared with the client's subscription and consumer, which also decode.
+//! The sources compared with the client's subscription and consumer, which also decode events and attributes.
 
 use std::time::Duration;
 
@@ -7,55 +7,57 @@ use async_nats::{Client, Message, jetstream};
 use driver_events_core::DriverEventSource;
 use driver_events_harness::NatsServer;
 use driver_events_nats::{JetStreamEventSource, NatsEventSource, StreamSettings, ensure_stream};
-use driver_events_types::DriverEvent;
 use futures_util::StreamExt;
 use tokio::runtime::Runtime;
 
 use super::raw;
 use crate::Failure;
-use crate::events::envelopes;
-use crate::rounds::{Ratio, compare, print_head, timed};
+use crate::events::{decode, minted};
+use crate::report::{Report, Row};
+use crate::rounds::{Codec, timed};
 use crate::runtimes::many_threads;
 
 const STREAM: &str = "BENCH";
 const EVENTS: usize = 44 * 250;
 
-pub(super) fn run(server: &NatsServer) -> Result<(), Failure> {
-    println!("\nReading: {EVENTS} events, per event; ratio of speeds, more is better");
-    print_head();
+pub(super) fn run(report: &Report, server: &NatsServer) -> Result<(), Failure> {
+    report.ratios(&format!(
+        "Reading from NATS: {EVENTS} events, per event; ratio of speeds, more is better"
+    ));
     let runtime = many_threads()?;
     let client = runtime.block_on(async_nats::connect(server.client_url()))?;
     for (has_headers, name) in [(false, "bare"), (true, "with headers")] {
-        compare(
-            &format!("source, {name} / subscription"),
-            EVENTS,
-            Ratio::Speed,
+        report.compare(
+            Row::speed(format!("source, {name} / subscription"), EVENTS)
+                .target(0.95)
+                .with_derive(),
             || subscribed(&runtime, &client, has_headers),
-            || subscribed_by_hand(&runtime, &client, has_headers),
+            |codec| subscribed_by_hand(&runtime, &client, has_headers, codec),
         )?;
     }
     for (has_headers, name) in [(false, "bare"), (true, "with headers")] {
         runtime.block_on(fill(&client, has_headers))?;
-        compare(
-            &format!("JetStream source, {name} / pull consumer"),
-            EVENTS,
-            Ratio::Speed,
+        report.compare(
+            Row::speed(format!("JetStream source, {name} / pull consumer"), EVENTS)
+                .target(0.95)
+                .with_derive(),
             || stored(&runtime, &client),
-            || stored_by_hand(&runtime, &client),
+            |codec| stored_by_hand(&runtime, &client, codec),
         )?;
     }
     Ok(())
 }
 
 async fn publish_all(client: Client, has_headers: bool) -> Result<(), Failure> {
-    for envelope in envelopes(EVENTS)? {
-        raw::publish(&client, &envelope, has_headers).await?;
+    for event in minted(EVENTS, Codec::Ours)? {
+        raw::publish(&client, &event, has_headers).await?;
     }
     Ok(())
 }
 
-fn decoded(message: &Message) -> Result<DriverEvent, Failure> {
-    Ok(DriverEvent::from_json(&message.payload)?)
+fn read(message: &Message, codec: Codec) -> Result<(), Failure> {
+    std::hint::black_box(raw::attributes(message.headers.as_ref())?);
+    decode(&message.payload, codec)
 }
 
 fn subscribed(runtime: &Runtime, client: &Client, has_headers: bool) -> Result<Duration, Failure> {
@@ -73,7 +75,12 @@ fn subscribed(runtime: &Runtime, client: &Client, has_headers: bool) -> Result<D
     })
 }
 
-fn subscribed_by_hand(runtime: &Runtime, client: &Client, has_headers: bool) -> Result<Duration, Failure> {
+fn subscribed_by_hand(
+    runtime: &Runtime,
+    client: &Client,
+    has_headers: bool,
+    codec: Codec,
+) -> Result<Duration, Failure> {
     let mut subscriber = runtime.block_on(async {
         let subscriber = client.subscribe("agent.driver.>").await?;
         client.flush().await?;
@@ -84,7 +91,7 @@ fn subscribed_by_hand(runtime: &Runtime, client: &Client, has_headers: bool) -> 
             let publishing = tokio::spawn(publish_all(client.clone(), has_headers));
             for _ in 0..EVENTS {
                 let message = subscriber.next().await.ok_or("the subscription ended")?;
-                std::hint::black_box(decoded(&message)?);
+                read(&message, codec)?;
             }
             publishing.await??;
             Ok(())
@@ -120,7 +127,7 @@ fn stored(runtime: &Runtime, client: &Client) -> Result<Duration, Failure> {
     })
 }
 
-fn stored_by_hand(runtime: &Runtime, client: &Client) -> Result<Duration, Failure> {
+fn stored_by_hand(runtime: &Runtime, client: &Client, codec: Codec) -> Result<Duration, Failure> {
     timed(|| {
         runtime.block_on(async {
             let stream = jetstream::new(client.clone()).get_stream(STREAM).await?;
@@ -132,7 +139,7 @@ fn stored_by_hand(runtime: &Runtime, client: &Client) -> Result<Duration, Failur
             let mut messages = consumer.messages().await?;
             for _ in 0..EVENTS {
                 let message = messages.next().await.ok_or("the consumer ended")??;
-                std::hint::black_box(decoded(&message)?);
+                read(&message, codec)?;
             }
             Ok(())
         })

@@ -1,0 +1,111 @@
+use std::io;
+use std::sync::Arc;
+
+use async_nats::jetstream;
+use driver_events_core::{DriverEventSink, Envelope, NoopEventSink};
+use driver_events_harness::{KafkaBroker, KafkaConfig, KafkaListener, NatsConfig, NatsServer};
+use driver_events_kafka::KafkaEventSink;
+use driver_events_nats::{JetStreamEventSink, NatsEventSink, StreamSettings, ensure_stream};
+use driver_events_spool::{Durability, SpooledSink};
+use driver_events_stdout::WriterEventSink;
+use rdkafka::ClientConfig;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::Failure;
+use crate::runtimes::many_threads;
+
+const STREAM: &str = "SCALE";
+const TOPIC: &str = "scale";
+const PARTITIONS: i32 = 4;
+
+/// A sink with its real server or file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Destination {
+    /// A writer that discards the lines.
+    Writer,
+    Nats,
+    JetStream,
+    Kafka,
+    /// A file whose only target discards the events.
+    Spool,
+}
+
+impl Destination {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Writer => "writer, CloudEvents",
+            Self::Nats => "NATS",
+            Self::JetStream => "JetStream",
+            Self::Kafka => "Kafka",
+            Self::Spool => "spool, process",
+        }
+    }
+}
+
+/// The servers and the folder.
+pub(super) struct Destinations {
+    pub(super) runtime: Runtime,
+    folder: TempDir,
+    nats: NatsServer,
+    kafka: KafkaBroker,
+}
+
+impl Destinations {
+    pub(super) fn start() -> Result<Self, Failure> {
+        let destinations = Self {
+            runtime: many_threads()?,
+            folder: tempfile::tempdir()?,
+            nats: NatsServer::start(NatsConfig::new().jetstream())?,
+            kafka: KafkaBroker::start(KafkaConfig::new())?,
+        };
+        let admin = destinations.kafka.admin();
+        admin.create_topic(TOPIC, PARTITIONS, 1, &[])?;
+        Ok(destinations)
+    }
+
+    /// Opens a sink, and an empty file or stream.
+    pub(super) fn open(&self, destination: Destination) -> Result<Arc<dyn DriverEventSink>, Failure> {
+        self.runtime.block_on(async {
+            Ok::<Arc<dyn DriverEventSink>, Failure>(match destination {
+                Destination::Writer => {
+                    let writer = WriterEventSink::builder().format(driver_events_stdout::Format::CloudEvents);
+                    Arc::new(writer.build(io::sink()))
+                }
+                Destination::Nats => {
+                    let client = async_nats::connect(self.nats.client_url()).await?;
+                    Arc::new(NatsEventSink::new(client))
+                }
+                Destination::JetStream => {
+                    let client = async_nats::connect(self.nats.client_url()).await?;
+                    ensure_stream(&client, &StreamSettings::new(STREAM)).await?;
+                    let stream = jetstream::new(client.clone()).get_stream(STREAM).await?;
+                    stream.purge().await?;
+                    Arc::new(JetStreamEventSink::new(client, STREAM).await?)
+                }
+                Destination::Kafka => {
+                    let mut config = ClientConfig::new();
+                    config.set("bootstrap.servers", self.kafka.bootstrap_servers(KafkaListener::Plain)?);
+                    Arc::new(KafkaEventSink::builder(config).topic(TOPIC).build()?)
+                }
+                Destination::Spool => {
+                    let file = tempfile::Builder::new().suffix(".db").tempfile_in(&self.folder)?;
+                    let path = file.into_temp_path();
+                    let builder = SpooledSink::builder(path.to_path_buf()).durability(Durability::Process);
+                    path.close()?;
+                    Arc::new(builder.deliver_to("nothing", NoopEventSink).open().await?)
+                }
+            })
+        })
+    }
+
+    /// Sends one batch and waits for its results.
+    pub(super) fn send(&self, sink: &dyn DriverEventSink, envelopes: Vec<Envelope>) -> Result<(), Failure> {
+        self.runtime.block_on(async {
+            for result in sink.send_batch(envelopes).await {
+                result?;
+            }
+            Ok(())
+        })
+    }
+}
