@@ -1,6 +1,8 @@
 //! Tests across crates: end-to-end tests (`it/`), fault campaigns on real servers (`src/bin/faults/`), benchmarks
 //! (`src/bin/bench/`), and the examples of the documents, compiled as doc tests of this crate.
 
+pub mod memory;
+
 /// The examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::command;
 use crate::instructions::{self, Mode};
+use crate::{build_costs, command};
 
 /// The options of the benchmarks.
 #[derive(Clone, Debug, clap::Args)]
@@ -29,8 +29,10 @@ pub struct Options {
 /// A benchmark. Each prints ratios that are measured in one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Bench {
-    /// All of the others with times, and then the instructions
+    /// All others but `build`
     All,
+    /// What each crate adds to the build of a program: crates, seconds, bytes
+    Build,
     /// Encoding and decoding, against plain serde derives
     Codec,
     /// The spool and the buffer: time of a call, throughput, delivery of a backlog, memory
@@ -56,6 +58,7 @@ pub enum Bench {
 pub fn run(root: &Path, options: &Options) -> Result<()> {
     let name = match options.bench {
         Bench::Instructions => return count_instructions(root, options),
+        Bench::Build => return build_costs::run(root),
         Bench::All => "all",
         Bench::Codec => "codec",
         Bench::Delivery => "delivery",

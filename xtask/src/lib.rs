@@ -23,10 +23,12 @@ pub mod release;
 
 pub mod bench;
 pub mod brokers;
+pub mod build_costs;
 pub mod faults;
 pub mod instructions;
 
 pub mod cargo_tool;
+pub mod cargo_tree;
 pub mod command;
 pub mod components;
 pub mod examples;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::command;
+use crate::cargo_tree::{crates, tree};
 use crate::output::progress;
 
 const TYPES: &str = "driver-events-types";
@@ -43,24 +43,11 @@ pub(super) fn check(root: &Path) -> Result<Vec<String>> {
     Ok(findings)
 }
 
-/// Returns the crate and every dependency, one a line, some more than once.
-fn tree(root: &Path, of: &str, arguments: &str) -> Result<String> {
-    let mut tree = command::cargo(root);
-    tree.args(["tree", "-p", of, "--prefix", "none", "--format", "{p}"]);
-    command::output(tree.args(arguments.split(' ')))
-}
-
 fn forbidden((of, _, never): &Rule, tree: &str) -> Vec<String> {
     let names: BTreeSet<_> = crates(tree).into_iter().map(|(name, _)| name).collect();
     let names = names.into_iter().filter(|name| never.contains(name));
     let line = |name| format!("{of} must not depend on {name}: `cargo tree -p {of} -i {name}` shows why");
     names.map(line).collect()
-}
-
-/// Returns each name and version once.
-fn crates(tree: &str) -> BTreeSet<(&str, &str)> {
-    let words = tree.lines().map(str::split_whitespace);
-    words.filter_map(|mut words| words.next().zip(words.next())).collect()
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ mod mint;
 mod nats;
 mod plain_contract;
 mod report;
-mod resident;
 mod rounds;
 mod runtimes;
 mod scale;

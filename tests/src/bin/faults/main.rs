@@ -15,7 +15,6 @@ mod fault_timer;
 mod foreign;
 mod kafka;
 mod load;
-mod memory;
 mod nats;
 mod random;
 mod recorder;
@@ -29,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use clap::{Parser, ValueEnum};
+use driver_events_tests::memory;
 
 use crate::kafka::Servers;
 use crate::random::Random;

@@ -8,6 +8,7 @@ use driver_events_core::{DriverEventSink, MemoryEventSink};
 use driver_events_harness::NatsServer;
 use driver_events_nats::{JetStreamEventSink, StreamSettings, ensure_stream};
 use driver_events_spool::Durability;
+use driver_events_tests::memory;
 use tokio::runtime::Runtime;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -16,7 +17,6 @@ use super::spools::{builder, new_file, send_all, with_dead_target};
 use crate::Failure;
 use crate::events::envelopes;
 use crate::report::Report;
-use crate::resident::resident_kib;
 use crate::runtimes::many_threads;
 
 const FILE_BYTES: u64 = 1 << 30;
@@ -102,14 +102,14 @@ fn memory(report: &Report, runtime: &Runtime, folder: &Path, outage: Duration) -
         let spool = with_dead_target(&path, Durability::Process).await?;
         let mut ticks = interval(Duration::from_millis(10));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        let (start, before) = (Instant::now(), resident_kib());
+        let (start, before) = (Instant::now(), memory::resident());
         let mut most = before;
         let mut sent = 0_u64;
         while start.elapsed() < outage {
             ticks.tick().await;
             send_all(&spool, envelopes(10)?).await?;
             sent += 10;
-            most = most.max(resident_kib());
+            most = most.max(memory::resident());
         }
         assert_eq!(spool.health().accepted, sent, "every event is accepted");
         let _ = spool.close().await;

@@ -1,5 +1,6 @@
-use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+use std::{fs, io};
 
 use async_nats::jetstream;
 use driver_events_core::{DriverEventSink, Envelope, NoopEventSink};
@@ -96,6 +97,30 @@ impl Destinations {
                     Arc::new(builder.deliver_to("nothing", NoopEventSink).open().await?)
                 }
             })
+        })
+    }
+
+    /// Returns the CPU time that the broker has used since it started, in steps of 10 ms.
+    pub(super) fn cpu_time(&self, destination: Destination) -> Result<Duration, Failure> {
+        let id = match destination {
+            Destination::Kafka => self.kafka.process_id(),
+            _ => self.nats.process_id(),
+        };
+        let stat = fs::read_to_string(format!("/proc/{}/stat", id.ok_or("the broker does not run")?))?;
+        // After the name, which is in parentheses: the state is the first field, user and system time the 12th and 13th.
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let ticks: u64 = fields.skip(11).take(2).map(str::parse::<u64>).sum::<Result<_, _>>()?;
+        // Linux counts in hundredths of a second for programs.
+        Ok(Duration::from_millis(ticks * 10))
+    }
+
+    /// Returns the size of an event in the stream, with its headers.
+    pub(super) fn stored_bytes_per_event(&self) -> Result<u64, Failure> {
+        self.runtime.block_on(async {
+            let client = async_nats::connect(self.nats.client_url()).await?;
+            let mut stream = jetstream::new(client).get_stream(STREAM).await?;
+            let state = &stream.info().await?.state;
+            Ok(state.bytes / state.messages.max(1))
         })
     }
 

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use driver_events_core::conformance::samples;
 use driver_events_core::{Deduplicator, DriverEventSink, Envelope, NoopEventSink, SequenceTracker, Stamp, Stamped};
+use driver_events_tests::memory;
 use futures_util::FutureExt;
 
 use super::destinations::{Destination, Destinations};
 use super::join;
 use crate::Failure;
 use crate::report::Report;
-use crate::resident::resident_kib;
 
 const GOALS: [u32; 3] = [1, 1_000, 1_000_000];
 /// Events of the measured pass, if there are fewer goals.
@@ -70,9 +70,9 @@ where
         let mut take = create(goals)?;
         // What the process needs anyway.
         pass(goals.min(BATCH), BATCH, 1, &mut take)?;
-        let before = resident_kib();
+        let before = memory::resident();
         pass(goals, goals, 1, &mut take)?;
-        let growth = resident_kib().saturating_sub(before) * 1024;
+        let growth = memory::resident().saturating_sub(before) * 1024;
         let events = goals.max(EVENTS);
         let time = pass(goals, events, 2, &mut take)?;
         times.push(time.as_secs_f64() * 1e9 / f64::from(events));

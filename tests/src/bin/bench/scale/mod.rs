@@ -1,5 +1,7 @@
-//! How the cost of an event grows: with live goals, the size of events, concurrent tasks, and the sinks of a fan-out.
+//! How the cost of an event grows: with live goals, the size of events, concurrent tasks, and the sinks of a fan-out; and what
+//! an event costs the broker.
 
+mod brokers;
 mod destinations;
 mod fan_out;
 mod goals;
@@ -15,6 +17,7 @@ pub(crate) fn run(report: &Report) -> Result<(), Failure> {
     let destinations = Destinations::start()?;
     sizes::run(report, &destinations)?;
     tasks::run(report, &destinations)?;
+    brokers::run(report, &destinations)?;
     goals::run(report, &destinations)
 }
 
