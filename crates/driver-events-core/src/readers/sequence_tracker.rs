@@ -86,7 +86,8 @@ struct Numbers {
 }
 
 impl SequenceTracker {
-    /// Creates a tracker that remembers at least the `capacity` most recent goals and runs, and at least 1.
+    /// Creates a tracker that remembers at least the `capacity` most recent goals and runs, and at least 1. A goal without missing
+    /// numbers takes 74 to 146 bytes.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self {
