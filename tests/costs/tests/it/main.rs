@@ -1,3 +1,5 @@
+//! Allocations of operations, and memory of what is kept.
+
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod allocations;
