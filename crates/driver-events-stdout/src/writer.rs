@@ -1,5 +1,6 @@
+use std::cell::Cell;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use driver_events_core::cloudevents::write_structured;
@@ -10,6 +11,14 @@ use crate::format::line_format::LineFormat;
 use crate::format::{Format, terminal_escape};
 use crate::pretty::{self, Style};
 use crate::writer_thread::queue::Queue;
+
+/// Capacity up to which a thread keeps its buffer for the next line.
+const MAX_KEPT_CAPACITY: usize = 64 * 1024;
+
+thread_local! {
+    /// Lines are encoded here, so that no lock is held meanwhile.
+    static LINE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// A sink that writes one line per event to a file, a pipe, or any other [`Write`](std::io::Write).
 ///
@@ -65,7 +74,6 @@ pub struct WriterEventSink {
     format: LineFormat,
     style: Style,
     is_terminal: bool,
-    scratch: Mutex<Vec<u8>>,
 }
 
 impl WriterEventSink {
@@ -75,7 +83,6 @@ impl WriterEventSink {
             format,
             style,
             is_terminal,
-            scratch: Mutex::default(),
         }
     }
 
@@ -91,14 +98,17 @@ impl WriterEventSink {
         &self,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), SinkError>,
     ) -> Result<Option<Vec<u8>>, SinkError> {
-        // Lines are encoded in a reused buffer. Only concurrent calls allocate their own.
-        let mut shared = self.scratch.try_lock().ok();
-        let mut own = Vec::new();
-        let line = shared.as_deref_mut().unwrap_or(&mut own);
+        // A thread that ends has no buffer any more.
+        let mut line = LINE.try_with(Cell::take).unwrap_or_default();
         line.clear();
-        write(line)?;
-        let enqueued = self.queue.try_push(line)?;
-        Ok((!enqueued).then(|| line.clone()))
+        write(&mut line)?;
+        if !self.queue.try_push(&line)? {
+            return Ok(Some(line));
+        }
+        if line.capacity() <= MAX_KEPT_CAPACITY {
+            let _ = LINE.try_with(|kept| kept.set(line));
+        }
+        Ok(None)
     }
 
     /// Returns whether a line is the JSON of its event and nothing else.
