@@ -103,6 +103,10 @@ fn with_headers() -> Vec<String> {
 #[test]
 fn decode() {
     run(driver_events_fuzz::decode, &events());
+    // Not UTF-8, in a field that serde ignores.
+    driver_events_fuzz::decode(
+        b"{\"kind\":\"escalate\",\"goal_id\":\"6f2c1f0e-8f5b-4f53-9d7c-0b1f6a0c1a01\",\"reason\":\"\",\"x\":\"\xff\"}",
+    );
 }
 
 #[test]
