@@ -5,6 +5,7 @@ pub(crate) mod attribute_checks;
 pub(crate) mod attribute_error;
 pub(crate) mod attributes;
 pub(crate) mod event_filter;
+pub(crate) mod event_id;
 pub(crate) mod trace;
 
 use std::fmt;
@@ -16,8 +17,9 @@ use chrono::{DateTime, Utc};
 use driver_events_types::{DecodeError, Decoded, DriverEvent, EncodeError, EventKind, GoalId, Limits};
 
 use self::attribute_checks::{InvalidAttribute, check_text, check_uri_reference};
-use self::attributes::{Attributes, EventId, SOURCE_UNSET, Stamp};
+use self::attributes::{Attributes, SOURCE_UNSET, Stamp};
 use self::body::Body;
+use self::event_id::EventId;
 use self::trace::Trace;
 
 /// An event with its JSON and its CloudEvents attributes: the unit that sinks send and sources deliver.
