@@ -1,15 +1,25 @@
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use driver_events_types::{Decoded, DriverEvent, EncodeError, GoalId, Limits};
 
+/// Capacity up to which a thread keeps its buffer for the next event.
+const MAX_KEPT_CAPACITY: usize = 64 * 1024;
+
+thread_local! {
+    /// The size of the JSON is not known before: it is encoded here, and copied into an allocation of its size.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// The event of an envelope and its JSON, encoded at most once.
 pub(super) struct Body {
     pub(super) content: Decoded,
     limits: Limits,
-    json: OnceLock<Result<Bytes, EncodeError>>,
-    goal_id: OnceLock<Option<GoalId>>,
+    json: OnceLock<Result<Bytes, Box<EncodeError>>>,
+    /// The goal of an event of an unknown kind, which is looked up in its JSON.
+    unknown_goal_id: OnceLock<Option<GoalId>>,
     /// Set once the event was encoded, or if it was received. Its depth is then within the limit, so the default drop is
     /// safe.
     was_encoded: AtomicBool,
@@ -17,13 +27,14 @@ pub(super) struct Body {
 
 impl Body {
     /// Creates a body, with the JSON if the event was received.
+    #[inline(always)]
     pub(super) fn new(content: Decoded, limits: Limits, json: Option<Bytes>) -> Self {
         Self {
             content,
             limits,
             was_encoded: AtomicBool::new(json.is_some()),
             json: json.map_or_else(OnceLock::new, |json| OnceLock::from(Ok(json))),
-            goal_id: OnceLock::new(),
+            unknown_goal_id: OnceLock::new(),
         }
     }
 
@@ -32,12 +43,16 @@ impl Body {
     }
 
     pub(super) fn goal_id(&self) -> Option<GoalId> {
-        *self.goal_id.get_or_init(|| self.content.goal_id())
+        match &self.content {
+            Decoded::Known(event) => Some(event.goal_id()),
+            Decoded::Unknown { .. } => *self.unknown_goal_id.get_or_init(|| self.content.goal_id()),
+        }
     }
 
     /// Returns the JSON, encoded by the first call.
     pub(super) fn json(&self) -> Result<&Bytes, &EncodeError> {
-        self.json.get_or_init(|| self.encode()).as_ref()
+        let json = self.json.get_or_init(|| self.encode().map_err(Box::new));
+        json.as_ref().map_err(|error| &**error)
     }
 
     /// Returns whether the event has no JSON yet.
@@ -63,10 +78,18 @@ impl Body {
         std::mem::replace(&mut self.content, placeholder)
     }
 
-    fn encode(&self) -> Result<Bytes, EncodeError> {
-        let mut json = Vec::with_capacity(512);
-        self.write(&mut json)?;
-        Ok(json.into())
+    /// Encodes the event.
+    pub(super) fn encode(&self) -> Result<Bytes, EncodeError> {
+        // A thread that ends has no buffer any more.
+        let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
+        buffer.clear();
+        self.write(&mut buffer)?;
+        if buffer.capacity() > MAX_KEPT_CAPACITY {
+            return Ok(buffer.into());
+        }
+        let json = Bytes::copy_from_slice(&buffer);
+        let _ = BUFFER.try_with(|kept| kept.set(buffer));
+        Ok(json)
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {

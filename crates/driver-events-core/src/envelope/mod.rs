@@ -90,6 +90,8 @@ impl Envelope {
         Ok(Self::from_parts(body, Attributes::default()))
     }
 
+    // Inlined, as is what it is called with: each call would copy the event once more.
+    #[inline(always)]
     fn from_parts(body: Body, attributes: Attributes) -> Self {
         let body = SharedBody::Own(body);
         Self {
@@ -164,6 +166,19 @@ impl Envelope {
     /// Same as [`DriverEvent::to_json`]. Every call returns the same error.
     pub fn json(&self) -> Result<&Bytes, &EncodeError> {
         self.body().json()
+    }
+
+    /// Returns the result of [`json`](Self::json), for a sink that sends it once.
+    ///
+    /// If the envelope has no clones, the JSON is not cached.
+    ///
+    /// # Errors
+    /// Same as [`json`](Self::json).
+    pub fn to_bytes(&self) -> Result<Bytes, EncodeError> {
+        if self.can_encode_directly() {
+            return self.body().encode();
+        }
+        self.json().cloned().map_err(Clone::clone)
     }
 
     /// Appends the result of [`json`](Self::json) to `out`.
