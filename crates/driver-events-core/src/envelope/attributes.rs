@@ -1,4 +1,5 @@
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 
@@ -24,6 +25,8 @@ pub struct Stamp {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Attributes {
     id: OnceLock<EventId>,
+    /// When the envelope was created, by the clock since 1970. Unlike `time`, nobody sets it: it is the time of the id.
+    created: Option<Duration>,
     source: OnceLock<Arc<str>>,
     stamp: OnceLock<Stamp>,
     traceparent: OnceLock<Arc<str>>,
@@ -33,16 +36,24 @@ pub(crate) struct Attributes {
 }
 
 impl Attributes {
+    /// Returns the attributes of an event of now.
     #[inline(always)]
-    pub(crate) fn at(time: DateTime<Utc>) -> Self {
+    pub(crate) fn now() -> Self {
+        let now = SystemTime::now();
+        let created = now.duration_since(SystemTime::UNIX_EPOCH).ok();
+        let time = created.and_then(|created| {
+            let seconds = created.as_secs().try_into().ok()?;
+            DateTime::from_timestamp(seconds, created.subsec_nanos())
+        });
         Self {
-            time: Some(time),
+            created,
+            time: Some(time.unwrap_or_else(|| now.into())),
             ..Self::default()
         }
     }
 
     pub(crate) fn id(&self) -> &EventId {
-        self.id.get_or_init(EventId::generate)
+        self.id.get_or_init(|| EventId::generate(self.created))
     }
 
     pub(crate) fn source(&self) -> Option<&Arc<str>> {

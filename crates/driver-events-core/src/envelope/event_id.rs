@@ -1,12 +1,14 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
-use uuid::Uuid;
 use uuid::fmt::Hyphenated;
+use uuid::{ContextV7, Timestamp, Uuid};
 
 use super::attribute_checks::{InvalidAttribute, check_text};
+use crate::lock::lock;
 
 /// Identifies one event across retries, replays and transports. Duplicates have equal ids.
 ///
@@ -14,6 +16,9 @@ use super::attribute_checks::{InvalidAttribute, check_text};
 /// are UUIDs of version 7.
 #[derive(Clone)]
 pub struct EventId(Text);
+
+/// Orders the ids of one millisecond, and those with an earlier time than the one before.
+static COUNTER: Mutex<ContextV7> = Mutex::new(ContextV7::new());
 
 #[derive(Clone)]
 enum Text {
@@ -48,8 +53,15 @@ impl EventId {
         Ok(Self(Text::Short { length, bytes }))
     }
 
-    pub(super) fn generate() -> Self {
-        Uuid::now_v7().into()
+    /// Generates an id with this time since 1970, or the current time. Each id of a process is greater than those before it,
+    /// also if its time is earlier.
+    pub(super) fn generate(time: Option<Duration>) -> Self {
+        let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let time = time.or_else(|| now().ok()).unwrap_or_default();
+        let counter = lock(&COUNTER);
+        let time = Timestamp::from_unix(&*counter, time.as_secs(), time.subsec_nanos());
+        drop(counter);
+        Uuid::new_v7(time).into()
     }
 
     /// Returns the id as text.
@@ -119,6 +131,7 @@ impl fmt::Display for EventId {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::time::{Duration, SystemTime};
 
     use uuid::Uuid;
 
@@ -141,8 +154,24 @@ mod tests {
     }
 
     #[test]
-    fn generated_ids_ascend() {
-        let ids: Vec<_> = (0..1_000).map(|_| EventId::generate()).collect();
+    fn generated_ids_ascend_whatever_their_times() {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let times = [
+            Some(now),
+            None,
+            now.checked_sub(Duration::from_secs(60)),
+            Some(Duration::ZERO),
+        ];
+        let ids: Vec<_> = times.into_iter().cycle().take(1_000).map(EventId::generate).collect();
         assert!(ids.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn generated_id_has_its_time() {
+        // Later than the ids of other tests: no id goes back.
+        let later = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap() + Duration::from_secs(3_600);
+        let id = Uuid::parse_str(EventId::generate(Some(later)).as_str()).unwrap();
+        let (seconds, nanos) = id.get_timestamp().unwrap().to_unix();
+        assert_eq!((seconds, nanos / 1_000_000), (later.as_secs(), later.subsec_millis()));
     }
 }

@@ -10,7 +10,6 @@ pub(crate) mod trace;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -65,8 +64,7 @@ impl Envelope {
     /// Same as [`new`](Self::new), with custom limits for the JSON.
     #[must_use]
     pub fn with_limits(event: DriverEvent, limits: Limits) -> Self {
-        let attributes = Attributes::at(SystemTime::now().into());
-        Self::from_parts(Body::new(Decoded::Known(event), limits, None), attributes)
+        Self::from_parts(Body::new(Decoded::Known(event), limits, None), Attributes::now())
     }
 
     /// Wraps the JSON of a received event. Sinks forward these bytes without encoding them again.
