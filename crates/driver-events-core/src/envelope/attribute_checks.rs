@@ -69,6 +69,10 @@ pub(crate) fn check_uri_reference(name: &str, text: &str) -> Result<(), InvalidA
 }
 
 /// Whether each ASCII character may be part of a URI reference, other than `%`. A table, since every event has a source.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the loop ends at the length, and the compiler runs it"
+)]
 const IS_URI_CHARACTER: [bool; 128] = {
     let mut table = [false; 128];
     let mut byte = 0;

@@ -1,17 +1,8 @@
-use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use driver_events_types::{Decoded, DriverEvent, EncodeError, GoalId, Limits};
-
-/// Capacity up to which a thread keeps its buffer for the next event.
-const MAX_KEPT_CAPACITY: usize = 64 * 1024;
-
-thread_local! {
-    /// The size of the JSON is not known before: it is encoded here, and copied into an allocation of its size.
-    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
 
 /// The event of an envelope and its JSON, encoded at most once.
 pub(super) struct Body {
@@ -80,16 +71,9 @@ impl Body {
 
     /// Encodes the event.
     pub(super) fn encode(&self) -> Result<Bytes, EncodeError> {
-        // A thread that ends has no buffer any more.
-        let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
-        buffer.clear();
-        self.write(&mut buffer)?;
-        if buffer.capacity() > MAX_KEPT_CAPACITY {
-            return Ok(buffer.into());
-        }
-        let json = Bytes::copy_from_slice(&buffer);
-        let _ = BUFFER.try_with(|kept| kept.set(buffer));
-        Ok(json)
+        let mut json = Vec::with_capacity(512);
+        self.write(&mut json)?;
+        Ok(json.into())
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
