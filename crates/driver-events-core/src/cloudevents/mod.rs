@@ -26,10 +26,10 @@
 //! is invalid, except of a `traceparent` or `tracestate`, which is then absent, and of attributes that the event itself
 //! determines, which are ignored.
 
+mod attribute_text;
 mod received;
 mod structured;
 
-use chrono::SecondsFormat;
 use uuid::Uuid;
 
 use crate::envelope::Envelope;
@@ -42,8 +42,6 @@ pub use structured::{StructuredError, is_structured, looks_structured, read_stru
 pub const DATA_CONTENT_TYPE: &str = "application/json";
 
 const SPEC_VERSION: &str = "1.0";
-/// Number of digits of `u64::MAX`.
-const SEQUENCE_DIGITS: usize = 20;
 
 /// Calls `visit` with the name and the value of each attribute that has a value, in the order of the table above.
 ///
@@ -72,11 +70,11 @@ pub fn visit_attributes(
         visit("subject", goal_id)?;
     }
     if let Some(time) = envelope.time() {
-        visit("time", &time.to_rfc3339_opts(SecondsFormat::AutoSi, true))?;
+        attribute_text::with_time(time, |time| visit("time", time))?;
     }
     visit("datacontenttype", DATA_CONTENT_TYPE)?;
     if let Some(stamp) = envelope.stamp() {
-        visit("sequence", &format!("{:0SEQUENCE_DIGITS$}", stamp.sequence))?;
+        attribute_text::with_sequence(stamp.sequence, |sequence| visit("sequence", sequence))?;
         visit("producerrun", &stamp.run)?;
     }
     if let Some(goal_id) = goal_id {

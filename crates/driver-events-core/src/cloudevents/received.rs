@@ -8,7 +8,8 @@ use crate::envelope::attribute_checks::InvalidAttribute;
 use crate::envelope::attribute_checks::{
     check_text, check_time, check_traceparent, check_tracestate, check_uri_reference,
 };
-use crate::envelope::attributes::{EventId, Stamp};
+use crate::envelope::attributes::Stamp;
+use crate::envelope::event_id::EventId;
 
 /// Collects the attributes of a received event by name, for example from message headers.
 ///
@@ -56,7 +57,7 @@ impl ReceivedAttributes {
                 }
                 self.spec_version = true;
             }
-            "id" => self.id = Some(EventId::new(value)?),
+            "id" => self.id = Some(EventId::of_text(value)?),
             "source" => {
                 check_uri_reference(name, value)?;
                 self.source = Some(value.into());

@@ -1,57 +1,13 @@
-use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
-use super::attribute_checks::{InvalidAttribute, check_text};
+use super::event_id::EventId;
 use super::trace::Trace;
 
 /// [Source](crate::Envelope::source) of an envelope whose source was not set.
 pub const SOURCE_UNSET: &str = "urn:driver-events:unset";
-
-/// Identifies one event across retries, replays and transports. Duplicates have equal ids.
-///
-/// Any valid CloudEvents [`id`](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#id). Generated ids
-/// are UUIDs of version 7.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EventId(Arc<str>);
-
-impl EventId {
-    /// Creates an id from a text.
-    ///
-    /// # Errors
-    /// Returns an error if the text is empty or contains a control character or a Unicode noncharacter, which CloudEvents
-    /// does not allow.
-    pub fn new(text: impl Into<Arc<str>>) -> Result<Self, InvalidAttribute> {
-        let text = text.into();
-        check_text("id", &text)?;
-        Ok(Self(text))
-    }
-
-    /// Returns the id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn generate() -> Self {
-        Uuid::now_v7().into()
-    }
-}
-
-impl From<Uuid> for EventId {
-    fn from(uuid: Uuid) -> Self {
-        let mut text = Uuid::encode_buffer();
-        Self(Arc::from(&*uuid.hyphenated().encode_lower(&mut text)))
-    }
-}
-
-impl fmt::Display for EventId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
 
 /// Sequence of an event among the events of its goal and producer run.
 ///
@@ -69,6 +25,8 @@ pub struct Stamp {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Attributes {
     id: OnceLock<EventId>,
+    /// When the envelope was created, by the clock since 1970. Unlike `time`, nobody sets it: it is the time of the id.
+    created: Option<Duration>,
     source: OnceLock<Arc<str>>,
     stamp: OnceLock<Stamp>,
     traceparent: OnceLock<Arc<str>>,
@@ -78,15 +36,24 @@ pub(crate) struct Attributes {
 }
 
 impl Attributes {
-    pub(crate) fn at(time: DateTime<Utc>) -> Self {
+    /// Returns the attributes of an event of now.
+    #[inline(always)]
+    pub(crate) fn now() -> Self {
+        let now = SystemTime::now();
+        let created = now.duration_since(SystemTime::UNIX_EPOCH).ok();
+        let time = created.and_then(|created| {
+            let seconds = created.as_secs().try_into().ok()?;
+            DateTime::from_timestamp(seconds, created.subsec_nanos())
+        });
         Self {
-            time: Some(time),
+            created,
+            time: Some(time.unwrap_or_else(|| now.into())),
             ..Self::default()
         }
     }
 
     pub(crate) fn id(&self) -> &EventId {
-        self.id.get_or_init(EventId::generate)
+        self.id.get_or_init(|| EventId::generate(self.created))
     }
 
     pub(crate) fn source(&self) -> Option<&Arc<str>> {

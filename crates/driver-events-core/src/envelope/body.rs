@@ -8,8 +8,9 @@ use driver_events_types::{Decoded, DriverEvent, EncodeError, GoalId, Limits};
 pub(super) struct Body {
     pub(super) content: Decoded,
     limits: Limits,
-    json: OnceLock<Result<Bytes, EncodeError>>,
-    goal_id: OnceLock<Option<GoalId>>,
+    json: OnceLock<Result<Bytes, Box<EncodeError>>>,
+    /// The goal of an event of an unknown kind, which is looked up in its JSON.
+    unknown_goal_id: OnceLock<Option<GoalId>>,
     /// Set once the event was encoded, or if it was received. Its depth is then within the limit, so the default drop is
     /// safe.
     was_encoded: AtomicBool,
@@ -17,13 +18,14 @@ pub(super) struct Body {
 
 impl Body {
     /// Creates a body, with the JSON if the event was received.
+    #[inline(always)]
     pub(super) fn new(content: Decoded, limits: Limits, json: Option<Bytes>) -> Self {
         Self {
             content,
             limits,
             was_encoded: AtomicBool::new(json.is_some()),
             json: json.map_or_else(OnceLock::new, |json| OnceLock::from(Ok(json))),
-            goal_id: OnceLock::new(),
+            unknown_goal_id: OnceLock::new(),
         }
     }
 
@@ -32,12 +34,16 @@ impl Body {
     }
 
     pub(super) fn goal_id(&self) -> Option<GoalId> {
-        *self.goal_id.get_or_init(|| self.content.goal_id())
+        match &self.content {
+            Decoded::Known(event) => Some(event.goal_id()),
+            Decoded::Unknown { .. } => *self.unknown_goal_id.get_or_init(|| self.content.goal_id()),
+        }
     }
 
     /// Returns the JSON, encoded by the first call.
     pub(super) fn json(&self) -> Result<&Bytes, &EncodeError> {
-        self.json.get_or_init(|| self.encode()).as_ref()
+        let json = self.json.get_or_init(|| self.encode().map_err(Box::new));
+        json.as_ref().map_err(|error| &**error)
     }
 
     /// Returns whether the event has no JSON yet.
@@ -63,7 +69,8 @@ impl Body {
         std::mem::replace(&mut self.content, placeholder)
     }
 
-    fn encode(&self) -> Result<Bytes, EncodeError> {
+    /// Encodes the event.
+    pub(super) fn encode(&self) -> Result<Bytes, EncodeError> {
         let mut json = Vec::with_capacity(512);
         self.write(&mut json)?;
         Ok(json.into())

@@ -5,19 +5,20 @@ pub(crate) mod attribute_checks;
 pub(crate) mod attribute_error;
 pub(crate) mod attributes;
 pub(crate) mod event_filter;
+pub(crate) mod event_id;
 pub(crate) mod trace;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use driver_events_types::{DecodeError, Decoded, DriverEvent, EncodeError, EventKind, GoalId, Limits};
 
 use self::attribute_checks::{InvalidAttribute, check_text, check_uri_reference};
-use self::attributes::{Attributes, EventId, SOURCE_UNSET, Stamp};
+use self::attributes::{Attributes, SOURCE_UNSET, Stamp};
 use self::body::Body;
+use self::event_id::EventId;
 use self::trace::Trace;
 
 /// An event with its JSON and its CloudEvents attributes: the unit that sinks send and sources deliver.
@@ -63,8 +64,7 @@ impl Envelope {
     /// Same as [`new`](Self::new), with custom limits for the JSON.
     #[must_use]
     pub fn with_limits(event: DriverEvent, limits: Limits) -> Self {
-        let attributes = Attributes::at(SystemTime::now().into());
-        Self::from_parts(Body::new(Decoded::Known(event), limits, None), attributes)
+        Self::from_parts(Body::new(Decoded::Known(event), limits, None), Attributes::now())
     }
 
     /// Wraps the JSON of a received event. Sinks forward these bytes without encoding them again.
@@ -88,6 +88,8 @@ impl Envelope {
         Ok(Self::from_parts(body, Attributes::default()))
     }
 
+    // Inlined, as is what it is called with: each call would copy the event once more.
+    #[inline(always)]
     fn from_parts(body: Body, attributes: Attributes) -> Self {
         let body = SharedBody::Own(body);
         Self {
@@ -162,6 +164,19 @@ impl Envelope {
     /// Same as [`DriverEvent::to_json`]. Every call returns the same error.
     pub fn json(&self) -> Result<&Bytes, &EncodeError> {
         self.body().json()
+    }
+
+    /// Returns the result of [`json`](Self::json), for a sink that sends it once.
+    ///
+    /// If the envelope has no clones, the JSON is not cached.
+    ///
+    /// # Errors
+    /// Same as [`json`](Self::json).
+    pub fn to_bytes(&self) -> Result<Bytes, EncodeError> {
+        if self.can_encode_directly() {
+            return self.body().encode();
+        }
+        self.json().cloned().map_err(Clone::clone)
     }
 
     /// Appends the result of [`json`](Self::json) to `out`.

@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::envelope::Envelope;
-use crate::envelope::attributes::EventId;
+use crate::envelope::event_id::EventId;
 
 /// Detects duplicate events within a bounded history.
 ///

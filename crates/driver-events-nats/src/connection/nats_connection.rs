@@ -1,5 +1,6 @@
+use std::borrow::Cow;
 use std::fmt;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -20,17 +21,21 @@ const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// caller uses its [`client`](Self::client).
 pub struct NatsConnection {
     shared: Arc<Shared>,
-    client: Arc<Client>,
+    /// The current client when this clone of the connection was created.
+    first: Arc<CurrentClient>,
     ownership: Ownership,
 }
 
 /// State shared by all clones of a connection.
 pub(super) struct Shared {
     current: ArcSwap<CurrentClient>,
+    /// [`CurrentClient::earlier_epochs`] of the current client.
+    earlier_epochs: AtomicU64,
     pub(super) monitor: Arc<Monitor>,
 }
 
-struct CurrentClient {
+/// A client, current when it was returned.
+pub(crate) struct CurrentClient {
     client: Arc<Client>,
     statistics: Arc<Statistics>,
     /// Last epoch of the clients before this one.
@@ -48,15 +53,19 @@ enum Ownership {
 
 impl NatsConnection {
     pub(super) fn new(client: Client, monitor: Arc<Monitor>) -> Self {
-        let client = Arc::new(client);
-        let current = ArcSwap::from_pointee(CurrentClient {
+        let first = Arc::new(CurrentClient {
             statistics: client.statistics(),
-            client: Arc::clone(&client),
+            client: Arc::new(client),
             earlier_epochs: 0,
         });
+        let shared = Shared {
+            current: ArcSwap::new(Arc::clone(&first)),
+            earlier_epochs: AtomicU64::new(0),
+            monitor,
+        };
         Self {
-            shared: Arc::new(Shared { current, monitor }),
-            client,
+            shared: Arc::new(shared),
+            first,
             ownership: Ownership::Shared,
         }
     }
@@ -91,14 +100,23 @@ impl NatsConnection {
     /// fails, [`current_client`](Self::current_client) is another one.
     #[must_use]
     pub fn client(&self) -> &Client {
-        &self.client
+        &self.first.client
     }
 
     /// Returns the current client. async-nats panics at a message with a carriage return in a header value: the connection
     /// then replaces the client, and the subscriptions of the old one end.
     #[must_use]
     pub fn current_client(&self) -> Arc<Client> {
-        Arc::clone(&self.shared.current.load().client)
+        Arc::clone(&self.current().client)
+    }
+
+    /// Returns the current client and its epoch. Touches nothing that threads write, unless the client was replaced after this
+    /// clone of the connection was created.
+    pub(crate) fn current(&self) -> Cow<'_, Arc<CurrentClient>> {
+        match self.shared.earlier_epochs.load(Ordering::Acquire) == self.first.earlier_epochs {
+            true => Cow::Borrowed(&self.first),
+            false => Cow::Owned(self.shared.current.load_full()),
+        }
     }
 
     /// Returns whether the connection is up: `false` too while a failed client is replaced. A connection that died silently is
@@ -196,7 +214,7 @@ impl NatsConnection {
     /// Returns the current epoch, which each reconnect increments. It is 1 before the first connect too: messages
     /// queued until then are sent in epoch 1.
     pub(crate) fn epoch(&self) -> u64 {
-        self.shared.current.load().epoch()
+        self.current().epoch()
     }
 
     /// Returns a counter that increases whenever a failed client is replaced.
@@ -252,7 +270,7 @@ impl Clone for NatsConnection {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
-            client: self.current_client(),
+            first: self.current().into_owned(),
             ownership: self.ownership,
         }
     }
@@ -261,17 +279,24 @@ impl Clone for NatsConnection {
 impl Shared {
     /// Replaces a client that has failed. Called by one task only.
     pub(super) fn replace(&self, client: Client) {
+        let earlier_epochs = self.current.load().epoch();
         self.current.store(Arc::new(CurrentClient {
             statistics: client.statistics(),
             client: Arc::new(client),
-            earlier_epochs: self.current.load().epoch(),
+            earlier_epochs,
         }));
+        self.earlier_epochs.store(earlier_epochs, Ordering::Release);
         self.monitor.observe_replacement();
     }
 }
 
 impl CurrentClient {
-    fn epoch(&self) -> u64 {
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Same as [`NatsConnection::epoch`].
+    pub(crate) fn epoch(&self) -> u64 {
         self.earlier_epochs + self.statistics.connects.load(Ordering::Acquire).max(1)
     }
 }

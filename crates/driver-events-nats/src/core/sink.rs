@@ -1,13 +1,12 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use async_nats::{Client, HeaderMap, Subject};
+use async_nats::{Client, PublishError};
 use async_trait::async_trait;
-use bytes::Bytes;
 use driver_events_core::{
     CloseGuard, DriverEventSink, Envelope, FailedGoals, Fate, Guarantee, Receipt, SinkError, SinkErrorKind,
 };
@@ -134,18 +133,29 @@ impl NatsEventSink {
     async fn send_within(&self, envelope: &Envelope, timeout_left: Duration) -> Result<Receipt, SinkError> {
         let _call = self.close_guard.enter()?;
         let subject = self.settings.subjects.of(envelope)?;
-        let payload = envelope.json()?.clone();
         let headers = self
             .settings
             .has_headers
             .then(|| headers::write(envelope, self.settings.subjects.prefix()))
             .transpose()?;
+        let payload = envelope.to_bytes()?;
         if let Some(refusal) = self.connection.refused_publish(&subject) {
             return Err(refusal.into());
         }
+        let current = self.connection.current();
         // Read before the client accepts the event, which may be sent and lost with the connection at once.
-        let epoch = self.connection.epoch();
-        self.publish_within(subject, headers, payload, timeout_left).await?;
+        let epoch = current.epoch();
+        let client = current.client();
+        match headers {
+            Some(headers) => {
+                let publish = pin!(client.publish_with_headers(subject, headers, payload));
+                self.publish_within(publish, timeout_left).await?;
+            }
+            None => {
+                let publish = pin!(client.publish(subject, payload));
+                self.publish_within(publish, timeout_left).await?;
+            }
+        }
         self.unflushed.record(epoch);
         Ok(Receipt::Buffered)
     }
@@ -153,30 +163,34 @@ impl NatsEventSink {
     /// Passes the event to the client, and waits while its queue is full.
     async fn publish_within(
         &self,
-        subject: Subject,
-        headers: Option<HeaderMap>,
-        payload: Bytes,
+        mut publish: Pin<&mut (impl Future<Output = Result<(), PublishError>> + Send)>,
         timeout_left: Duration,
     ) -> Result<(), SinkError> {
-        let client = self.connection.current_client();
-        let mut publish = pin!(async {
-            match headers {
-                Some(headers) => client.publish_with_headers(subject, headers, payload).await,
-                None => client.publish(subject, payload).await,
-            }
-        });
+        let polled = poll_fn(|context| Poll::Ready(publish.as_mut().poll(context))).await;
+        let published = match polled {
+            Poll::Ready(published) => published,
+            // In an allocation of its own, which the usual case does without.
+            Poll::Pending => Box::pin(self.wait_for_capacity(publish, timeout_left)).await?,
+        };
+        published.map_err(|error| self.connection.publish_error(error))
+    }
+
+    async fn wait_for_capacity(
+        &self,
+        mut publish: Pin<&mut (impl Future<Output = Result<(), PublishError>> + Send)>,
+        timeout_left: Duration,
+    ) -> Result<Result<(), PublishError>, SinkError> {
         // A timer costs more than the rest, and a full queue usually has capacity after a few yields.
         for _ in 0..YIELDS_BEFORE_TIMER {
+            tokio::task::yield_now().await;
             let polled = poll_fn(|context| Poll::Ready(publish.as_mut().poll(context))).await;
             if let Poll::Ready(published) = polled {
-                return published.map_err(|error| self.connection.publish_error(error));
+                return Ok(published);
             }
-            tokio::task::yield_now().await;
         }
-        match timeout(timeout_left, publish).await {
-            Ok(published) => published.map_err(|error| self.connection.publish_error(error)),
-            Err(_) => Err(self.queue_full_error()),
-        }
+        timeout(timeout_left, publish)
+            .await
+            .map_err(|_| self.queue_full_error())
     }
 
     fn queue_full_error(&self) -> SinkError {

@@ -2,12 +2,17 @@
 //! [binary mode](https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/nats-protocol-binding.md#31-binary-content-mode).
 
 use std::borrow::Cow;
+use std::iter;
+use std::sync::LazyLock;
 
 use async_nats::header::{HeaderMap, HeaderName, HeaderValue, NATS_MESSAGE_ID};
 use bytes::Bytes;
 use driver_events_core::cloudevents::{ReceivedAttributes, is_structured, read_structured, visit_attributes};
 use driver_events_core::{Envelope, Malformed, SinkError, SinkErrorKind, decode_payload};
 use driver_events_types::Limits;
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::{MapDeserializer, StringDeserializer};
 
 use super::{dedupe_key, percent};
 
@@ -25,19 +30,33 @@ const READ_ATTRIBUTES: [&str; 9] = [
     "traceparent",
     "tracestate",
 ];
+/// Number of headers of an event with every attribute.
+const MAX_HEADERS: usize = 13;
+const SPEC_VERSION_HEADER: &str = "ce-specversion";
 /// Header of a schedule, whose payload is that of the messages that it produces. They have other headers.
 const SCHEDULE: &str = "Nats-Schedule";
 /// Headers of messages that are not events.
 const MARKERS: [&str; 3] = ["Nats-Marker-Reason", "Nats-Incr", "KV-Operation"];
+
+/// A map with room for every header. Its clones have it, too, and need not grow.
+static TEMPLATE: LazyLock<HeaderMap> = LazyLock::new(|| {
+    // There is no other way to reserve room: the map reserves it for all entries that it is deserialised from, and keeps one of
+    // those with the same name, which is replaced.
+    let entry = (SPEC_VERSION_HEADER, vec![String::new()]);
+    let entries: MapDeserializer<'_, _, serde::de::value::Error> =
+        MapDeserializer::new(iter::repeat_n(entry, MAX_HEADERS));
+    HeaderMap::deserialize(entries).unwrap_or_default()
+});
 
 /// Returns the attributes as headers, with `Nats-Msg-Id` for JetStream's deduplication.
 ///
 /// # Errors
 /// As [`visit_attributes`].
 pub(crate) fn write(envelope: &Envelope, prefix: Option<&str>) -> Result<HeaderMap, SinkError> {
-    let mut headers = write_id(envelope, prefix)?;
+    let mut headers = TEMPLATE.clone();
+    headers.insert(NATS_MESSAGE_ID, value("id", dedupe_key::of(envelope, prefix))?);
     visit_attributes(envelope, |name, value| {
-        headers.insert(header_name(name)?, self::value(name, &percent::encode(value))?);
+        headers.insert(header_name(name)?, self::value(name, percent::encode(value))?);
         Ok(())
     })?;
     Ok(headers)
@@ -49,7 +68,7 @@ pub(crate) fn write(envelope: &Envelope, prefix: Option<&str>) -> Result<HeaderM
 /// As [`write`].
 pub(crate) fn write_id(envelope: &Envelope, prefix: Option<&str>) -> Result<HeaderMap, SinkError> {
     let mut headers = HeaderMap::new();
-    headers.insert(NATS_MESSAGE_ID, value("id", &dedupe_key::of(envelope, prefix))?);
+    headers.insert(NATS_MESSAGE_ID, value("id", dedupe_key::of(envelope, prefix))?);
     Ok(headers)
 }
 
@@ -83,33 +102,33 @@ pub(crate) fn read(
     }
     let malformed = |reason: String| Malformed::new(payload.clone(), reason, 0);
     let mut received = ReceivedAttributes::default();
-    let mut has_id = false;
-    let mut attributes: Vec<(Cow<'_, str>, &str)> = Vec::new();
-    for (name, values) in headers.iter() {
-        let attribute = attribute_name(name.as_ref()).filter(|name| READ_ATTRIBUTES.contains(&&**name));
-        let Some(attribute) = attribute else { continue };
+    let mut attributes: [Option<&str>; READ_ATTRIBUTES.len()] = Default::default();
+    for (header, values) in headers.iter() {
+        let found = attribute_index(header.as_ref());
+        let Some((name, earlier)) = found.and_then(|index| READ_ATTRIBUTES.get(index).zip(attributes.get_mut(index)))
+        else {
+            continue;
+        };
         // An attribute has one value. Which of several is meant is unknown, and the order of the names is random.
-        let earlier = attributes
-            .iter()
-            .find(|(name, _)| *name == attribute)
-            .map(|(_, value)| *value);
-        let mut values = values.iter().map(HeaderValue::as_str).chain(earlier);
+        let mut values = values.iter().map(HeaderValue::as_str).chain(*earlier);
         let Some(value) = values.next() else { continue };
         if values.any(|other| other != value) {
-            return Err(malformed(format!("attribute `{attribute}` has several values")));
+            return Err(malformed(format!("attribute `{name}` has several values")));
         }
         if earlier.is_some() {
             continue;
         }
         let decoded =
-            percent::decode(value).ok_or_else(|| malformed(format!("attribute `{attribute}` is not valid UTF-8")))?;
+            percent::decode(value).ok_or_else(|| malformed(format!("attribute `{name}` is not valid UTF-8")))?;
         received
-            .set(&attribute, &decoded)
+            .set(name, &decoded)
             .map_err(|error| malformed(error.to_string()))?;
-        has_id |= attribute == "id";
-        attributes.push((attribute, value));
+        *earlier = Some(value);
     }
-    if let (false, Some(key)) = (has_id, headers.get(NATS_MESSAGE_ID)) {
+    let [_, id, ..] = attributes;
+    if id.is_none()
+        && let Some(key) = headers.get(NATS_MESSAGE_ID)
+    {
         // An id or source that CloudEvents does not allow is ignored.
         let (id, source) = dedupe_key::id_and_source(key.as_str());
         let _ = received.set("id", &id);
@@ -118,7 +137,7 @@ pub(crate) fn read(
         }
     }
     let envelope = match read_payload(payload, limits) {
-        Err(_) if attributes.is_empty() => return decode_payload(payload, limits),
+        Err(_) if attributes.iter().all(Option::is_none) => return decode_payload(payload, limits),
         envelope => envelope?,
     };
     let envelope = received
@@ -147,22 +166,23 @@ fn read_payload(payload: &Bytes, limits: Limits) -> Result<Envelope, Malformed> 
     Envelope::from_json_with(payload.clone(), limits).map_err(|error| Malformed::undecodable(payload.clone(), &error))
 }
 
-/// Returns the attribute name of a header in lower case. Header names are case-sensitive on the wire, but not in the
-/// binding.
-fn attribute_name(header: &str) -> Option<Cow<'_, str>> {
+/// Returns the index in [`READ_ATTRIBUTES`] of the attribute of a header. Header names are case-sensitive on the wire, but not
+/// in the binding.
+fn attribute_index(header: &str) -> Option<usize> {
     let (prefix, name) = header.split_at_checked(PREFIX.len())?;
     if !prefix.eq_ignore_ascii_case(PREFIX) {
         return None;
     }
-    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return Some(Cow::Owned(name.to_ascii_lowercase()));
-    }
-    Some(Cow::Borrowed(name))
+    READ_ATTRIBUTES
+        .iter()
+        .position(|attribute| attribute.eq_ignore_ascii_case(name))
 }
 
 /// Returns a header value. The encoded text is printable ASCII, which every header accepts.
-fn value(attribute: &str, encoded: &str) -> Result<HeaderValue, SinkError> {
-    encoded.parse().map_err(|error| {
+fn value(attribute: &str, encoded: Cow<'_, str>) -> Result<HeaderValue, SinkError> {
+    // The other conversions search for line endings, one character at a time.
+    let text: StringDeserializer<serde::de::value::Error> = encoded.into_owned().into_deserializer();
+    HeaderValue::deserialize(text).map_err(|error| {
         let message = format!("cannot write attribute `{attribute}` as a header");
         SinkError::new(SinkErrorKind::Rejected, message).with_source(error)
     })
@@ -171,7 +191,7 @@ fn value(attribute: &str, encoded: &str) -> Result<HeaderValue, SinkError> {
 /// Returns known names as constants, without allocation.
 fn header_name(attribute: &str) -> Result<HeaderName, SinkError> {
     let name = match attribute {
-        "specversion" => "ce-specversion",
+        "specversion" => SPEC_VERSION_HEADER,
         "id" => "ce-id",
         "source" => "ce-source",
         "type" => "ce-type",

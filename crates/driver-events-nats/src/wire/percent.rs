@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 /// Encodes a text as printable ASCII, without spaces and line endings.
 pub(crate) fn encode(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(is_plain) {
+    // Without an early exit: many bytes are compared at once. The same below.
+    if text.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
         return Cow::Borrowed(text);
     }
     Cow::Owned(encode_bytes(text.as_bytes()))
@@ -32,7 +33,7 @@ pub(crate) fn encode_bytes(bytes: &[u8]) -> String {
 /// Returns `None` if the bytes are not valid UTF-8.
 pub(crate) fn decode(value: &str) -> Option<Cow<'_, str>> {
     let value = unquote(value);
-    if !value.contains('%') {
+    if value.bytes().fold(true, |plain, byte| plain & (byte != b'%')) {
         return Some(value);
     }
     let mut decoded = Vec::with_capacity(value.len());
@@ -53,7 +54,7 @@ pub(crate) fn decode(value: &str) -> Option<Cow<'_, str>> {
 
 /// Returns whether a byte is not encoded: printable ASCII except space, double quote and percent.
 fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_graphic() && byte != b'"' && byte != b'%'
+    byte.is_ascii_graphic() & (byte != b'"') & (byte != b'%')
 }
 
 fn unquote(value: &str) -> Cow<'_, str> {

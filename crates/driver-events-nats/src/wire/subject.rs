@@ -12,7 +12,7 @@ const ROOT: &str = "agent.driver.";
 pub(crate) struct Subjects {
     /// Empty, or ends with a dot.
     prefix: String,
-    /// By the index of the kind in [`EventKind::ALL`]. Cloning a subject does not copy it.
+    /// By the discriminant of the kind, which is its index in [`EventKind::ALL`]. Cloning a subject does not copy it.
     of_kinds: Vec<Subject>,
 }
 
@@ -57,10 +57,7 @@ impl Subjects {
     /// subject below `agent.driver.`. A received type is untrusted: it must not become a subject such as `$JS.API.…`.
     pub(crate) fn of(&self, envelope: &Envelope) -> Result<Subject, SinkError> {
         if let Some(kind) = envelope.decoded().known_kind()
-            && let Some(subject) = EventKind::ALL
-                .iter()
-                .position(|each| *each == kind)
-                .and_then(|index| self.of_kinds.get(index))
+            && let Some(subject) = self.of_kinds.get(kind as usize)
         {
             return Ok(subject.clone());
         }
@@ -145,6 +142,14 @@ mod tests {
             let under = format!("eu.tenant-7.{}", kind.subject());
             assert_eq!(subjects.strip(&under), Some(kind.subject()));
             assert_eq!(subjects.strip(kind.subject()), None);
+        }
+    }
+
+    #[test]
+    fn each_kind_has_its_own_subject() {
+        for (index, kind) in EventKind::ALL.iter().enumerate() {
+            assert_eq!(*kind as usize, index);
+            assert_eq!(Subjects::bare().of_kinds[index].as_str(), kind.subject());
         }
     }
 

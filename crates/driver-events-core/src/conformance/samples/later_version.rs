@@ -3,7 +3,8 @@ use driver_events_types::{GoalId, Limits};
 
 use super::received;
 use crate::envelope::Envelope;
-use crate::envelope::attributes::{EventId, Stamp};
+use crate::envelope::attributes::Stamp;
+use crate::envelope::event_id::EventId;
 
 /// Returns received events of a later version, for the goal and for no goal: unknown kinds, known kinds with unknown values,
 /// and unknown fields, in JSON that no encoder of this version writes. A sink must forward their bytes, and a source must

@@ -38,7 +38,7 @@ impl Deliveries {
         if is_servers || content.as_ref().is_ok_and(|envelope| !self.filter.selects(envelope)) {
             if self.is_durable {
                 // If the ack is lost, the event is redelivered and skipped again.
-                let _ = settle::ack(&self.connection, ack.subject).await;
+                let _ = Box::pin(settle::ack(&self.connection, ack.subject)).await;
             }
             return None;
         }

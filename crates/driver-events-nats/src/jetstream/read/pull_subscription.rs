@@ -121,6 +121,11 @@ impl PullSubscription {
         {
             return self.receive(message, now);
         }
+        // In an allocation of its own, which the fast path does without.
+        Box::pin(self.wait(now)).await
+    }
+
+    async fn wait(&mut self, now: Instant) -> PullEvent {
         if self.has_reconnected() {
             // Messages that arrived before the connection ended come first.
             if let Some(Some(message)) = self.subscriber.next().now_or_never() {

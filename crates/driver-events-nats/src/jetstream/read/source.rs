@@ -259,7 +259,8 @@ impl DriverEventSource for JetStreamEventSource {
                 if let Some(error) = self.report() {
                     return Some(Err(error));
                 }
-                if let Some(error) = self.recover().await {
+                // In an allocation of its own, as below: `next` is small for the usual case.
+                if let Some(error) = Box::pin(self.recover()).await {
                     return Some(Err(error));
                 }
                 // Unreadable messages that were found come first.
@@ -278,7 +279,7 @@ impl DriverEventSource for JetStreamEventSource {
                 PullEvent::Foreign(message) => return Some(Ok(self.deliveries.of_foreign(message))),
                 PullEvent::Alive => {
                     self.outage.end();
-                    if let Some(cause) = self.consumer.explain_silence().await {
+                    if let Some(cause) = Box::pin(self.consumer.explain_silence()).await {
                         return Some(Err(SourceError::new(SourceErrorKind::Disconnected, cause)));
                     }
                 }
