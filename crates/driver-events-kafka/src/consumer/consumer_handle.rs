@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use driver_events_core::{SourceError, SourceErrorKind};
 use rdkafka::consumer::{CommitMode, Consumer as _};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Partition;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -19,22 +19,32 @@ use crate::client::state::KafkaState;
 use crate::wire::quiet_panic::catch_quietly;
 
 /// librdkafka's consumer. It is dropped with its source, even if deliveries are unsettled.
-pub(super) struct Consumer(Option<Client>);
+pub(super) struct Consumer {
+    client: Option<Client>,
+    tracker: Arc<OffsetTracker>,
+}
 
 impl Consumer {
-    pub(super) fn new(client: Client) -> Arc<Self> {
-        Arc::new(Self(Some(client)))
+    pub(super) fn new(client: Client, tracker: Arc<OffsetTracker>) -> Arc<Self> {
+        let client = Some(client);
+        Arc::new(Self { client, tracker })
     }
 
     pub(super) fn client(&self) -> Option<&Client> {
-        self.0.as_ref()
+        self.client.as_ref()
+    }
+
+    /// Takes the client for its destructor.
+    fn take_client(&mut self) -> Option<Client> {
+        self.tracker.release();
+        self.client.take()
     }
 
     /// Polls for librdkafka's events (logs, errors, token requests) while the source delivers no records.
     ///
     /// Resolves only if joining the group is not permitted: librdkafka reports that once.
     pub(super) async fn poll_events(&self, is_grouped: bool) -> KafkaError {
-        let Some(client) = &self.0 else {
+        let Some(client) = &self.client else {
             return pending().await;
         };
         loop {
@@ -48,7 +58,7 @@ impl Consumer {
 
     /// Commits the stored offsets. Blocks until the broker has responded.
     pub(super) fn commit(&self) -> Result<(), KafkaError> {
-        let Some(client) = &self.0 else {
+        let Some(client) = &self.client else {
             return Ok(());
         };
         match client.commit_consumer_state(CommitMode::Sync) {
@@ -62,7 +72,7 @@ impl Consumer {
     /// drops the consumer instead, in the background.
     pub(super) fn close(self: Arc<Self>) {
         if let Some(mut consumer) = Arc::into_inner(self) {
-            drop(consumer.0.take());
+            drop(consumer.take_client());
         }
     }
 }
@@ -70,7 +80,7 @@ impl Consumer {
 /// Drops the client on a detached thread, since leaving the group blocks.
 impl Drop for Consumer {
     fn drop(&mut self) {
-        if let Some(client) = self.0.take() {
+        if let Some(client) = self.take_client() {
             drop_detached(client);
         }
     }
@@ -131,8 +141,11 @@ impl ConsumerHandle {
 
     /// Settles a delivery and stores the offset that librdkafka may commit.
     pub(super) fn ack(&self, id: &DeliveryId) -> Result<(), SourceError> {
-        let stored = id.settle(|offset| self.with_partition(id, offset, |client, list| client.store_offsets(list)));
-        match stored {
+        let consumer = self.consumer();
+        let Some(client) = consumer.as_ref().and_then(|consumer| consumer.client()) else {
+            return Err(stale(id));
+        };
+        match id.settle(|partition| client.store_offsets(partition)) {
             None => Err(stale(id)),
             Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::State) => Err(stale(id)),
             Some(stored) => stored.map_err(|error| self.disconnected("cannot store the offset", error)),
@@ -141,7 +154,8 @@ impl ConsumerHandle {
 
     /// Pauses the delivery's partition.
     pub(super) fn pause(&self, id: &DeliveryId) -> Result<(), SourceError> {
-        let paused = id.if_current(|| self.with_partition(id, id.offset, |client, list| client.pause(list)));
+        let consumer = self.consumer();
+        let paused = id.if_current(|| with_partition(consumer.as_deref(), id, |client, list| client.pause(list)));
         match paused {
             None => Err(stale(id)),
             Some(paused) => paused.map_err(|error| self.disconnected("cannot pause the partition", error)),
@@ -150,8 +164,9 @@ impl ConsumerHandle {
 
     /// Resumes a paused partition at this delivery.
     pub(super) fn seek_and_resume(&self, id: &DeliveryId) -> Result<(), SourceError> {
+        let consumer = self.consumer();
         let resumed = id.if_current(|| {
-            self.with_partition(id, id.offset, |client, list| {
+            with_partition(consumer.as_deref(), id, |client, list| {
                 client.seek(id.topic(), id.partition(), Offset::Offset(id.offset), Duration::ZERO)?;
                 client.resume(list)
             })
@@ -180,7 +195,7 @@ impl ConsumerHandle {
             partition,
             position,
         } = &batch.suspect;
-        let consumer = self.consumer.upgrade();
+        let consumer = self.consumer();
         let Some(client) = consumer.as_ref().and_then(|consumer| consumer.client()) else {
             return Ok(None);
         };
@@ -210,7 +225,7 @@ impl ConsumerHandle {
 
     /// Returns the assigned partitions with their positions; without a consumer none.
     pub(super) fn suspects(&self) -> Vec<Suspect> {
-        let consumer = self.consumer.upgrade();
+        let consumer = self.consumer();
         let client = consumer.as_ref().and_then(|consumer| consumer.client());
         let assigned = client.and_then(|client| client.assignment().ok());
         let mut suspects = Vec::new();
@@ -234,20 +249,9 @@ impl ConsumerHandle {
         SourceError::new(SourceErrorKind::Disconnected, what).with_source(error)
     }
 
-    fn with_partition(
-        &self,
-        id: &DeliveryId,
-        offset: i64,
-        work: impl FnOnce(&Client, &TopicPartitionList) -> Result<(), KafkaError>,
-    ) -> Result<(), KafkaError> {
-        let consumer = self.consumer.upgrade();
-        let Some(client) = consumer.as_ref().and_then(|consumer| consumer.client()) else {
-            // The source was dropped.
-            return Err(KafkaError::StoreOffset(RDKafkaErrorCode::State));
-        };
-        let mut list = TopicPartitionList::with_capacity(1);
-        list.add_partition_offset(id.topic(), id.partition(), Offset::Offset(offset))?;
-        work(client, &list)
+    /// Returns the consumer, unless the source was dropped. Drop it without the lock of a partition: the destructor takes them all.
+    fn consumer(&self) -> Option<Arc<Consumer>> {
+        self.consumer.upgrade()
     }
 }
 
@@ -257,6 +261,20 @@ impl fmt::Debug for ConsumerHandle {
             .field("state", &self.state)
             .finish_non_exhaustive()
     }
+}
+
+fn with_partition(
+    consumer: Option<&Consumer>,
+    id: &DeliveryId,
+    work: impl FnOnce(&Client, &TopicPartitionList) -> KafkaResult<()>,
+) -> KafkaResult<()> {
+    let Some(client) = consumer.and_then(Consumer::client) else {
+        // The source was dropped.
+        return Err(KafkaError::StoreOffset(RDKafkaErrorCode::State));
+    };
+    let mut list = TopicPartitionList::with_capacity(1);
+    list.add_partition_offset(id.topic(), id.partition(), Offset::Offset(id.offset))?;
+    work(client, &list)
 }
 
 fn is_revoked(error: &KafkaError) -> bool {

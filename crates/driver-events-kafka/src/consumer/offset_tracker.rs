@@ -3,13 +3,21 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The partitions that the consumer reads, by topic and number.
+use rdkafka::error::KafkaResult;
+use rdkafka::{Offset, TopicPartitionList};
+
+/// The partitions that the consumer reads.
 #[derive(Debug, Default)]
 pub(super) struct OffsetTracker {
-    topics: Mutex<Topics>,
+    partitions: Mutex<Partitions>,
 }
 
-type Topics = BTreeMap<Arc<str>, HashMap<i32, Arc<PartitionEpoch>>>;
+#[derive(Debug, Default)]
+struct Partitions {
+    topics: BTreeMap<Arc<str>, HashMap<i32, Arc<PartitionEpoch>>>,
+    /// The partition that was looked up last: its next records usually follow.
+    last: Option<Arc<PartitionEpoch>>,
+}
 
 /// A partition from its assignment, or from a seek, until it is revoked or sought.
 #[derive(Debug)]
@@ -25,6 +33,9 @@ struct Tracked {
     unsettled: Unsettled,
     /// Offset of the next record to deliver.
     position: i64,
+    /// The list of this partition with the offset that was stored last. librdkafka keeps a reference to its own partition in it,
+    /// which saves each store the lookup, but must not outlive the consumer.
+    stored: Option<TopicPartitionList>,
 }
 
 /// Identifies a delivery when it is settled.
@@ -61,12 +72,23 @@ impl OffsetTracker {
 
     /// Stops tracking a revoked partition.
     pub(super) fn revoke(&self, topic: &str, partition: i32) {
-        let epoch = self
-            .topics()
-            .get_mut(topic)
-            .and_then(|partitions| partitions.remove(&partition));
-        if let Some(epoch) = epoch {
+        let mut partitions = self.partitions();
+        partitions.last = None;
+        let numbers = partitions.topics.get_mut(topic);
+        let removed = numbers.and_then(|numbers| numbers.remove(&partition));
+        drop(partitions);
+        if let Some(epoch) = removed {
             epoch.end();
+        }
+    }
+
+    /// Drops all references to librdkafka's partitions.
+    pub(super) fn release(&self) {
+        let partitions = self.partitions();
+        for epoch in partitions.topics.values().flat_map(HashMap::values) {
+            if let Some(tracked) = &mut *epoch.tracked() {
+                tracked.stored = None;
+            }
         }
     }
 
@@ -101,7 +123,16 @@ impl OffsetTracker {
     }
 
     fn current(&self, topic: &str, partition: i32) -> Option<Arc<PartitionEpoch>> {
-        self.topics().get(topic)?.get(&partition).map(Arc::clone)
+        let mut partitions = self.partitions();
+        if let Some(last) = &partitions.last
+            && last.partition == partition
+            && *last.topic == *topic
+        {
+            return Some(Arc::clone(last));
+        }
+        let found = partitions.topics.get(topic)?.get(&partition).map(Arc::clone);
+        partitions.last.clone_from(&found);
+        found
     }
 
     fn begin_epoch(&self, topic: &str, partition: i32, offset: i64) -> Arc<PartitionEpoch> {
@@ -112,22 +143,23 @@ impl OffsetTracker {
             tracked: Mutex::new(Some(Tracked {
                 unsettled: Unsettled::default(),
                 position: offset,
+                stored: None,
             })),
         });
-        let before = self
-            .topics()
-            .entry(topic)
-            .or_default()
-            .insert(partition, Arc::clone(&epoch));
+        let mut partitions = self.partitions();
+        partitions.last = Some(Arc::clone(&epoch));
+        let numbers = partitions.topics.entry(topic).or_default();
+        let before = numbers.insert(partition, Arc::clone(&epoch));
+        drop(partitions);
         if let Some(before) = before {
             before.end();
         }
         epoch
     }
 
-    fn topics(&self) -> MutexGuard<'_, Topics> {
+    fn partitions(&self) -> MutexGuard<'_, Partitions> {
         // Never poisoned: no code panics while it holds the lock.
-        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -175,16 +207,28 @@ impl DeliveryId {
         self.epoch.tracked().is_none()
     }
 
-    /// Settles the record, and calls `store` with the offset to commit: all records before it are settled. Returns `None`
-    /// if the delivery is stale: the partition was revoked or sought, and the record is redelivered.
+    /// Settles the record, and calls `store` with the partition and the offset to commit: all records before it are settled.
+    /// Returns `None` if the delivery is stale: the partition was revoked or sought, and the record is redelivered.
     ///
     /// `store` runs under the lock of the partition. So no lower offset is stored after a higher one, and none after a
     /// revocation.
-    pub(super) fn settle<T>(&self, store: impl FnOnce(i64) -> T) -> Option<T> {
+    pub(super) fn settle(&self, store: impl FnOnce(&TopicPartitionList) -> KafkaResult<()>) -> Option<KafkaResult<()>> {
         let mut tracked = self.epoch.tracked();
-        let Tracked { unsettled, position } = tracked.as_mut()?;
+        let Tracked {
+            unsettled,
+            position,
+            stored,
+        } = tracked.as_mut()?;
         unsettled.settle(self.offset);
-        Some(store(unsettled.first().unwrap_or(*position)))
+        let offset = Offset::Offset(unsettled.first().unwrap_or(*position));
+        let set = match stored {
+            Some(list) => list.set_all_offsets(offset),
+            None => {
+                let list = stored.insert(TopicPartitionList::with_capacity(1));
+                list.add_partition_offset(&self.epoch.topic, self.epoch.partition, offset)
+            }
+        };
+        Some(set.and_then(|()| stored.as_ref().map_or(Ok(()), store)))
     }
 
     /// Calls `work` under the lock of the partition, unless the delivery is stale.
@@ -233,11 +277,22 @@ impl Unsettled {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::TopicPartitionList;
+
     use super::{DeliveryId, OffsetTracker, Unsettled};
 
     /// Acks a delivery and returns the offset that is stored for it.
     fn ack(id: &DeliveryId) -> Option<i64> {
-        id.settle(|offset| offset)
+        let mut offset = None;
+        let store = |stored: &TopicPartitionList| {
+            offset = stored
+                .elements_for_topic("t")
+                .first()
+                .and_then(|element| element.offset().to_raw());
+            Ok(())
+        };
+        id.settle(store)?.unwrap();
+        offset
     }
 
     #[test]

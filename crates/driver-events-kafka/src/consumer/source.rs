@@ -1,6 +1,9 @@
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,6 +20,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::batch_searches::{BatchSearches, SearchStep};
+use super::callbacks::Client;
 use super::consumer_handle::Consumer;
 use super::dead_letters::DeadLetter;
 use super::errors::{
@@ -261,7 +265,10 @@ enum Next<'a> {
     Received(KafkaResult<BorrowedMessage<'a>>),
     Redelivery(DeliveryId),
     End(SourceError),
+    Outage(SourceError),
     Search(SearchStep),
+    /// Something that `next` looks at first has changed.
+    Retry,
 }
 
 /// Time in which a broker must respond after all connections are down.
@@ -270,6 +277,52 @@ const OUTAGE_TIMEOUT: Duration = Duration::from_secs(5);
 const SEEK_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Time between two commits while the group is rebalanced.
 const COMMIT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What a source waits for.
+struct Waiting<'a, 'b> {
+    consumer: &'a Arc<Consumer>,
+    client: &'a Client,
+    context: &'a SettleContext,
+    outages: &'b mut JoinSet<Option<SourceError>>,
+    missed: &'b mut MissedRecords,
+    searches: &'b mut BatchSearches,
+}
+
+impl<'a> Waiting<'a, '_> {
+    /// Returns the next step if it is certain to be a record that librdkafka has fetched: the usual one while a source is behind.
+    async fn fetched(&self) -> Option<Next<'a>> {
+        let is_next = self.outages.is_empty() && !self.context.redeliveries.is_pending() && !self.context.end.is_set();
+        if !is_next {
+            return None;
+        }
+        let client = self.client;
+        poll_fn(|context| match pin!(client.recv()).poll(context) {
+            Poll::Ready(received) => Poll::Ready(Some(Next::Received(received))),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    }
+
+    /// Waits for the next step. Cancel safe.
+    async fn next(self) -> Next<'a> {
+        let redeliveries = &self.context.redeliveries;
+        tokio::select! {
+            biased;
+            redelivery = redeliveries.next_due(), if redeliveries.is_pending() => Next::Redelivery(redelivery),
+            error = self.context.end.wait(), if self.context.end.is_set() => Next::End(error),
+            Some(found) = self.outages.join_next(), if !self.outages.is_empty() => match found {
+                Ok(Some(error)) => Next::Outage(error),
+                _ => Next::Retry,
+            },
+            received = self.client.recv() => Next::Received(received),
+            // Polled only if no record is available, so that they cost nothing per record.
+            redelivery = redeliveries.next_due() => Next::Redelivery(redelivery),
+            error = self.context.end.wait() => Next::End(error),
+            () = self.missed.next(self.consumer) => Next::Retry,
+            step = self.searches.next() => Next::Search(step),
+        }
+    }
+}
 
 #[async_trait]
 impl DriverEventSource for KafkaEventSource {
@@ -287,33 +340,35 @@ impl DriverEventSource for KafkaEventSource {
                     delivered => return delivered,
                 }
             }
-            let consumer = self.consumer.as_ref()?;
-            let client = consumer.client()?;
-            let redeliveries = &self.context.redeliveries;
             let next = match self.searches.ready() {
                 Some(step) => Next::Search(step),
-                None => tokio::select! {
-                    biased;
-                    redelivery = redeliveries.next_due(), if redeliveries.is_pending() => Next::Redelivery(redelivery),
-                    error = self.context.end.wait(), if self.context.end.is_set() => Next::End(error),
-                    Some(found) = self.outages.join_next(), if !self.outages.is_empty() => match found {
-                        Ok(Some(error)) => return Some(Err(error)),
-                        _ => continue,
-                    },
-                    received = client.recv() => Next::Received(received),
-                    // Polled only if no record is available, so that they cost nothing per record.
-                    redelivery = redeliveries.next_due() => Next::Redelivery(redelivery),
-                    error = self.context.end.wait() => Next::End(error),
-                    () = self.missed.next(consumer) => continue,
-                    step = self.searches.next() => Next::Search(step),
-                },
+                None => {
+                    let consumer = self.consumer.as_ref()?;
+                    let waiting = Waiting {
+                        consumer,
+                        client: consumer.client()?,
+                        context: &self.context,
+                        outages: &mut self.outages,
+                        missed: &mut self.missed,
+                        searches: &mut self.searches,
+                    };
+                    match waiting.fetched().await {
+                        Some(next) => next,
+                        // Boxed, since this future is large and each record would allocate space for it.
+                        None => Box::pin(waiting.next()).await,
+                    }
+                }
             };
             let received = match next {
                 Next::Received(received) => received,
+                Next::Outage(error) => return Some(Err(error)),
+                Next::Retry => continue,
                 Next::Redelivery(redelivery) => {
                     if let Err(error) = self.context.consumer.seek_and_resume(&redelivery) {
                         // The partition is still paused.
-                        redeliveries.schedule(redelivery, Instant::now() + SEEK_RETRY_DELAY);
+                        self.context
+                            .redeliveries
+                            .schedule(redelivery, Instant::now() + SEEK_RETRY_DELAY);
                         return Some(Err(error));
                     }
                     continue;

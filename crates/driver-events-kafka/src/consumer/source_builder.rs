@@ -308,7 +308,7 @@ impl KafkaEventSourceBuilder {
         };
         let search = BatchSearch::new(config.clone(), tokens.clone(), is_grouped);
         let context = Context::new(state.clone(), tokens, role);
-        let consumer = Consumer::new(creation::create(&config, context)?);
+        let consumer = Consumer::new(creation::create(&config, context)?, Arc::clone(&tracker));
         let handle = ConsumerHandle::new(state, tracker, &consumer);
         Ok(Clients {
             consumer,

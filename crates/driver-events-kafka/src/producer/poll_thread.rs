@@ -10,7 +10,9 @@ use rdkafka::producer::{Producer as _, PurgeConfig};
 use super::callbacks::Client;
 
 /// Timeout of one poll, after which the thread looks whether the producer was dropped or its credentials are refused.
-const POLL_TIMEOUT: Duration = Duration::from_millis(100);
+///
+/// rdkafka waits for whole milliseconds, and spins until the rest of the timeout has passed: the rest is what waking takes.
+const POLL_TIMEOUT: Duration = Duration::from_micros(100_050);
 
 /// Spawns the poll thread. It drops the client, whose destructor blocks, once all other owners have.
 ///

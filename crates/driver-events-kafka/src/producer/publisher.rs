@@ -120,32 +120,35 @@ impl Publisher {
     pub(super) async fn send(&self, envelope: Envelope) -> SendResult {
         let deadline = self.deadline();
         let handle = self.producer.handle();
-        let (topic, queued) = match self.queue_one(&handle, envelope)? {
-            Attempt::Queued(topic, queued) => (topic, queued),
-            // Boxed, since these futures are large and seldom needed.
-            Attempt::Held(waiting) => return Box::pin(self.resolve_one(handle, None, Some(*waiting), deadline)).await,
+        let attempt = match self.queue_one(&handle, envelope)? {
+            Attempt::Queued(topic, Ok(delivery)) => match delivery.await {
+                Ok(stored) => return Ok(self.receipt(topic, &stored)),
+                Err(failure) => Attempt::Queued(topic, Err(failure)),
+            },
+            attempt => attempt,
         };
-        let queued = match take_queue_full(queued) {
-            Ok(queued) => queued,
-            Err(record) => Box::pin(queue_with_retry(&handle, record, deadline)).await,
-        };
-        match report(queued).await {
-            Ok(stored) => Ok(self.receipt(topic, &stored)),
-            Err(failure) => {
-                let index = 0;
-                let failed = FailedEvent { index, topic, failure };
-                Box::pin(self.resolve_one(handle, Some(failed), None, deadline)).await
-            }
-        }
+        // Boxed, since this future is large and seldom needed.
+        Box::pin(self.finish(handle, attempt, deadline)).await
     }
 
-    async fn resolve_one(
-        &self,
-        handle: Arc<ProducerHandle>,
-        failed: Option<FailedEvent>,
-        waiting: Option<WaitingEvent>,
-        deadline: Option<Instant>,
-    ) -> SendResult {
+    /// Sends an event that the first attempt has not stored.
+    async fn finish(&self, handle: Arc<ProducerHandle>, attempt: Attempt, deadline: Option<Instant>) -> SendResult {
+        let (failed, waiting) = match attempt {
+            Attempt::Held(waiting) => (None, Some(*waiting)),
+            Attempt::Queued(topic, queued) => {
+                let queued = match take_queue_full(queued) {
+                    Ok(queued) => queued,
+                    Err(record) => queue_with_retry(&handle, record, deadline).await,
+                };
+                match report(queued).await {
+                    Ok(stored) => return Ok(self.receipt(topic, &stored)),
+                    Err(failure) => {
+                        let index = 0;
+                        (Some(FailedEvent { index, topic, failure }), None)
+                    }
+                }
+            }
+        };
         let mut call = Call::new(1, deadline);
         let (failed, waiting) = (Vec::from_iter(failed), Vec::from_iter(waiting));
         self.resolve(handle, failed, waiting, &mut call).await;

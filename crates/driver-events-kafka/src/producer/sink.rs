@@ -138,12 +138,13 @@ impl KafkaEventSink {
 
     async fn send_one(&self, envelope: Envelope) -> Result<Receipt, SinkError> {
         let _call = self.close_guard.enter()?;
-        let result = self.publisher.send(envelope).await;
-        if result.is_err() {
-            // A caller that retries refused events in a loop must yield to other tasks.
-            tokio::task::consume_budget().await;
-        }
-        result
+        let error = match self.publisher.send(envelope).await {
+            Ok(receipt) => return Ok(receipt),
+            Err(error) => error,
+        };
+        // A caller that retries refused events in a loop must yield to other tasks.
+        tokio::task::consume_budget().await;
+        Err(error)
     }
 
     fn deadline(&self) -> Instant {

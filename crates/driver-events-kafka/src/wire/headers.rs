@@ -1,6 +1,8 @@
 //! Encodes and decodes envelopes: bare JSON as the record value, attributes as headers in CloudEvents'
 //! [binary mode](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md#32-binary-content-mode).
 
+use std::array;
+
 use bytes::Bytes;
 use driver_events_core::cloudevents::{ReceivedAttributes, is_structured, read_structured, visit_attributes};
 use driver_events_core::{Envelope, Malformed, SinkError, decode_payload};
@@ -93,11 +95,19 @@ pub(crate) fn read(headers: Option<&BorrowedHeaders>, value: &[u8], limits: Limi
 
 /// Returns the headers from this index on that have a name in UTF-8 and a value, with their indices.
 fn present(headers: &BorrowedHeaders, first: usize) -> impl Iterator<Item = (usize, &str, &[u8])> {
-    (first..headers.count()).filter_map(|index| {
-        // rdkafka panics on a name that is not UTF-8, and has no other way to read it.
-        let header = catch_quietly(|| headers.try_get(index))??;
-        Some((index, header.key, header.value?))
-    })
+    let get = |index| {
+        headers
+            .try_get(index)
+            .and_then(|header| Some((index, header.key, header.value?)))
+    };
+    (first..headers.count())
+        .step_by(HEADERS_CAPACITY)
+        .flat_map(move |start| {
+            // rdkafka panics on a name that is not UTF-8, and has no other way to read it.
+            let all: Option<[_; HEADERS_CAPACITY]> = catch_quietly(|| array::from_fn(|index| get(start + index)));
+            let each = || array::from_fn(|index| catch_quietly(|| get(start + index))?);
+            all.unwrap_or_else(each).into_iter().flatten()
+        })
 }
 
 #[cfg(test)]
