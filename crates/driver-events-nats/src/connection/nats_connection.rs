@@ -110,8 +110,8 @@ impl NatsConnection {
         Arc::clone(&self.current().client)
     }
 
-    /// Returns the current client and its epoch. Touches nothing that threads write, unless the client was replaced after this
-    /// clone of the connection was created.
+    /// Returns the current client and its epoch, without counting a reference unless the client was replaced after this clone of
+    /// the connection was created: the count is shared by all threads that send.
     pub(crate) fn current(&self) -> Cow<'_, Arc<CurrentClient>> {
         match self.shared.earlier_epochs.load(Ordering::Acquire) == self.first.earlier_epochs {
             true => Cow::Borrowed(&self.first),

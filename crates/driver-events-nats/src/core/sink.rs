@@ -133,12 +133,12 @@ impl NatsEventSink {
     async fn send_within(&self, envelope: &Envelope, timeout_left: Duration) -> Result<Receipt, SinkError> {
         let _call = self.close_guard.enter()?;
         let subject = self.settings.subjects.of(envelope)?;
+        let payload = envelope.to_bytes()?;
         let headers = self
             .settings
             .has_headers
             .then(|| headers::write(envelope, self.settings.subjects.prefix()))
             .transpose()?;
-        let payload = envelope.to_bytes()?;
         if let Some(refusal) = self.connection.refused_publish(&subject) {
             return Err(refusal.into());
         }

@@ -40,8 +40,8 @@ const MARKERS: [&str; 3] = ["Nats-Marker-Reason", "Nats-Incr", "KV-Operation"];
 
 /// A map with room for every header. Its clones have it, too, and need not grow.
 static TEMPLATE: LazyLock<HeaderMap> = LazyLock::new(|| {
-    // There is no other way to reserve room: the map reserves it for all entries that it is deserialised from, and keeps one of
-    // those with the same name, which is replaced.
+    // There is no other way to reserve room: the map reserves it for all entries that it is deserialised from, and keeps one entry
+    // of each name. Every event has this header, which replaces it.
     let entry = (SPEC_VERSION_HEADER, vec![String::new()]);
     let entries: MapDeserializer<'_, _, serde::de::value::Error> =
         MapDeserializer::new(iter::repeat_n(entry, MAX_HEADERS));
