@@ -340,6 +340,19 @@ mod tests {
         assert_eq!(tracker.position("t", 0), Some(9));
     }
 
+    /// Deliveries may outlive the consumer.
+    #[test]
+    fn released_tracker_keeps_no_list_of_librdkafka() {
+        let tracker = OffsetTracker::default();
+        let delivered = tracker.deliver("t", 0, 5);
+        let has_list = || delivered.epoch.tracked().as_ref().unwrap().stored.is_some();
+        assert_eq!(ack(&delivered), Some(6));
+        assert!(has_list());
+        tracker.release();
+        assert!(!has_list());
+        assert!(!delivered.is_stale());
+    }
+
     #[test]
     fn skipped_records_use_no_memory() {
         let tracker = OffsetTracker::default();

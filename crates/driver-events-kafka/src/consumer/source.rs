@@ -278,7 +278,7 @@ const SEEK_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Time between two commits while the group is rebalanced.
 const COMMIT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What a source waits for.
+/// Parts of a source that wait for its next step.
 struct Waiting<'a, 'b> {
     consumer: &'a Arc<Consumer>,
     client: &'a Client,
@@ -289,7 +289,7 @@ struct Waiting<'a, 'b> {
 }
 
 impl<'a> Waiting<'a, '_> {
-    /// Returns the next step if it is certain to be a record that librdkafka has fetched: the usual one while a source is behind.
+    /// Returns what librdkafka has fetched, unless another step may come first: the usual step while a source is behind.
     async fn fetched(&self) -> Option<Next<'a>> {
         let is_next = self.outages.is_empty() && !self.context.redeliveries.is_pending() && !self.context.end.is_set();
         if !is_next {
