@@ -14,7 +14,7 @@ use crate::cargo_tree::{crates, tree};
 use crate::command;
 use crate::output::progress;
 
-/// What is built: a program in a workspace of its own, or the tool.
+/// A program in a workspace of its own, or the tool.
 struct Built {
     name: &'static str,
     workspace: PathBuf,

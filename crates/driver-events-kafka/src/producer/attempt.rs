@@ -64,6 +64,13 @@ pub(super) struct QueuedEvent {
     pub(super) queued: QueueResult,
 }
 
+impl QueuedEvent {
+    /// Returns whether its delivery report is known.
+    pub(super) fn has_arrived(&self) -> bool {
+        self.queued.as_ref().is_ok_and(DeliveryFuture::has_arrived)
+    }
+}
+
 /// An event without a positive delivery report.
 #[derive(Debug)]
 pub(super) struct FailedEvent {

@@ -91,6 +91,13 @@ impl DeliveryOpaque {
 #[derive(Debug)]
 pub(super) struct DeliveryFuture(pub(super) Arc<DeliveryOpaque>);
 
+impl DeliveryFuture {
+    /// Returns whether the report has arrived.
+    pub(super) fn has_arrived(&self) -> bool {
+        self.0.state().report.is_some()
+    }
+}
+
 impl Future for DeliveryFuture {
     type Output = DeliveryReport;
 

@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ use crate::client::state::KafkaState;
 use crate::wire::record::{EncodedEvent, to_owned};
 use crate::wire::topic_naming::TopicNaming;
 
+/// Events of a batch that are queued between two looks for delivery reports.
+const EVENTS_PER_LOOK: usize = 1_024;
 /// Capacity in bytes that fits the JSON of most events.
 const JSON_CAPACITY: usize = 512;
 
@@ -165,8 +168,8 @@ impl Publisher {
         let mut call = Call::new(envelopes.len(), self.deadline());
         let handle = self.producer.handle();
         let mut choice = self.suspects.choose();
-        let mut in_flight = Vec::with_capacity(envelopes.len());
-        let mut waiting = Vec::new();
+        let mut in_flight = VecDeque::new();
+        let (mut failed, mut waiting) = (Vec::new(), Vec::new());
         let mut json = Vec::with_capacity(JSON_CAPACITY);
         for (index, envelope) in envelopes.into_iter().enumerate() {
             json.clear();
@@ -176,13 +179,18 @@ impl Publisher {
                         Ok(queued) => queued,
                         Err(record) => queue_with_retry(&handle, record, call.deadline).await,
                     };
-                    in_flight.push(QueuedEvent { index, topic, queued });
+                    in_flight.push_back(QueuedEvent { index, topic, queued });
+                    if in_flight.len().is_multiple_of(EVENTS_PER_LOOK) {
+                        // What has arrived is read early: its memory is used again while it is in the caches.
+                        let arrived = in_flight.iter().take_while(|event| event.has_arrived()).count();
+                        failed.extend(self.await_reports(in_flight.drain(..arrived), &mut call.results).await);
+                    }
                 }
                 Ok(Attempt::Held(event)) => waiting.push(WaitingEvent { index, ..*event }),
                 Err(error) => call.results.set(index, Err(error)),
             }
         }
-        let failed = self.await_reports(in_flight, &mut call.results).await;
+        failed.extend(self.await_reports(in_flight, &mut call.results).await);
         self.resolve(handle, failed, waiting, &mut call).await;
         call.results.into_vec()
     }
@@ -233,7 +241,11 @@ impl Publisher {
     }
 
     /// Waits for the delivery reports, fills in the results of stored events, and returns the failed ones.
-    async fn await_reports(&self, events: Vec<QueuedEvent>, results: &mut BatchResults) -> Vec<FailedEvent> {
+    async fn await_reports(
+        &self,
+        events: impl IntoIterator<Item = QueuedEvent, IntoIter: DoubleEndedIterator>,
+        results: &mut BatchResults,
+    ) -> Vec<FailedEvent> {
         let mut failed = Vec::new();
         // Last event first: once it is stored, so are the earlier ones of its partition, and one wake-up serves them all.
         for QueuedEvent { index, topic, queued } in events.into_iter().rev() {

@@ -76,6 +76,8 @@ impl PubAckError {
             10_158 => RetryAfterBackoff(
                 error(SinkErrorKind::Timeout, "stream has not stored the event yet").with_fate(Fate::Unknown),
             ),
+            // The stream has too many messages in flight, of all publishers: 10,000, or 128 MiB.
+            _ if self.code == 429 => RetryAfterBackoff(error(SinkErrorKind::Full, "stream is overloaded")),
             _ if self.code >= 500 => RetryAfterBackoff(error(SinkErrorKind::Disconnected, "stream is unavailable")),
             _ => Permanent(error(SinkErrorKind::Rejected, "stream rejected the event")),
         }
@@ -153,6 +155,14 @@ mod tests {
                     false,
                     SinkErrorKind::Timeout,
                     "stream has not stored the event yet: duplicate message id is in process (10158)",
+                ),
+            ),
+            (
+                r#"{"error":{"code":429,"err_code":10167,"description":"too many requests"}}"#,
+                (
+                    false,
+                    SinkErrorKind::Full,
+                    "stream is overloaded: too many requests (10167)",
                 ),
             ),
             (

@@ -36,7 +36,7 @@ pub(super) fn jetstream(report: &Report, folder: &Path, server: &NatsServer) -> 
         Ok(JetStreamEventSink::new(client.clone(), STREAM).await?)
     };
     report.compare(
-        Row::speed("drain / send_batch", EVENTS as usize).target(0.8),
+        Row::speed("drain into JetStream / send_batch", EVENTS as usize).target(0.8),
         || drain(&runtime, folder, of_goals(GOALS, EVENTS), runtime.block_on(open())?),
         |_| from_memory(&runtime, of_goals(GOALS, EVENTS), &runtime.block_on(open())?),
     )?;
@@ -56,7 +56,7 @@ pub(super) fn kafka(report: &Report, folder: &Path, broker: &KafkaBroker) -> Res
         Ok::<_, Failure>(KafkaEventSink::builder(config.clone()).topic("drain").build()?)
     };
     report.compare(
-        Row::speed("drain / send_batch", EVENTS as usize).target(0.8),
+        Row::speed("drain into Kafka / send_batch", EVENTS as usize).target(0.8),
         || drain(&runtime, folder, of_goals(GOALS, EVENTS), open()?),
         |_| from_memory(&runtime, of_goals(GOALS, EVENTS), &open()?),
     )?;

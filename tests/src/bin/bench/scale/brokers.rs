@@ -1,4 +1,4 @@
-//! What an event costs the broker: CPU time of its process, and bytes of a stream.
+//! CPU time of the broker for an event, and bytes of an event in a stream.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -26,54 +26,55 @@ pub(super) fn run(report: &Report, destinations: &Destinations) -> Result<(), Fa
     report.figures("Size: time of an event of 200 B / 4 KiB / 256 KiB");
     let shapes: [(&str, EventOfSize); 2] = [("text", text), ("free JSON", free_json)];
     for (shape, event_of) in shapes {
-        row(report, &format!("encode, {shape}"), event_of, |events| {
+        let copies = |event: DriverEvent, count| Ok(vec![event; count]);
+        row(report, &format!("encode, {shape}"), event_of, copies, |events| {
             let mut out = Vec::with_capacity(1 << 20);
-            for event in events {
+            for event in &events {
                 out.clear();
                 event.write_json(&mut out)?;
                 std::hint::black_box(&out);
             }
-            Ok(())
+            Ok(events)
         })?;
-        row(report, &format!("decode, {shape}"), event_of, |events| {
-            let json = events.first().ok_or("no event")?.to_json()?;
-            for _ in events {
-                std::hint::black_box(DriverEvent::from_json(&json)?);
+        let texts = |event: DriverEvent, count| Ok(vec![event.to_json()?; count]);
+        row(report, &format!("decode, {shape}"), event_of, texts, |texts| {
+            for text in &texts {
+                std::hint::black_box(DriverEvent::from_json(text)?);
             }
-            Ok(())
+            Ok(texts)
         })?;
     }
     use Destination as To;
     for destination in [To::Writer, To::Nats, To::JetStream, To::Kafka, To::Spool] {
         let sink = destinations.open(destination)?;
-        row(
-            report,
-            &format!("{}, one batch, free JSON", destination.name()),
-            free_json,
-            |events| {
-                let envelopes = events.iter().cloned().map(Envelope::new).collect();
-                destinations.send(&*sink, envelopes)?;
-                Ok(destinations.runtime.block_on(sink.flush())?)
-            },
-        )?;
+        let envelopes = |event: DriverEvent, count| Ok(vec![event; count].into_iter().map(Envelope::new).collect());
+        let what = format!("{}, one batch, free JSON", destination.name());
+        row(report, &what, free_json, envelopes, |envelopes| {
+            destinations.send(&*sink, envelopes)?;
+            Ok(destinations.runtime.block_on(sink.flush())?)
+        })?;
     }
     Ok(())
 }
 
-fn row(
+/// Measures `work` with what `prepare` makes of an event of each size. What `work` returns is dropped after the measurement.
+fn row<Prepared, Rest>(
     report: &Report,
     what: &str,
     event_of: EventOfSize,
-    mut work: impl FnMut(&[DriverEvent]) -> Result<(), Failure>,
+    prepare: impl Fn(DriverEvent, usize) -> Result<Prepared, Failure>,
+    mut work: impl FnMut(Prepared) -> Result<Rest, Failure>,
 ) -> Result<(), Failure> {
     let mut times = Vec::new();
     for size in SIZES {
-        let events = vec![event_of(size)?; (TOTAL / size).min(MOST_EVENTS)];
+        let count = (TOTAL / size).min(MOST_EVENTS);
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
+            let prepared = prepare(event_of(size)?, count)?;
             let start = Instant::now();
-            work(&events)?;
-            rounds.push(start.elapsed().as_secs_f64() * 1e9 / events.len() as f64);
+            let rest = work(prepared)?;
+            rounds.push(start.elapsed().as_secs_f64() * 1e9 / count as f64);
+            drop(rest);
         }
         times.push(median(rounds));
     }
