@@ -1,10 +1,6 @@
 //! CPU time of the broker for an event, and bytes of an event in a stream.
 
-use std::sync::Arc;
 use std::time::Duration;
-
-use driver_events_core::DriverEventSink;
-use tokio::task::JoinSet;
 
 use super::destinations::{Destination, Destinations};
 use crate::Failure;
@@ -36,22 +32,7 @@ pub(super) fn run(report: &Report, destinations: &Destinations) -> Result<(), Fa
             .map(|_| envelopes(EVENTS_PER_TASK))
             .collect::<Result<_, _>>()?;
         let before = destinations.cpu_time(destination)?;
-        destinations.runtime.block_on(async {
-            let mut running = JoinSet::new();
-            for part in parts {
-                let sink = Arc::clone(&sink);
-                running.spawn(async move {
-                    for envelope in part {
-                        sink.send(envelope).await?;
-                    }
-                    Ok::<_, Failure>(())
-                });
-            }
-            while let Some(sent) = running.join_next().await {
-                sent??;
-            }
-            Ok::<_, Failure>(sink.flush().await?)
-        })?;
+        destinations.send_in_tasks(&sink, parts)?;
         let time = destinations.cpu_time(destination)?.saturating_sub(before);
         row(
             report,

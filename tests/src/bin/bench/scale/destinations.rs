@@ -12,6 +12,7 @@ use driver_events_stdout::WriterEventSink;
 use rdkafka::ClientConfig;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
 
 use crate::Failure;
 use crate::runtimes::many_threads;
@@ -131,6 +132,30 @@ impl Destinations {
                 result?;
             }
             Ok(())
+        })
+    }
+
+    /// Sends each part from a task of its own, which awaits each receipt, and flushes.
+    pub(super) fn send_in_tasks(
+        &self,
+        sink: &Arc<dyn DriverEventSink>,
+        parts: Vec<Vec<Envelope>>,
+    ) -> Result<(), Failure> {
+        self.runtime.block_on(async {
+            let mut running = JoinSet::new();
+            for part in parts {
+                let sink = Arc::clone(sink);
+                running.spawn(async move {
+                    for envelope in part {
+                        sink.send(envelope).await?;
+                    }
+                    Ok::<_, Failure>(())
+                });
+            }
+            while let Some(sent) = running.join_next().await {
+                sent??;
+            }
+            Ok(sink.flush().await?)
         })
     }
 }

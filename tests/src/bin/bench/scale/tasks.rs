@@ -1,9 +1,6 @@
 //! Concurrent tasks, each of which awaits the receipt of one event before the next.
 
-use std::sync::Arc;
 use std::time::Instant;
-
-use tokio::task::JoinSet;
 
 use super::destinations::{Destination, Destinations};
 use super::join;
@@ -34,23 +31,7 @@ pub(super) fn run(report: &Report, destinations: &Destinations) -> Result<(), Fa
                     .map(|_| envelopes(events_per_task))
                     .collect::<Result<_, _>>()?;
                 let start = Instant::now();
-                destinations.runtime.block_on(async {
-                    let mut running = JoinSet::new();
-                    for part in parts {
-                        let sink = Arc::clone(&sink);
-                        running.spawn(async move {
-                            for envelope in part {
-                                sink.send(envelope).await?;
-                            }
-                            Ok::<_, Failure>(())
-                        });
-                    }
-                    while let Some(sent) = running.join_next().await {
-                        sent??;
-                    }
-                    sink.flush().await?;
-                    Ok::<_, Failure>(())
-                })?;
+                destinations.send_in_tasks(&sink, parts)?;
                 rounds.push(start.elapsed().as_secs_f64() * 1e9 / (tasks * events_per_task) as f64);
             }
             times.push(median(rounds));
