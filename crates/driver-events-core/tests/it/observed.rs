@@ -1,11 +1,13 @@
+use std::cell::RefCell;
 use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
 use driver_events_core::conformance::samples;
 use driver_events_core::{
     Backoff, Buffered, DriverEventSink, DriverEventSinkExt, FailingEventSink, MemoryEventSink, OnFull, SinkErrorKind,
 };
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use tokio::runtime::Runtime;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
 use tracing::{Event, Subscriber};
@@ -15,18 +17,16 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::support::{event, failing_sink};
 
+fn paused_runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time().start_paused(true).build().unwrap()
+}
+
 /// Runs a call, and returns the counters as `name{label=value,…} count`, sorted, and the histograms as `name{…} of count`.
 fn recorded<F: Future<Output = ()>>(call: impl FnOnce() -> F) -> Vec<String> {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
-    metrics::with_local_recorder(&recorder, || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(call());
-    });
+    metrics::with_local_recorder(&recorder, || paused_runtime().block_on(call()));
     let mut lines = Vec::new();
     for (key, _, _, value) in snapshotter.snapshot().into_vec() {
         let labels: Vec<_> = key
@@ -98,9 +98,13 @@ fn retries_and_losses_are_counted_by_their_decorators() {
     assert_eq!(lines, expected);
 }
 
+thread_local! {
+    /// The lines that `Lines` has recorded in this thread, which runs one test.
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
 /// Records spans as `span NAME FIELDS` and events as `LEVEL in SPAN: FIELDS`.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
+struct Lines;
 
 struct Fields<'a>(&'a mut String);
 
@@ -114,35 +118,45 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     fn on_new_span(&self, attributes: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
         let mut line = format!("span {}", attributes.metadata().name());
         attributes.record(&mut Fields(&mut line));
-        self.0.lock().unwrap().push(line);
+        LINES.with_borrow_mut(|lines| lines.push(line));
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let span = context.event_span(event).map_or("none", |span| span.name());
         let mut line = format!("{} in {span}:", event.metadata().level());
         event.record(&mut Fields(&mut line));
-        self.0.lock().unwrap().push(line);
+        LINES.with_borrow_mut(|lines| lines.push(line));
     }
+}
+
+/// Runs a call, and returns its spans and events.
+///
+/// The subscriber is global. `tracing` keeps for the whole process whether a callsite has a subscriber, and asks the thread
+/// that reaches the callsite first. With a subscriber of one thread, that may be the thread of another test, which has none.
+fn logged<F: Future<Output = ()>>(call: impl FnOnce() -> F) -> Vec<String> {
+    static GLOBAL: Once = Once::new();
+    GLOBAL.call_once(|| {
+        tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Lines)).unwrap();
+        // Other tests may have reached callsites before.
+        tracing::callsite::rebuild_interest_cache();
+    });
+    paused_runtime().block_on(call());
+    LINES.take()
 }
 
 /// The first of several failures is a warning, and the end of them is reported.
 #[test]
 fn spans_name_the_event_and_failures_are_reported_once() {
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::registry().with(lines.clone());
     let envelope = event(1);
-    tracing::subscriber::with_default(subscriber, || {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
-            let failing = FailingEventSink::new(MemoryEventSink::new())
-                .fail(1, SinkErrorKind::Disconnected)
-                .fail(2, SinkErrorKind::Disconnected);
-            let sink = failing.observed();
-            for _ in 0..3 {
-                let _ = sink.send(envelope.clone()).await;
-            }
-            sink.send_batch(vec![event(2)]).await;
-        });
+    let lines = logged(|| async {
+        let failing = FailingEventSink::new(MemoryEventSink::new())
+            .fail(1, SinkErrorKind::Disconnected)
+            .fail(2, SinkErrorKind::Disconnected);
+        let sink = failing.observed();
+        for _ in 0..3 {
+            let _ = sink.send(envelope.clone()).await;
+        }
+        sink.send_batch(vec![event(2)]).await;
     });
     let (kind, goal, id) = (envelope.kind(), envelope.goal_id().unwrap(), envelope.id());
     let span = format!(r#"span send_event kind="{kind}" goal={goal} id={id} sink="MemoryEventSink""#);
@@ -162,31 +176,22 @@ fn spans_name_the_event_and_failures_are_reported_once() {
         r#"INFO in send_event: message=the sink accepts events again sink="MemoryEventSink" failures=2"#.to_owned(),
         r#"span send_events count=1 sink="MemoryEventSink""#.to_owned(),
     ];
-    assert_eq!(*lines.0.lock().unwrap(), expected);
+    assert_eq!(lines, expected);
 }
 
 #[test]
 fn retries_are_reported_once() {
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::registry().with(lines.clone());
-    tracing::subscriber::with_default(subscriber, || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let failing = FailingEventSink::new(MemoryEventSink::new())
-                .fail(1, SinkErrorKind::Disconnected)
-                .fail(2, SinkErrorKind::Disconnected);
-            failing.retried(Backoff::default()).send(event(1)).await.unwrap();
-        });
+    let lines = logged(|| async {
+        let failing = FailingEventSink::new(MemoryEventSink::new())
+            .fail(1, SinkErrorKind::Disconnected)
+            .fail(2, SinkErrorKind::Disconnected);
+        failing.retried(Backoff::default()).send(event(1)).await.unwrap();
     });
     let expected = [
         r#"WARN in none: message=a sink fails: its events are retried sink="MemoryEventSink" kind=Disconnected error=event 1 fails in this test"#,
         r#"INFO in none: message=the sink accepts events again sink="MemoryEventSink" failures=2"#,
     ];
-    assert_eq!(*lines.0.lock().unwrap(), expected);
+    assert_eq!(lines, expected);
 }
 
 #[tokio::test]

@@ -1,17 +1,14 @@
 //! Unreachable brokers.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use driver_events_core::{DriverEventSink, DriverEventSource, SinkErrorKind, SourceErrorKind};
-use driver_events_harness::{Direction, KafkaBroker, KafkaConfig, wait_until};
+use driver_events_harness::{CapturedTracing, Direction, KafkaBroker, KafkaConfig, wait_until};
 use driver_events_kafka::{KafkaEventSink, KafkaEventSource};
 use driver_events_types::GoalId;
 use rdkafka::ClientConfig;
 use tokio::task::block_in_place;
-use tracing::field::{Field, Visit};
-use tracing::{Event, Metadata, Subscriber, span};
+use tracing::Level;
 
 use crate::support::{
     TEST_TIMEOUT, config_of, create_topic, events, expect_no_delivery, ids_of, in_time, next_delivery, proxied_broker,
@@ -198,45 +195,10 @@ async fn dropped_sink_logs_undelivered_count() {
         let mut send = sink.send(envelope);
         assert!(futures_util::poll!(&mut send).is_pending());
     }
-    let logged = RecordsField::default();
-    tracing::subscriber::with_default(logged.clone(), || drop(sink));
-    assert_eq!(logged.records.load(Ordering::Relaxed), 5);
-}
-
-/// Captures the field `records` of log events.
-#[derive(Clone, Default)]
-struct RecordsField {
-    records: Arc<AtomicUsize>,
-}
-
-impl Visit for RecordsField {
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        if field.name() == "records" {
-            self.records.store(value.try_into().unwrap(), Ordering::Relaxed);
-        }
-    }
-
-    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
-}
-
-impl Subscriber for RecordsField {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        event.record(&mut self.clone());
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
+    let tracing_log = CapturedTracing::of_this_thread(&["driver_events_kafka"]).unwrap();
+    drop(sink);
+    assert!(
+        tracing_log.contains(Level::WARN, "driver_events_kafka", "records=5"),
+        "{tracing_log:?}"
+    );
 }

@@ -255,7 +255,7 @@ async fn exhausted_reconnects_close_the_connection() {
 async fn connection_events_are_logged_with_their_cause() {
     let targets = &["driver_events_nats", "async_nats::connector"];
     // The events of this test's connection only: its name contains "traced-".
-    let tracing_log = CapturedTracing::install(targets, "traced-").unwrap();
+    let tracing_log = CapturedTracing::of_all_threads(targets, "traced-").unwrap();
     let mut server = NatsServer::start(with_password("traced-s3cret")).unwrap();
     let url = format!("nats://ada:traced-s3cret@{}", server.client_address());
     let options = NatsOptions::new(url)

@@ -56,7 +56,7 @@ fn configs(secured: &Secured) -> Vec<ClientConfig> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_logs_and_debug_contain_no_secrets() {
-    let tracing_log = CapturedTracing::install(&["librdkafka", "driver_events_kafka"], "").unwrap();
+    let tracing_log = CapturedTracing::of_all_threads(&["librdkafka", "driver_events_kafka"], "").unwrap();
     let secured = secured();
     let topic = secured
         .create_topic(&[("driver", KafkaOperation::All), ("CN=client", KafkaOperation::All)])
