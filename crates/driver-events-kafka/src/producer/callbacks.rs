@@ -11,6 +11,7 @@ use super::delivery_future::{DeliveryFailure, DeliveryOpaque, StoredRecord};
 use super::errors::{is_refused_batch, may_be_resent};
 use super::in_flight::{InFlight, Moving};
 use super::queue_full::QueueFull;
+use super::report_lease::ReportLease;
 use crate::client::context::{ClientRole, Context};
 
 /// librdkafka's producer, which runs its callbacks only while it is polled.
@@ -23,6 +24,7 @@ pub(super) struct ProducerRole {
     /// The records of the sink that are in flight in none of its producers: they wait for another attempt.
     pub(super) moving: Arc<InFlight>,
     pub(super) queue_full: QueueFull,
+    pub(super) lease: ReportLease,
     are_credentials_refused: AtomicBool,
 }
 

@@ -11,7 +11,9 @@ mod publisher;
 mod suspects;
 
 mod callbacks;
+mod collecting;
 mod poll_thread;
+mod report_lease;
 
 mod delivery_future;
 mod errors;

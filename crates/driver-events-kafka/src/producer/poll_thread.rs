@@ -8,11 +8,17 @@ use std::time::Duration;
 use rdkafka::producer::{Producer as _, PurgeConfig};
 
 use super::callbacks::Client;
+use super::collecting::collect;
+use super::report_lease::Collector;
 
-/// Timeout of one poll, after which the thread looks whether the producer was dropped or its credentials are refused.
+/// Timeout of one poll, after which the thread looks whether the producer was dropped, its credentials are refused, or callers
+/// collect the reports.
 ///
 /// rdkafka waits for whole milliseconds, and spins until the rest of the timeout has passed: the rest is what waking takes.
 const POLL_TIMEOUT: Duration = Duration::from_micros(100_050);
+/// Time between two polls while callers may collect again. It replaces a timeout, before which `poll` cannot be left: with a
+/// short one the thread would mostly spin.
+const NAP: Duration = Duration::from_micros(100);
 
 /// Spawns the poll thread. It drops the client, whose destructor blocks, once all other owners have.
 ///
@@ -31,6 +37,13 @@ fn run(client: &Arc<Client>) {
         if role.take_credentials_refused() || client.client().fatal_error().is_some() {
             client.purge(PurgeConfig::default().queue());
         }
-        client.poll(POLL_TIMEOUT);
+        match role.lease.collector() {
+            Collector::Callers(left) => thread::sleep(left),
+            Collector::ReadyPollThread => {
+                collect(client);
+                thread::sleep(NAP);
+            }
+            Collector::PollThread => client.poll(POLL_TIMEOUT),
+        }
     }
 }

@@ -8,6 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 
 use super::callbacks::{Client, ProducerRole};
+use super::collecting::collect_while_sending;
 use super::delivery_future::DeliveryOpaque;
 use super::poll_thread;
 use crate::client::context::Context;
@@ -54,7 +55,8 @@ impl ProducerHandle {
         let _ = self.client.flush(Duration::ZERO);
     }
 
-    /// Queues a record without waiting. Its delivery opaque receives the delivery report.
+    /// Queues a record without waiting. Its delivery opaque receives the delivery report. Reports on earlier records may be
+    /// handled in this call.
     ///
     /// # Errors
     /// Returns librdkafka's error code and the record, whose delivery opaque has been abandoned.
@@ -68,7 +70,9 @@ impl ProducerHandle {
                 KafkaError::MessageProduction(code) => (code, record),
                 _ => (RDKafkaErrorCode::InvalidArgument, record),
             }
-        })
+        })?;
+        collect_while_sending(&self.client);
+        Ok(())
     }
 
     /// Returns the fatal error after which librdkafka accepts no more records, if there was one.

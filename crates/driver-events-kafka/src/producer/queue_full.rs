@@ -41,6 +41,11 @@ impl QueueFull {
         })
     }
 
+    /// Returns how many delivery reports have been counted.
+    pub(super) fn reports(&self) -> usize {
+        self.reports.load(Ordering::Relaxed)
+    }
+
     /// Counts a delivery report: its record has left the queue.
     pub(super) fn reported(&self) {
         if self

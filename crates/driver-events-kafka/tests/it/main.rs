@@ -6,6 +6,7 @@
 mod broken_producers;
 mod changed_topics;
 mod cluster;
+mod collecting;
 mod conformance;
 mod connection_faults;
 mod contract;
