@@ -47,7 +47,10 @@ async fn callers_collect_reports_while_they_send() {
     let mut under_way = VecDeque::new();
     let start = Instant::now();
     while !sender.is_woken.load(Ordering::Relaxed) {
-        assert!(start.elapsed() < TEST_TIMEOUT, "no report wakes from the sender's thread");
+        assert!(
+            start.elapsed() < TEST_TIMEOUT,
+            "no report wakes from the sender's thread"
+        );
         for envelope in events(GoalId::new(), 100) {
             let mut sending = sink.send(envelope);
             // The first poll sends it.
