@@ -56,7 +56,7 @@ pub(super) async fn cuts(random: &mut Random, fault_divisor: usize, row: &mut Ro
     let memory = memory::resident();
     let server = NatsServer::start(NatsConfig::new())?;
     let proxy = Proxy::start(server.client_address())?;
-    let mut subscriber = ReferenceSubscriber::start(&server).await?;
+    let subscriber = ReferenceSubscriber::start(&server).await?;
     let recorder = Arc::<Recorder>::default();
     let options = quick(NatsOptions::new(proxy.address().to_string()));
     let sink = NatsEventSink::builder().options(options).flush_timeout(FLUSH_TIMEOUT);
@@ -64,25 +64,30 @@ pub(super) async fn cuts(random: &mut Random, fault_divisor: usize, row: &mut Ro
     let connection = sink.connection().context("the sink has a connection")?;
     let fault_timer = client_fault_timer(connection.client().clone(), &recorder);
     let stop = Arc::<AtomicBool>::default();
-    let load = tokio::spawn(bursts(Arc::clone(&sink), Arc::clone(&recorder), Arc::clone(&stop)));
-    let mut read = Vec::new();
+    let load = bursts(Arc::clone(&sink), Arc::clone(&recorder), subscriber, Arc::clone(&stop));
+    let load = tokio::spawn(load);
     for _ in 0..CUTS.div_ceil(fault_divisor) {
         fault_timer.wait(random, MESSAGES).await?;
         cut_link(&proxy).await?;
         row.count_fault(Fault::Cut);
-        read.extend(subscriber.read().await?);
     }
     stop.store(true, Ordering::Relaxed);
-    timeout(STEP_TIMEOUT, load).await???;
+    let (mut subscriber, mut read) = timeout(STEP_TIMEOUT, load).await???;
     sink.close().await?;
     read.extend(subscriber.read().await?);
     row.add_round(&recorder, &read, FLUSH_TIMEOUT + CALL_GRACE, memory);
     Ok(())
 }
 
-/// Sends bursts of several hundred events of seven goals, with a flush after each burst.
-async fn bursts(sink: Arc<NatsEventSink>, recorder: Arc<Recorder>, stop: Arc<AtomicBool>) -> Result<()> {
-    let mut number = 0;
+/// Sends bursts of several hundred events of seven goals, with a flush after each burst, and returns what arrived. Each burst is
+/// read before the next: on a busy machine the sink outruns the subscriber, and the server would drop its connection.
+async fn bursts(
+    sink: Arc<NatsEventSink>,
+    recorder: Arc<Recorder>,
+    mut subscriber: ReferenceSubscriber,
+    stop: Arc<AtomicBool>,
+) -> Result<(ReferenceSubscriber, Vec<Event>)> {
+    let (mut number, mut read) = (0, Vec::new());
     while !stop.load(Ordering::Relaxed) {
         let burst: Vec<_> = (0..400)
             .map(|index| Event {
@@ -95,6 +100,7 @@ async fn bursts(sink: Arc<NatsEventSink>, recorder: Arc<Recorder>, stop: Arc<Ato
             send(&sink, &recorder, *event).await?.ok();
         }
         flush(&sink, &recorder, &burst).await?.ok();
+        read.extend(subscriber.read().await?);
     }
-    Ok(())
+    Ok((subscriber, read))
 }

@@ -22,7 +22,7 @@ const CAPACITY: usize = 1 << 20;
 pub(super) struct ReferenceSubscriber {
     client: Client,
     messages: Subscriber,
-    /// Whether the client dropped messages: missing events are then not losses of the sink.
+    /// Whether the client dropped messages or lost its connection: missing events are then not losses of the sink.
     is_broken: Arc<AtomicBool>,
 }
 
@@ -35,7 +35,11 @@ impl ReferenceSubscriber {
         let is_broken = Arc::<AtomicBool>::default();
         let seen = Arc::clone(&is_broken);
         let options = options.subscription_capacity(CAPACITY).event_callback(move |event| {
-            if matches!(event, async_nats::Event::SlowConsumer(_)) {
+            let is_gap = matches!(
+                event,
+                async_nats::Event::SlowConsumer(_) | async_nats::Event::Disconnected
+            );
+            if is_gap {
                 seen.store(true, Ordering::Relaxed);
             }
             std::future::ready(())
@@ -66,7 +70,10 @@ impl ReferenceSubscriber {
             }
             events.push(Event::parse(&message.payload)?);
         }
-        ensure!(!self.is_broken.load(Ordering::Relaxed), "the subscriber was too slow");
+        ensure!(
+            !self.is_broken.load(Ordering::Relaxed),
+            "the subscriber was too slow, or lost its connection"
+        );
         Ok(events)
     }
 }
