@@ -18,7 +18,7 @@ use crate::jetstream_reading::{assert_idle, assert_reads_in_order, ids, ids_of, 
 use crate::jetstream_support::{
     STREAM, create_stream, default_config, delete_stream, jetstream_server, server_with_stream,
 };
-use crate::support::{TIMEOUT, client, in_time, options};
+use crate::support::{LoggedFailures, TIMEOUT, client, in_time, options};
 
 /// The position of `from_new` is that of the start, not that of the first event.
 #[tokio::test(flavor = "multi_thread")]
@@ -404,14 +404,12 @@ async fn close_fails_in_time_without_a_server() {
 #[tokio::test]
 async fn missing_heartbeats_are_noticed_by_a_caller_who_waits_in_short_slices() {
     let (server, _client) = server_with_stream().await;
-    let mut source = reader(&server).build().await.unwrap();
-    let connection = source.connection().unwrap().clone();
+    let failures = LoggedFailures::of("short-slices");
+    let builder = JetStreamEventSource::builder(STREAM).options(options(&server).name("short-slices"));
+    let mut source = builder.build().await.unwrap();
     server.freeze().unwrap();
     let noticed = async {
-        while !connection
-            .last_error()
-            .is_some_and(|error| error.contains("no heartbeat"))
-        {
+        while !failures.contain("no heartbeat") {
             let next = timeout(Duration::from_millis(20), source.next()).await;
             assert!(next.is_err(), "{next:?}");
         }

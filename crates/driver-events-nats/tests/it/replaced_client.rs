@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 
 use crate::jetstream_reading::{ids, ids_of, numbered, quick, store};
 use crate::jetstream_support::{STREAM, delete_stream, server_with_stream};
-use crate::support::{TIMEOUT, client, in_time, options, server};
+use crate::support::{LoggedFailures, TIMEOUT, client, in_time, options, server};
 
 /// async-nats panics at this header.
 const HOSTILE: &[u8] = b"NATS/1.0\r\nX-Author: a\rb\r\n\r\n";
@@ -74,13 +74,8 @@ impl RootCertificates {
     }
 }
 
-async fn is_not_replaced(connection: &NatsConnection) {
-    wait_until("the client cannot be replaced", TIMEOUT, async || {
-        let last_error = connection.last_error();
-        last_error.is_some_and(|error| error.starts_with("cannot replace the NATS client"))
-    })
-    .await;
-}
+/// Part of the failure of a connection that has no client.
+const NOT_REPLACED: &str = "cannot replace the NATS client";
 
 /// The message arrives after the source has subscribed, and before the server has confirmed the subscription: a subscriber
 /// that does not reply delays that.
@@ -118,7 +113,8 @@ async fn source_is_built_while_its_client_is_replaced() {
 async fn send_in_flight_fails_in_time_without_a_new_client() {
     let (server, client) = server_with_stream().await;
     let roots = RootCertificates::new();
-    let (connection, _subscriber) = exposed(roots.options(&server)).await;
+    let failures = LoggedFailures::of("unreplaced-send");
+    let (connection, _subscriber) = exposed(roots.options(&server).name("unreplaced-send")).await;
     let sink = JetStreamEventSink::builder(STREAM)
         .connection(connection.clone())
         .retry_timeout(Duration::from_secs(2))
@@ -132,7 +128,7 @@ async fn send_in_flight_fails_in_time_without_a_new_client() {
         events.next().await.unwrap();
         roots.remove();
         publish_hostile(&server, SUBJECT);
-        is_not_replaced(&connection).await;
+        failures.wait_for(NOT_REPLACED).await;
     };
     let envelope = numbered(1, 0..1).remove(0);
     let (sent, ()) = tokio::join!(in_time(sink.send(envelope)), in_time(lose_client));
@@ -145,7 +141,8 @@ async fn send_in_flight_fails_in_time_without_a_new_client() {
 async fn users_see_that_the_client_is_not_replaced_yet() {
     let (server, client) = server_with_stream().await;
     let roots = RootCertificates::new();
-    let (connection, _subscriber) = exposed(roots.options(&server)).await;
+    let failures = LoggedFailures::of("unreplaced-users");
+    let (connection, _subscriber) = exposed(roots.options(&server).name("unreplaced-users")).await;
     let builder = JetStreamEventSource::builder(STREAM).connection(connection.clone());
     let mut source = builder.build().await.unwrap();
     let builder = NatsEventSink::builder().connection(connection.clone());
@@ -155,7 +152,7 @@ async fn users_see_that_the_client_is_not_replaced_yet() {
     assert_eq!(ids(&mut source, 1).await, ids_of(&envelopes[..1]));
     roots.remove();
     publish_hostile(&server, SUBJECT);
-    is_not_replaced(&connection).await;
+    failures.wait_for(NOT_REPLACED).await;
     assert!(!connection.is_connected());
     let error = in_time(sink.flush()).await.unwrap_err();
     assert_eq!(error.kind(), SinkErrorKind::Disconnected, "{error}");
@@ -171,12 +168,13 @@ async fn users_see_that_the_client_is_not_replaced_yet() {
 async fn close_ends_a_connection_without_a_client() {
     let server = server();
     let roots = RootCertificates::new();
-    let (connection, _subscriber) = exposed(roots.options(&server)).await;
+    let failures = LoggedFailures::of("unreplaced-close");
+    let (connection, _subscriber) = exposed(roots.options(&server).name("unreplaced-close")).await;
     let builder = NatsEventSource::builder().connection(connection.clone());
     let mut source = builder.build().await.unwrap();
     roots.remove();
     publish_hostile(&server, SUBJECT);
-    is_not_replaced(&connection).await;
+    failures.wait_for(NOT_REPLACED).await;
     in_time(connection.close(Duration::from_secs(5))).await.unwrap();
     roots.restore();
     let error = in_time(source.next()).await.unwrap().unwrap_err();
@@ -191,7 +189,9 @@ async fn subscriptions_are_renewed_after_a_full_queue() {
     let (server, _client) = server_with_stream().await;
     let proxy = Proxy::start(server.client_address()).unwrap();
     let delay = Duration::from_millis(500);
-    let options = NatsOptions::new(proxy.address().to_string()).reconnect_delay(delay, delay);
+    let options = NatsOptions::new(proxy.address().to_string()).name("full-queue");
+    let options = options.reconnect_delay(delay, delay);
+    let failures = LoggedFailures::of("full-queue");
     let (connection, _subscriber) = exposed(options.queue_capacity(1)).await;
     let sink = async || {
         let builder = JetStreamEventSink::builder(STREAM).connection(connection.clone());
@@ -202,11 +202,7 @@ async fn subscriptions_are_renewed_after_a_full_queue() {
     let mut source = builder.build().await.unwrap();
     proxy.refuse(true);
     publish_hostile(&server, SUBJECT);
-    wait_until("a subscription cannot be renewed", TIMEOUT, async || {
-        let last_error = connection.last_error();
-        last_error.is_some_and(|error| error.starts_with("cannot renew the subscription"))
-    })
-    .await;
+    failures.wait_for("cannot renew the subscription").await;
     proxy.refuse(false);
     let error = in_time(source.next()).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), SourceErrorKind::Disconnected, "{error}");

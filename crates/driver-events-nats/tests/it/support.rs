@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use driver_events_core::{DriverEventSource, Envelope};
-use driver_events_harness::{NatsConfig, NatsServer};
+use driver_events_harness::{CapturedTracing, NatsConfig, NatsServer, wait_until};
 use driver_events_nats::{NatsEventSource, NatsOptions};
+use tracing::Level;
 
 /// Longer than any successful operation takes.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
@@ -13,6 +14,24 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) async fn in_time<T>(call: impl Future<Output = T>) -> T {
     let result = tokio::time::timeout(TIMEOUT, call).await;
     result.expect("a call did not return within the timeout")
+}
+
+/// The failures that a connection has logged. Its `last_error` is only the last one: another may follow before a test looks.
+pub(crate) struct LoggedFailures(CapturedTracing);
+
+impl LoggedFailures {
+    /// Looks at the connections of this name from now on.
+    pub(crate) fn of(name: &'static str) -> Self {
+        Self(CapturedTracing::of_all_threads(&["driver_events_nats"], name).unwrap())
+    }
+
+    pub(crate) fn contain(&self, part: &str) -> bool {
+        self.0.contains(Level::WARN, "driver_events_nats", part)
+    }
+
+    pub(crate) async fn wait_for(&self, part: &str) {
+        wait_until(part, TIMEOUT, async || self.contain(part)).await;
+    }
 }
 
 /// Marker event of an unknown kind: a reader that receives it has received all earlier events.
