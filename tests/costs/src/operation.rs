@@ -29,6 +29,8 @@ pub enum Operation {
     WriteKafkaHeaders,
     /// The envelope of such a record; the event is short.
     ReadKafkaRecord,
+    /// The envelope of a Kafka record without headers; the event is short.
+    ReadBareRecord,
     /// A new envelope through `Stamped` into a client that encodes it and drops it.
     Send,
     /// [`Send`](Self::Send) and one more allocation of 64 bytes: the tests of the gate measure it.
@@ -37,7 +39,7 @@ pub enum Operation {
 
 impl Operation {
     /// All operations that are measured.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Encode,
         Self::Decode,
         Self::Mint,
@@ -45,6 +47,7 @@ impl Operation {
         Self::ReadNatsMessage,
         Self::WriteKafkaHeaders,
         Self::ReadKafkaRecord,
+        Self::ReadBareRecord,
         Self::Send,
     ];
 
@@ -59,6 +62,7 @@ impl Operation {
             Self::ReadNatsMessage => "read_nats_message",
             Self::WriteKafkaHeaders => "write_kafka_headers",
             Self::ReadKafkaRecord => "read_kafka_record",
+            Self::ReadBareRecord => "read_bare_record",
             Self::Send => "send",
             Self::SendWithAllocation => "send_with_allocation",
         }
@@ -128,6 +132,13 @@ impl Operation {
                         .map(|(name, value)| (&**name, Some(value.as_bytes())))
                         .collect();
                     black_box(kafka::read(&lines, &json).map_err(|malformed| anyhow!("{malformed:?}"))?);
+                    Ok(())
+                })
+            }
+            Self::ReadBareRecord => {
+                let json = json_of(&envelope)?;
+                Box::new(move || {
+                    black_box(kafka::read(&[], &json).map_err(|malformed| anyhow!("{malformed:?}"))?);
                     Ok(())
                 })
             }

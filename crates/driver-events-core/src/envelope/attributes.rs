@@ -1,7 +1,8 @@
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
+use once_cell::sync::OnceCell;
 
 use super::event_id::EventId;
 use super::trace::Trace;
@@ -24,13 +25,13 @@ pub struct Stamp {
 /// keeps the values of the first attempt.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Attributes {
-    id: OnceLock<EventId>,
+    id: OnceCell<EventId>,
     /// When the envelope was created, by the clock since 1970. Unlike `time`, nobody sets it: it is the time of the id.
     created: Option<Duration>,
-    source: OnceLock<Arc<str>>,
-    stamp: OnceLock<Stamp>,
-    traceparent: OnceLock<Arc<str>>,
-    tracestate: OnceLock<Arc<str>>,
+    source: OnceCell<Arc<str>>,
+    stamp: OnceCell<Stamp>,
+    traceparent: OnceCell<Arc<str>>,
+    tracestate: OnceCell<Arc<str>>,
     pub(crate) time: Option<DateTime<Utc>>,
     pub(crate) event_type: Option<Arc<str>>,
 }
@@ -88,22 +89,22 @@ impl Attributes {
     }
 
     pub(crate) fn set_id(&mut self, id: EventId) {
-        self.id = OnceLock::from(id);
+        self.id = OnceCell::with_value(id);
     }
 
     pub(crate) fn set_source(&mut self, source: Arc<str>) {
-        self.source = OnceLock::from(source);
+        self.source = OnceCell::with_value(source);
     }
 
     pub(crate) fn set_stamp(&mut self, stamp: Stamp) {
-        self.stamp = OnceLock::from(stamp);
+        self.stamp = OnceCell::with_value(stamp);
     }
 
     pub(crate) fn set_traceparent(&mut self, traceparent: Arc<str>) {
-        self.traceparent = OnceLock::from(traceparent);
+        self.traceparent = OnceCell::with_value(traceparent);
     }
 
     pub(crate) fn set_tracestate(&mut self, tracestate: Arc<str>) {
-        self.tracestate = OnceLock::from(tracestate);
+        self.tracestate = OnceCell::with_value(tracestate);
     }
 }

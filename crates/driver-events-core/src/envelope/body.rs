@@ -1,16 +1,16 @@
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use driver_events_types::{Decoded, DriverEvent, EncodeError, GoalId, Limits};
+use once_cell::sync::OnceCell;
 
 /// The event of an envelope and its JSON, encoded at most once.
 pub(super) struct Body {
     pub(super) content: Decoded,
     limits: Limits,
-    json: OnceLock<Result<Bytes, Box<EncodeError>>>,
+    json: OnceCell<Result<Bytes, Box<EncodeError>>>,
     /// The goal of an event of an unknown kind, which is looked up in its JSON.
-    unknown_goal_id: OnceLock<Option<GoalId>>,
+    unknown_goal_id: OnceCell<Option<GoalId>>,
     /// Set once the event was encoded, or if it was received. Its depth is then within the limit, so the default drop is
     /// safe.
     was_encoded: AtomicBool,
@@ -24,8 +24,8 @@ impl Body {
             content,
             limits,
             was_encoded: AtomicBool::new(json.is_some()),
-            json: json.map_or_else(OnceLock::new, |json| OnceLock::from(Ok(json))),
-            unknown_goal_id: OnceLock::new(),
+            json: json.map_or_else(OnceCell::new, |json| OnceCell::with_value(Ok(json))),
+            unknown_goal_id: OnceCell::new(),
         }
     }
 

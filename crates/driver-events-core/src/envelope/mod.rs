@@ -84,8 +84,13 @@ impl Envelope {
     pub fn from_json_with(json: impl Into<Bytes>, limits: Limits) -> Result<Self, DecodeError> {
         let json = json.into();
         let content = Decoded::from_json_with(&json, limits)?;
-        let body = Body::new(content, limits, Some(json));
-        Ok(Self::from_parts(body, Attributes::default()))
+        Ok(Self::received(content, limits, json))
+    }
+
+    /// Wraps what was decoded from `json`.
+    #[inline(always)]
+    pub(crate) fn received(content: Decoded, limits: Limits, json: Bytes) -> Self {
+        Self::from_parts(Body::new(content, limits, Some(json)), Attributes::default())
     }
 
     // Inlined, as is what it is called with: each call would copy the event once more.

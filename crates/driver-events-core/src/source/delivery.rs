@@ -15,7 +15,8 @@ use crate::envelope::Envelope;
 /// dropped unsettled, a source with redelivery delivers it again later; the source's documentation says when.
 #[derive(Debug)]
 pub struct Delivery {
-    content: Result<Envelope, Malformed>,
+    /// Boxed, since each delivery is moved several times and few are malformed.
+    content: Result<Envelope, Box<Malformed>>,
     position: Position,
     raw: Option<Bytes>,
     settle: Option<Box<dyn Settle>>,
@@ -26,7 +27,7 @@ impl Delivery {
     #[must_use]
     pub fn new(content: Result<Envelope, Malformed>, position: Position) -> Self {
         Self {
-            content,
+            content: content.map_err(Box::new),
             position,
             raw: None,
             settle: None,
@@ -53,7 +54,7 @@ impl Delivery {
     /// Returns [`Malformed`] if the received bytes are not a valid event. [`reject`](Self::reject) the delivery and
     /// continue: the source does.
     pub fn envelope(&self) -> Result<&Envelope, &Malformed> {
-        self.content.as_ref()
+        self.content.as_ref().map_err(|malformed| &**malformed)
     }
 
     /// Returns the event without settling the delivery: a source with redelivery delivers it again. For sources without
@@ -62,7 +63,7 @@ impl Delivery {
     /// # Errors
     /// Same as [`envelope`](Self::envelope).
     pub fn into_envelope(self) -> Result<Envelope, Malformed> {
-        self.content
+        self.content.map_err(|malformed| *malformed)
     }
 
     /// Returns the received bytes, including the line ending and the CloudEvent around the event, if any. `None` if the

@@ -254,7 +254,7 @@ fn read_line(raw: Bytes, limits: Limits) -> Result<Envelope, Malformed> {
         return Err(Malformed::new(raw, "text is UTF-16: convert it to UTF-8", 0));
     }
     let text = raw.slice(..raw.len() - ending_length(&raw));
-    decode_payload(&text, limits).map_err(|error| Malformed::new(raw, error.reason(), error.offset()))
+    decode_payload(text, limits).map_err(|error| Malformed::new(raw, error.reason(), error.offset()))
 }
 
 fn ending_length(line: &[u8]) -> usize {

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use driver_events_types::{DecodeErrorKind, Limits};
+use driver_events_types::{DecodeErrorKind, Decoded, Limits};
 
 use super::malformed::Malformed;
 use crate::cloudevents::{StructuredError, looks_structured, read_structured};
@@ -14,18 +14,18 @@ const STRUCTURED_PREFIX: &[u8] = br#"{"specversion":"#;
 ///
 /// # Errors
 /// Returns the text as malformed if it is neither. The offset is a position in `text`.
-pub fn decode_payload(text: &Bytes, limits: Limits) -> Result<Envelope, Malformed> {
-    let malformed = |error: StructuredError| Malformed::new(text.clone(), error.to_string(), error.offset());
+pub fn decode_payload(text: Bytes, limits: Limits) -> Result<Envelope, Malformed> {
+    let malformed = |text, error: StructuredError| Malformed::new(text, error.to_string(), error.offset());
     if text.starts_with(STRUCTURED_PREFIX) {
-        match read_structured(text, limits) {
+        match read_structured(&text, limits) {
             Ok(envelope) => return Ok(envelope),
-            Err(error) if looks_structured(text) => return Err(malformed(error)),
+            Err(error) if looks_structured(&text) => return Err(malformed(text, error)),
             // A bare event may have an unknown field `specversion`, which is ignored.
             Err(_) => {}
         }
     }
-    let error = match Envelope::from_json_with(text.clone(), limits) {
-        Ok(envelope) => return Ok(envelope),
+    let error = match Decoded::from_json_with(&text, limits) {
+        Ok(content) => return Ok(Envelope::received(content, limits, text)),
         Err(error) => error,
     };
     // A CloudEvent has no `kind`, and it is larger and deeper than its event, to which the limits apply.
@@ -33,8 +33,8 @@ pub fn decode_payload(text: &Bytes, limits: Limits) -> Result<Envelope, Malforme
         error.kind(),
         DecodeErrorKind::MissingKind | DecodeErrorKind::TooLarge | DecodeErrorKind::TooDeep
     );
-    match may_be_structured && looks_structured(text) {
-        true => read_structured(text, limits).map_err(malformed),
-        false => Err(Malformed::undecodable(text.clone(), &error)),
+    match may_be_structured && looks_structured(&text) {
+        true => read_structured(&text, limits).map_err(|error| malformed(text, error)),
+        false => Err(Malformed::undecodable(text, &error)),
     }
 }

@@ -85,7 +85,7 @@ pub(crate) fn read(headers: Option<&BorrowedHeaders>, value: &[u8], limits: Limi
         }
     }
     let Some(received) = received else {
-        return decode_payload(&copy(), limits);
+        return decode_payload(copy(), limits);
     };
     let envelope = Envelope::from_json_with(copy(), limits).map_err(|error| Malformed::undecodable(copy(), &error))?;
     received

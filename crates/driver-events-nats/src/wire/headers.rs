@@ -86,7 +86,7 @@ pub(crate) fn read(
     limits: Limits,
 ) -> Result<Envelope, Malformed> {
     let Some(headers) = headers else {
-        let envelope = decode_payload(payload, limits)?;
+        let envelope = decode_payload(payload.clone(), limits)?;
         return Ok(with_type_of_subject(envelope, subject));
     };
     let named = |wanted: &'static str| {
@@ -137,7 +137,7 @@ pub(crate) fn read(
         }
     }
     let envelope = match read_payload(payload, limits) {
-        Err(_) if attributes.iter().all(Option::is_none) => return decode_payload(payload, limits),
+        Err(_) if attributes.iter().all(Option::is_none) => return decode_payload(payload.clone(), limits),
         envelope => envelope?,
     };
     let envelope = received
