@@ -40,7 +40,8 @@ impl SettleContext {
 pub(super) struct SettleDelivery {
     pub(super) context: Arc<SettleContext>,
     pub(super) id: DeliveryId,
-    pub(super) dead_letter: Option<DeadLetter>,
+    /// Boxed: few sources have dead letters, and each delivery is moved.
+    pub(super) dead_letter: Option<Box<DeadLetter>>,
 }
 
 #[async_trait]
@@ -55,7 +56,7 @@ impl Settle for SettleDelivery {
 
     async fn reject(self: Box<Self>, why: &str) -> Result<(), SourceError> {
         if let (Some(letters), Some(letter)) = (&self.context.dead_letters, self.dead_letter) {
-            match letters.send(letter, why).await {
+            match letters.send(*letter, why).await {
                 Ok(()) => {}
                 Err(DeadLetterError::Transient(error)) => {
                     self.context.consumer.state().record_wait(with_cause(&error));

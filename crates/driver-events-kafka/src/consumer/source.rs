@@ -255,7 +255,7 @@ impl KafkaEventSource {
         delivery.with_settle(SettleDelivery {
             context: Arc::clone(&self.context),
             id,
-            dead_letter: dead_letters.map(|_| dead_letter()),
+            dead_letter: dead_letters.map(|_| Box::new(dead_letter())),
         })
     }
 }
