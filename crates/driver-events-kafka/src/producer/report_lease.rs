@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 /// How long the poll thread leaves the reports to callers after one has collected. Busy callers collect again sooner. If they
 /// stop, their last reports wait for this long.
 const LEASE: Duration = Duration::from_micros(250);
-/// How long after a lease the poll thread is ready for the next one.
-const READY: Duration = Duration::from_secs(1);
+/// How long after a lease the poll thread is ready for the next one: longer than between two batches without a pause. It wakes
+/// often meanwhile.
+const READY: Duration = Duration::from_millis(10);
 
 /// The right of the callers to collect the reports.
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod codec;
+mod cpu_time;
 mod delivery;
 mod events;
 mod hostile;

@@ -2,6 +2,7 @@
 
 mod compression;
 mod consuming;
+mod pauses;
 mod producing;
 mod raw;
 
@@ -19,6 +20,7 @@ pub(crate) fn run(report: &Report) -> Result<(), Failure> {
     let broker = KafkaBroker::start(KafkaConfig::new())?;
     producing::run(report, &broker)?;
     consuming::run(report, &broker)?;
+    pauses::run(report, &broker)?;
     compression::run(&broker)
 }
 

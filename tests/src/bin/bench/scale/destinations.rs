@@ -1,6 +1,6 @@
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fs, io};
 
 use async_nats::jetstream;
 use driver_events_core::{DriverEventSink, Envelope, NoopEventSink};
@@ -14,8 +14,8 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use crate::Failure;
 use crate::runtimes::many_threads;
+use crate::{Failure, cpu_time};
 
 const STREAM: &str = "SCALE";
 const TOPIC: &str = "scale";
@@ -107,12 +107,7 @@ impl Destinations {
             Destination::Kafka => self.kafka.process_id(),
             _ => self.nats.process_id(),
         };
-        let stat = fs::read_to_string(format!("/proc/{}/stat", id.ok_or("the broker does not run")?))?;
-        // After the name, which is in parentheses: the state is the first field, user and system time the 12th and 13th.
-        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-        let ticks: u64 = fields.skip(11).take(2).map(str::parse::<u64>).sum::<Result<_, _>>()?;
-        // Linux counts in hundredths of a second for programs.
-        Ok(Duration::from_millis(ticks * 10))
+        cpu_time::of_process(id.ok_or("the broker does not run")?)
     }
 
     /// Returns the size of an event in the stream, with its headers.
