@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use driver_events_core::DriverEventSink;
 use driver_events_kafka::KafkaEventSink;
@@ -15,6 +15,9 @@ use crate::support::{TEST_TIMEOUT, config, create_tenant, events, in_time};
 
 /// Fewer than librdkafka's queue holds.
 const MOST_UNDER_WAY: usize = 20_000;
+
+/// Load for which the poll thread leaves a `poll` that it began before.
+const LEAVES_POLL: Duration = Duration::from_millis(300);
 
 /// Remembers whether a thread has woken it.
 struct WokenBy {
@@ -68,5 +71,26 @@ async fn callers_collect_reports_while_they_send() {
     for sending in under_way {
         in_time(sending).await.unwrap();
     }
+    in_time(sink.close()).await.unwrap();
+}
+
+/// The events are queued, and their callers gone: the poll thread, which the last of them has sent away for a moment, collects.
+#[tokio::test]
+async fn reports_of_dropped_callers_are_collected() {
+    let prefix = create_tenant(4).await;
+    let sink = KafkaEventSink::builder(config()).prefix(&*prefix).build().unwrap();
+    in_time(sink.send(events(GoalId::new(), 1).remove(0))).await.unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    let start = Instant::now();
+    while start.elapsed() < LEAVES_POLL {
+        for envelope in events(GoalId::new(), 100) {
+            // The first poll sends it.
+            if let Poll::Ready(result) = sink.send(envelope).as_mut().poll(&mut context) {
+                drop(result.unwrap());
+            }
+        }
+    }
+    // Waits for the reports, and does not poll.
+    in_time(sink.flush()).await.unwrap();
     in_time(sink.close()).await.unwrap();
 }
