@@ -11,7 +11,7 @@ use super::sibling;
 /// when the process ends, however it ends. The file stays.
 #[derive(Debug)]
 pub(crate) struct Owner {
-    _lock: File,
+    lock: File,
 }
 
 impl Owner {
@@ -48,6 +48,32 @@ impl Owner {
         // For the message above alone: a full disk must not keep the spool closed.
         let written = lock.set_len(0).and_then(|()| lock.rewind());
         let _ = written.and_then(|()| writeln!(lock, "{}", std::process::id()));
-        Ok(Self { _lock: lock })
+        Ok(Self { lock })
+    }
+}
+
+/// Unlocks, also for copies of the file: a child that this process forks has one until it executes its program, and the lock of a
+/// file that is only closed would last as long.
+impl Drop for Owner {
+    fn drop(&mut self) {
+        // Closing the file unlocks it, too.
+        let _ = self.lock.unlock();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Owner;
+
+    #[test]
+    fn released_lock_does_not_last_as_long_as_a_copy_of_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("events.db");
+        let owner = Owner::acquire(&path).unwrap();
+        assert!(Owner::acquire(&path).is_err());
+        // A forked child has such a copy.
+        let _copy = owner.lock.try_clone().unwrap();
+        drop(owner);
+        Owner::acquire(&path).unwrap();
     }
 }
